@@ -1,0 +1,64 @@
+# posekit: two commands on a fresh machine are `make reports` and `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+DATA ?= synthetic
+PROFILE ?= quick
+SEED ?= 0
+RUN ?=
+RESUME ?=
+SET ?=
+
+.PHONY: help setup reports test lab strip lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@echo
+	@echo "Settings: DATA=$(DATA) PROFILE=$(PROFILE) (smoke, quick, full) SEED=$(SEED) RUN=FOLDER RESUME=1"
+	@echo "          SET='02_training.epochs=50' PYTHON=python3.12"
+	@echo "Example:  make reports DATA=data/raw/lspet_dataset.zip PROFILE=full RESUME=1"
+
+setup: $(VENV)/.installed  ## make .venv and install the pinned, hashed requirements
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@python="$(PYTHON)"; \
+	for candidate in python3 python3.12 python3.11; do \
+	  [ -n "$$python" ] && break; \
+	  $$candidate -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	    >/dev/null 2>&1 && python=$$candidate; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "posekit needs Python 3.11 or 3.12; got $$(python3 --version 2>&1 || echo none)." \
+	    "Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if ! $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))'; then \
+	  echo "posekit needs Python 3.11 or 3.12; PYTHON=$$python is $$($$python --version 2>&1)." >&2; \
+	  exit 1; \
+	fi; \
+	echo "Installing into $(VENV) with $$($$python --version) (one to three minutes)"; \
+	$$python -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+reports: setup  ## run every notebook and write HTML reports with an index
+	$(BIN)/python -m posekit report --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" \
+	  $(if $(RUN),--run-dir "$(RUN)") $(if $(RESUME),--resume) $(foreach item,$(SET),--set "$(item)")
+
+test: setup  ## run all tests; real data are tested when POSEKIT_LSPET names the zip
+	$(BIN)/python -m pytest
+
+lab: setup  ## open the notebooks in JupyterLab
+	$(BIN)/python -m jupyterlab notebooks
+
+strip: setup  ## remove outputs from the notebooks before a commit
+	$(BIN)/python -m nbconvert --clear-output --inplace notebooks/*.ipynb
+
+lock:  ## renew requirements.lock after a change of requirements.txt (needs uv)
+	uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+clean:  ## remove the environment, the caches and the synthetic data; reports stay
+	rm -rf $(VENV) .cache data/synthetic-*

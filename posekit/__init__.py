@@ -1,0 +1,3 @@
+"""posekit: human pose estimation that a person can reproduce, understand and improve."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,199 @@
+"""The command line: `python -m posekit --help`. Heavy imports wait until a command runs."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from posekit.errors import PosekitError
+
+DATA_HELP = (
+    '"synthetic", or the path of a folder or zip in the official LSP or LSPet layout; several '
+    "paths, separated as in PATH, are joined"
+)
+
+
+def main(arguments=None):
+    """Run one command.
+
+    Args:
+        arguments: list of str, or None for the process's own.
+
+    Returns:
+        int, the exit status: 0 done, 1 a report's notebook failed or data have faults, 2 bad
+        input.
+    """
+    options = _parser().parse_args(arguments)
+    # The commands load TensorFlow; --help must not.
+    from posekit import commands
+
+    try:
+        return getattr(commands, options.command)(options)
+    except PosekitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; finished epochs and reports are kept, run it again to go on", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m posekit",
+        description="Human pose estimation that a person can reproduce, understand and improve.",
+        epilog="example: python -m posekit report --profile quick",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_data(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    _add_report(commands)
+    return parser
+
+
+def _command(commands, name, function, description, example):
+    parser = commands.add_parser(
+        name, help=description, description=description, epilog=f"example: {example}"
+    )
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _add_data(commands):
+    data = commands.add_parser(
+        "data",
+        help="make, check and summarise data sets",
+        description="Make, check and summarise data sets.",
+        epilog="example: python -m posekit data make data/synthetic --images 500",
+    )
+    actions = data.add_subparsers(required=True, metavar="ACTION")
+    make = _command(
+        actions,
+        "make",
+        "make_data",
+        "write a synthetic data set in the official layout",
+        "python -m posekit data make data/synthetic --images 500 --seed 1",
+    )
+    make.add_argument("folder", type=Path, help="folder to write, must not hold anything else")
+    make.add_argument("--images", type=int, default=2000, help="how many (default: %(default)s)")
+    make.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    check = _command(
+        actions,
+        "check",
+        "check_data",
+        "read a data set and decode every image; exit status 1 when something is wrong",
+        "python -m posekit data check --data data/raw/lspet_dataset.zip",
+    )
+    check.add_argument("--data", required=True, help=DATA_HELP)
+    summarise = _command(
+        actions,
+        "summarise",
+        "summarise_data",
+        "print what a data set holds, as JSON",
+        "python -m posekit data summarise --data data/raw/lspet_dataset.zip",
+    )
+    summarise.add_argument("--data", required=True, help=DATA_HELP)
+
+
+def _add_train(commands):
+    train = _command(
+        commands,
+        "train",
+        "train",
+        "train one network; run again to go on after an interruption",
+        "python -m posekit train --data synthetic --epochs 10 --run-dir reports/mine",
+    )
+    _add_data_options(train)
+    train.add_argument("--run-dir", type=Path, default=Path("reports/train"), help="default: %(default)s")
+    train.add_argument("--network", default="poster_batchnorm", help="default: %(default)s")
+    train.add_argument("--label-treatment", default="masked", help="default: %(default)s")
+    train.add_argument("--epochs", type=int, help="default: the profile's")
+    train.add_argument("--batch-size", type=int, help="default: the profile's")
+    train.add_argument("--learning-rate", type=float, default=1e-3, help="default: %(default)s")
+    train.add_argument("--schedule", default="constant", help="default: %(default)s")
+    train.add_argument("--flip", default="random", help="none, random or double (default: %(default)s)")
+    train.add_argument("--patience", type=int, help="stop after so many epochs without a better one")
+
+
+def _add_evaluate(commands):
+    evaluate = _command(
+        commands,
+        "evaluate",
+        "evaluate",
+        "score a model on one part of the data",
+        "python -m posekit evaluate --model reports/mine/training/NAME --data synthetic "
+        "--split validation --json scores.json",
+    )
+    evaluate.add_argument("--model", required=True, help="a .keras file or a training's folder")
+    _add_data_options(evaluate, split_of="--split-kind")
+    evaluate.add_argument(
+        "--split",
+        default="validation",
+        choices=("all", "train", "validation", "test"),
+        help="which part (default: %(default)s)",
+    )
+    evaluate.add_argument("--json", type=Path, help="write the scores here")
+    evaluate.add_argument(
+        "--predictions",
+        type=Path,
+        help="write image_ids and keypoints_px (N, 14, 2), original pixels, to this .npz",
+    )
+
+
+def _add_predict(commands):
+    predict = _command(
+        commands,
+        "predict",
+        "predict",
+        "draw the pose on copies of photographs and write it as JSON",
+        "python -m posekit predict photo.jpg --model reports/mine/training/NAME",
+    )
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files")
+    predict.add_argument("--model", required=True, help="a .keras file or a training's folder")
+    predict.add_argument(
+        "--out", type=Path, default=Path("."), help="folder of the results (default: here)"
+    )
+
+
+def _add_report(commands):
+    report = _command(
+        commands,
+        "report",
+        "report",
+        "run every notebook in order and write HTML reports with an index",
+        "python -m posekit report --data data/raw/lspet_dataset.zip --profile full",
+    )
+    _add_data_options(report, split_of=None)
+    report.add_argument(
+        "--run-dir", type=Path, help="default: reports/PROFILE-DATA, by the data's name"
+    )
+    report.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="[NOTEBOOK.]NAME=VALUE",
+        help="another notebook parameter, e.g. 02_training.epochs=50; may be repeated",
+    )
+    report.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
+
+
+def _add_data_options(parser, split_of="--split"):
+    parser.add_argument("--data", default="synthetic", help=f"{DATA_HELP} (default: %(default)s)")
+    parser.add_argument(
+        "--profile", default="quick", help="smoke, quick or full (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    if split_of is not None:
+        parser.add_argument(
+            split_of,
+            dest="split_kind",
+            default="standard",
+            help="standard, or poster, which is not comparable (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--skip-bad-images", action="store_true", help="leave unreadable images out"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""What notebooks and commands leave on disk: names, atomic writes, provenance.
+
+A run lives in one folder (`run_dir`). A file is written beside its final name and renamed, so
+a reader never sees half of it.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from posekit.errors import PosekitError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+CACHE_DIR = PROJECT_ROOT / ".cache"
+
+# Which notebook writes which artifact of a run, for the message when one is missing.
+PRODUCER = {
+    "exploration.json": "01_data_exploration",
+    "training.json": "02_training",
+    "batchnorm_comparison.json": "03_batchnorm_comparison",
+    "prediction.json": "04_prediction_visualization",
+    "saliency.json": "05_saliency",
+}
+
+VERSIONED_PACKAGES = ("posekit", "tensorflow", "keras", "numpy", "scipy", "opencv-python", "pillow")
+
+
+def from_root(path):
+    """The path itself when absolute, else as seen from the project's root.
+
+    Notebooks and commands so find the same files whatever the working directory.
+    """
+    return Path(path) if Path(path).is_absolute() else PROJECT_ROOT / path
+
+
+@contextmanager
+def replacing(path):
+    """Yield a temporary path beside `path`; on success it is renamed to `path`.
+
+    Raises:
+        PosekitError: the folder cannot be made or written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays whole: Keras and NumPy look at it.
+        handle, temporary = tempfile.mkstemp(
+            prefix=".partial-", suffix=f"-{path.name}", dir=path.parent
+        )
+    except OSError as error:
+        raise PosekitError(
+            f"{path}: the folder {path.parent} must be writable; got {error.strerror}. "
+            "Choose another output folder."
+        ) from error
+    os.close(handle)
+    try:
+        # mkstemp makes private files; an artifact gets the permissions of any new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        yield Path(temporary)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write a text file atomically, UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path, value):
+    """Write JSON atomically; NumPy scalars and arrays become plain numbers, NaN becomes null."""
+    write_text(path, json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Read JSON; a missing artifact of a notebook names the notebook that writes it.
+
+    Raises:
+        PosekitError: the file is missing or no JSON.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        producer = PRODUCER.get(path.name)
+        advice = (
+            f"It is written by notebooks/{producer}.ipynb: run that first, with the same run_dir."
+            if producer
+            else "Check the path."
+        )
+        raise PosekitError(f"{path}: the file must exist; got nothing there. {advice}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
+
+
+def write_csv(path, rows):
+    """Write a list of dicts with equal keys as CSV, atomically."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_npz(path, **arrays):
+    """Write a compressed .npz atomically."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def provenance():
+    """What made an artifact: Python, package versions, the git commit (None outside git)."""
+    return {
+        "python": sys.version.split()[0],
+        "versions": {name: _version(name) for name in VERSIONED_PACKAGES},
+        "git_commit": _git_commit(),
+    }
+
+
+def _version(package):
+    from posekit import __version__
+
+    if package == "posekit":
+        return __version__
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit():
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value

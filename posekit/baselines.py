@@ -1,0 +1,164 @@
+"""What predicting one constant pose for every image scores: the bar a network has to clear.
+
+Poses are in the squashed square frame (96 x 96 pixels on the poster), errors in its squared
+pixels. The poster does not say what it did with joints that have no label, hence there are
+three label treatments; a loss says nothing until its treatment is named.
+"""
+
+import numpy as np
+
+from posekit.errors import PosekitError, check_choice, check_keypoints
+from posekit.skeleton import JOINT_COUNT, JOINTS
+
+# masked: only labelled joints count. poster: all coordinates count, with whatever is stored for
+# unlabelled joints. poster_origin: all count, and unlabelled joints are at (0, 0) of the frame.
+LABEL_TREATMENTS = ("masked", "poster", "poster_origin")
+
+
+def targets(keypoints_frame_px, labelled, treatment):
+    """The coordinates that a loss aims at and the joints it counts, under one treatment.
+
+    Args:
+        keypoints_frame_px: float (N, 14, 2), (x, y) in the squashed frame, pixels.
+        labelled: bool (N, 14).
+        treatment: one of `LABEL_TREATMENTS`.
+
+    Returns:
+        targets_px: float64 (N, 14, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
+        weights: bool (N, 14), True where the joint counts.
+
+    Raises:
+        PosekitError: a wrong shape, dtype or treatment, or a coordinate that counts is not
+            finite.
+    """
+    caller = "targets()"
+    check_choice(caller, "treatment", treatment, LABEL_TREATMENTS)
+    keypoints_frame_px, labelled = np.asarray(keypoints_frame_px), np.asarray(labelled)
+    check_keypoints(caller, labelled=labelled, keypoints_frame_px=keypoints_frame_px)
+    if treatment == "poster":
+        check_keypoints(caller, keypoints_frame_px=keypoints_frame_px)
+        return keypoints_frame_px.astype(float), np.ones_like(labelled)
+    targets_px = np.where(labelled[..., None], keypoints_frame_px, 0.0)
+    weights = labelled.copy() if treatment == "masked" else np.ones_like(labelled)
+    return targets_px, weights
+
+
+def image_centre(frame_px=96):
+    """All joints at the centre of the frame.
+
+    Args:
+        frame_px: int > 0, side of the frame, pixels.
+
+    Returns:
+        float (14, 2), pixels of the frame.
+    """
+    return np.full((JOINT_COUNT, 2), (frame_px - 1) / 2)
+
+
+def mean_pose(targets_px, weights):
+    """Mean of each joint's counted targets: the constant with the least squared error.
+
+    Args:
+        targets_px: float (N, K, 2), from `targets`.
+        weights: bool (N, K), from `targets`.
+
+    Returns:
+        float (K, 2), pixels of the frame.
+
+    Raises:
+        PosekitError: a wrong shape or dtype, or a joint is never labelled.
+    """
+    targets_px, weights = _checked("mean_pose()", targets_px, weights)
+    _check_all_seen("mean_pose()", weights)
+    counted_px = np.where(weights[..., None], targets_px, 0.0)
+    return counted_px.sum(axis=0) / weights.sum(axis=0)[:, None]
+
+
+def median_pose(targets_px, weights):
+    """Median of each joint's counted targets, x and y apart; arguments as for `mean_pose`.
+
+    Returns:
+        float (K, 2), pixels of the frame.
+
+    Raises:
+        PosekitError: a wrong shape or dtype, or a joint is never labelled.
+    """
+    targets_px, weights = _checked("median_pose()", targets_px, weights)
+    _check_all_seen("median_pose()", weights)
+    return np.nanmedian(np.where(weights[..., None], targets_px, np.nan), axis=0)
+
+
+def constant_score(pose_px, targets_px, weights):
+    """Mean squared error per counted coordinate of one pose predicted for every image.
+
+    Args:
+        pose_px: float (K, 2), pixels of the frame.
+        targets_px: float (N, K, 2), from `targets`.
+        weights: bool (N, K), from `targets`.
+
+    Returns:
+        float, squared pixels of the frame; NaN when nothing counts.
+
+    Raises:
+        PosekitError: a wrong shape or dtype.
+    """
+    targets_px, weights = _checked("constant_score()", targets_px, weights)
+    pose_px = np.asarray(pose_px, float)
+    if pose_px.shape != targets_px.shape[1:]:
+        raise PosekitError(
+            f"constant_score(): `pose_px` must have shape {targets_px.shape[1:]}; "
+            f"got {pose_px.shape}."
+        )
+    squared_error = ((targets_px - pose_px) ** 2)[weights]  # (counted joints, 2)
+    return float(squared_error.mean()) if squared_error.size else float("nan")
+
+
+def baseline_table(
+    train_keypoints_frame_px,
+    train_labelled,
+    validation_keypoints_frame_px,
+    validation_labelled,
+    *,
+    frame_px=96,
+):
+    """Constants fitted on training images and scored on validation images, per treatment.
+
+    Args:
+        train_keypoints_frame_px: float (N, 14, 2), (x, y) in the squashed frame, pixels.
+        train_labelled: bool (N, 14).
+        validation_keypoints_frame_px: float (M, 14, 2), as above.
+        validation_labelled: bool (M, 14).
+        frame_px: int > 0, side of the frame, pixels.
+
+    Returns:
+        dict of treatment -> {"image_centre": error, "mean_pose": error}, squared pixels of the
+        frame per counted coordinate.
+
+    Raises:
+        PosekitError: a wrong shape or dtype, or a joint is never labelled in training.
+    """
+    table = {}
+    for treatment in LABEL_TREATMENTS:
+        fitted = mean_pose(*targets(train_keypoints_frame_px, train_labelled, treatment))
+        scored = targets(validation_keypoints_frame_px, validation_labelled, treatment)
+        table[treatment] = {
+            "image_centre": constant_score(image_centre(frame_px), *scored),
+            "mean_pose": constant_score(fitted, *scored),
+        }
+    return table
+
+
+def _checked(caller, targets_px, weights):
+    targets_px, weights = np.asarray(targets_px), np.asarray(weights)
+    check_keypoints(caller, labelled=weights, targets_px=targets_px)
+    return targets_px, weights
+
+
+def _check_all_seen(caller, weights):
+    unseen = np.flatnonzero(~weights.any(axis=0))
+    if unseen.size:
+        names = ", ".join(JOINTS[k] if weights.shape[1] == JOINT_COUNT else str(k) for k in unseen)
+        raise PosekitError(
+            f"{caller}: `weights` must count every joint in at least one of the "
+            f"{len(weights)} images; got none for {names}. Fit on more labelled images."
+        )

@@ -1,0 +1,140 @@
+"""Confidence intervals of ratio scores by resampling groups of images.
+
+Near-identical photographs share a group: they are drawn or left out together, as copies tell
+nothing new. Only NumPy is needed.
+"""
+
+import numpy as np
+
+from posekit.errors import raise_problems
+
+
+def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, confidence=0.95):
+    """Percentile bootstrap interval of sum(numerators) / sum(denominators).
+
+    A resample draws as many groups as there are, with replacement, and sums before it divides.
+    All columns see the same draws.
+
+    Args:
+        numerators: float (N,) or (N, M), one row per image, finite.
+        denominators: float, shape of `numerators`, finite, >= 0.
+        groups: int or str (N,), the group of each image.
+        seed: int, every draw derives from it.
+        resamples: int >= 1.
+        confidence: float in (0, 1).
+
+    Returns:
+        (low, high), floats, or (M,) arrays for M columns. NaN where every denominator is 0;
+        a resample whose denominators are all 0 is left out.
+
+    Raises:
+        PosekitError: a shape or range above is violated, or there are no images.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13
+    (percentile interval), applied to groups as the units that are drawn.
+    """
+    numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
+    groups = np.asarray(groups)
+    _check("ratio_interval()", numerators, denominators, groups, resamples, confidence)
+
+    names, group_of_image = np.unique(groups, return_inverse=True)
+    group_count = len(names)
+    columns = np.concatenate([_as_columns(numerators), _as_columns(denominators)], axis=1)
+    group_sums = np.stack(
+        [np.bincount(group_of_image, weights=column) for column in columns.T], axis=1
+    )  # (groups, 2 M)
+
+    rng = np.random.default_rng(seed)
+    sums = np.empty((resamples, columns.shape[1]))
+    for row in sums:
+        drawn = rng.integers(group_count, size=group_count)
+        row[:] = np.bincount(drawn, minlength=group_count) @ group_sums
+    top, bottom = np.split(sums, 2, axis=1)  # each (resamples, M)
+    ratios = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+
+    tail_percent = 50 * (1 - confidence)
+    low, high = np.transpose(
+        [_percentiles(column, [tail_percent, 100 - tail_percent]) for column in ratios.T]
+    )
+    return (low, high) if numerators.ndim == 2 else (float(low[0]), float(high[0]))
+
+
+def paired_difference_interval(
+    numerators_a, numerators_b, denominators, groups, *, seed, resamples=1000, confidence=0.95
+):
+    """Interval of score a - score b for two models scored on the same images and labels.
+
+    Both models share the denominators, hence the difference is a ratio itself, and what makes
+    an image easy or hard for both models cancels.
+
+    Args:
+        numerators_a: float (N,) or (N, M), sums per image of model a.
+        numerators_b: the same of model b.
+        denominators: float, the same shape, finite, >= 0; shared by both models.
+        groups, seed, resamples, confidence: as for `ratio_interval`.
+
+    Returns:
+        (low, high) as from `ratio_interval`. An interval without 0 favours one model.
+
+    Raises:
+        PosekitError: as for `ratio_interval`, or the two models differ in shape.
+    """
+    numerators_a, numerators_b = np.asarray(numerators_a, float), np.asarray(numerators_b, float)
+    if numerators_a.shape != numerators_b.shape:
+        raise_problems(
+            "paired_difference_interval()",
+            [
+                f"`numerators_b` must have the shape of `numerators_a`, {numerators_a.shape}; "
+                f"got {numerators_b.shape}. Score both models on the same images."
+            ],
+        )
+    return ratio_interval(
+        numerators_a - numerators_b,
+        denominators,
+        groups,
+        seed=seed,
+        resamples=resamples,
+        confidence=confidence,
+    )
+
+
+def _as_columns(values):
+    return values.reshape(len(values), -1)
+
+
+def _percentiles(values, percents):
+    measured = values[~np.isnan(values)]
+    return np.percentile(measured, percents) if measured.size else np.full(len(percents), np.nan)
+
+
+def _check(caller, numerators, denominators, groups, resamples, confidence):
+    shapes = []
+    if numerators.ndim not in (1, 2) or numerators.size == 0:
+        shapes.append(
+            "`numerators` must have shape (N,) or (N, M) with at least one image; "
+            f"got {numerators.shape}."
+        )
+    if denominators.shape != numerators.shape:
+        shapes.append(
+            f"`denominators` must have the shape of `numerators`, {numerators.shape}; "
+            f"got {denominators.shape}."
+        )
+    if groups.shape != numerators.shape[:1]:
+        shapes.append(
+            f"`groups` must have shape {numerators.shape[:1]}, one per image; got {groups.shape}."
+        )
+    raise_problems(caller, shapes)
+
+    values = []
+    if not np.isfinite(numerators).all():
+        values.append(
+            f"`numerators` must be finite; got {numerators[~np.isfinite(numerators)][0]}."
+        )
+    wrong = ~(np.isfinite(denominators) & (denominators >= 0))
+    if wrong.any():
+        values.append(f"`denominators` must be finite and >= 0; got {denominators[wrong][0]}.")
+    if resamples < 1:
+        values.append(f"`resamples` must be >= 1; got {resamples}.")
+    if not 0 < confidence < 1:
+        values.append(f"`confidence` must lie in (0, 1); got {confidence}.")
+    raise_problems(caller, values)

@@ -1,0 +1,158 @@
+"""What each command of the command line does."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from posekit import artifacts, engine, profiles
+from posekit.datasets import lsp, synthetic
+from posekit.errors import PosekitError
+from posekit.sources import SYNTHETIC, load
+
+
+def make_data(options):
+    """Write a synthetic data set."""
+    folder = synthetic.write(options.folder, count=options.images, seed=options.seed)
+    print(f"{options.images} images in {folder}")
+    return 0
+
+
+def check_data(options):
+    """Read a data set, decode every image, say what is wrong."""
+    dataset = _read(options.data)
+    problems = lsp.check_images(dataset)
+    for image_id, problem in problems:
+        print(f"{image_id}: {problem}")
+    print(f"{dataset.name}: {len(dataset)} images, {len(problems)} with faults")
+    return 1 if problems else 0
+
+
+def summarise_data(options):
+    """Print what a data set holds."""
+    print(json.dumps(lsp.summarise(_read(options.data)), indent=2))
+    return 0
+
+
+def train(options):
+    """Train one network and print where it is and how it compares."""
+    from posekit import training
+    from posekit.experiment import open_experiment
+
+    engine.start(options.seed)
+    profile = profiles.by_name(options.profile)
+    config = training.TrainingConfig(
+        network=options.network,
+        label_treatment=options.label_treatment,
+        epochs=profile.epochs if options.epochs is None else options.epochs,
+        batch_size=profile.batch_size if options.batch_size is None else options.batch_size,
+        seed=options.seed,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        flip=options.flip,
+        patience=options.patience,
+    )
+    experiment = open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        split=options.split_kind,
+        bad_images=_bad_images(options),
+    )
+    run = training.fit(config, experiment, artifacts.from_root(options.run_dir))
+    print(f"{run.folder}")
+    print(
+        f"validation MSE ({config.label_treatment}) {run.best_validation_mse:.1f} in epoch "
+        f"{run.best_epoch}; mean pose {run.baselines['mean_pose']:.1f}"
+    )
+    return 0
+
+
+def evaluate(options):
+    """Score a model and write what was asked for."""
+    from posekit import evaluation, models
+    from posekit.experiment import open_experiment
+
+    engine.start(options.seed)
+    model = models.load(options.model)
+    experiment = open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        split=options.split_kind,
+        frame_px=model.input_shape[1],
+        bad_images=_bad_images(options),
+        limit_images=False,
+    )
+    part = experiment.part(options.split)
+    pred_frame_px = evaluation.predict_frame_px(model, experiment.images(options.split))
+    scores = evaluation.score(pred_frame_px, experiment, options.split, seed=options.seed)
+    for name, metric in scores["metrics"].items():
+        low, high = metric["interval"]
+        print(f"{name:12} {metric['value']:8.3f}  95 % interval {low:.3f} to {high:.3f}")
+    if options.json is not None:
+        described = {
+            "model": options.model,
+            "data": experiment.describe(),
+            **scores,
+            **artifacts.provenance(),
+        }
+        artifacts.write_json(options.json, described)
+    if options.predictions is not None:
+        keypoints_px = evaluation.to_original_px(
+            pred_frame_px, part.image_sizes_px, experiment.frame_px
+        )
+        artifacts.write_npz(
+            options.predictions, image_ids=part.image_ids, keypoints_px=keypoints_px
+        )
+    return 0
+
+
+def predict(options):
+    """Predict photographs."""
+    from posekit import models, prediction
+
+    engine.start(0)
+    results = prediction.predict_files(models.load(options.model), options.images, options.out)
+    for result in results:
+        print(f"{result['image']}: {result['drawn']}, {result['json']}")
+    return 0
+
+
+def report(options):
+    """Run all notebooks; print the path of the index whether or not one failed."""
+    from posekit.report import ReportFailed, run
+
+    profiles.by_name(options.profile)
+    data = options.data
+    if data != SYNTHETIC:
+        # The notebooks run elsewhere; a path is meant as seen from here.
+        data = os.pathsep.join(str(Path(path).resolve()) for path in data.split(os.pathsep))
+    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{Path(data).stem}"
+    parameters = {
+        "data": data,
+        "profile": options.profile,
+        "seed": options.seed,
+    }
+    try:
+        index = run(
+            artifacts.from_root(run_dir),
+            parameters=parameters,
+            overrides=options.set,
+            resume=options.resume,
+        )
+    except ReportFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        print(failure.index)
+        return 1
+    print(index)
+    return 0
+
+
+def _read(data):
+    defaults = profiles.by_name("quick")
+    return load(data, synthetic_images=defaults.synthetic_images, seed=0)
+
+
+def _bad_images(options):
+    return "skip" if options.skip_bad_images else "error"

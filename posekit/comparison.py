@@ -1,0 +1,119 @@
+"""Do two variants of a model differ by more than their seeds do?"""
+
+import numpy as np
+from scipy import stats
+
+from posekit.errors import PosekitError, raise_problems
+
+
+def seed_summary(values):
+    """Centre and spread of one score over seeds.
+
+    Args:
+        values: float (R,), one score per seed, finite.
+
+    Returns:
+        dict of count, mean, standard_deviation (R - 1 in its denominator; None for a single
+        seed), min, max.
+
+    Raises:
+        PosekitError: `values` is empty, not one-dimensional or not finite.
+    """
+    values = _checked_scores("seed_summary()", "values", values)
+    return {
+        "count": len(values),
+        "mean": float(values.mean()),
+        "standard_deviation": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "min": float(values.min()),
+        "max": float(values.max()),
+    }
+
+
+def paired_difference(a, b, *, confidence=0.95):
+    """Mean of a - b over seeds, with Student's t interval of the paired differences.
+
+    Args:
+        a: float (R,), one score per seed, finite.
+        b: float (R,), the other variant's scores, same seeds in the same order.
+        confidence: float in (0, 1).
+
+    Returns:
+        dict of mean_difference, interval ([low, high]; None for a single seed), confidence,
+        differences (list of R) and decided: whether the interval excludes 0. A single seed
+        never decides.
+
+    Raises:
+        PosekitError: a score list is empty or not finite, the lengths differ, or the
+            confidence is out of range.
+
+    Source: Student, "The Probable Error of a Mean", Biometrika 1908 (paired t interval).
+    """
+    caller = "paired_difference()"
+    a, b = _checked_scores(caller, "a", a), _checked_scores(caller, "b", b)
+    problems = []
+    if a.shape != b.shape:
+        problems.append(f"`b` must pair with `a`, {len(a)} scores; got {len(b)}.")
+    if not 0 < confidence < 1:
+        problems.append(f"`confidence` must lie in (0, 1); got {confidence}.")
+    raise_problems(caller, problems)
+
+    differences = a - b
+    mean, interval, decided = float(differences.mean()), None, False
+    if len(differences) > 1:
+        standard_error = differences.std(ddof=1) / np.sqrt(len(differences))
+        quantile = stats.t.ppf((1 + confidence) / 2, df=len(differences) - 1)
+        margin = float(quantile * standard_error)
+        interval = [mean - margin, mean + margin]
+        decided = interval[0] > 0 or interval[1] < 0
+    return {
+        "mean_difference": mean,
+        "interval": interval,
+        "confidence": confidence,
+        "differences": differences.tolist(),
+        "decided": decided,
+    }
+
+
+def spread_over_seeds(histories, key):
+    """Learning curve of several seeds: centre and envelope per epoch.
+
+    Args:
+        histories: list of R dicts, name -> list of one number per epoch.
+        key: str, the curve, such as "val_loss".
+
+    Returns:
+        dict of epoch (int (E,), from 1), mean, min and max (float (E,)). The curves end with
+        the shortest history: beyond it the mean would be one of fewer seeds.
+
+    Raises:
+        PosekitError: there are no histories, or one of them lacks the key.
+    """
+    caller = "spread_over_seeds()"
+    if not histories:
+        raise PosekitError(f"{caller}: `histories` must hold at least one history; got none.")
+    raise_problems(
+        caller,
+        [
+            f"`histories[{seed}]` must hold {key!r}; got {', '.join(sorted(history)) or 'nothing'}."
+            for seed, history in enumerate(histories)
+            if key not in history
+        ],
+    )
+    epoch_count = min(len(history[key]) for history in histories)
+    curves = np.array([history[key][:epoch_count] for history in histories], float)  # (R, E)
+    return {
+        "epoch": np.arange(1, epoch_count + 1),
+        "mean": curves.mean(axis=0),
+        "min": curves.min(axis=0),
+        "max": curves.max(axis=0),
+    }
+
+
+def _checked_scores(caller, field, scores):
+    scores = np.asarray(scores, float)
+    if scores.ndim != 1 or scores.size == 0 or not np.isfinite(scores).all():
+        raise PosekitError(
+            f"{caller}: `{field}` must be a non-empty list of finite numbers, one per seed; "
+            f"got {scores.tolist()}."
+        )
+    return scores

@@ -1,0 +1,494 @@
+"""Read Leeds Sports Pose (LSP), its extended set (LSPet) or the synthetic set, folder or zip.
+
+All three come as `images/im*.jpg` (or .png) beside `joints.mat`; data/README.md describes them.
+"""
+
+import csv
+import io
+import re
+import threading
+import warnings
+import zipfile
+from collections import Counter
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+import scipy.io
+from PIL import Image
+
+from posekit.datasets.pose_dataset import PoseDataset
+from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.skeleton import JOINT_COUNT, JOINTS
+
+KINDS = ("lsp", "lspet", "synthetic")
+
+# Image numbers that are test data by convention, whichever copy of the set they come from.
+FIXED_TEST_NUMBERS = {"lsp": range(1001, 2001), "lspet": range(9001, 10001)}
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PICTURE_FORMATS = ("JPEG", "PNG")
+ADVICE = "data/README.md shows the layout and names sources."
+
+
+def read(source, *, bad_images="error"):
+    """Read labels and image sizes; pictures themselves are read on demand.
+
+    The set is LSP when `joints` in joints.mat is (3, 14, N), LSPet when it is (14, 3, N), and
+    the synthetic set when synthetic.json lies beside it. The i-th label belongs to the i-th
+    picture in the order of file names. An EXIF orientation is ignored: labels are in the frame
+    of the file as stored.
+
+    Args:
+        source: path of a folder, or of a zip that may have one leading folder.
+        bad_images: "error" refuses a set with pictures whose header is unreadable; "skip" drops
+            these pictures with a warning that names them.
+
+    Returns:
+        PoseDataset named "lsp", "lspet" or "synthetic", in the order of file names. Extras are
+        `occluded`, bool (N, 14), for LSP; `activity`, str (N,), and `person_count`, int (N,),
+        for the synthetic set. `read_image` may be called from several threads.
+
+    Raises:
+        PosekitError: anything in the source differs from the layout. The message names the
+            source, the file in it, what was expected and what was found.
+    """
+    check_choice("lsp.read()", "bad_images", bad_images, ("error", "skip"))
+    caller = str(source)
+    files = _open_source(Path(source))
+    names = _picture_names(caller, files)  # in the order of stems
+    image_ids = np.array([_stem(name) for name in names])
+    joints, is_lsp = _read_joints(caller, files.read("joints.mat"), len(names))
+    kind = _kind(caller, files, is_lsp)
+    fixed_test = _fixed_test(caller, kind, image_ids)
+    _check_values(caller, image_ids, joints)
+    extras = _annotations(caller, files, image_ids) if kind == "synthetic" else {}
+    image_sizes_px, problem_of = _read_sizes(files, names)
+    keep = _keep_readable(caller, bad_images, names, problem_of)
+
+    keypoints_px, flags = joints[..., :2], joints[..., 2]
+    if kind == "lsp":
+        extras["occluded"] = flags == 1
+    name_of = dict(zip(image_ids.tolist(), names, strict=True))
+    dataset = PoseDataset(
+        name=kind,
+        image_ids=image_ids,
+        keypoints_px=keypoints_px,
+        labelled=labelled_rule(kind, keypoints_px, flags, image_sizes_px),
+        image_sizes_px=image_sizes_px,
+        fixed_test=fixed_test,
+        has_fixed_test=kind in FIXED_TEST_NUMBERS,
+        read_image=lambda image_id: files.read(name_of[image_id]),
+        extras=extras,
+    )
+    return dataset.subset(keep)
+
+
+def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
+    """Which joints count: the one rule for all sets.
+
+    LSP gives every joint a position and its flag only tells that the joint is occluded, so every
+    joint counts. LSPet and the synthetic set flag a usable position with 1; a few of those still
+    lie outside their picture, so a joint counts when 0 <= x < width and 0 <= y < height too.
+
+    Args:
+        kind: "lsp", "lspet" or "synthetic".
+        keypoints_px: float (N, 14, 2), (x, y), pixels.
+        flags: (N, 14), 0 or 1, as stored.
+        image_sizes_px: (N, 2), (width, height), pixels.
+
+    Returns:
+        bool (N, 14).
+
+    Raises:
+        PosekitError: unknown `kind`.
+    """
+    check_choice("labelled_rule()", "kind", kind, KINDS)
+    if kind == "lsp":
+        return np.ones(flags.shape, bool)
+    inside = (keypoints_px >= 0) & (keypoints_px < image_sizes_px[:, None, :])  # (N, 14, 2)
+    return (flags == 1) & inside.all(axis=-1)
+
+
+def check_images(dataset):
+    """Decode every picture in full, which `read` does not.
+
+    Args:
+        dataset: PoseDataset.
+
+    Returns:
+        list of (image id, what is wrong with its file), empty when all is well. A picture that
+        ends early counts as wrong.
+    """
+    problems = []
+    for image_id in dataset.image_ids.tolist():
+        # A damaged file can fail anywhere in a decoder: every exception is a finding.
+        try:
+            encoded = io.BytesIO(dataset.read_image(image_id))
+            with Image.open(encoded, formats=PICTURE_FORMATS) as image:
+                image.load()
+        except Exception as error:
+            problems.append((image_id, _finding(error)))
+    return problems
+
+
+def decode(dataset, index):
+    """One picture at its own size, uint8 (H, W, 3), RGB, as stored.
+
+    Raises:
+        PosekitError: the picture does not decode in full.
+    """
+    image_id = str(dataset.image_ids[index])
+    try:
+        encoded = io.BytesIO(dataset.read_image(image_id))
+        with Image.open(encoded, formats=PICTURE_FORMATS) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise PosekitError(
+            f"{dataset.name}: image {image_id} must decode in full; got {_finding(error)}."
+        ) from error
+
+
+def summarise(dataset):
+    """Describe a data set in numbers, ready for JSON.
+
+    Args:
+        dataset: PoseDataset.
+
+    Returns:
+        dict of counts, labelled shares in [0, 1], what unlabelled joints hold, and quantiles of
+        image sizes (pixels) and of the box around the labelled joints as a share of its picture.
+        A number that nothing was measured for is None.
+    """
+    labelled = dataset.labelled
+    per_image = labelled.sum(axis=1)  # (N,)
+    junk_px = dataset.keypoints_px[~labelled]  # (M, 2)
+    negative, zero = (junk_px < 0).any(axis=1), (junk_px == 0).all(axis=1)
+    width, height = dataset.image_sizes_px.T
+    box_width, box_height = _person_boxes(dataset).T
+    return {
+        "name": dataset.name,
+        "images": len(dataset),
+        "fixed_test_images": int(dataset.fixed_test.sum()),
+        "joints": labelled.size,
+        "labelled_joints": int(labelled.sum()),
+        "labelled_share": _mean(labelled),
+        "labelled_share_of_joint": {
+            joint: _mean(labelled[:, index]) for index, joint in enumerate(JOINTS)
+        },
+        "images_with_all_joints": int((per_image == JOINT_COUNT).sum()),
+        "labelled_joints_per_image": _quantiles(per_image),
+        "unlabelled_joints": {
+            "count": len(junk_px),
+            "negative": int(negative.sum()),
+            "exactly_zero": int(zero.sum()),
+            "elsewhere": int((~negative & ~zero).sum()),
+            "smallest_px": float(junk_px.min()) if junk_px.size else None,
+        },
+        "image_width_px": _quantiles(width),
+        "image_height_px": _quantiles(height),
+        "image_aspect": _quantiles(width / height),
+        "person_width_share": _quantiles(box_width),
+        "person_height_share": _quantiles(box_height),
+    }
+
+
+class _Folder:
+    def __init__(self, path):
+        self._path = path
+        self.names = [
+            file.relative_to(path).as_posix()
+            for pattern in ("*", "images/*")
+            for file in path.glob(pattern)
+            if file.is_file()
+        ]
+
+    def open(self, name):
+        return (self._path / name).open("rb")
+
+    def read(self, name):
+        try:
+            return (self._path / name).read_bytes()
+        except OSError as error:
+            raise _unreadable(self._path, name, error) from error
+
+
+class _Archive:
+    def __init__(self, path):
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise PosekitError(
+                f"lsp.read(): `source` must be a folder or a zip file; got {path}, which is "
+                f"neither ({error}). {ADVICE}"
+            ) from error
+        names = [name for name in self._zip.namelist() if not name.endswith("/")]
+        raise_problems(
+            str(path),
+            [
+                f"`{name}` must be a path inside the archive; got an absolute path or '..'. "
+                "Do not trust this file: get the archive from its source again."
+                for name in names
+                if _escapes(name)
+            ],
+        )
+        # macOS adds a twin of every entry that holds no data of ours.
+        names = [name for name in names if not name.startswith("__MACOSX/")]
+        tops = {name.partition("/")[0] + "/" for name in names}
+        only = tops.pop() if len(tops) == 1 else ""
+        is_leading = only != "images/" and all(name.startswith(only) for name in names)
+        self._prefix = only if is_leading else ""
+        self.names = [name.removeprefix(self._prefix) for name in names]
+
+    def open(self, name):
+        return self._zip.open(self._prefix + name)
+
+    def read(self, name):
+        # A damaged, encrypted or oddly compressed entry each raise their own type.
+        try:
+            with self._lock:
+                return self._zip.read(self._prefix + name)
+        except Exception as error:
+            raise _unreadable(self._path, name, error) from error
+
+
+def _open_source(path):
+    if path.is_dir():
+        return _Folder(path)
+    if path.exists():
+        return _Archive(path)
+    raise PosekitError(
+        f"lsp.read(): `source` must be a folder or a zip file; got {path}, which does not exist. "
+        f"{ADVICE}"
+    )
+
+
+def _escapes(name):
+    # Windows rules know both slashes and drive letters, so they also cover POSIX names.
+    path = PureWindowsPath(name)
+    return bool(path.anchor) or ".." in path.parts
+
+
+def _unreadable(source, name, error):
+    return PosekitError(
+        f"{source}: `{name}` must be readable; got {error}. Get the data from its source again."
+    )
+
+
+def _stem(name):
+    return PurePosixPath(name).stem
+
+
+def _picture_names(caller, files):
+    names = [
+        name
+        for name in files.names
+        if name.startswith("images/")
+        and name.count("/") == 1
+        and name.lower().endswith(PICTURE_SUFFIXES)
+        and not _stem(name).startswith(".")
+    ]
+    problems = []
+    if "joints.mat" not in files.names:
+        problems.append(
+            "`joints.mat` must lie beside the folder `images`; "
+            f"got none among {len(files.names)} files. {ADVICE}"
+        )
+    if not names:
+        problems.append(
+            "`images` must hold pictures (.jpg or .png); "
+            f"got none among {len(files.names)} files. {ADVICE}"
+        )
+    counts = Counter(_stem(name) for name in names)
+    problems += [
+        f"`images` must hold one picture per name; got {count} files for {stem}. Keep one."
+        for stem, count in sorted(counts.items())
+        if count > 1
+    ]
+    raise_problems(caller, problems)
+    return sorted(names, key=_stem)
+
+
+def _read_joints(caller, content, image_count):
+    """float64 (N, 14, 3) of (x, y, flag), and whether the axes are LSP's."""
+    # SciPy answers a damaged file with whatever its parser stumbled over.
+    try:
+        variables = scipy.io.loadmat(io.BytesIO(content))
+    except NotImplementedError as error:
+        raise PosekitError(
+            f"{caller}: `joints.mat` must be a MATLAB file of version 7 or older; got version 7.3 "
+            "(HDF5). Save it again with MATLAB's save -v7, or get the original."
+        ) from error
+    except Exception as error:
+        raise PosekitError(
+            f"{caller}: `joints.mat` must be a MATLAB file; got {len(content)} bytes that are "
+            f"none ({error}). Get the data from its source again."
+        ) from error
+    if "joints" not in variables:
+        found = sorted(name for name in variables if not name.startswith("__"))
+        raise PosekitError(
+            f"{caller}: `joints.mat` must hold the variable `joints`; got {found}. {ADVICE}"
+        )
+    joints = variables["joints"]
+    shape = joints.shape
+    is_lsp = shape[:2] == (3, JOINT_COUNT)
+    problems = []
+    if len(shape) != 3 or not (is_lsp or shape[:2] == (JOINT_COUNT, 3)):
+        problems.append(
+            "`joints` in joints.mat must have shape (3, 14, N) for LSP or (14, 3, N) for LSPet; "
+            f"got {shape}."
+        )
+    elif shape[2] != image_count:
+        problems.append(
+            "`images` must hold one picture per label in joints.mat; "
+            f"got {image_count} pictures and {shape[2]} labels. Get the missing files."
+        )
+    if joints.dtype.kind not in "fiu":
+        problems.append(f"`joints` in joints.mat must hold real numbers; got dtype {joints.dtype}.")
+    raise_problems(caller, problems)
+    axes = (2, 1, 0) if is_lsp else (2, 0, 1)
+    return joints.transpose(axes).astype(np.float64), is_lsp
+
+
+def _kind(caller, files, is_lsp):
+    if "synthetic.json" not in files.names:
+        return "lsp" if is_lsp else "lspet"
+    if is_lsp:
+        raise PosekitError(
+            f"{caller}: `joints` in joints.mat must have shape (14, 3, N) where synthetic.json "
+            "marks the synthetic set; got LSP's (3, 14, N). Write the synthetic set again."
+        )
+    return "synthetic"
+
+
+def _fixed_test(caller, kind, image_ids):
+    if kind not in FIXED_TEST_NUMBERS:
+        return np.zeros(len(image_ids), bool)
+    wrong = [image_id for image_id in image_ids if not re.fullmatch(r"im[0-9]+", image_id)]
+    raise_problems(
+        caller,
+        [f"`images` must be named im and a number; got {image_id}. {ADVICE}" for image_id in wrong],
+    )
+    numbers = np.array([int(image_id[2:]) for image_id in image_ids])
+    # Labels follow the order of names, which is that of numbers only when all have equal digits.
+    backward = np.flatnonzero(np.diff(numbers) <= 0)
+    if backward.size:
+        before, after = image_ids[backward[0] : backward[0] + 2]
+        raise PosekitError(
+            f"{caller}: `images` must be numbered with the same count of digits; got {before} "
+            f"sorted before {after}. Pad the numbers with zeros."
+        )
+    return np.isin(numbers, FIXED_TEST_NUMBERS[kind])
+
+
+def _check_values(caller, image_ids, joints):
+    problems = []
+    for image, joint in np.argwhere(~np.isfinite(joints[..., :2]).all(axis=-1)):
+        problems.append(
+            "`joints` in joints.mat must be finite; "
+            f"got {joints[image, joint, :2].tolist()} for {JOINTS[joint]} of {image_ids[image]}."
+        )
+    for image, joint in np.argwhere(~np.isin(joints[..., 2], (0, 1))):
+        problems.append(
+            "the flags in joints.mat must be 0 or 1; "
+            f"got {joints[image, joint, 2]} for {JOINTS[joint]} of {image_ids[image]}."
+        )
+    raise_problems(caller, problems)
+
+
+def _annotations(caller, files, image_ids):
+    """The synthetic set's extras, in the order of `image_ids`."""
+    if "annotations.csv" not in files.names:
+        raise PosekitError(
+            f"{caller}: `annotations.csv` must lie beside synthetic.json; got none. "
+            "Write the synthetic set again."
+        )
+    text = files.read("annotations.csv").decode("utf-8", errors="replace")
+    reader = csv.DictReader(io.StringIO(text))
+    columns = ("image", "activity", "person_count")
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        raise PosekitError(
+            f"{caller}: `annotations.csv` must have the columns {', '.join(columns)}; "
+            f"got none named {', '.join(missing)}. Write the synthetic set again."
+        )
+    rows = {_stem(row["image"]): row for row in reader}
+    problems = []
+    for image_id in image_ids.tolist():
+        if image_id not in rows:
+            problems.append(f"`annotations.csv` must describe every picture; got no {image_id}.")
+        elif not re.fullmatch("[0-9]+", rows[image_id]["person_count"] or ""):
+            problems.append(
+                "`person_count` in annotations.csv must be a whole number; "
+                f"got {rows[image_id]['person_count']!r} for {image_id}."
+            )
+    raise_problems(caller, problems)
+    ordered = [rows[image_id] for image_id in image_ids.tolist()]
+    return {
+        "activity": np.array([row["activity"] for row in ordered]),
+        "person_count": np.array([int(row["person_count"]) for row in ordered]),
+    }
+
+
+def _read_sizes(files, names):
+    """int64 (N, 2) of (width, height) from the headers, and what is wrong by index."""
+    sizes = np.zeros((len(names), 2), np.int64)
+    problem_of = {}
+    for index, name in enumerate(names):
+        # Pillow reads only the header here, and a zip is inflated only as far as that.
+        try:
+            with files.open(name) as file, Image.open(file, formats=PICTURE_FORMATS) as image:
+                sizes[index] = image.size
+        except Exception as error:
+            problem_of[index] = _finding(error)
+    return sizes, problem_of
+
+
+def _finding(error):
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no JPEG or PNG header"
+    return str(error) or type(error).__name__
+
+
+def _keep_readable(caller, bad_images, names, problem_of):
+    """Indices of the readable pictures."""
+    if bad_images == "error" or len(problem_of) == len(names):
+        raise_problems(
+            caller,
+            [
+                f"`{names[index]}` must be a JPEG or PNG picture; got {problem}. "
+                'Get it again, or drop it with bad_images="skip".'
+                for index, problem in problem_of.items()
+            ],
+        )
+    elif problem_of:
+        bad = [names[index] for index in problem_of]
+        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
+        warnings.warn(
+            f"{caller}: dropped {len(bad)} pictures without a readable header: "
+            f"{', '.join(bad[:10])}{more}.",
+            stacklevel=3,
+        )
+    return np.setdiff1d(np.arange(len(names)), list(problem_of))
+
+
+def _person_boxes(dataset):
+    """float (M, 2), width and height of the labelled joints' box as shares of the picture."""
+    labelled = dataset.labelled[..., None]  # (N, 14, 1)
+    low = dataset.keypoints_px.min(axis=1, where=labelled, initial=np.inf)
+    high = dataset.keypoints_px.max(axis=1, where=labelled, initial=-np.inf)
+    # One joint alone has a position but no size.
+    has_size = dataset.labelled.sum(axis=1) >= 2
+    return (high - low)[has_size] / dataset.image_sizes_px[has_size]
+
+
+def _mean(values):
+    return float(values.mean()) if values.size else None
+
+
+def _quantiles(values):
+    names = ("minimum", "percent_5", "median", "percent_95", "maximum")
+    if not values.size:
+        return dict.fromkeys(names)
+    return dict(zip(names, np.quantile(values, (0, 0.05, 0.5, 0.95, 1)).tolist(), strict=True))

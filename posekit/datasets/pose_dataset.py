@@ -1,0 +1,121 @@
+"""A set of photographs with 14 joints each: labels in memory, pictures read on demand."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from posekit.errors import PosekitError
+
+
+@dataclass(frozen=True, eq=False)
+class PoseDataset:
+    """Labels of N images and the way to their files.
+
+    Attributes:
+        name: str, for people ("lspet", "synthetic", "lsp+lspet").
+        image_ids: str (N,), file stems, unique.
+        keypoints_px: float64 (N, 14, 2), (x, y) as stored, in the stored image's pixels; junk
+            where not labelled.
+        labelled: bool (N, 14), True where the joint counts (the one rule: `lsp.labelled_rule`).
+        image_sizes_px: int64 (N, 2), (width, height), pixels.
+        fixed_test: bool (N,), True for images that are test data by convention.
+        has_fixed_test: bool, True when the convention exists, whether or not such an image is here.
+        read_image: image id -> the encoded file's bytes.
+        extras: name -> array (N, ...) of what else is known (activity, person_count, ...).
+    """
+
+    name: str
+    image_ids: np.ndarray
+    keypoints_px: np.ndarray
+    labelled: np.ndarray
+    image_sizes_px: np.ndarray
+    fixed_test: np.ndarray
+    has_fixed_test: bool
+    read_image: Callable[[str], bytes] = field(repr=False)
+    extras: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        unique, counts = np.unique(self.image_ids, return_counts=True)
+        if (counts > 1).any():
+            raise PosekitError(
+                f"{self.name}: image ids must be unique; got {unique[counts > 1][0]!r} "
+                f"{counts.max()} times. Join each data set once."
+            )
+
+    def __len__(self):
+        return len(self.image_ids)
+
+    def subset(self, indices):
+        """The chosen images, in the order given.
+
+        Args:
+            indices: int (M,) or bool (N,).
+
+        Returns:
+            PoseDataset of M images that reads from the same files.
+        """
+        return replace(
+            self,
+            image_ids=self.image_ids[indices],
+            keypoints_px=self.keypoints_px[indices],
+            labelled=self.labelled[indices],
+            image_sizes_px=self.image_sizes_px[indices],
+            fixed_test=self.fixed_test[indices],
+            extras={name: values[indices] for name, values in self.extras.items()},
+        )
+
+    def fingerprint(self):
+        """Sixteen hex digits that change with any id, label, picture or the images' order."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self):
+        digest = hashlib.sha256()
+        for array in (self.image_ids, self.keypoints_px, self.labelled, self.image_sizes_px):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for image_id in self.image_ids:
+            digest.update(hashlib.sha256(self.read_image(str(image_id))).digest())
+        return digest.hexdigest()[:16]
+
+
+def join(datasets):
+    """One data set from several, in the order given; a single one comes back as it is.
+
+    Args:
+        datasets: non-empty list of PoseDataset. Extras survive where all of them have the name.
+
+    Returns:
+        PoseDataset.
+
+    Raises:
+        PosekitError: the list is empty, or an image id occurs twice.
+    """
+    if not datasets:
+        raise PosekitError("join(): `datasets` must hold at least one data set; got none.")
+    if len(datasets) == 1:
+        return datasets[0]
+    reader_of = {
+        image_id: dataset.read_image for dataset in datasets for image_id in dataset.image_ids
+    }
+    shared = set.intersection(*(set(dataset.extras) for dataset in datasets))
+
+    def concatenated(attribute):
+        return np.concatenate([getattr(dataset, attribute) for dataset in datasets])
+
+    return PoseDataset(
+        name="+".join(dataset.name for dataset in datasets),
+        image_ids=concatenated("image_ids"),
+        keypoints_px=concatenated("keypoints_px"),
+        labelled=concatenated("labelled"),
+        image_sizes_px=concatenated("image_sizes_px"),
+        fixed_test=concatenated("fixed_test"),
+        has_fixed_test=any(dataset.has_fixed_test for dataset in datasets),
+        read_image=lambda image_id: reader_of[image_id](image_id),
+        extras={
+            name: np.concatenate([dataset.extras[name] for dataset in datasets])
+            for name in sorted(shared)
+        },
+    )

@@ -1,0 +1,120 @@
+"""What a synthetic picture will show, decided before anything is drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posekit.datasets import figures, outfits, pose_families
+from posekit.datasets.rendering import Camera
+
+ACTIVITIES = tuple(pose_families.FAMILIES)
+# What is drawn from one stream cannot depend on, nor change with, what is drawn from another.
+STREAMS = ("frame", "pose", "look", "crowd", "place", "grain", "missing", "junk")
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that a picture will show but the background: who, where, how large, seen from where.
+
+    Attributes:
+        size_px: (width, height), int.
+        activity: str, the main person's pose family.
+        person_count: int, 1 + distractors.
+        people: list of (figures.Figure, outfits.Outfit, Camera), from the farthest to
+            the nearest; the last is the main person, the largest and the one labelled.
+        light: float64 (3,), the unit vector towards the light.
+        keypoints_px: float64 (14, 2), the main person's joints, all inside the picture.
+    """
+
+    size_px: tuple
+    activity: str
+    person_count: int
+    people: list
+    light: np.ndarray
+    keypoints_px: np.ndarray
+
+
+def plan(index, seed):
+    """Decide everything about a picture but its background, without drawing.
+
+    Frame, size and place, looks and distractors come from streams of chance of their own, so
+    none of them depends on the activity.
+
+    Args:
+        index: int >= 0, which example.
+        seed: int >= 0, which data set.
+
+    Returns:
+        Scene; the same (seed, index) always gives the same one.
+    """
+    frame_rng = stream("frame", index, seed)
+    pose_rng = stream("pose", index, seed)
+    look_rng = stream("look", index, seed)
+    crowd_rng = stream("crowd", index, seed)
+    size_px = _draw_frame_size(frame_rng)
+    reach = 0.2 + 0.75 * frame_rng.beta(3, 3)
+    light = frame_rng.normal(0, 1, 3) * [1, 0.6, 0.3] + [0, 0.7, 0.6]
+    activity = ACTIVITIES[pose_rng.integers(len(ACTIVITIES))]
+
+    figure = _draw_figure(pose_rng, activity, figures.draw_body(look_rng))
+    camera = _frame_person(frame_rng, figure, size_px, reach)
+    people = [(figure, outfits.draw_outfit(look_rng), camera)]
+    distractors = int(crowd_rng.choice(3, p=(0.6, 0.27, 0.13)))
+    for _ in range(distractors):
+        people.insert(0, _draw_distractor(crowd_rng, size_px, camera))
+    return Scene(
+        size_px=size_px,
+        activity=activity,
+        person_count=1 + distractors,
+        people=people,
+        light=light / np.linalg.norm(light),
+        keypoints_px=camera.project(figure.joints())[0],
+    )
+
+
+def stream(name, index, seed):
+    """One of an example's independent streams of chance.
+
+    Args:
+        name: str, one of `STREAMS`.
+        index: int >= 0, which example.
+        seed: int >= 0, which data set.
+
+    Returns:
+        np.random.Generator at the stream's start.
+    """
+    return np.random.default_rng((seed, index, STREAMS.index(name)))
+
+
+def _draw_frame_size(rng):
+    """Width and height spread like LSPet's about a median of some 240 pixels, but never huge."""
+    side = np.clip(240 * np.exp(rng.normal(0, 0.3)), 100, 400)
+    aspect = np.clip(np.exp(rng.normal(0, 0.25)), 0.67, 1.49)
+    return round(side * np.sqrt(aspect)), round(side / np.sqrt(aspect))
+
+
+def _draw_figure(rng, activity, body):
+    return figures.assemble(body, pose_families.draw_pose(rng, activity), figures.draw_view(rng))
+
+
+def _frame_person(rng, figure, size_px, reach):
+    """Scale the joints' box to `reach` of the frame at its larger side; place it where it fits."""
+    last_px = np.array(size_px) - 1
+    unit = Camera(distance=rng.uniform(3, 7), scale_px=1.0, shift_px=np.zeros(2))
+    joints, _ = unit.project(figure.joints())
+    low, extent = joints.min(axis=0), np.ptp(joints, axis=0)
+    scale_px = reach * (last_px / extent).min()
+    shift_px = rng.uniform(0, last_px - scale_px * extent) - scale_px * low
+    return unit._replace(scale_px=scale_px, shift_px=shift_px)
+
+
+def _draw_distractor(rng, size_px, main_camera):
+    """A smaller person, as far from the main one as the best of a few random places."""
+    figure = _draw_figure(rng, ACTIVITIES[rng.integers(len(ACTIVITIES))], figures.draw_body(rng))
+    places_px = rng.uniform(0, size_px, (4, 2))
+    away_px = np.linalg.norm(places_px - main_camera.shift_px, axis=-1)
+    camera = main_camera._replace(
+        scale_px=main_camera.scale_px * rng.uniform(0.35, 0.6),
+        shift_px=places_px[away_px.argmax()],
+    )
+    return figure, outfits.draw_outfit(rng), camera

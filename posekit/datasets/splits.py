@@ -1,0 +1,430 @@
+"""Who trains, who validates, who tests: groups of near-identical photographs stay together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from posekit import artifacts
+from posekit.errors import PosekitError, check_choice, raise_problems
+
+PICTURE_SIDE = 96
+THUMBNAIL_SIDE = 24
+
+# On 9,000 LSPet images, all pairs above 0.97 are one photograph, one of those at 0.95 is, and
+# below that mere likeness prevails. Grouping a pair too many costs nothing.
+SIMILARITY_THRESHOLD = 0.95
+
+# Images of LSPet with a near-identical twin among its test images, im09001 to im10000. They are
+# listed because the twin cannot be found where the test images are not at hand.
+KNOWN_TEST_TWINS = (
+    "im00719",
+    "im02423",
+    "im03153",
+    "im04002",
+    "im04433",
+    "im05488",
+    "im07818",
+    "im08155",
+)
+
+PARTS = ("train", "validation", "test")
+
+# The fixed test part of each set that has one, in words.
+FIXED_TEST = {"lsp": "LSP's im1001 to im2000", "lspet": "LSPet's im09001 to im10000"}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which images of one data set train, validate and test.
+
+    Attributes:
+        name: str, "standard" or "poster".
+        seed: int that drew it.
+        comparable: bool, True when scores on `validation` and `test` may be compared with others'.
+        train, validation, test, left_out: int (M,) each, ascending indices into the data set;
+            together they hold every image once.
+        groups: int (N,), images with one number show nearly the same picture.
+        fingerprint: str, `PoseDataset.fingerprint` of the data set.
+
+    Raises:
+        PosekitError: an image is in no part or in two.
+    """
+
+    name: str
+    seed: int
+    comparable: bool
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    left_out: np.ndarray
+    groups: np.ndarray
+    fingerprint: str
+
+    def __post_init__(self):
+        indices = np.concatenate([self.train, self.validation, self.test, self.left_out])
+        if not np.array_equal(np.sort(indices), np.arange(len(self.groups))):
+            raise PosekitError(
+                f"Split(): the parts must hold each of {len(self.groups)} images once; got "
+                f"{len(indices)} entries, {len(np.unique(indices))} of them different. "
+                "Draw the split again."
+            )
+
+    def part(self, dataset, name):
+        """The images of one part, as a data set; arguments and errors as for `indices`."""
+        return dataset if name == "all" else dataset.subset(self.indices(dataset, name))
+
+    def indices(self, dataset, name):
+        """Where the images of one part are in the data set.
+
+        Args:
+            dataset: PoseDataset that the split was drawn for.
+            name: "train", "validation", "test", or "all" for the whole data set, left-out images
+                included.
+
+        Returns:
+            int (M,), ascending.
+
+        Raises:
+            PosekitError: unknown `name`, another data set, or a part without images; for the
+                test part the message says why there is none.
+        """
+        check_choice("split.indices()", "name", name, (*PARTS, "all"))
+        _check_same_dataset("split.indices()", self.fingerprint, dataset)
+        if name == "all":
+            return np.arange(len(dataset))
+        indices = getattr(self, name)
+        if not len(indices):
+            reason = self._why_no_test(dataset) if name == "test" else ""
+            raise PosekitError(
+                f"split.indices(): the {name} part of {dataset.name} must hold an image; got none"
+                f"{reason}. Choose another part or other data."
+            )
+        return indices
+
+    def _why_no_test(self, dataset):
+        if not self.comparable:
+            return f", because the {self.name} split has no test part"
+        absent = [FIXED_TEST[kind] for kind in dataset.name.split("+") if kind in FIXED_TEST]
+        if not absent:
+            return ""
+        return f", because {' and '.join(absent)} are not among these {len(dataset)} images"
+
+    def summary(self):
+        """Counts and settings, ready for JSON."""
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            "comparable": self.comparable,
+            "images": len(self.groups),
+            "groups": len(np.unique(self.groups)),
+            **{part: len(getattr(self, part)) for part in (*PARTS, "left_out")},
+            "dataset_fingerprint": self.fingerprint,
+        }
+
+
+def grey_thumbnails(images):
+    """Small grey pictures to compare: luma, averaged over blocks of 4 x 4 pixels.
+
+    Args:
+        images: uint8 (N, 96, 96, 3), RGB, whole pictures squashed to a square.
+
+    Returns:
+        float32 (N, 24, 24) in [0, 255].
+
+    Raises:
+        PosekitError: another shape or dtype.
+
+    Source: luma weights of ITU-R BT.601.
+    """
+    if images.dtype != np.uint8 or images.shape[1:] != (PICTURE_SIDE, PICTURE_SIDE, 3):
+        raise PosekitError(
+            "grey_thumbnails(): `images` must be uint8 (N, 96, 96, 3); "
+            f"got {images.dtype} {images.shape}."
+        )
+    side, step = THUMBNAIL_SIDE, PICTURE_SIDE // THUMBNAIL_SIDE
+    blocks = images.reshape(-1, side, step, side, step, 3)
+    # 16 bits hold a block's sum exactly and keep 12,000 pictures under 50 MB.
+    sums = blocks.sum(axis=(2, 4), dtype=np.uint16)  # (N, 24, 24, 3)
+    weights = np.array([0.299, 0.587, 0.114]) / step**2
+    return (sums @ weights).astype(np.float32)
+
+
+def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
+    """Groups of pictures that are nearly the same, directly or by way of others.
+
+    Two pictures belong together when the correlation of their thumbnails, or of one with the
+    mirrored other, exceeds `threshold`. Pictures with a contrast (standard deviation) below one
+    grey level show nothing to compare and stay alone.
+
+    The default comes from looking at LSPet's pairs: above 0.97 each shows one photograph twice;
+    down to 0.95 repeats of a photograph mix with other moments of the same scene, at 0.94 mere
+    likeness prevails. Grouping too much costs nothing, grouping too little flatters scores.
+
+    Args:
+        thumbnails: float (N, h, w), finite, grey levels in [0, 255].
+        threshold: float in (0, 1).
+        block: int > 0, how many pictures are compared with all others at a time.
+
+    Returns:
+        int (N,), group numbers from 0 in the order of first appearance.
+
+    Raises:
+        PosekitError: a shape, value or range above is violated.
+    """
+    problems = []
+    if thumbnails.ndim != 3 or not len(thumbnails):
+        problems.append(f"`thumbnails` must have shape (N, h, w), N > 0; got {thumbnails.shape}.")
+    elif not np.isfinite(thumbnails).all():
+        image = int(np.argmin(np.isfinite(thumbnails).all(axis=(1, 2))))
+        problems.append(f"`thumbnails` must be finite; got NaN or infinity in picture {image}.")
+    if not 0 < threshold < 1:
+        problems.append(f"`threshold` must lie between 0 and 1; got {threshold}.")
+    raise_problems("similarity_groups()", problems)
+
+    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
+    first, second = [], []
+    for start in range(0, len(direct), block):
+        rows = direct[start : start + block]
+        # The mirror is symmetric too, so pairs with earlier pictures are known already.
+        for others in (direct[start:], mirrored[start:]):
+            row, column = np.nonzero(rows @ others.T > threshold)
+            first.append(row + start)
+            second.append(column + start)
+    rows, columns = np.concatenate(first), np.concatenate(second)
+    pairs = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=[len(direct)] * 2)
+    return connected_components(pairs, directed=False)[1]
+
+
+def standard(dataset, groups, *, seed):
+    """The split behind every comparable score.
+
+    Where the data have a fixed test part, its images are the test part; images in a group with
+    one of them or with a known twin of one (`KNOWN_TEST_TWINS`) are left out, and the rest is
+    divided 90 : 10 into train and validation. Other data are divided 80 : 10 : 10. Groups are
+    never torn apart, so each part is within one group of its share.
+
+    Args:
+        dataset: PoseDataset.
+        groups: int (N,), from `similarity_groups`.
+        seed: int. The same seed draws the same images whatever their order in `dataset`.
+
+    Returns:
+        Split with `comparable` True.
+
+    Raises:
+        PosekitError: `groups` does not fit, or too few groups to fill every part.
+    """
+    groups = _check_groups("standard()", dataset, groups)
+    test = dataset.fixed_test
+    near_test = test
+    # The synthetic set numbers its images like LSPet, but they are other pictures.
+    if "lspet" in dataset.name.split("+"):
+        near_test = test | np.isin(dataset.image_ids, KNOWN_TEST_TWINS)
+    free = ~np.isin(groups, groups[near_test])
+    shares = (0.1,) if dataset.has_fixed_test else (0.1, 0.1)
+    train, validation, *drawn_test = _draw_groups(dataset, groups, free, shares, seed)
+    return Split(
+        name="standard",
+        seed=seed,
+        comparable=True,
+        train=train,
+        validation=validation,
+        test=np.flatnonzero(test) if dataset.has_fixed_test else drawn_test[0],
+        left_out=np.flatnonzero(~free & ~test),
+        groups=groups,
+        fingerprint=dataset.fingerprint(),
+    )
+
+
+def poster(dataset, groups, *, seed):
+    """The poster's way: all images at random, 90 : 10 into train and validation.
+
+    Near-identical pictures and official test images may land on either side, so its scores
+    flatter and are not comparable.
+
+    Args:
+        dataset: PoseDataset of at least two images.
+        groups: int (N,), from `similarity_groups`; recorded, not used.
+        seed: int. The same seed draws the same images whatever their order in `dataset`.
+
+    Returns:
+        Split with `comparable` False and no test part.
+
+    Raises:
+        PosekitError: `groups` does not fit, or fewer than two images.
+    """
+    groups = _check_groups("poster()", dataset, groups)
+    everyone, alone = np.ones(len(dataset), bool), np.arange(len(dataset))
+    train, validation = _draw_groups(dataset, alone, everyone, (0.1,), seed)
+    none = np.empty(0, int)
+    return Split(
+        name="poster",
+        seed=seed,
+        comparable=False,
+        train=train,
+        validation=validation,
+        test=none,
+        left_out=none,
+        groups=groups,
+        fingerprint=dataset.fingerprint(),
+    )
+
+
+SPLITS = {"standard": standard, "poster": poster}
+
+
+def by_name(name):
+    """The function that draws the split of this name.
+
+    Raises:
+        PosekitError: unknown name; the message lists the known ones.
+    """
+    check_choice("splits.by_name()", "name", name, tuple(SPLITS))
+    return SPLITS[name]
+
+
+def write(split, dataset, path):
+    """Write a split as JSON that lists image ids by part.
+
+    Raises:
+        PosekitError: `split` was drawn for another data set, or the folder cannot be written to.
+    """
+    _check_same_dataset("splits.write()", split.fingerprint, dataset)
+    artifacts.write_json(
+        path,
+        {
+            "name": split.name,
+            "seed": split.seed,
+            "comparable": split.comparable,
+            "dataset": dataset.name,
+            "dataset_fingerprint": split.fingerprint,
+            **{part: dataset.image_ids[getattr(split, part)] for part in (*PARTS, "left_out")},
+            "groups": dict(zip(dataset.image_ids.tolist(), split.groups.tolist(), strict=True)),
+        },
+    )
+
+
+def read(path, dataset):
+    """Read a split that `write` wrote for this data set.
+
+    Args:
+        path: path of the JSON file.
+        dataset: PoseDataset, the same as when it was written.
+
+    Returns:
+        Split.
+
+    Raises:
+        PosekitError: the file is missing or damaged, or belongs to another data set.
+    """
+    stored = artifacts.read_json(path)
+    known = {"name", "seed", "comparable", "dataset", "dataset_fingerprint", "left_out", "groups"}
+    missing = sorted((known | set(PARTS)) - set(stored)) if isinstance(stored, dict) else ["all"]
+    if missing:
+        raise PosekitError(
+            f"{path}: must hold a split; got a file without {', '.join(missing)}. "
+            "Draw the split again."
+        )
+    _check_same_dataset(str(path), stored["dataset_fingerprint"], dataset)
+    index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids.tolist())}
+    try:
+        parts = {
+            part: np.array([index_of[image_id] for image_id in stored[part]], int)
+            for part in (*PARTS, "left_out")
+        }
+        groups = np.array([stored["groups"][image_id] for image_id in index_of])
+    except KeyError as error:
+        raise PosekitError(
+            f"{path}: must list the images of {dataset.name}; got {error} in only one of the two. "
+            "Draw the split again."
+        ) from error
+    return Split(
+        name=stored["name"],
+        seed=stored["seed"],
+        comparable=stored["comparable"],
+        groups=groups,
+        fingerprint=stored["dataset_fingerprint"],
+        **parts,
+    )
+
+
+def check_no_leak(split):
+    """Refuse a comparable split with near-identical pictures in two of its parts.
+
+    Left-out images may resemble any part: nothing is trained or scored on them.
+
+    Raises:
+        PosekitError: a group has images in two of train, validation and test.
+    """
+    if not split.comparable:
+        return
+    problems = []
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        there, here = getattr(split, first), getattr(split, second)
+        for group in np.intersect1d(split.groups[there], split.groups[here]):
+            problems.append(
+                f"`{first}` and `{second}` must not share a group of near-identical images; "
+                f"got images {there[split.groups[there] == group].tolist()} and "
+                f"{here[split.groups[here] == group].tolist()}. Draw the split again."
+            )
+    raise_problems("check_no_leak()", problems)
+
+
+def _normalised(thumbnails):
+    """float32 (N, h * w) of mean 0 and length 1, or all 0 where the contrast is too low."""
+    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    centred = flat - flat.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    # A length of sqrt(h * w) is a standard deviation of one grey level.
+    enough = length >= np.sqrt(flat.shape[1])
+    return np.divide(centred, length, out=np.zeros_like(centred), where=enough)
+
+
+def _draw_groups(dataset, groups, free, shares, seed):
+    """Ascending indices of the remainder, then of each share, drawn among the `free` images."""
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise PosekitError(f"splits: `seed` must be a whole number >= 0; got {seed!r}.")
+    # Image ids, unlike positions and group numbers, do not depend on the data set's order.
+    in_order = np.argsort(dataset.image_ids)
+    in_order = in_order[free[in_order]]
+    _, first, counts = np.unique(groups[in_order], return_index=True, return_counts=True)
+    by_smallest_id = np.argsort(first)
+    numbers = groups[in_order][first[by_smallest_id]]  # (G,)
+    sizes = counts[by_smallest_id]
+    shuffled = np.random.default_rng(seed).permutation(len(numbers))
+
+    parts, start = [], 0
+    for share in shares:
+        filled = np.cumsum(sizes[shuffled[start:]])
+        # The part ends with the first group that reaches its share.
+        end = start + 1 + int(np.searchsorted(filled, share * len(in_order)))
+        parts.append(numbers[shuffled[start:end]])
+        start = end
+    if start >= len(numbers):
+        raise PosekitError(
+            f"splits: {dataset.name} must hold more than {len(shares)} groups of images to fill "
+            f"every part; got {len(numbers)}. Use more images."
+        )
+    parts.insert(0, numbers[shuffled[start:]])
+    return [np.flatnonzero(free & np.isin(groups, part)) for part in parts]
+
+
+def _check_groups(caller, dataset, groups):
+    groups = np.asarray(groups)
+    if groups.shape != (len(dataset),) or groups.dtype.kind not in "iu":
+        raise PosekitError(
+            f"{caller}: `groups` must be int ({len(dataset)},), one number per image of "
+            f"{dataset.name}; got {groups.dtype} {groups.shape}."
+        )
+    return groups
+
+
+def _check_same_dataset(caller, fingerprint, dataset):
+    if dataset.fingerprint() != fingerprint:
+        raise PosekitError(
+            f"{caller}: `dataset` must be the one the split was drawn for (fingerprint "
+            f"{fingerprint}); got {dataset.name} with fingerprint {dataset.fingerprint()}. "
+            "Use the same data, or draw a new split."
+        )

@@ -1,0 +1,225 @@
+"""A data set of drawn people in the layout of Leeds Sports Pose Extended, true to the last joint.
+
+It stands in where the photographs are not at hand: for trying the project, for its tests, and
+for checking a method against labels that are known exactly.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scipy.io
+
+from posekit.datasets import backgrounds, outfits, rendering
+from posekit.datasets.scenes import plan, stream
+from posekit.errors import PosekitError, raise_problems
+from posekit.skeleton import JOINT_COUNT
+
+GENERATOR_VERSION = 1
+RECIPE_FILE = "synthetic.json"
+JPEG_QUALITY = 90
+
+README = """Synthetic people in the layout of Leeds Sports Pose Extended.
+
+Written by posekit (generator version {version}, seed {seed}, {count} images). Nothing here was
+photographed or labelled by hand.
+
+images/im00001.jpg ...  the pictures.
+joints.mat              `joints`, (14, 3, {count}): x, y (pixels, 0 is the first pixel's centre) and
+                        1 = labelled, 0 = missing; a missing joint's x and y are junk.
+annotations.csv         the pose family, and how many people the picture shows.
+truth.npz               `keypoints_px` ({count}, 14, 2) of every joint, missing ones too, and
+                        `occluded` ({count}, 14): True where another part of the body covers it.
+synthetic.json          what made this folder.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One picture and what is known of it.
+
+    Attributes:
+        image: uint8 (H, W, 3), RGB.
+        keypoints_px: float64 (14, 2), true for all joints.
+        labelled: bool (14,).
+        occluded: bool (14,), True where another part of the person covers the joint.
+        activity: str, the pose family.
+        person_count: int, at least 1.
+    """
+
+    image: np.ndarray
+    keypoints_px: np.ndarray
+    labelled: np.ndarray
+    occluded: np.ndarray
+    activity: str
+    person_count: int
+
+
+def example(index, seed):
+    """Draw one picture.
+
+    Args:
+        index: int >= 0, which example; it does not matter how many there are.
+        seed: int >= 0, which data set.
+
+    Returns:
+        Example; the same (seed, index) always gives the same one.
+    """
+    scene = plan(index, seed)
+    image = backgrounds.draw_background(stream("place", index, seed), *scene.size_px)
+    for figure, outfit, camera in scene.people:
+        parts = outfits.dress(figure, outfit)
+        image, painted = rendering.paint(image, parts, camera, scene.light)
+    occluded = rendering.hidden_joints(painted, scene.keypoints_px)
+    # Annotators leave out what they cannot see more often; some 12 % of joints in all.
+    missing_share = np.where(occluded, 0.45, 0.075)
+    return Example(
+        image=backgrounds.add_sensor_noise(stream("grain", index, seed), image),
+        keypoints_px=scene.keypoints_px,
+        labelled=stream("missing", index, seed).random(JOINT_COUNT) >= missing_share,
+        occluded=occluded,
+        activity=scene.activity,
+        person_count=scene.person_count,
+    )
+
+
+def write(folder, *, count, seed):
+    """Write a data set of drawn people, in the layout of LSPet.
+
+    A folder that already holds the same set is left as it is. The set appears whole or not at all.
+
+    Args:
+        folder: path; its parents are made.
+        count: int >= 1, images.
+        seed: int >= 0.
+
+    Returns:
+        Path, the folder.
+
+    Raises:
+        PosekitError: a number above is out of range, the folder holds anything else, or it cannot
+            be written.
+    """
+    _check_whole_number("synthetic.write()", count=(count, 1), seed=(seed, 0))
+    folder = Path(folder)
+    recipe = {"generator_version": GENERATOR_VERSION, "seed": int(seed), "count": int(count)}
+    if _holds(folder, recipe):
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        _write_files(partial, recipe)
+        # mkdtemp makes private folders; a data set gets the permissions of any new folder.
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o777 & ~umask)
+        partial.rename(folder)
+    except OSError as error:
+        # Another process may have finished the same set in the meantime.
+        if _holds(folder, recipe):
+            return folder
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _write_files(folder, recipe):
+    seed, count = recipe["seed"], recipe["count"]
+    joints = np.empty((JOINT_COUNT, 3, count))
+    keypoints_px = np.empty((count, JOINT_COUNT, 2))
+    occluded = np.empty((count, JOINT_COUNT), bool)
+    rows = [("image", "activity", "person_count")]
+    (folder / "images").mkdir()
+    for index in range(count):
+        drawn = example(index, seed)
+        name = f"im{index + 1:05d}"
+        (folder / "images" / f"{name}.jpg").write_bytes(_jpeg(drawn.image))
+        joints[:, :, index] = _stored_joints(drawn, index, seed)
+        keypoints_px[index], occluded[index] = drawn.keypoints_px, drawn.occluded
+        rows.append((name, drawn.activity, drawn.person_count))
+
+    (folder / "joints.mat").write_bytes(_mat_file(joints))
+    with (folder / "annotations.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    np.savez_compressed(folder / "truth.npz", keypoints_px=keypoints_px, occluded=occluded)
+    (folder / "README.txt").write_text(
+        README.format(version=GENERATOR_VERSION, seed=seed, count=count), encoding="utf-8"
+    )
+    (folder / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+
+
+def _stored_joints(drawn, index, seed):
+    """One image's joints as LSPet stores them: (14, 3) with junk where nothing is labelled."""
+    stored = np.ones((JOINT_COUNT, 3))
+    stored[:, :2] = drawn.keypoints_px
+    missing = ~drawn.labelled
+    stored[missing] = _junk(stream("junk", index, seed), missing.sum())
+    return stored
+
+
+def _junk(rng, count):
+    """Missing joints, (count, 3): one coordinate zero and the other negative; rarely both zero."""
+    junk = np.zeros((count, 3))
+    rows = np.arange(count)
+    junk[rows, rng.integers(2, size=count)] = -rng.exponential(40, count)
+    junk[rng.random(count) < 0.01] = 0
+    return junk
+
+
+def _jpeg(image):
+    """The picture's JPEG file, bytes."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+
+
+def _mat_file(joints):
+    """The MATLAB file of `joints`, bytes, without the date that scipy writes into its heading."""
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"joints": joints})
+    return b"MATLAB 5.0 MAT-file, drawn by posekit".ljust(116) + file.getvalue()[116:]
+
+
+def _holds(folder, recipe):
+    """Whether `folder` holds this very set; False when there is nothing; else PosekitError."""
+    recipe_path = folder / RECIPE_FILE
+    try:
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return False
+        found = json.loads(recipe_path.read_text(encoding="utf-8"))
+    except OSError as error:
+        found = f"something without a readable {RECIPE_FILE} ({error.strerror})"
+    except ValueError:
+        found = f"something with a damaged {RECIPE_FILE}"
+    if found == recipe:
+        return True
+    raise PosekitError(
+        f"synthetic.write(): `folder` must be new, empty or hold {recipe}; got {folder} with "
+        f"{found}. Choose another folder, or move that one away yourself."
+    )
+
+
+def _unwritable(folder, error):
+    return PosekitError(
+        f"synthetic.write(): `folder` must be in a writable place; got {folder}: {error.strerror}. "
+        "Choose another folder."
+    )
+
+
+def _check_whole_number(caller, **values):
+    problems = [
+        f"`{name}` must be a whole number >= {least}; got {value!r}."
+        for name, (value, least) in values.items()
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least
+    ]
+    raise_problems(caller, problems)

@@ -1,0 +1,83 @@
+"""Edges of a picture, and how far a map resembles them: the check on saliency maps."""
+
+import cv2
+import numpy as np
+
+from posekit.errors import raise_problems
+
+# Red, green and blue in grey: ITU-R BT.601, as OpenCV and Pillow weigh them.
+GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def sobel_edges(images):
+    """Gradient magnitude of the grey picture by Sobel's 3 x 3 kernels.
+
+    Args:
+        images: uint8 or float (N, H, W, 3), RGB.
+
+    Returns:
+        float32 (N, H, W), >= 0, grey levels per pixel: 1 on a ramp that rises 1 level a pixel.
+
+    Raises:
+        PosekitError: `images` is not (N, H, W, 3).
+
+    Source: Sobel and Feldman, "A 3x3 Isotropic Gradient Operator for Image Processing", 1968.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] != 3:
+        raise_problems(
+            "sobel_edges()", [f"`images` must have shape (N, H, W, 3); got {images.shape}."]
+        )
+    grey = images.astype(np.float32) @ GREY_WEIGHTS  # (N, H, W)
+    edges = np.empty_like(grey)
+    for picture, out in zip(grey, edges, strict=True):
+        # The kernel's weights add up to 8 per pixel of slope.
+        along_x = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+        along_y = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+        np.hypot(along_x, along_y, out=out)
+    return edges
+
+
+def correlation_with_edges(maps, images):
+    """Pearson correlation of each map with its picture's edges.
+
+    Saliency that merely follows edges says little about the model; one compares a trained
+    model's correlation with an untrained one's.
+
+    Args:
+        maps: float (N, h, w), finite, h <= H and w <= W.
+        images: uint8 or float (N, H, W, 3), RGB. Their edges are area-averaged to (h, w).
+
+    Returns:
+        float64 (N,) in [-1, 1]; NaN where the map or the picture is constant.
+
+    Raises:
+        PosekitError: a shape above is violated.
+
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
+    """
+    maps, images = np.asarray(maps, float), np.asarray(images)
+    problems = []
+    if maps.ndim != 3 or len(maps) != len(images):
+        problems.append(f"`maps` must have shape ({len(images)}, h, w); got {maps.shape}.")
+    elif any(np.greater(maps.shape[1:], images.shape[1:3])):
+        problems.append(
+            f"`maps` must be no larger than `images`, {images.shape[1:3]}; got {maps.shape[1:]}."
+        )
+    raise_problems("correlation_with_edges()", problems)
+    height, width = maps.shape[1:]
+    edges = [
+        cv2.resize(edge, (width, height), interpolation=cv2.INTER_AREA)
+        for edge in sobel_edges(images)
+    ]
+    a = _standardised(maps)
+    b = _standardised(np.array(edges, float).reshape(maps.shape))
+    return np.clip((a * b).mean(axis=(1, 2)), -1, 1)
+
+
+def _standardised(maps):
+    """Mean 0 and standard deviation 1 per map; NaN where the map is constant."""
+    constant = np.ptp(maps, axis=(1, 2), keepdims=True) == 0
+    centred = maps - maps.mean(axis=(1, 2), keepdims=True)
+    deviation = maps.std(axis=(1, 2), keepdims=True)
+    return centred / np.where(constant, np.nan, deviation)

@@ -1,0 +1,41 @@
+"""How the TensorFlow engine is started: seeds, determinism and one kernel work-around."""
+
+import ctypes
+import os
+import sys
+
+_PR_FUTEX_HASH = 78
+_PR_FUTEX_HASH_SET_SLOTS = 1
+
+
+def use_global_futex_hash():
+    """Opt this process out of Linux 6.16's per-process futex hash; do nothing elsewhere.
+
+    On kernel 6.18 TensorFlow's CPU training was seen to stall for tens of seconds, every thread
+    asleep in a futex wait; without the per-process hash it almost never did. The call is
+    harmless: an older kernel refuses it.
+
+    Source: prctl(2), PR_FUTEX_HASH_SET_SLOTS with 0 slots selects the global hash.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_FUTEX_HASH, _PR_FUTEX_HASH_SET_SLOTS, 0, 0, 0)
+
+
+def start(seed, *, deterministic=False):
+    """Prepare the process for training or prediction; call it once, before the first model.
+
+    Args:
+        seed: int >= 0, seeds Python, NumPy and TensorFlow.
+        deterministic: bool, one thread and deterministic kernels: the very same weights in
+            every run, several times slower.
+    """
+    use_global_futex_hash()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    if deterministic:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_op_determinism()

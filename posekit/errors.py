@@ -1,0 +1,74 @@
+"""The one error type and the one error grammar.
+
+A message reads ``caller: `field` must be <rule>; got <finding>. <what to do>``.
+"""
+
+import numpy as np
+
+
+class PosekitError(ValueError):
+    """Bad input, named: the file or argument, what was expected and what was found."""
+
+
+def raise_problems(caller, problems):
+    """Raise one PosekitError that lists every problem; do nothing when there is none.
+
+    Args:
+        caller: str, the function or file that the problems belong to.
+        problems: list of str, whole sentences.
+
+    Raises:
+        PosekitError: `problems` is not empty. At most ten are spelled out.
+    """
+    if not problems:
+        return
+    shown = list(problems[:10])
+    if len(problems) > len(shown):
+        shown.append(f"... and {len(problems) - len(shown)} more.")
+    raise PosekitError(f"{caller}: " + "\n  ".join(shown))
+
+
+def check_choice(caller, field, value, choices):
+    """Raise unless `value` is one of `choices`, which the message lists."""
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise PosekitError(f"{caller}: `{field}` must be one of {listed}; got {value!r}.")
+
+
+def check_keypoints(caller, *, labelled=None, **keypoints):
+    """Raise unless all arrays are finite (N, K, 2) of one shape and `labelled` is bool (N, K).
+
+    Args:
+        caller: str, named at the head of the message.
+        labelled: bool (N, K), or None where there is no mask. Where given, coordinates of
+            unlabelled joints may hold anything, NaN included.
+        **keypoints: the arrays by argument name.
+
+    Raises:
+        PosekitError: shapes first, then the first non-finite value of each array.
+    """
+    shapes = []
+    first_name, first = next(iter(keypoints.items()))
+    for name, array in keypoints.items():
+        if array.ndim != 3 or array.shape[-1] != 2:
+            shapes.append(f"`{name}` must have shape (N, K, 2); got {array.shape}.")
+        elif array.shape != first.shape:
+            shapes.append(
+                f"`{name}` must have the shape of `{first_name}`, {first.shape}; got {array.shape}."
+            )
+        elif not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+            shapes.append(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
+    if labelled is not None and (labelled.shape != first.shape[:-1] or labelled.dtype != bool):
+        shapes.append(
+            f"`labelled` must be bool of shape {first.shape[:-1]}; got {labelled.dtype} {labelled.shape}."
+        )
+    raise_problems(caller, shapes)
+
+    values = []
+    for name, array in keypoints.items():
+        finite = np.isfinite(array).all(axis=-1)  # (N, K)
+        wrong = ~finite if labelled is None else ~finite & labelled
+        if wrong.any():
+            n, k = np.argwhere(wrong)[0]
+            values.append(f"`{name}` must be finite; got {array[n, k].tolist()} at [{n}, {k}].")
+    raise_problems(caller, values)

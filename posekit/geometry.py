@@ -1,0 +1,43 @@
+"""The one pixel convention: an integer coordinate is the centre of a pixel.
+
+A picture of width W spans [-0.5, W - 0.5]. Resizing by s maps x to (x + 0.5) * s - 0.5 (as
+`tf.image.resize` does) and mirroring maps x to W - 1 - x.
+"""
+
+import numpy as np
+
+from posekit.skeleton import MIRROR
+
+
+def resize_keypoints(keypoints_px, from_size_px, to_size_px):
+    """Move keypoints with their picture as it is resized.
+
+    Args:
+        keypoints_px: float (..., K, 2), (x, y) in the old picture's pixels.
+        from_size_px: (..., 2), old (width, height), pixels, > 0.
+        to_size_px: (..., 2), new (width, height), pixels, > 0.
+
+    Returns:
+        float64 (..., K, 2), (x, y) in the new picture's pixels. Exchanging the two sizes
+        undoes it.
+    """
+    scale = np.asarray(to_size_px, float) / np.asarray(from_size_px, float)  # (..., 2)
+    return (np.asarray(keypoints_px, float) + 0.5) * scale[..., None, :] - 0.5
+
+
+def mirror_keypoints(keypoints_px, labelled, width_px):
+    """Mirror keypoints about the vertical axis and exchange left and right joints.
+
+    Args:
+        keypoints_px: float (..., K, 2), (x, y), pixels.
+        labelled: bool (..., K).
+        width_px: number or (...,), the picture's width, pixels.
+
+    Returns:
+        (keypoints_px, labelled) of the mirrored picture. Twice is identity.
+    """
+    width = np.asarray(width_px, float)[..., None]  # (..., 1)
+    x, y = keypoints_px[..., 0], keypoints_px[..., 1]
+    mirrored = np.stack([width - 1 - x, y], axis=-1)
+    # A mirrored left wrist is a right wrist: permute the rows as well as x.
+    return mirrored[..., MIRROR, :], labelled[..., MIRROR]

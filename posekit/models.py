@@ -1,0 +1,160 @@
+"""The poster's network, as we read it, with and without batch normalisation.
+
+The poster says "11-layer CNN" and publishes no layer list. Our reading is VGG's configuration A
+(Simonyan and Zisserman, ICLR 2015, table 1: 8 convolutions and 3 dense layers, 11 layers with
+weights) at a quarter of its width, which two CPU cores can train. Every unknown is an argument.
+"""
+
+from pathlib import Path
+
+import keras
+from keras import layers
+
+from posekit.errors import PosekitError
+from posekit.skeleton import JOINT_COUNT
+
+FRAME_PX = 96
+CONVOLUTION_WIDTHS = ((16,), (32,), (64, 64), (128, 128), (256, 256))
+DENSE_WIDTHS = (512, 512)
+
+
+def poster_network(
+    *,
+    batch_norm,
+    frame_px=FRAME_PX,
+    convolution_widths=CONVOLUTION_WIDTHS,
+    dense_widths=DENSE_WIDTHS,
+    joints=JOINT_COUNT,
+):
+    """The 11-layer regression network, uncompiled, glorot_uniform ("Xavier") weights.
+
+    Args:
+        batch_norm: bool, the pair's one difference: whether BatchNormalization stands between
+            each hidden weight layer and its ReLU.
+        frame_px: int, side of the square input, pixels.
+        convolution_widths: tuple of blocks, each a tuple of filter counts; a block ends in 2 x 2
+            max pooling.
+        dense_widths: tuple of int, units of the hidden dense layers.
+        joints: int, how many (x, y) pairs come out.
+
+    Returns:
+        keras.Sequential: pixels (N, frame_px, frame_px, 3), 0 to 255, to (N, 2 * joints), the
+        coordinates x0, y0, x1, y1, ... in the frame's pixels.
+    """
+    stack = [
+        keras.Input((frame_px, frame_px, 3), name="image"),
+        layers.Rescaling(1 / 127.5, offset=-1.0, name="pixels_to_unit"),
+    ]
+
+    def add_hidden(layer, name):
+        stack.append(layer)
+        if batch_norm:
+            stack.append(layers.BatchNormalization(name=f"{name}_bn"))
+        stack.append(layers.ReLU(name=f"{name}_relu"))
+
+    # BatchNormalization's beta takes the place of the bias, so the pair stays comparable.
+    for block, widths in enumerate(convolution_widths, start=1):
+        for position, width in enumerate(widths, start=1):
+            name = f"conv{block}_{position}"
+            convolution = layers.Conv2D(
+                width,
+                3,
+                padding="same",
+                use_bias=not batch_norm,
+                kernel_initializer="glorot_uniform",
+                name=name,
+            )
+            add_hidden(convolution, name)
+        stack.append(layers.MaxPooling2D(name=f"pool{block}"))
+    stack.append(layers.Flatten(name="flatten"))
+    for position, width in enumerate(dense_widths, start=1):
+        dense = layers.Dense(
+            width,
+            use_bias=not batch_norm,
+            kernel_initializer="glorot_uniform",
+            name=f"dense{position}",
+        )
+        add_hidden(dense, f"dense{position}")
+    stack.append(
+        layers.Dense(2 * joints, kernel_initializer="glorot_uniform", name="coordinates_unit")
+    )
+    # The last weight layer works in units of half a frame around the frame's centre, so that
+    # Adam's steps suit it; the loss and every reader see pixels.
+    stack.append(
+        layers.Rescaling(frame_px / 2, offset=(frame_px - 1) / 2, name="coordinates_px")
+    )
+    name = "poster_batchnorm" if batch_norm else "poster_plain"
+    return keras.Sequential(stack, name=name)
+
+
+def layer_table(model):
+    """One row for each layer, for tables and for the architecture figure.
+
+    Args:
+        model: built keras.Sequential.
+
+    Returns:
+        list of dict: name, kind, output_shape (without the batch axis), parameters, and
+        megaflops, the forward floating-point operations of one image in millions, a
+        multiply-add counted as two; elementwise layers count as 0.
+    """
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "output_shape": tuple(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+            "megaflops": _multiply_adds(layer) * 2 / 1e6,
+        }
+        for layer in model.layers
+    ]
+
+
+def _multiply_adds(layer):
+    if isinstance(layer, layers.Conv2D):
+        _, height, width, _ = layer.output.shape
+        return height * width * layer.kernel.shape.num_elements()
+    if isinstance(layer, layers.Dense):
+        return layer.kernel.shape.num_elements()
+    return 0
+
+
+def load(path):
+    """Read a saved network and check that it is one of ours.
+
+    Args:
+        path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
+
+    Returns:
+        keras.Model, uncompiled, from square images (N, S, S, 3) to (N, 28).
+
+    Raises:
+        PosekitError: the file is missing or unreadable, or its joints or input do not fit.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "best.keras"
+    if not path.is_file():
+        raise PosekitError(
+            f"{path}: the model file must exist; got nothing there. "
+            "notebooks/02_training.ipynb or `python -m posekit train` writes one."
+        )
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # Keras raises errors of many kinds for a file that is no model; all mean the same here.
+    except Exception as error:
+        raise PosekitError(
+            f"{path}: must be a Keras model file that loads in safe mode; got {error}"
+        ) from error
+    expected_output = (None, 2 * JOINT_COUNT)
+    if model.output_shape != expected_output:
+        raise PosekitError(
+            f"{path}: the model's output must have shape {expected_output}, "
+            f"{JOINT_COUNT} joints as (x, y); got {model.output_shape}."
+        )
+    _, height, width, channels = model.input_shape
+    if height != width or channels != 3:
+        raise PosekitError(
+            f"{path}: the model's input must be square RGB images; got shape {model.input_shape}."
+        )
+    return model

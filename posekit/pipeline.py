@@ -1,0 +1,254 @@
+"""tf.data: photographs to frames, frames to batches.
+
+Every photograph is decoded and squashed to the square frame once, in parallel; the uint8 frames
+are kept on disk under the content's fingerprint, so that later notebooks and seeds start at
+once. Batches are then drawn from the frames: order and flips are functions of (seed, epoch), so a
+resumed run sees the batches that the undisturbed run would have seen.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from posekit import augment
+from posekit.artifacts import CACHE_DIR, replacing
+from posekit.errors import PosekitError, check_choice, raise_problems
+
+FLIPS = ("none", "random", "double")
+MEMORY_LIMIT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Decoded images of one data set, squashed to squares.
+
+    Attributes:
+        images: uint8 (N, S, S, 3), in memory or mapped from the cache file.
+        placement: "memory" or "file", where `images` are.
+        megabytes: float, their size.
+    """
+
+    images: np.ndarray
+    placement: str
+    megabytes: float
+
+
+def load_frames(dataset, *, frame_px, cache_dir=CACHE_DIR, memory_limit_bytes=MEMORY_LIMIT_BYTES):
+    """The data set's frames, decoded now or read from the cache.
+
+    Args:
+        dataset: PoseDataset of N images.
+        frame_px: int, side of the frame; both axes are scaled to it, whatever the aspect.
+        cache_dir: folder of the cache file, made where missing.
+        memory_limit_bytes: int; larger sets stay in the file and are mapped.
+
+    Returns:
+        Frames, in the data set's order.
+
+    Raises:
+        PosekitError: images that do not decode, each named; or the cache is not writable.
+    """
+    key = hashlib.sha256(f"{dataset.fingerprint()} {frame_px}".encode()).hexdigest()[:16]
+    path = cache_dir / f"frames-{frame_px}px-{key}.npy"
+    shape = (len(dataset), frame_px, frame_px, 3)
+    if not _holds(path, shape):
+        with replacing(path) as temporary:
+            frames = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            _decode_into(frames, dataset, frame_px)
+            frames.flush()
+            del frames
+    in_memory = np.prod(shape) <= memory_limit_bytes
+    images = np.load(path, mmap_mode=None if in_memory else "r", allow_pickle=False)
+    return Frames(images, "memory" if in_memory else "file", images.nbytes / 1e6)
+
+
+def _holds(path, shape):
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False).shape == shape
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _decode_into(frames, dataset, frame_px):
+    problems = []
+
+    def read(index):
+        return dataset.read_image(str(dataset.image_ids[int(index)]))
+
+    def decode(index):
+        try:
+            frame = decode_frame(read(index), frame_px)
+        except (tf.errors.InvalidArgumentError, PosekitError) as error:
+            problems.append(
+                f"image {dataset.image_ids[int(index)]} must be a whole JPEG or PNG; "
+                f"got {_first_line(error)}."
+            )
+            frame = tf.zeros((frame_px, frame_px, 3), tf.uint8)
+        return frame
+
+    decoded = (
+        tf.data.Dataset.range(len(dataset))
+        .map(
+            lambda index: (index, tf.py_function(decode, [index], tf.uint8)),
+            num_parallel_calls=_cores(),
+            deterministic=False,
+        )
+        .prefetch(64)
+        .with_options(_options())
+    )
+    for index, frame in decoded.as_numpy_iterator():
+        frames[index] = frame
+    raise_problems(
+        dataset.name,
+        [*sorted(problems), "Repair or remove them, or skip them with `bad_images='skip'`."]
+        if problems
+        else [],
+    )
+
+
+def decode_frame(encoded, frame_px):
+    """Decode one image and squash it to the frame.
+
+    Args:
+        encoded: bytes of a JPEG or PNG; its EXIF orientation is not applied, since the labels
+            are in the stored picture's frame.
+        frame_px: int, the frame's side, pixels.
+
+    Returns:
+        uint8 tensor (frame_px, frame_px, 3), RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: no image that can be decoded in full.
+    """
+    return squash(tf.io.decode_image(encoded, channels=3, expand_animations=False), frame_px)
+
+
+def squash(image, frame_px):
+    """Scale both axes of a picture to the frame's side, whatever its aspect.
+
+    Args:
+        image: uint8 (H, W, 3).
+        frame_px: int, the frame's side, pixels.
+
+    Returns:
+        uint8 tensor (frame_px, frame_px, 3). Shrinking averages (antialias), so small limbs
+        fade rather than flicker.
+    """
+    resized = tf.image.resize(image, (frame_px, frame_px), antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def training_batches(
+    images, targets, *, batch_size, seed, epochs, first_epoch=0, flip="random"
+):
+    """Shuffled, flipped batches of the epochs `first_epoch` to `epochs - 1`, one stream.
+
+    Args:
+        images: uint8 (N, S, S, 3).
+        targets: float32 (N, K, 3), x, y in frame pixels and weight.
+        batch_size: int > 0. A last, smaller batch of an epoch is left to the next shuffle.
+        seed: int; order and flips of epoch e depend on (seed, e) alone.
+        epochs: int, where training ends.
+        first_epoch: int, where a resumed training goes on.
+        flip: "none"; "random", each image with probability one half anew in every epoch; or
+            "double", an epoch holds each image twice, as it is and mirrored (the poster).
+
+    Returns:
+        (dataset of (uint8 (B, S, S, 3), float32 (B, K, 3)), steps in each epoch).
+    """
+    check_choice("training_batches()", "flip", flip, FLIPS)
+    image_count = len(images)
+    example_count = 2 * image_count if flip == "double" else image_count
+    steps = example_count // batch_size
+    if steps == 0:
+        raise PosekitError(
+            f"training_batches(): `batch_size` must be at most the {example_count} training "
+            f"examples; got {batch_size}. Take a smaller batch or more data."
+        )
+
+    def epoch_of(epoch):
+        # The order is drawn over indices, before any picture is touched.
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(example_count, dtype=tf.int64), seed=tf.stack([seed, 2 * epoch])
+        )
+        if flip == "double":
+            flips = order >= image_count
+        elif flip == "random":
+            draws = tf.random.stateless_uniform(
+                [example_count], seed=tf.stack([seed, 2 * epoch + 1])
+            )
+            flips = draws < 0.5
+        else:
+            flips = tf.zeros([example_count], tf.bool)
+        examples = tf.data.Dataset.from_tensor_slices((order % image_count, flips))
+        return examples.batch(batch_size, drop_remainder=True)
+
+    fetch = _fetcher(images, targets)
+    batches = (
+        tf.data.Dataset.range(first_epoch, epochs)
+        .flat_map(epoch_of)
+        .map(
+            lambda indices, flips: augment.flip_left_right(*fetch(indices), flips),
+            num_parallel_calls=_cores(),
+            deterministic=True,
+        )
+        .prefetch(2)
+        .with_options(_options())
+    )
+    return batches, steps
+
+
+def evaluation_batches(images, targets=None, *, batch_size):
+    """Every example once, in order, unaugmented; the last batch may be smaller.
+
+    Args:
+        images: uint8 (N, S, S, 3).
+        targets: float32 (N, K, 3), or None for images alone.
+        batch_size: int > 0.
+
+    Returns:
+        dataset of (images, targets) or of images.
+    """
+    fetch = _fetcher(images, targets)
+    return (
+        tf.data.Dataset.range(len(images))
+        .batch(batch_size)
+        .map(fetch, num_parallel_calls=_cores(), deterministic=True)
+        .prefetch(2)
+        .with_options(_options())
+    )
+
+
+def _fetcher(images, targets):
+    """index batch -> its images (and targets), read from the array or the mapped file."""
+
+    def fetch(indices):
+        batch = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
+        batch.set_shape((None, *images.shape[1:]))
+        if targets is None:
+            return batch
+        chosen_targets = tf.gather(targets, indices)
+        return batch, chosen_targets
+
+    return fetch
+
+
+def _options():
+    options = tf.data.Options()
+    # tf.data's tuner sleeps 10, 20, 40, ... ms between its rounds, and destroying an iterator
+    # waits for that sleep to end: after a minute of training each validation or prediction
+    # could hang for up to a minute. The pipelines here need no tuning.
+    options.autotune.enabled = False
+    options.deterministic = True
+    return options
+
+
+def _cores():
+    return os.cpu_count() or 1
+
+
+def _first_line(error):
+    return str(getattr(error, "message", error)).split("\n")[0].rstrip(".") or type(error).__name__

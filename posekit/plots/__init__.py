@@ -1,0 +1,49 @@
+"""Every figure of the notebooks: arrays in, matplotlib Figure out.
+
+Figures belong to nobody: pyplot keeps no reference and no setting after a call.
+"""
+
+from posekit.plots.comparisons import (
+    edge_correlation,
+    error_by_bin,
+    error_by_joint,
+    seed_comparison,
+)
+from posekit.plots.curves import learning_curves, pck_curves
+from posekit.plots.network import architecture
+from posekit.plots.pictures import (
+    activation_grid,
+    prediction_grid,
+    saliency_overlay,
+    sample_grid,
+    similar_pairs,
+)
+from posekit.plots.statistics import (
+    aspect_ratios,
+    constant_guesses,
+    joint_visibility,
+    junk_coordinates,
+    person_size,
+    pose_components,
+)
+
+__all__ = [
+    "activation_grid",
+    "architecture",
+    "aspect_ratios",
+    "constant_guesses",
+    "edge_correlation",
+    "error_by_bin",
+    "error_by_joint",
+    "joint_visibility",
+    "junk_coordinates",
+    "learning_curves",
+    "pck_curves",
+    "person_size",
+    "pose_components",
+    "prediction_grid",
+    "saliency_overlay",
+    "sample_grid",
+    "seed_comparison",
+    "similar_pairs",
+]

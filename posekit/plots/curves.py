@@ -1,0 +1,114 @@
+"""Curves: errors by epoch, correct joints by allowed error."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from posekit.plots.style import check_equal_lengths, colours, new_figure, styled
+
+
+@styled
+def learning_curves(
+    histories,
+    *,
+    baselines=None,
+    key_train="train_mse",
+    key_validation="validation_mse",
+    ylabel="mean squared error (px² of the frame)",
+):
+    """Training and validation error by epoch, mean and range over the seeds.
+
+    Args:
+        histories: dict, variant -> list of histories, one for each seed. A history is a dict of
+            equally long lists, "epoch" among them. Where seeds stop at different epochs, mean and
+            range are those of the seeds still training.
+        baselines: dict, name -> value drawn as a horizontal line, or None.
+        key_train: str, the history's key of the training error (dashed).
+        key_validation: str, the history's key of the validation error (solid).
+        ylabel: str.
+
+    Returns:
+        Figure with one axes, logarithmic upwards; two lines for each variant, training first,
+        then one for each baseline.
+    """
+    figure, ((axis,),) = new_figure(size_inches=(8, 4.2))
+    for colour, (name, runs) in zip(colours(histories), histories.items(), strict=True):
+        roles = (("training", key_train, "--"), ("validation", key_validation, "-"))
+        for role, key, dashes in roles:
+            epochs, values = _aligned(runs, key)
+            mean = _over_seeds(np.nanmean, values)
+            axis.plot(epochs, mean, dashes, color=colour, label=f"{name}, {role}")
+            if len(runs) > 1:
+                low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
+                axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
+    for dashes, (name, value) in zip(_dashes(baselines), (baselines or {}).items(), strict=True):
+        label = f"{name}: {value:g}"
+        axis.axhline(value, color="#555555", linestyle=dashes, linewidth=1.2, label=label)
+    _plain_log_scale(axis)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    seeds = max((len(runs) for runs in histories.values()), default=0)
+    spread = f" (mean and range of {seeds} seeds)" if seeds > 1 else ""
+    axis.set(
+        xlabel="epoch",
+        ylabel=ylabel,
+        title=f"Does validation keep falling with training?{spread}",
+    )
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@styled
+def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso's length)"):
+    """Share of correct joints against the allowed error.
+
+    Args:
+        curves: dict, name -> float (T,) in [0, 1].
+        thresholds: float (T,).
+        xlabel: str.
+
+    Returns:
+        Figure with one axes and one line for each curve.
+
+    Raises:
+        PosekitError: the lengths differ.
+    """
+    check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
+    figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
+    for colour, (name, values) in zip(colours(curves), curves.items(), strict=True):
+        axis.plot(thresholds, 100 * np.asarray(values), color=colour, label=name)
+    axis.set(xlabel=xlabel, ylabel="joints within it (%)", ylim=(0, 100))
+    axis.set_xlim(np.min(thresholds), np.max(thresholds))
+    axis.set_title("How many joints are right, by how strictly one judges?")
+    axis.legend()
+    return figure
+
+
+def _dashes(names):
+    styles = (":", "-.", (0, (1, 4)), (0, (6, 3)))
+    return [styles[n % len(styles)] for n in range(len(names or {}))]
+
+
+def _aligned(runs, key):
+    """Epochs of any run, ascending, and the runs' values there, (runs, epochs), NaN if absent."""
+    epochs = np.unique(np.concatenate([np.asarray(run["epoch"], float) for run in runs]))
+    values = np.full((len(runs), len(epochs)), np.nan)
+    for row, run in zip(values, runs, strict=True):
+        # JSON has no NaN: None becomes NaN here.
+        row[np.searchsorted(epochs, run["epoch"])] = np.array(run[key], float)
+    return epochs, values
+
+
+def _over_seeds(summary, values):
+    """The seeds' summary at each epoch, NaN where no seed has a value."""
+    known = ~np.isnan(values).all(axis=0)
+    summarised = np.full(values.shape[1], np.nan)
+    summarised[known] = summary(values[:, known], axis=0)
+    return summarised
+
+
+def _plain_log_scale(axis):
+    """A logarithmic y axis whose ticks read 200 and not 2 x 10^2, a few within each decade."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else "")
+    )

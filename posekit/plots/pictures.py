@@ -1,0 +1,198 @@
+"""Pictures with something drawn on them."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from posekit.errors import PosekitError
+from posekit.plots.style import (
+    check_equal_lengths,
+    picture_axes,
+    show_picture,
+    show_pose,
+    side_colour,
+    styled,
+)
+
+TRUE_COLOUR = "#ffffff"
+PREDICTED_COLOUR = "#d55e00"
+FRAME_COLOUR = "#56b4e9"
+
+
+@styled
+def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6):
+    """Pictures with their annotated skeletons, the person's left and right in two colours.
+
+    Args:
+        images: list of N uint8 (H, W, 3), of any sizes, RGB.
+        keypoints_px: float (N, 14, 2), (x, y), each in its picture's pixels.
+        labelled: bool (N, 14), True where the joint is drawn.
+        titles: N str, or None.
+        columns: int >= 1.
+
+    Returns:
+        Figure with N axes.
+
+    Raises:
+        PosekitError: the lengths differ.
+    """
+    check_equal_lengths(
+        "sample_grid()", images=images, keypoints_px=keypoints_px, labelled=labelled, titles=titles
+    )
+    figure, axes = picture_axes(len(images), columns, title="Do the labels sit on the joints?")
+    for n, axis in enumerate(axes):
+        show_picture(axis, images[n], None if titles is None else titles[n])
+        show_pose(axis, keypoints_px[n], labelled[n])
+    _legend_below(
+        figure,
+        {f"person's {side}": side_colour(side) for side in ("right", "left")}
+        | {"head and pelvis": side_colour("centre")},
+    )
+    return figure
+
+
+@styled
+def prediction_grid(images, true_px, pred_px, labelled, *, titles=None, columns=6):
+    """Pictures with the annotated and the predicted skeleton.
+
+    Args:
+        images: list of N uint8 (H, W, 3), of any sizes, RGB.
+        true_px: float (N, 14, 2), annotated (x, y), each in its picture's pixels.
+        pred_px: float (N, 14, 2), predicted (x, y), same pixel frame.
+        labelled: bool (N, 14), True where the annotation counts; predictions are drawn whole.
+        titles: N str, or None.
+        columns: int >= 1.
+
+    Returns:
+        Figure with N axes.
+
+    Raises:
+        PosekitError: the lengths differ.
+    """
+    check_equal_lengths(
+        "prediction_grid()",
+        images=images,
+        true_px=true_px,
+        pred_px=pred_px,
+        labelled=labelled,
+        titles=titles,
+    )
+    title = "How far is the prediction from the annotation?"
+    figure, axes = picture_axes(len(images), columns, title=title)
+    for n, axis in enumerate(axes):
+        show_picture(axis, images[n], None if titles is None else titles[n])
+        show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR)
+        show_pose(axis, pred_px[n], colour=PREDICTED_COLOUR)
+    _legend_below(figure, {"annotated": TRUE_COLOUR, "predicted": PREDICTED_COLOUR})
+    return figure
+
+
+@styled
+def similar_pairs(images, pairs, *, titles=None, columns=4):
+    """Near-identical photographs side by side.
+
+    Args:
+        images: list of uint8 (H, W, 3), or dict from image id to one, RGB.
+        pairs: list of N (first, second), indices or ids into `images`.
+        titles: N str, or None.
+        columns: int >= 1, pairs in a row.
+
+    Returns:
+        Figure with 2 N axes, a pair in two neighbouring ones.
+
+    Raises:
+        PosekitError: the lengths differ.
+    """
+    check_equal_lengths("similar_pairs()", pairs=pairs, titles=titles)
+    title = "Are the two pictures of a pair the same photograph?"
+    columns = 2 * min(columns, len(pairs))
+    figure, axes = picture_axes(2 * len(pairs), columns, title=title, panel_inches=1.5)
+    for n, (first, second) in enumerate(pairs):
+        heading = "" if titles is None else f": {titles[n]}"
+        show_picture(axes[2 * n], images[first], f"pair {n + 1}{heading}")
+        show_picture(axes[2 * n + 1], images[second])
+    return figure
+
+
+@styled
+def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
+    """Saliency laid over the grey pictures, brightest where the prediction is most sensitive.
+
+    Each map is scaled to its own 99th percentile, so only places within a picture compare.
+
+    Args:
+        images: uint8 (N, H, W, 3), RGB.
+        maps: float (N, H, W), >= 0.
+        titles: N str, or None.
+        boxes: float (N, 4), (x0, y0, x1, y1) in the maps' pixels, drawn as frames, or None.
+        columns: int >= 1.
+
+    Returns:
+        Figure with N axes.
+
+    Raises:
+        PosekitError: the lengths differ, or maps and pictures differ in size.
+    """
+    check_equal_lengths("saliency_overlay()", images=images, maps=maps, titles=titles, boxes=boxes)
+    if np.shape(maps) != np.shape(images)[:3]:
+        raise PosekitError(
+            f"saliency_overlay(): `maps` must have shape {np.shape(images)[:3]} like `images`; "
+            f"got {np.shape(maps)}."
+        )
+    title = "Which pixels move the predicted joint? (frame: labelled person)"
+    if boxes is None:
+        title = "Which pixels move the predicted joint?"
+    figure, axes = picture_axes(len(images), columns, title=title)
+    for n, axis in enumerate(axes):
+        show_picture(axis, np.mean(images[n], axis=-1), None if titles is None else titles[n])
+        strength = np.clip(maps[n] / (np.percentile(maps[n], 99) or 1), 0, 1)
+        # Opacity follows the map as well, so that the picture stays readable where it is weak.
+        axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.85 * np.sqrt(strength))
+        if boxes is not None:
+            x0, y0, x1, y1 = boxes[n]
+            frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=FRAME_COLOUR)
+            axis.add_patch(frame)
+    return figure
+
+
+@styled
+def activation_grid(images, maps_by_layer):
+    """Where each layer responds: one row for each picture, one column for each layer.
+
+    Each map is scaled to its own maximum, so only places within a map compare.
+
+    Args:
+        images: uint8 (N, H, W, 3), RGB.
+        maps_by_layer: dict, layer name -> float (N, h, w), >= 0, in the network's order.
+
+    Returns:
+        Figure with N x (1 + layers) axes.
+
+    Raises:
+        PosekitError: the lengths differ.
+    """
+    check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
+    columns = 1 + len(maps_by_layer)
+    title = "Where does each layer respond? (mean absolute activation)"
+    figure, axes = picture_axes(len(images) * columns, columns, title=title, panel_inches=1.25)
+    for n, image in enumerate(images):
+        row = axes[n * columns : (n + 1) * columns]
+        show_picture(row[0], image, "picture" if n == 0 else None)
+        for axis, (name, maps) in zip(row[1:], maps_by_layer.items(), strict=True):
+            axis.imshow(maps[n], cmap="viridis", interpolation="nearest")
+            axis.grid(False)
+            if n == 0:
+                height, width = maps[n].shape
+                axis.set_title(f"{name}\n{height} x {width}", fontsize=7)
+    return figure
+
+
+def _legend_below(figure, colours):
+    """One line sample for each name, under the whole figure, legible on white."""
+    handles = [
+        Line2D([], [], color=colour, marker="o", markeredgecolor="#191919", label=name)
+        for name, colour in colours.items()
+    ]
+    legend = figure.legend(handles=handles, loc="outside lower left", ncols=len(handles))
+    legend.get_frame().set(facecolor="#d0d0d0", edgecolor="none")
+    legend.set_frame_on(True)

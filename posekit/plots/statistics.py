@@ -1,0 +1,189 @@
+"""What the data are like: labels, sizes, shapes of poses, and what guessing a constant costs."""
+
+import numpy as np
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, new_figure, show_pose, styled
+from posekit.skeleton import JOINTS
+
+
+@styled
+def joint_visibility(labelled):
+    """How often each joint is labelled.
+
+    Args:
+        labelled: bool (N, 14), True where the joint counts.
+
+    Returns:
+        Figure with one axes and 14 bars.
+    """
+    figure, ((axis,),) = new_figure(size_inches=(6, 3.8))
+    percent = 100 * np.mean(labelled, axis=0)
+    bars = axis.barh([joint.replace("_", " ") for joint in JOINTS], percent, color=PALETTE[0])
+    axis.bar_label(bars, fmt="%.0f", padding=3)
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set(xlim=(0, 108), xticks=range(0, 101, 20))
+    axis.set_xlabel(f"labelled (% of {len(labelled)} images)")
+    axis.set_title("Which joints are missing most often?")
+    return figure
+
+
+@styled
+def junk_coordinates(keypoints_px, labelled):
+    """The stored coordinates of joints that are not labelled, over those that are.
+
+    Args:
+        keypoints_px: float (N, 14, 2), (x, y) as stored, pixels.
+        labelled: bool (N, 14), True where the joint counts.
+
+    Returns:
+        Figure with one axes and two lines of dots, labelled first. y points down.
+    """
+    figure, ((axis,),) = new_figure(size_inches=(5.5, 4.6))
+    for colour, name, chosen in (
+        (QUIET, "labelled", labelled),
+        (PALETTE[1], "not labelled", ~labelled),
+    ):
+        axis.plot(
+            *keypoints_px[chosen].T,
+            ".",
+            color=colour,
+            markersize=2,
+            label=f"{name} ({chosen.sum()} joints)",
+        )
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.invert_yaxis()
+    axis.set(xlabel="stored x (px)", ylabel="stored y (px)")
+    axis.set_title("Where do joints without a label lie?\n(left of 0 and above 0 is outside)")
+    axis.legend(markerscale=4)
+    return figure
+
+
+@styled
+def person_size(shares):
+    """How much of the picture the person fills.
+
+    Args:
+        shares: float (N, 2), width and height of the joints' box as shares of the picture's;
+            NaN rows are left out.
+
+    Returns:
+        Figure with one axes: two histograms with their medians.
+    """
+    figure, ((axis,),) = new_figure(size_inches=(6, 3.4))
+    known = np.asarray(shares)[np.isfinite(shares).all(axis=1)]
+    bins = np.linspace(0, max(1, known.max(initial=0)), 41)
+    for colour, name, values in zip(PALETTE, ("width", "height"), known.T, strict=False):
+        median = np.median(values)
+        label = f"{name}, median {median:.2f}"
+        axis.hist(values, bins, histtype="step", color=colour, linewidth=1.6, label=label)
+        axis.axvline(median, color=colour, linestyle=":")
+    axis.set(xlabel="person / picture (share of its width or height)", ylabel="images")
+    axis.set_title("How small are people in the frame?")
+    axis.legend()
+    return figure
+
+
+@styled
+def aspect_ratios(image_sizes_px):
+    """How far pictures are from the square that they are squashed into.
+
+    Args:
+        image_sizes_px: int (N, 2), (width, height), pixels.
+
+    Returns:
+        Figure with one axes: a histogram on a logarithmic scale.
+    """
+    figure, ((axis,),) = new_figure(size_inches=(6, 3.4))
+    ratio = np.divide(*np.asarray(image_sizes_px, float).T)
+    widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
+    axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=PALETTE[0])
+    axis.axvline(1, color=PALETTE[1], linestyle="--", label="square: no distortion")
+    ticks = np.array([1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4, 6])
+    ticks = ticks[(ticks >= 0.99 / widest) & (ticks <= 1.01 * widest)]
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(FixedLocator(ticks))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xticklabels([f"{tick:.2g}" for tick in ticks])
+    axis.set(xlabel="width / height", ylabel="images")
+    axis.set_title("How strongly does squashing to a square distort?")
+    axis.legend()
+    return figure
+
+
+@styled
+def pose_components(mean, components, explained, *, amplitude=1.5):
+    """The mean pose, and what each principal component changes about it.
+
+    Args:
+        mean: float (14, 2), (x, y), y pointing down.
+        components: float (count, 14, 2), of unit length.
+        explained: float (count,), share of the variance.
+        amplitude: float > 0, how far along a component the two drawn poses lie.
+
+    Returns:
+        Figure with 1 + 2 count axes: the mean pose first, then for each component the pose on
+        either side of the mean, minus over plus.
+
+    Raises:
+        PosekitError: the numbers of components differ.
+    """
+    check_equal_lengths("pose_components()", components=components, explained=explained)
+    columns = 1 + len(components)
+    size_inches = (1.6 * columns, 4.2)
+    figure, axes = new_figure(2, columns, size_inches=size_inches, sharex=True, sharey=True)
+    signs = (-amplitude, amplitude)
+    for row, sign in zip(axes, signs, strict=True):
+        for axis, component in zip(row[1:], components, strict=True):
+            show_pose(axis, mean + sign * component)
+            axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=7)
+    for n, (axis, share) in enumerate(zip(axes[0, 1:], explained, strict=True), start=1):
+        axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=8)
+    show_pose(axes[0, 0], np.asarray(mean))
+    axes[0, 0].set_title("mean pose\n", fontsize=8)
+    axes[1, 0].remove()
+    for axis in figure.axes:
+        axis.set_aspect("equal")
+        axis.axis("off")
+    axes[0, 0].autoscale_view()
+    axes[0, 0].invert_yaxis()
+    figure.suptitle(
+        "How do poses vary most? (share of the variance)", x=0.01, ha="left", fontsize=10
+    )
+    return figure
+
+
+@styled
+def constant_guesses(scores, references):
+    """What it costs to predict the same pose for every image, beside published losses.
+
+    Args:
+        scores: dict, treatment of missing joints -> dict, guess ("image_centre", "mean_pose")
+            -> mean squared error, px² of the frame.
+        references: dict, name -> mean squared error drawn as a vertical line.
+
+    Returns:
+        Figure with one axes: one bar for each treatment and guess.
+    """
+    guesses = list(dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess))
+    figure, ((axis,),) = new_figure(size_inches=(7.5, 1.6 + 0.35 * len(scores) * len(guesses)))
+    places = np.arange(len(scores))
+    height = 0.8 / max(1, len(guesses))
+    for n, guess in enumerate(guesses):
+        values = [by_guess.get(guess, np.nan) for by_guess in scores.values()]
+        shift = (n - (len(guesses) - 1) / 2) * height
+        label = guess.replace("_", " ")
+        bars = axis.barh(places + shift, values, 0.92 * height, color=PALETTE[5 - n], label=label)
+        axis.bar_label(bars, fmt="%.0f", padding=3)
+    for dashes, (name, value) in zip((":", "--", "-."), references.items(), strict=False):
+        label = f"{name}: {value:g}"
+        axis.axvline(value, color="black", linestyle=dashes, linewidth=1.2, label=label)
+    axis.set_yticks(places, [treatment.replace("_", " ") for treatment in scores])
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("mean squared error (px² of the frame)")
+    axis.set_title("How low a loss does no learning at all reach?")
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure

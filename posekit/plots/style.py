@@ -1,0 +1,114 @@
+"""The look that all figures share, and the helpers that draw people."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from posekit.drawing import OUTLINE_COLOUR, SEGMENTS, SIDE_COLOURS, side_of
+from posekit.errors import raise_problems
+from posekit.skeleton import JOINTS
+
+# Okabe and Ito's palette without its yellow, which is faint on white.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
+QUIET = "#9a9a9a"
+
+# A decorator: the figure is drawn in this style, and the caller's settings come back after.
+styled = plt.rc_context(
+    {
+        "figure.dpi": 80,
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": plt.cycler(color=PALETTE),
+        "grid.color": "#e4e4e4",
+        "legend.frameon": False,
+        "lines.linewidth": 1.6,
+        "xtick.color": "#444444",
+        "ytick.color": "#444444",
+    }
+)
+
+
+def new_figure(rows=1, columns=1, *, size_inches, **options):
+    """A figure with a (rows, columns) array of axes that pyplot does not hold on to.
+
+    It is made through pyplot all the same, since that is what teaches notebooks to show figures.
+    """
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size_inches, layout="constrained", squeeze=False, **options
+    )
+    plt.close(figure)
+    return figure, axes
+
+
+def picture_axes(count, columns, *, title, panel_inches=1.9):
+    """A figure with `count` bare axes for pictures, row by row, as (figure, list of axes)."""
+    columns = max(1, min(columns, count))
+    rows = max(1, -(-count // columns))
+    figure, axes = new_figure(
+        rows, columns, size_inches=(panel_inches * columns, panel_inches * 1.1 * rows + 0.4)
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for unused in axes.flat[count:]:
+        unused.remove()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    return figure, list(axes.flat[:count])
+
+
+def show_picture(axis, image, title=None):
+    """Draw a picture so that an integer coordinate is a pixel's centre."""
+    axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axis.grid(False)
+    # Skeletons may reach outside; the picture's own border stays the frame.
+    axis.set_autoscale_on(False)
+    if title is not None:
+        axis.set_title(title, fontsize=8)
+
+
+def show_pose(axis, keypoints_px, labelled=None, *, colour=None, width=1.8):
+    """Draw one skeleton, sides in their colours unless `colour` is given, with a dark outline."""
+    labelled = np.ones(len(keypoints_px), bool) if labelled is None else labelled
+    segments = [segment for segment in SEGMENTS if labelled[segment[0]] and labelled[segment[1]]]
+    lines = [(keypoints_px[start], keypoints_px[end]) for start, end, _ in segments]
+    line_colours = [side_colour(side) if colour is None else colour for _, _, side in segments]
+    outline = np.array(OUTLINE_COLOUR) / 255
+    axis.add_collection(LineCollection(lines, colors=[outline], linewidths=width + 1.2))
+    axis.add_collection(LineCollection(lines, colors=line_colours, linewidths=width))
+    joints = np.flatnonzero(labelled)
+    axis.scatter(
+        *keypoints_px[joints].T,
+        s=(2.2 * width) ** 2,
+        c=[side_colour(side_of(JOINTS[joint])) if colour is None else colour for joint in joints],
+        edgecolors=[outline],
+        linewidths=0.6,
+        zorder=3,
+    )
+
+
+def colours(names):
+    """One colour of the palette for each name; they repeat after the last."""
+    return [PALETTE[n % len(PALETTE)] for n in range(len(names))]
+
+
+def side_colour(side):
+    """Matplotlib colour of a side."""
+    return tuple(np.array(SIDE_COLOURS[side]) / 255)
+
+
+def check_equal_lengths(caller, /, **sequences):
+    """Raise unless all sequences that are not None have the length of the first."""
+    lengths = {name: len(values) for name, values in sequences.items() if values is not None}
+    first, expected = next(iter(lengths.items()))
+    raise_problems(
+        caller,
+        [
+            f"`{name}` must have one entry for each of `{first}`, {expected}; got {length}."
+            for name, length in lengths.items()
+            if length != expected
+        ],
+    )

@@ -1,0 +1,220 @@
+"""Statistics of poses: where a person is in the picture, and how unusual the pose is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from posekit.errors import PosekitError, check_keypoints, raise_problems
+
+# A pose is compared over the joints that both people have; fewer say too little about shape.
+FEWEST_COMMON_JOINTS = 8
+# Contortion compares this many poses with all training poses at once, to bound memory.
+BLOCK = 256
+
+
+class PoseComponents(NamedTuple):
+    """Principal components of poses: what `principal_components` returns."""
+
+    mean: np.ndarray
+    components: np.ndarray
+    explained: np.ndarray
+    scores: np.ndarray
+
+
+def person_box_px(keypoints_px, labelled, *, margin=0.0):
+    """The upright box around each person's labelled joints.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels.
+        labelled: bool (N, K), True where the joint counts.
+        margin: float >= 0, added on every side, as a share of the box's width (left and right)
+            and height (above and below).
+
+    Returns:
+        float64 (N, 4), (x0, y0, x1, y1) in the pixels of `keypoints_px`; it may reach beyond the
+        picture. NaN for a person without labelled joints.
+
+    Raises:
+        PosekitError: a shape, dtype or range above is violated.
+    """
+    check_keypoints("person_box_px()", labelled=labelled, keypoints_px=keypoints_px)
+    if not margin >= 0:
+        raise PosekitError(f"person_box_px(): `margin` must be >= 0; got {margin}.")
+    counted = labelled[..., None]  # (N, K, 1)
+    low = np.where(counted, keypoints_px, np.inf).min(axis=1)  # (N, 2)
+    high = np.where(counted, keypoints_px, -np.inf).max(axis=1)  # (N, 2)
+    empty = ~labelled.any(axis=1)
+    low[empty] = high[empty] = np.nan
+    grown = margin * (high - low)
+    return np.concatenate([low - grown, high + grown], axis=1)
+
+
+def person_share(keypoints_px, labelled, image_sizes_px):
+    """Width and height of the labelled joints' box relative to the picture.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels.
+        labelled: bool (N, K), True where the joint counts.
+        image_sizes_px: (N, 2), (width, height), pixels, > 0.
+
+    Returns:
+        float64 (N, 2), shares of the picture's width and height; NaN for a person without
+        labelled joints.
+
+    Raises:
+        PosekitError: a shape or dtype above is violated.
+    """
+    box = person_box_px(keypoints_px, labelled)
+    return (box[:, 2:] - box[:, :2]) / image_sizes_px
+
+
+def normalise(keypoints_px, labelled):
+    """Poses without position and size: centred on the mean joint, RMS distance from it 1.
+
+    Poses with a missing joint have another centre and size than the same poses seen whole, so
+    only whole ones are usable. Rotation stays: standing upside down is a pose of its own.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels.
+        labelled: bool (N, K), True where the joint counts.
+
+    Returns:
+        (normalised, usable). normalised: float64 (N, K, 2), without unit, NaN where not usable.
+        usable: bool (N,), True where all joints are labelled and do not coincide.
+
+    Raises:
+        PosekitError: a shape or dtype above is violated.
+    """
+    check_keypoints("normalise()", labelled=labelled, keypoints_px=keypoints_px)
+    whole = np.where(labelled.all(axis=1)[:, None, None], keypoints_px, np.nan)
+    centred = whole - whole.mean(axis=1, keepdims=True)
+    size_px = np.sqrt((centred**2).sum(axis=-1).mean(axis=1))  # (N,), RMS distance
+    usable = size_px > 0  # False for NaN as well
+    normalised = np.full(centred.shape, np.nan)
+    normalised[usable] = centred[usable] / size_px[usable, None, None]
+    return normalised, usable
+
+
+def principal_components(normalised, count):
+    """The directions in which poses vary most.
+
+    Args:
+        normalised: float (N, K, 2), finite: the usable rows of `normalise`, N > 1.
+        count: int in 1..min(N, 2 K), how many components to keep.
+
+    Returns:
+        PoseComponents. mean: (K, 2). components: (count, K, 2), orthogonal, each of unit length
+        and with its largest entry positive. explained: (count,), share of the total variance,
+        falling; NaN when all poses are equal. scores: (N, count), coordinates of each pose.
+
+    Raises:
+        PosekitError: a shape or range above is violated.
+
+    Source: Jolliffe, "Principal Component Analysis", Springer 2002, section 3.5 (by SVD).
+    """
+    check_keypoints("principal_components()", normalised=normalised)
+    n, joints, _ = normalised.shape
+    most = min(n, 2 * joints)
+    problems = []
+    if n < 2:
+        problems.append(f"`normalised` must hold at least 2 poses; got {n}.")
+    elif not 1 <= count <= most:
+        problems.append(f"`count` must be in 1..{most}; got {count}.")
+    raise_problems("principal_components()", problems)
+
+    mean = normalised.mean(axis=0)
+    rows = (normalised - mean).reshape(n, -1)  # (N, 2 K)
+    _, spread, directions = linalg.svd(rows, full_matrices=False)
+    directions = directions[:count]
+    # A component's sign is arbitrary; fixing it keeps figures equal from run to run.
+    largest = np.abs(directions).argmax(axis=1)
+    directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
+    variance = spread**2
+    total = variance.sum()
+    explained = variance[:count] / total if total > 0 else np.full(count, np.nan)
+    return PoseComponents(
+        mean, directions.reshape(count, joints, 2), explained, rows @ directions.T
+    )
+
+
+def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighbours=5):
+    """How unlike the training poses each pose is: mean distance to the nearest of them.
+
+    A pair of poses is compared over the joints labelled in both. Over these, both are centred on
+    their mean and scaled to RMS distance 1, and their distance is the RMS distance between
+    corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs
+    with fewer than 8 joints in common, or whose common joints coincide, are left out.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels of any frame.
+        labelled: bool (N, K), True where the joint counts.
+        training_px: float (M, K, 2), (x, y). Append mirrored poses if training mirrors them.
+        training_labelled: bool (M, K).
+        neighbours: int in 1..M, how many nearest training poses to average over.
+
+    Returns:
+        float64 (N,) in [0, 2]; NaN for a pose comparable with fewer than `neighbours` of them.
+
+    Raises:
+        PosekitError: a shape, dtype or range above is violated.
+    """
+    caller = "contortion()"
+    check_keypoints(caller, labelled=labelled, keypoints_px=keypoints_px)
+    check_keypoints(caller, labelled=training_labelled, training_px=training_px)
+    problems = []
+    if training_px.shape[1] != keypoints_px.shape[1]:
+        problems.append(
+            f"`training_px` must have {keypoints_px.shape[1]} joints like `keypoints_px`; "
+            f"got {training_px.shape[1]}."
+        )
+    if not 1 <= neighbours <= len(training_px):
+        problems.append(f"`neighbours` must be in 1..{len(training_px)}; got {neighbours}.")
+    raise_problems(caller, problems)
+
+    training = _roughly_normalised(training_px, training_labelled)
+    distances = np.empty(len(keypoints_px))
+    for start in range(0, len(keypoints_px), BLOCK):
+        rows = slice(start, start + BLOCK)
+        block = _roughly_normalised(keypoints_px[rows], labelled[rows])
+        squared = _squared_distances(block, labelled[rows], training, training_labelled)
+        nearest = np.partition(squared, neighbours - 1, axis=1)[:, :neighbours]
+        distances[rows] = np.sqrt(nearest).mean(axis=1)
+    return np.where(np.isfinite(distances), distances, np.nan)
+
+
+def _roughly_normalised(keypoints_px, labelled):
+    """Poses centred and scaled over their own joints, 0 where unlabelled: (N, K, 2).
+
+    Distances do not change by it, but sums of squares around the origin lose no digits.
+    """
+    counted = labelled[..., None]
+    known = np.where(counted, keypoints_px, 0.0)
+    centre = known.sum(axis=1, keepdims=True) / np.maximum(labelled.sum(axis=1), 1)[:, None, None]
+    centred = np.where(counted, known - centre, 0.0)
+    size = np.sqrt((centred**2).sum(axis=(1, 2), keepdims=True))
+    return centred / np.where(size > 0, size, 1.0)
+
+
+def _squared_distances(poses, labelled, training, training_labelled):
+    """Squared distance of every pair, (N, M); infinite where a pair cannot be compared.
+
+    Unlabelled joints are 0 in both, so that a matrix product sums over the common ones. For two
+    poses of RMS size 1 around their means, the mean squared distance is 2 - 2 correlation.
+    """
+    counted, training_counted = labelled.astype(float), training_labelled.astype(float)
+    common = counted @ training_counted.T  # (N, M)
+    shared = np.maximum(common, 1)
+    covariance, variance, training_variance = 0.0, 0.0, 0.0
+    for axis in range(2):
+        a, b = poses[..., axis], training[..., axis]  # (N, K), (M, K)
+        mean_a = a @ training_counted.T / shared
+        mean_b = counted @ b.T / shared
+        covariance += a @ b.T / shared - mean_a * mean_b
+        variance += a**2 @ training_counted.T / shared - mean_a**2
+        training_variance += counted @ (b**2).T / shared - mean_b**2
+    # Rounding leaves about 1e-17 where all common joints coincide.
+    spread_out = np.minimum(variance, training_variance) > 1e-12
+    comparable = (common >= FEWEST_COMMON_JOINTS) & spread_out
+    size = np.sqrt(np.where(comparable, variance * training_variance, 1.0))
+    return np.where(comparable, np.clip(2 - 2 * covariance / size, 0, 4), np.inf)

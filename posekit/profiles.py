@@ -1,0 +1,87 @@
+"""How large a run is: one table of sizes for CI, for a coffee break and for a night."""
+
+from dataclasses import dataclass
+
+from posekit.errors import check_choice
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes of one run.
+
+    Attributes:
+        name: str.
+        purpose: str, what it is for and how long it takes, for tables.
+        synthetic_images: int, size of the synthetic data set.
+        max_images: int or None, how many images of real data are used, evenly spread.
+        epochs: int, of each training in notebook 02.
+        comparison_epochs: int, of each training in notebook 03, equal for both networks.
+        seeds: int, how many seeds notebook 03 trains.
+        batch_size: int.
+        resamples: int, bootstrap resamples behind each interval.
+        saliency_images: int, how many images notebook 05 looks at.
+    """
+
+    name: str
+    purpose: str
+    synthetic_images: int
+    max_images: int | None
+    epochs: int
+    comparison_epochs: int
+    seeds: int
+    batch_size: int
+    resamples: int
+    saliency_images: int
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            purpose="does everything run? (CI)",
+            synthetic_images=240,
+            max_images=240,
+            epochs=2,
+            comparison_epochs=2,
+            seeds=2,
+            batch_size=16,
+            resamples=100,
+            saliency_images=8,
+        ),
+        Profile(
+            name="quick",
+            purpose="the whole story on synthetic people",
+            synthetic_images=2000,
+            max_images=2000,
+            epochs=10,
+            comparison_epochs=10,
+            seeds=3,
+            batch_size=32,
+            resamples=1000,
+            saliency_images=64,
+        ),
+        Profile(
+            name="full",
+            purpose="the real data",
+            synthetic_images=10000,
+            max_images=None,
+            epochs=30,
+            comparison_epochs=12,
+            seeds=3,
+            batch_size=64,
+            resamples=1000,
+            saliency_images=200,
+        ),
+    )
+}
+
+
+def by_name(name):
+    """The profile of that name.
+
+    Raises:
+        PosekitError: there is none; the message lists those there are.
+    """
+    check_choice("profiles.by_name()", "profile", name, tuple(PROFILES))
+    return PROFILES[name]

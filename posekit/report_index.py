@@ -1,0 +1,185 @@
+"""The pages of a report: one per notebook, and the index with the headlines of all.
+
+Pages open without a network: style and pictures are inside, and a content security policy keeps
+a browser from loading anything else.
+"""
+
+import re
+from datetime import datetime
+
+import jinja2
+import nbformat
+from nbconvert import HTMLExporter
+from nbconvert.filters import strip_ansi
+
+from posekit import artifacts
+from posekit.errors import raise_problems
+
+TEMPLATES = artifacts.PROJECT_ROOT / "posekit" / "templates"
+
+# Notebooks in these states have a page, numbers and figures that belong together.
+DONE = ("ok", "reused", "kept")
+
+
+def title_of(name, notebook):
+    """The first heading of a notebook, else its name."""
+    for cell in notebook.cells:
+        heading = re.search(r"^#+ +(.+)$", cell.source, flags=re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            return heading[1].strip()
+    return name
+
+
+def answer_of(notebook):
+    """What the last cell says, as plain text: its markdown, or what it displayed or printed."""
+    last = notebook.cells[-1]
+    if last.cell_type == "markdown":
+        text = last.source
+    else:
+        text = "\n".join(_text(output) for output in last.get("outputs", []))
+    text = re.sub(r"\*\*(.+?)\*\*", r"\1", text, flags=re.DOTALL)
+    return re.sub(r"`([^`\n]+)`", r"\1", text).strip()
+
+
+def headline_of(run_dir, name):
+    """The headline numbers in the artifacts of one notebook.
+
+    Returns:
+        list of {"label", "value", "interval" or absent, "note" or absent}; empty where the
+        notebook has no artifact or the artifact no headline.
+
+    Raises:
+        PosekitError: a headline that the index could not show.
+    """
+    rows, problems = [], []
+    for artifact, producer in artifacts.PRODUCER.items():
+        if producer == name and (run_dir / artifact).exists():
+            headline = artifacts.read_json(run_dir / artifact).get("headline", [])
+            rows += headline
+            problems += [
+                f"`headline` of {artifact} must list a label, a value and perhaps an interval "
+                f"[low, high] each; got {row!r}."
+                for row in headline
+                if not _is_headline(row)
+            ]
+    raise_problems(name, problems)
+    return rows
+
+
+def figures_of(notebook):
+    """PNG pictures shown by the cells tagged `headline`, each base64 text."""
+    return [
+        output.data["image/png"].replace("\n", "")
+        for cell in notebook.cells
+        if "headline" in cell.metadata.get("tags", [])
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+
+
+def settle_lines(text):
+    """Leave of each line what a terminal shows last, after carriage returns and backspaces.
+
+    A progress bar redraws its line many times; in a page all of them would be read.
+    """
+    lines = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        line = line.rstrip("\r\b").rpartition("\r")[2].lstrip("\b")
+        while "\b" in line:
+            line = re.sub(r"[^\b]\b|^\b", "", line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def notebook_page(notebook, *, title, previous=None, following=None, error=None):
+    """The HTML page of an executed notebook.
+
+    Args:
+        notebook: nbformat node with outputs.
+        title: str.
+        previous: str, name of the notebook before this one, or None for no link.
+        following: str, the same for the one after.
+        error: dict as in index.json (`cell`, `name`, `message`, ...), or None.
+
+    Returns:
+        str, a page that loads nothing from elsewhere.
+    """
+    notebook = nbformat.from_dict(notebook)
+    notebook.metadata["title"] = title
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output["text"] = settle_lines(output.text)
+    exporter = HTMLExporter(template_file=str(TEMPLATES / "notebook.html.j2"), embed_images=True)
+    report = {"previous": previous, "following": following, "error": error}
+    page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
+    return page
+
+
+def write(run_dir, index):
+    """Write index.json and index.html of a run.
+
+    Args:
+        run_dir: path.
+        index: dict, as `posekit.report.run` keeps it. Numbers and answers are in it; figures
+            are read from the executed notebooks.
+
+    Returns:
+        path of index.html.
+    """
+    figures = {
+        entry["name"]: figures_of(nbformat.read(run_dir / entry["executed"], as_version=4))
+        for entry in index["notebooks"]
+        if entry["status"] in DONE and (run_dir / entry["executed"]).exists()
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(duration=duration, number=number, moment=_moment)
+    page = environment.get_template("index.html").render(
+        index=index, figures=figures, run_name=run_dir.name
+    )
+    artifacts.write_json(run_dir / "index.json", index)
+    artifacts.write_text(run_dir / "index.html", page)
+    return run_dir / "index.html"
+
+
+def duration(seconds):
+    """A length of time for people: 4.2 s, 3 min 05 s, 1 h 02 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def number(value):
+    """A headline value for people: four significant digits, whole numbers in full, text as is."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def _moment(text):
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else "–"
+
+
+def _is_headline(row):
+    if not isinstance(row, dict) or not {"label", "value"} <= set(row):
+        return False
+    interval = row.get("interval")
+    return interval is None or (isinstance(interval, list) and len(interval) == 2)
+
+
+def _text(output):
+    if output.output_type == "stream":
+        return settle_lines(strip_ansi(output.text))
+    data = output.get("data", {})
+    return data.get("text/markdown", data.get("text/plain", ""))

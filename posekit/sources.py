@@ -1,0 +1,60 @@
+"""From the one string that names data to a data set."""
+
+import os
+import warnings
+
+import numpy as np
+
+from posekit.artifacts import PROJECT_ROOT, from_root
+from posekit.datasets import lsp, synthetic
+from posekit.datasets.pose_dataset import join
+from posekit.errors import PosekitError
+
+SYNTHETIC = "synthetic"
+
+
+def load(data, *, synthetic_images, seed, max_images=None, bad_images="error"):
+    """Open the data that a notebook or command was pointed at.
+
+    Args:
+        data: str, "synthetic", or a folder or zip in the official layout; several, separated as
+            in PATH, are joined (LSP and LSPet together are the poster's 12,000).
+        synthetic_images: int, how many images the synthetic set has.
+        seed: int, draws the synthetic set.
+        max_images: int or None; with more images than that, an evenly spread part is used.
+        bad_images: "error", or "skip" to leave unreadable images out with a warning.
+
+    Returns:
+        PoseDataset.
+
+    Raises:
+        PosekitError: nothing is named, or what is named is not the official layout.
+    """
+    if not data:
+        raise PosekitError(
+            f"load(): `data` must be {SYNTHETIC!r} or the path of a folder or zip; got {data!r}."
+        )
+    if data == SYNTHETIC:
+        folder = PROJECT_ROOT / "data" / f"synthetic-{synthetic_images}-seed{seed}"
+        synthetic.write(folder, count=synthetic_images, seed=seed)
+        return lsp.read(folder)
+    dataset = join(
+        [lsp.read(from_root(path), bad_images=bad_images) for path in data.split(os.pathsep)]
+    )
+    if bad_images == "skip":
+        dataset = _without_bad_images(dataset)
+    if max_images is None or len(dataset) <= max_images:
+        return dataset
+    return dataset.subset(np.linspace(0, len(dataset) - 1, max_images).round().astype(int))
+
+
+def _without_bad_images(dataset):
+    """Leave out what does not decode; reading the headers alone has not noticed it."""
+    problems = lsp.check_images(dataset)
+    if problems:
+        named = "; ".join(f"{image_id}: {problem}" for image_id, problem in problems[:10])
+        warnings.warn(
+            f"{dataset.name}: {len(problems)} images do not decode and are left out: {named}",
+            stacklevel=3,
+        )
+    return dataset.subset(~np.isin(dataset.image_ids, [image_id for image_id, _ in problems]))

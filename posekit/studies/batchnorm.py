@@ -1,0 +1,148 @@
+"""Notebook 03: the poster's network with and without batch normalisation, at equal budget."""
+
+import numpy as np
+
+from posekit import comparison, evaluation, training
+from posekit.studies.wording import number
+from posekit.timing import paired_step_seconds
+
+LABELS = {"poster_batchnorm": "with batch norm", "poster_plain": "without"}
+TIMED_PAIRS = 8
+
+
+def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **settings):
+    """Train both networks for every seed; a training that exists already is reused.
+
+    Args:
+        experiment: Experiment.
+        run_dir: folder of the run.
+        label_treatment: str.
+        seeds: list of int, shared by both networks.
+        epochs: int, or None for the profile's comparison_epochs.
+        **settings: further fields of training.TrainingConfig.
+
+    Returns:
+        dict, network -> list of TrainingRun, one for each seed.
+    """
+    profile = experiment.profile
+    runs = {network: [] for network in LABELS}
+    for seed in seeds:
+        for network, trained in runs.items():
+            config = training.TrainingConfig(
+                network=network,
+                label_treatment=label_treatment,
+                epochs=profile.comparison_epochs if epochs is None else epochs,
+                seed=seed,
+                batch_size=profile.batch_size,
+                **settings,
+            )
+            trained.append(training.fit(config, experiment, run_dir))
+    return runs
+
+
+def compare(runs, experiment):
+    """Everything notebook 03 reports, JSON-ready.
+
+    Args:
+        runs: dict of `train_pairs`.
+        experiment: Experiment.
+
+    Returns:
+        dict: per network the best and last validation MSE and the last network's training MSE
+        re-evaluated in inference mode, over seeds; paired differences (with minus without); and
+        seconds of a training step.
+    """
+    treatment = runs["poster_plain"][0].config.label_treatment
+    scores = {
+        "best_validation_mse": _over(runs, lambda run: run.best_validation_mse),
+        "last_validation_mse": _over(runs, lambda run: run.history["validation_mse"][-1]),
+        "train_mse_training_mode": _over(runs, lambda run: run.history["train_mse"][-1]),
+        "train_mse_inference_mode": _over(runs, lambda run: _train_mse(run, experiment)),
+    }
+    differences = {
+        name: comparison.paired_difference(values["poster_batchnorm"], values["poster_plain"])
+        for name, values in scores.items()
+    }
+    batch_size = experiment.profile.batch_size
+    seconds = paired_step_seconds(
+        experiment.images("train")[:batch_size],
+        experiment.targets("train", treatment)[:batch_size],
+        pairs=TIMED_PAIRS,
+    )
+    ratios = seconds["poster_batchnorm"] / seconds["poster_plain"]
+    best = differences["best_validation_mse"]
+    return {
+        "data": experiment.describe(),
+        "label_treatment": treatment,
+        "seeds": [run.config.seed for run in runs["poster_plain"]],
+        "epochs": runs["poster_plain"][0].config.epochs,
+        "baselines": runs["poster_plain"][0].baselines,
+        "scores": scores,
+        "summary": {
+            name: {network: comparison.seed_summary(values) for network, values in by.items()}
+            for name, by in scores.items()
+        },
+        "difference_with_minus_without": differences,
+        "step_seconds_median": {name: float(np.median(times)) for name, times in seconds.items()},
+        "step_ratio_median": float(np.median(ratios)),
+        "step_ratio_range": [float(ratios.min()), float(ratios.max())],
+        "headline": [
+            {
+                "label": f"best validation MSE, with minus without, {treatment}",
+                "value": round(best["mean_difference"], 1),
+                "interval": best["interval"],
+                "note": f"{best['differences'].__len__()} seeds, "
+                + ("decided" if best["decided"] else "not decided"),
+            },
+            {
+                "label": "time of a training step, with over without",
+                "value": round(float(np.median(ratios)), 2),
+                "note": "median of alternating steps",
+            },
+        ],
+    }
+
+
+def answer(result):
+    """What notebook 03 found, as Markdown."""
+    best = result["difference_with_minus_without"]["best_validation_mse"]
+    train = result["difference_with_minus_without"]["train_mse_inference_mode"]
+    means = {
+        name: {network: by[network]["mean"] for network in LABELS}
+        for name, by in result["summary"].items()
+    }
+    validation, training_error = means["best_validation_mse"], means["train_mse_inference_mode"]
+    low, high = result["step_ratio_range"]
+    return (
+        f"**Answer.** Over {len(result['seeds'])} seeds and {result['epochs']} epochs each "
+        f"(`{result['label_treatment']}` labels), the best validation MSE is "
+        f"{number(validation['poster_batchnorm'])} with batch normalisation and "
+        f"{number(validation['poster_plain'])} without (mean pose "
+        f"{number(result['baselines']['mean_pose'])}): {_difference(best)}. The poster claims less "
+        f"bias, which is the training error; measured in inference mode it is "
+        f"{number(training_error['poster_batchnorm'])} with and "
+        f"{number(training_error['poster_plain'])} without: {_difference(train)}. A training step "
+        f"takes {number(result['step_ratio_median'], 2)} times as long with it (alternating steps: "
+        f"{number(low, 2)} to {number(high, 2)})."
+    )
+
+
+def _over(runs, score):
+    return {network: [score(run) for run in trained] for network, trained in runs.items()}
+
+
+def _train_mse(run, experiment):
+    pred_frame_px = evaluation.predict_frame_px(run.last_model(), experiment.images("train"))
+    targets = experiment.targets("train", run.config.label_treatment)
+    return evaluation.treatment_mse(pred_frame_px, targets)
+
+
+def _difference(paired):
+    mean = paired["mean_difference"]
+    if paired["interval"] is None:
+        return f"a difference of {number(mean)} on one seed, which decides nothing"
+    low, high = paired["interval"]
+    what = f"{number(abs(mean))} {'less' if mean < 0 else 'more'} with it"
+    spread = f"95 % interval of the difference {number(low)} to {number(high)}"
+    decided = "" if paired["decided"] else ", which includes 0, so these seeds do not decide it"
+    return f"{what} ({spread}{decided})"

@@ -1,0 +1,153 @@
+"""Notebook 01: what the data hold, and what a constant guess scores."""
+
+import numpy as np
+
+from posekit import baselines, pipeline, poses
+from posekit.datasets import lsp
+from posekit.errors import PosekitError
+from posekit.skeleton import JOINTS
+from posekit.studies.poster import PUBLISHED_MSE
+from posekit.studies.wording import number
+
+COMPONENT_COUNT = 5
+
+
+def record(dataset, index):
+    """One raw record as it is stored, before anything touches it.
+
+    Args:
+        dataset: PoseDataset.
+        index: int.
+
+    Returns:
+        dict: image_id, file_bytes, size_px, and the 14 joints as rows (name, x, y, labelled).
+    """
+    image_id = str(dataset.image_ids[index])
+    return {
+        "image_id": image_id,
+        "file_bytes": len(dataset.read_image(image_id)),
+        "size_px": tuple(dataset.image_sizes_px[index].tolist()),
+        "joints": [
+            (name, *position.round(1).tolist(), bool(labelled))
+            for name, position, labelled in zip(
+                JOINTS, dataset.keypoints_px[index], dataset.labelled[index], strict=True
+            )
+        ],
+    }
+
+
+def one_batch(experiment, *, seed):
+    """Shapes, types and ranges of one training batch, as the network gets it."""
+    batches, steps = pipeline.training_batches(
+        experiment.images("train"),
+        experiment.targets("train", "masked"),
+        batch_size=experiment.profile.batch_size,
+        seed=seed,
+        epochs=1,
+    )
+    images, targets = next(batches.as_numpy_iterator())
+    return {
+        "images": f"{images.dtype} {images.shape}, {images.min()} to {images.max()}",
+        "targets": f"{targets.dtype} {targets.shape}, x, y in frame pixels and weight",
+        "steps_per_epoch": steps,
+    }
+
+
+def original_images(dataset, indices):
+    """The chosen pictures decoded at their own size, list of uint8 (H, W, 3)."""
+    return [lsp.decode(dataset, index) for index in indices]
+
+
+def similar_pairs(experiment, limit):
+    """The first image pairs that share a similarity group, int (M, 2), at most `limit`."""
+    groups = experiment.split.groups
+    order = np.argsort(groups, kind="stable")
+    same = groups[order[1:]] == groups[order[:-1]]
+    return np.stack([order[:-1][same], order[1:][same]], axis=1)[:limit]
+
+
+def pose_components(dataset):
+    """Principal components of the poses whose joints are all labelled.
+
+    Raises:
+        PosekitError: fewer such poses than components.
+    """
+    normalised, usable = poses.normalise(dataset.keypoints_px, dataset.labelled)
+    if usable.sum() <= COMPONENT_COUNT:
+        raise PosekitError(
+            f"{dataset.name}: more than {COMPONENT_COUNT} images must have all joints labelled; "
+            f"got {usable.sum()}. Use more images."
+        )
+    return poses.principal_components(normalised[usable], COMPONENT_COUNT)
+
+
+def explore(experiment):
+    """Everything notebook 01 reports, JSON-ready."""
+    dataset = experiment.dataset
+    every = (experiment.keypoints_frame_px, dataset.labelled)
+    train, validation = (
+        tuple(values[experiment.split.indices(dataset, part)] for values in every)
+        for part in ("train", "validation")
+    )
+    group_sizes = np.bincount(experiment.split.groups)
+    summary = lsp.summarise(dataset)
+    guesses = baselines.baseline_table(*train, *validation, frame_px=experiment.frame_px)
+    return {
+        "data": experiment.describe(),
+        "summary": summary,
+        "constant_guess_validation": guesses,
+        "constant_guess_all_images": baselines.baseline_table(
+            *every, *every, frame_px=experiment.frame_px
+        ),
+        "similar_groups": int((group_sizes > 1).sum()),
+        "images_in_similar_groups": int(group_sizes[group_sizes > 1].sum()),
+        "pose_variance_explained": pose_components(dataset).explained,
+        "poster": PUBLISHED_MSE,
+        "headline": [
+            {"label": "images", "value": len(dataset)},
+            {"label": "joints labelled", "value": f"{summary['labelled_share']:.1%}"},
+            *(
+                {
+                    "label": f"mean pose, validation MSE, {treatment}",
+                    "value": round(scores["mean_pose"], 1),
+                    "note": "squared pixels of the 96 x 96 frame",
+                }
+                for treatment, scores in guesses.items()
+            ),
+        ],
+    }
+
+
+def answer(result):
+    """What notebook 01 found, as Markdown."""
+    guesses = {
+        treatment: scores["mean_pose"]
+        for treatment, scores in result["constant_guess_validation"].items()
+    }
+    summary = result["summary"]
+    return (
+        f"**Answer.** {summary['labelled_share']:.1%} of the joints of these "
+        f"{summary['images']} images ({result['data']['name']}) are labelled; the others hold "
+        f"junk, and what a loss means depends on what is done with them. One constant mean pose, "
+        f"fitted on the training part, scores a validation MSE of {number(guesses['masked'])} when "
+        f"only labelled joints count, {number(guesses['poster_origin'])} when missing joints are "
+        f"put at the origin and {number(guesses['poster'])} when the junk counts as it is. "
+        f"{_poster_compared(result, guesses)}"
+    )
+
+
+def _poster_compared(result, guesses):
+    published = result["poster"]
+    if "lsp" not in result["data"]["name"]:
+        return (
+            f"The poster's losses, {published['training']} in training and "
+            f"{published['validation']} in validation, are on other photographs and compare with "
+            f"nothing here; point `data` at LSPet for that."
+        )
+    nearest = min(guesses, key=lambda name: abs(guesses[name] - published["validation"]))
+    return (
+        f"The poster's validation loss of {published['validation']} (on its own 24,000 images of "
+        f"LSP and LSPet, treatment not stated) is nearest to the `{nearest}` constant: the error "
+        f"of a guess that needs no image. Its training loss of {published['training']} is below "
+        f"every constant; the distance between the two is what its network learned by heart."
+    )

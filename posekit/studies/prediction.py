@@ -1,0 +1,206 @@
+"""Notebook 04: where the predictions are right and where they fail."""
+
+from pathlib import Path
+
+import numpy as np
+
+from posekit import artifacts, bootstrap, evaluation, metrics, models, poses
+from posekit.geometry import mirror_keypoints
+from posekit.studies.wording import number, with_interval
+
+BIN_COUNT = 4
+
+
+def trained_model(run_dir):
+    """The network that notebook 02 trained first, and what its artifact says of it.
+
+    Args:
+        run_dir: folder of the run.
+
+    Returns:
+        (keras.Model, dict of `studies.training.describe`).
+
+    Raises:
+        PosekitError: notebook 02 has not written its artifact or its model into this run.
+    """
+    described = artifacts.read_json(Path(run_dir) / "training.json")["runs"][0]
+    return models.load(Path(run_dir) / described["folder"]), described
+
+
+def predict_parts(model, experiment, parts=("train", "validation")):
+    """Predictions in the frame, dict of part -> float (n, 14, 2)."""
+    return {part: evaluation.predict_frame_px(model, experiment.images(part)) for part in parts}
+
+
+def ranked(pred_frame_px, experiment, part, count):
+    """The best, the median and the worst predictions of a part, ready to draw.
+
+    An image's error is its mean joint error in frame pixels over the labelled joints.
+
+    Args:
+        pred_frame_px: float (n, 14, 2).
+        experiment: Experiment.
+        part: str.
+        count: int, how many of each of the three kinds.
+
+    Returns:
+        dict of plots.prediction_grid's arguments: images, true_px, pred_px, labelled, titles.
+    """
+    chosen = experiment.part(part)
+    true_px = experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
+    error_px = np.linalg.norm(pred_frame_px - true_px, axis=-1)  # (n, 14)
+    of_image = np.nanmean(np.where(chosen.labelled, error_px, np.nan), axis=1)  # (n,)
+    order = np.argsort(of_image)
+    count = min(count, len(order) // 3)
+    middle = (len(order) - count) // 2
+    kinds = {
+        "best": order[:count],
+        "median": order[middle : middle + count],
+        "worst": order[-count:],
+    }
+    indices = np.concatenate(list(kinds.values()))
+    return {
+        "images": experiment.images(part)[indices],
+        "true_px": true_px[indices],
+        "pred_px": pred_frame_px[indices],
+        "labelled": chosen.labelled[indices],
+        "titles": [
+            f"{kind}: {of_image[index]:.1f} px" for kind, members in kinds.items() for index in members
+        ],
+    }
+
+
+def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
+    """PCK@0.2 of a part in equal bins of how unlike the training poses each pose is.
+
+    Mirrored training poses count as training poses, since training flips.
+
+    Returns:
+        list of dict, a row for each bin: label, pck, interval, images. Poses with too few
+        labelled joints to compare are left out.
+    """
+    chosen, train = experiment.part(part), experiment.part("train")
+    mirrored_px, mirrored_labelled = mirror_keypoints(
+        train.keypoints_px, train.labelled, train.image_sizes_px[:, 0]
+    )
+    contortion = poses.contortion(
+        chosen.keypoints_px,
+        chosen.labelled,
+        np.concatenate([train.keypoints_px, mirrored_px]),
+        np.concatenate([train.labelled, mirrored_labelled]),
+    )
+    edges = np.nanquantile(contortion, np.linspace(0, 1, BIN_COUNT + 1))
+    bin_of = np.clip(np.searchsorted(edges, contortion, side="right") - 1, 0, BIN_COUNT - 1)
+    members = {
+        f"{low:.2f} to {high:.2f}": np.flatnonzero(np.isfinite(contortion) & (bin_of == place))
+        for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+    }
+    return _pck_rows(members, pred_frame_px, experiment, part, seed)
+
+
+def pck_by_person_count(pred_frame_px, experiment, part="validation", *, seed):
+    """PCK@0.2 of a part by the number of people in the picture; [] where that is unknown.
+
+    Returns:
+        list of dict as `pck_by_contortion`.
+    """
+    counts = experiment.part(part).extras.get("person_count")
+    if counts is None:
+        return []
+    members = {str(count): np.flatnonzero(counts == count) for count in np.unique(counts)}
+    return _pck_rows(members, pred_frame_px, experiment, part, seed)
+
+
+def _pck_rows(members, pred_frame_px, experiment, part, seed):
+    chosen = experiment.part(part)
+    groups = experiment.split.groups[experiment.split.indices(experiment.dataset, part)]
+    pred_px = evaluation.to_original_px(pred_frame_px, chosen.image_sizes_px, experiment.frame_px)
+    hits, counted = metrics.per_image_sums(
+        pred_px, chosen.keypoints_px, chosen.labelled, chosen.image_sizes_px
+    )["pck_0.2"]
+    rows = []
+    for label, indices in members.items():
+        if not counted[indices].sum():
+            continue
+        interval = bootstrap.ratio_interval(
+            hits[indices],
+            counted[indices],
+            groups[indices],
+            seed=seed,
+            resamples=experiment.profile.resamples,
+        )
+        rows.append(
+            {
+                "label": label,
+                "pck": float(hits[indices].sum() / counted[indices].sum()),
+                "interval": list(interval),
+                "images": len(indices),
+            }
+        )
+    return rows
+
+
+def report(predictions, described, experiment, *, seed):
+    """Everything notebook 04 reports, JSON-ready.
+
+    Args:
+        predictions: dict of `predict_parts`.
+        described: dict, what notebook 02's artifact says of the network.
+        experiment: Experiment.
+        seed: int, of the bootstrap.
+    """
+    scores = {
+        part: evaluation.score(pred, experiment, part, seed=seed)
+        for part, pred in predictions.items()
+    }
+    for name, pose in evaluation.constant_poses(experiment).items():
+        scores[name] = evaluation.score(pose, experiment, "validation", seed=seed)
+    validation = predictions["validation"]
+    return {
+        "data": experiment.describe(),
+        "model": described["folder"],
+        "label_treatment": described["label_treatment"],
+        "scores": scores,
+        "by_contortion": pck_by_contortion(validation, experiment, seed=seed),
+        "by_person_count": pck_by_person_count(validation, experiment, seed=seed),
+        "headline": [
+            {
+                "label": f"PCK@0.2, {part}",
+                "value": round(scores[part]["metrics"]["pck_0.2"]["value"], 3),
+                "interval": scores[part]["metrics"]["pck_0.2"]["interval"],
+            }
+            for part in ("train", "validation", "mean_pose")
+        ],
+    }
+
+
+def answer(result):
+    """What notebook 04 found, as Markdown."""
+    metric = {
+        name: scores["metrics"]["pck_0.2"] for name, scores in result["scores"].items()
+    }
+    by_joint = {
+        name: value
+        for name, value in result["scores"]["validation"]["pck_per_joint"].items()
+        if value is not None
+    }
+    best, worst = max(by_joint, key=by_joint.get), min(by_joint, key=by_joint.get)
+    usual, unusual = result["by_contortion"][0], result["by_contortion"][-1]
+    people = ""
+    if len(result["by_person_count"]) > 1:
+        alone, crowd = result["by_person_count"][0], result["by_person_count"][-1]
+        people = (
+            f" With {alone['label']} person in the picture it is {number(alone['pck'], 3)}, with "
+            f"{crowd['label']} {number(crowd['pck'], 3)}."
+        )
+    return (
+        f"**Answer.** Within 0.2 torso lengths are "
+        f"{with_interval(metric['train']['value'], metric['train']['interval'], 3)} of the "
+        f"labelled joints on training images and "
+        f"{with_interval(metric['validation']['value'], metric['validation']['interval'], 3)} on "
+        f"validation images; the mean pose gets {number(metric['mean_pose']['value'], 3)}. The "
+        f"easiest joint is `{best}` ({number(by_joint[best], 3)}), the hardest `{worst}` "
+        f"({number(by_joint[worst], 3)}). Poses most like the training poses get "
+        f"{with_interval(usual['pck'], usual['interval'], 3)}, those least like them "
+        f"{with_interval(unusual['pck'], unusual['interval'], 3)}.{people}"
+    )

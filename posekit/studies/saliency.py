@@ -1,0 +1,207 @@
+"""Notebook 05: the poster's two claims about saliency, as numbers."""
+
+import keras
+import numpy as np
+
+from posekit import bootstrap, edges, models, poses, saliency
+from posekit.errors import check_choice
+from posekit.skeleton import INDEX, JOINTS
+from posekit.studies.wording import number, with_interval
+
+# The joint box ends at the joints; skin, hands and feet reach beyond it.
+BOX_MARGIN = 0.1
+
+
+def untrained_twin(model, *, seed):
+    """The same network with fresh glorot_uniform weights: what training is measured against."""
+    keras.utils.set_random_seed(seed)
+    has_batch_norm = any(
+        isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers
+    )
+    return models.poster_network(batch_norm=has_batch_norm, frame_px=model.input_shape[1])
+
+
+def choose_images(experiment, *, seed):
+    """Validation images whose person box is known, at random, int (n,) into that part."""
+    labelled = experiment.part("validation").labelled
+    usable = np.flatnonzero(labelled.sum(axis=1) >= len(JOINTS) // 2)
+    rng = np.random.default_rng(seed)
+    count = min(experiment.profile.saliency_images, len(usable))
+    return np.sort(rng.choice(usable, size=count, replace=False))
+
+
+def person_boxes_frame_px(experiment, chosen):
+    """The person's box in the frame for chosen validation images, float (n, 4) x0, y0, x1, y1."""
+    indices = experiment.split.indices(experiment.dataset, "validation")[chosen]
+    return poses.person_box_px(
+        experiment.keypoints_frame_px[indices],
+        experiment.dataset.labelled[indices],
+        margin=BOX_MARGIN,
+    )
+
+
+def joint_maps(model, images, joint, *, seed):
+    """Plain gradient and SmoothGrad of one joint.
+
+    Args:
+        model: keras.Model.
+        images: uint8 (N, S, S, 3).
+        joint: str, a name in skeleton.JOINTS.
+        seed: int, of SmoothGrad's noise.
+
+    Returns:
+        dict, "gradient" and "SmoothGrad" -> float (N, S, S).
+
+    Raises:
+        PosekitError: unknown joint.
+    """
+    check_choice("joint_maps()", "joint", joint, JOINTS)
+    index = INDEX[joint]
+    return {
+        "gradient": saliency.joint_saliency(model, images, index),
+        "SmoothGrad": saliency.smooth_gradient(model, images, index, seed=seed),
+    }
+
+
+def edge_correlations(networks, images, groups, *, seed, resamples):
+    """How far each convolution's map follows the picture's Sobel edges.
+
+    Args:
+        networks: dict, name -> keras.Model of the same layers ("trained", "untrained").
+        images: uint8 (N, S, S, 3).
+        groups: (N,), image groups of the bootstrap.
+        seed: int.
+        resamples: int.
+
+    Returns:
+        dict, name -> dict, layer -> {"value", "interval"}: mean correlation over the images.
+    """
+    return {
+        name: {
+            layer: _mean_with_interval(
+                edges.correlation_with_edges(maps, images), groups, seed, resamples
+            )
+            for layer, maps in saliency.activation_maps(model, images).items()
+        }
+        for name, model in networks.items()
+    }
+
+
+def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
+    """Mean share of each map inside the person's box, beside the box's share of the image.
+
+    Args:
+        maps_by_name: dict, name -> float (N, S, S).
+        boxes_px: float (N, 4), frame pixels.
+        groups: (N,), image groups of the bootstrap.
+        seed: int.
+        resamples: int.
+
+    Returns:
+        dict, name (and "box area") -> {"value", "interval"}; and for each map "NAME minus box
+        area", the paired difference.
+    """
+    side = next(iter(maps_by_name.values())).shape[1]
+    area = saliency.box_area_share(boxes_px, (side, side))
+    shares = {name: saliency.share_in_box(maps, boxes_px) for name, maps in maps_by_name.items()}
+    columns = {
+        "box area": area,
+        **shares,
+        **{f"{name} minus box area": share - area for name, share in shares.items()},
+    }
+    return {
+        name: _mean_with_interval(values, groups, seed, resamples)
+        for name, values in columns.items()
+    }
+
+
+def report(model, experiment, *, joint, seed):
+    """Everything notebook 05 reports, JSON-ready.
+
+    Args:
+        model: keras.Model, trained.
+        experiment: Experiment.
+        joint: str, the joint whose saliency is looked at.
+        seed: int.
+    """
+    chosen = choose_images(experiment, seed=seed)
+    images = experiment.images("validation")[chosen]
+    groups = experiment.split.groups[experiment.split.indices(experiment.dataset, "validation")]
+    groups = groups[chosen]
+    resamples = experiment.profile.resamples
+    networks = {"trained": model, "untrained": untrained_twin(model, seed=seed)}
+    maps = {
+        f"{method}, {name}": values
+        for name, network in networks.items()
+        for method, values in joint_maps(network, images, joint, seed=seed).items()
+    }
+    shares = shares_in_box(
+        maps, person_boxes_frame_px(experiment, chosen), groups, seed=seed, resamples=resamples
+    )
+    correlations = edge_correlations(networks, images, groups, seed=seed, resamples=resamples)
+    trained = shares["gradient, trained"]
+    return {
+        "data": experiment.describe(),
+        "joint": joint,
+        "images": len(images),
+        "edge_correlation": correlations,
+        "share_in_box": shares,
+        "headline": [
+            {
+                "label": f"saliency of {joint} inside the person's box",
+                "value": round(trained["value"], 3),
+                "interval": trained["interval"],
+                "note": f"the box covers {number(shares['box area']['value'], 3)} of the image",
+            },
+            *(
+                {
+                    "label": f"edge correlation of {layer}, trained",
+                    "value": round(entry["value"], 3),
+                    "interval": entry["interval"],
+                }
+                for layer, entry in (
+                    list(correlations["trained"].items())[place] for place in (0, -1)
+                )
+            ),
+        ],
+    }
+
+
+def answer(result):
+    """What notebook 05 found, as Markdown."""
+    trained, untrained = (result["edge_correlation"][name] for name in ("trained", "untrained"))
+    first, last = list(trained)[0], list(trained)[-1]
+
+    def correlation(entries, layer):
+        return with_interval(entries[layer]["value"], entries[layer]["interval"], 2)
+
+    share = result["share_in_box"]["gradient, trained"]
+    without = result["share_in_box"]["gradient, untrained"]
+    excess = result["share_in_box"]["gradient, trained minus box area"]
+    low, high = excess["interval"]
+    found = "more than" if low > 0 else "less than" if high < 0 else "not clearly different from"
+    return (
+        f'**Answer.** "Convolutional layers roughly identify edges": the map of the first '
+        f"convolution correlates with Sobel edges at {correlation(trained, first)}, but the "
+        f"untrained network's does at {correlation(untrained, first)}; what exceeds that is "
+        f"learned. At the last convolution it is {correlation(trained, last)} trained and "
+        f"{correlation(untrained, last)} untrained. Of the saliency of `{result['joint']}`, "
+        f"{with_interval(share['value'], share['interval'], 3)} falls inside the person's box, "
+        f"{found} the box's share of the image, "
+        f"{number(result['share_in_box']['box area']['value'], 3)} (untrained: "
+        f"{number(without['value'], 3)}; {result['images']} validation images)."
+    )
+
+
+def _mean_with_interval(values, groups, seed, resamples):
+    measured = np.isfinite(values)
+    if not measured.any():
+        return {"value": None, "interval": None}
+    interval = bootstrap.ratio_interval(
+        values[measured],
+        np.ones(measured.sum()),
+        groups[measured],
+        seed=seed,
+        resamples=resamples,
+    )
+    return {"value": float(values[measured].mean()), "interval": list(interval)}

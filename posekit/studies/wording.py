@@ -1,0 +1,30 @@
+"""Numbers as readers see them, and the one verdict that every score must face."""
+
+
+def number(value, digits=1):
+    """A number with a fixed count of decimals, or "not measured"."""
+    return "not measured" if value is None else f"{value:.{digits}f}"
+
+
+def with_interval(value, interval, digits=1):
+    """A value with its 95 % interval, where there is one."""
+    if interval is None or None in interval:
+        return number(value, digits)
+    low, high = interval
+    return f"{number(value, digits)} (95 % interval {number(low, digits)} to {number(high, digits)})"
+
+
+def verdict(mse, mean_pose_mse):
+    """Say how an error compares with the mean pose's under the same treatment.
+
+    Args:
+        mse: float, the model's.
+        mean_pose_mse: float, the constant's.
+
+    Returns:
+        str; a model that is no better than the constant is called so.
+    """
+    difference = 1 - mse / mean_pose_mse
+    if difference <= 0:
+        return f"does not beat the mean pose (error {-difference:.0%} above it)"
+    return f"beats the mean pose by {difference:.0%}"

@@ -1,0 +1,326 @@
+"""One way to train: seeded, recorded, resumable.
+
+A training lives in its own folder, named after its settings and data:
+
+    config.json             settings, data, versions, baselines
+    history.json, .csv      one row per finished epoch
+    best.keras, last.keras  plain Keras models, loadable without posekit
+    checkpoint.weights.h5   weights and optimizer, to go on from
+    tensorboard/            logs for TensorBoard
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from posekit import artifacts, baselines, engine, evaluation, losses, models, pipeline
+from posekit.datasets import splits
+from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.fused_batchnorm import fused_batch_norm
+
+NETWORKS = ("poster_batchnorm", "poster_plain")
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that shapes a training, beside the data.
+
+    Attributes:
+        network: "poster_batchnorm" or "poster_plain".
+        label_treatment: one of baselines.LABEL_TREATMENTS; the loss it names is the one reported.
+        epochs: int > 0.
+        seed: int >= 0, draws the weights, the order and the flips.
+        batch_size: int > 0.
+        learning_rate: float > 0, Adam's, at the start.
+        schedule: "constant", or "cosine" down to zero over all epochs.
+        flip: one of pipeline.FLIPS.
+        patience: int > 0 or None; training stops after so many epochs without a better
+            validation loss.
+    """
+
+    network: str
+    label_treatment: str
+    epochs: int
+    seed: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    flip: str = "random"
+    patience: int | None = None
+
+    def __post_init__(self):
+        check_choice("TrainingConfig()", "network", self.network, NETWORKS)
+        check_choice(
+            "TrainingConfig()", "label_treatment", self.label_treatment, baselines.LABEL_TREATMENTS
+        )
+        check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
+        check_choice("TrainingConfig()", "flip", self.flip, pipeline.FLIPS)
+        problems = [
+            f"`{name}` must be > 0; got {value}."
+            for name in ("epochs", "batch_size", "learning_rate", "patience")
+            if (value := getattr(self, name)) is not None and value <= 0
+        ]
+        raise_problems("TrainingConfig()", problems)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """A finished training, read back from its folder.
+
+    Attributes:
+        folder: Path.
+        config: TrainingConfig.
+        baselines: dict, name -> validation MSE of that constant pose under the run's treatment.
+        history: dict, column -> list with one entry per epoch: epoch (from 1), train_mse (as
+            training saw it, weights changing and, with batch norm, in training mode),
+            validation_mse (inference mode), learning_rate, seconds.
+    """
+
+    folder: Path
+    config: TrainingConfig
+    baselines: dict
+    history: dict
+
+    @property
+    def best_epoch(self):
+        """Number (from 1) of the epoch with the least validation MSE."""
+        return self.history["epoch"][int(np.argmin(self.history["validation_mse"]))]
+
+    @property
+    def best_validation_mse(self):
+        """Least validation MSE of all epochs, frame pixels squared."""
+        return min(self.history["validation_mse"])
+
+    def best_model(self):
+        """The network of the best epoch, uncompiled."""
+        return models.load(self.folder / "best.keras")
+
+    def last_model(self):
+        """The network of the last epoch, uncompiled."""
+        return models.load(self.folder / "last.keras")
+
+
+def fit(config, experiment, run_dir, *, verbose=None):
+    """Train, go on with an interrupted training, or hand back a finished one.
+
+    Args:
+        config: TrainingConfig.
+        experiment: Experiment.
+        run_dir: folder; the training's own folder goes to `run_dir`/training/.
+        verbose: Keras' progress bar: 1 a bar, 2 a line per epoch, 0 nothing; None chooses a
+            bar where it can redraw itself, else lines.
+
+    Returns:
+        TrainingRun.
+
+    Raises:
+        PosekitError: the split leaks, the loss is no longer finite, or the folder is not
+            writable.
+    """
+    engine.use_global_futex_hash()
+    if experiment.split.comparable:
+        splits.check_no_leak(experiment.split)
+    folder = Path(run_dir) / "training" / _folder_name(config, experiment)
+    history = _read_history(folder)
+    if not _finished(history, config):
+        _go_on(config, experiment, folder, history, _progress_style() if verbose is None else verbose)
+    return open_run(folder)
+
+
+def open_run(folder):
+    """Read a training back.
+
+    Args:
+        folder: a training's own folder.
+
+    Returns:
+        TrainingRun.
+
+    Raises:
+        PosekitError: the folder holds no training.
+    """
+    folder = Path(folder)
+    settings = artifacts.read_json(folder / "config.json")
+    rows = _read_history(folder)
+    if not rows:
+        raise PosekitError(f"{folder}: history.json must hold finished epochs; got none.")
+    return TrainingRun(
+        folder=folder,
+        config=TrainingConfig(**settings["config"]),
+        baselines=settings["baselines"],
+        history={column: [row[column] for row in rows] for column in rows[0]},
+    )
+
+
+def _folder_name(config, experiment):
+    described = json.dumps(
+        [asdict(config), experiment.dataset.fingerprint(), experiment.split.summary()],
+        sort_keys=True,
+    )
+    digest = hashlib.sha256(described.encode()).hexdigest()[:8]
+    return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"
+
+
+def _read_history(folder):
+    path = folder / "history.json"
+    return artifacts.read_json(path) if path.is_file() else []
+
+
+def _finished(history, config):
+    return len(history) >= config.epochs or _out_of_patience(history, config.patience)
+
+
+def _out_of_patience(history, patience):
+    if patience is None or not history:
+        return False
+    best = int(np.argmin([row["validation_mse"] for row in history]))
+    return len(history) - 1 - best >= patience
+
+
+def _go_on(config, experiment, folder, history, verbose):
+    train_images = experiment.images("train")
+    train_targets = experiment.targets("train", config.label_treatment)
+    validation_targets = experiment.targets("validation", config.label_treatment)
+    artifacts.write_json(
+        folder / "config.json",
+        {
+            "config": asdict(config),
+            "data": experiment.describe(),
+            "baselines": _constant_scores(experiment, config.label_treatment),
+            **artifacts.provenance(),
+        },
+    )
+
+    # Seeds the weights; the batches have seeds of their own.
+    keras.utils.set_random_seed(config.seed)
+    model = models.poster_network(
+        batch_norm=config.network == "poster_batchnorm", frame_px=experiment.frame_px
+    )
+    twin = keras.models.clone_model(model)
+    example_count = len(train_images) * (2 if config.flip == "double" else 1)
+    steps = max(1, example_count // config.batch_size)
+    model.compile(
+        optimizer=keras.optimizers.Adam(_learning_rate(config, steps)),
+        loss=losses.weighted_mse,
+        metrics=[losses.WeightedMSE()],
+    )
+    first_epoch = _restore(model, folder / "checkpoint.weights.h5", steps)
+    # The history is written before the checkpoint, so it may be one epoch ahead after a kill.
+    history = history[:first_epoch]
+
+    train, steps = pipeline.training_batches(
+        train_images,
+        train_targets,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        first_epoch=first_epoch,
+        epochs=config.epochs,
+        flip=config.flip,
+    )
+    validation = pipeline.evaluation_batches(
+        experiment.images("validation"), validation_targets, batch_size=config.batch_size
+    )
+    with fused_batch_norm():
+        model.fit(
+            train,
+            validation_data=validation,
+            steps_per_epoch=steps,
+            initial_epoch=first_epoch,
+            epochs=config.epochs,
+            shuffle=False,
+            verbose=verbose,
+            callbacks=[
+                EpochRecorder(folder, history, config.patience, twin),
+                keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+            ],
+        )
+
+
+def _constant_scores(experiment, treatment):
+    targets = experiment.targets("validation", treatment)
+    return {
+        name: evaluation.treatment_mse(pose_px, targets)
+        for name, pose_px in evaluation.constant_poses(experiment, treatment).items()
+    }
+
+
+def _learning_rate(config, steps):
+    if config.schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
+    return config.learning_rate
+
+
+def _restore(model, checkpoint, steps):
+    """Load weights and optimizer where there are any; return how many epochs they have seen."""
+    if not checkpoint.is_file():
+        return 0
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(checkpoint)
+    return int(model.optimizer.iterations) // steps
+
+
+class EpochRecorder(keras.callbacks.Callback):
+    """After each epoch: the history row, the best and last model, the checkpoint; early stop.
+
+    Args:
+        folder: Path of the training.
+        history: list of dict, the rows of the epochs already finished; extended in place.
+        patience: int or None, see TrainingConfig.
+        twin: keras.Model, an uncompiled copy of the trained one. It is what gets saved: a
+            compiled model would carry our loss in its file and need posekit to be read.
+    """
+
+    def __init__(self, folder, history, patience, twin):
+        super().__init__()
+        self._twin = twin
+        self._folder = folder
+        self._history = history
+        self._patience = patience
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Record the epoch. Raises PosekitError when the loss is no longer finite."""
+        if not np.isfinite(logs["loss"]):
+            raise PosekitError(
+                f"{self._folder}: the loss must stay finite; got {logs['loss']} in epoch "
+                f"{epoch + 1}. Lower the learning rate."
+            )
+        row = {
+            "epoch": epoch + 1,
+            "train_mse": float(logs["mse"]),
+            "validation_mse": float(logs["val_mse"]),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "seconds": round(time.perf_counter() - self._started, 2),
+        }
+        earlier = [kept["validation_mse"] for kept in self._history]
+        self._history.append(row)
+        self._twin.set_weights(self.model.get_weights())
+        if row["validation_mse"] < min(earlier, default=np.inf):
+            self._save(self._twin.save, "best.keras")
+        self._save(self._twin.save, "last.keras")
+        artifacts.write_json(self._folder / "history.json", self._history)
+        artifacts.write_csv(self._folder / "history.csv", self._history)
+        self._save(self.model.save_weights, "checkpoint.weights.h5")
+        if _out_of_patience(self._history, self._patience):
+            self.model.stop_training = True
+
+    def _save(self, save, name):
+        with artifacts.replacing(self._folder / name) as temporary:
+            save(temporary)
+
+
+def _progress_style():
+    """1 where a bar can redraw itself (a terminal, JupyterLab), 2 in logs and batch reports."""
+    if os.environ.get("POSEKIT_BATCH"):
+        return 2
+    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from posekit import drawing
+from posekit.errors import PosekitError
+from posekit.skeleton import INDEX, JOINT_COUNT, LIMBS, MIRROR
+
+
+def spread_pose(width, height):
+    """Joints far apart, so that their dots do not overlap."""
+    angle = np.linspace(0, 2 * np.pi, JOINT_COUNT, endpoint=False)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return (circle * 0.4 + 0.5) * [width, height]
+
+
+def test_joints_have_the_colour_of_their_side():
+    keypoints_px = np.rint(spread_pose(300, 200))
+    drawn = drawing.draw_skeleton(np.full((200, 300, 3), 90, np.uint8), keypoints_px)
+    for name in ("left_wrist", "right_knee", "neck"):
+        x, y = keypoints_px[INDEX[name]].astype(int)
+        assert tuple(drawn[y, x]) == drawing.SIDE_COLOURS[drawing.side_of(name)]
+
+
+def test_a_limb_runs_between_its_joints():
+    labelled = np.zeros(JOINT_COUNT, bool)
+    labelled[[INDEX["left_elbow"], INDEX["left_wrist"]]] = True
+    keypoints_px = np.full((JOINT_COUNT, 2), np.nan)
+    keypoints_px[labelled] = [[10, 30], [70, 30]]
+    drawn = drawing.draw_skeleton(np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled)
+    np.testing.assert_array_equal(drawn[30, 20:61], [drawing.SIDE_COLOURS["left"]] * 41)
+    assert not drawn[:20].any() and not drawn[41:].any()
+
+
+def test_a_limb_with_a_missing_joint_is_left_out():
+    labelled = np.zeros(JOINT_COUNT, bool)
+    labelled[INDEX["left_wrist"]] = True
+    keypoints_px = np.zeros((JOINT_COUNT, 2))
+    keypoints_px[INDEX["left_wrist"]] = [50, 30]
+    drawn = drawing.draw_skeleton(np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled)
+    assert drawn[30, 50].any() and not drawn[:, :40].any()
+
+
+def test_nothing_labelled_draws_nothing():
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    drawn = drawing.draw_skeleton(image, np.zeros((14, 2)), np.zeros(14, bool))
+    np.testing.assert_array_equal(drawn, image)
+    assert drawn is not image
+
+
+def test_a_skeleton_outside_the_picture_is_cut_off():
+    image = np.zeros((40, 50, 3), np.uint8)
+    assert not drawing.draw_skeleton(image, spread_pose(50, 40) + 1000).any()
+
+
+def test_every_limb_is_a_segment_and_mirroring_keeps_them():
+    segments = {(frozenset((start, end)), side) for start, end, side in drawing.SEGMENTS}
+    assert {frozenset(limb[1:]) for limb in LIMBS} <= {joints for joints, _ in segments}
+    swap = {"left": "right", "right": "left", "centre": "centre"}
+    mirrored = {
+        (frozenset(MIRROR[joint] for joint in joints), swap[side]) for joints, side in segments
+    }
+    assert mirrored == segments
+
+
+def test_bad_arguments_are_all_named():
+    with pytest.raises(PosekitError, match=r"float64 \(4, 4, 3\)(.|\n)*got \(3, 2\)"):
+        drawing.draw_skeleton(np.zeros((4, 4, 3)), np.zeros((3, 2)))
+    keypoints_px = np.zeros((14, 2))
+    keypoints_px[3] = np.nan
+    with pytest.raises(PosekitError, match=r"must be finite; got \[nan, nan\] at \[0, 3\]"):
+        drawing.draw_skeleton(np.zeros((4, 4, 3), np.uint8), keypoints_px)
+
+
+def test_arguments_are_left_alone():
+    image, keypoints_px = np.zeros((40, 50, 3), np.uint8), spread_pose(50, 40)
+    kept = keypoints_px.copy()
+    assert drawing.draw_skeleton(image, keypoints_px).any()
+    assert not image.any()
+    np.testing.assert_array_equal(keypoints_px, kept)

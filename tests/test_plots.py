@@ -1,0 +1,346 @@
+import subprocess
+import sys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+
+from posekit import plots
+from posekit.drawing import SEGMENTS
+from posekit.errors import PosekitError
+from posekit.plots.pictures import PREDICTED_COLOUR, TRUE_COLOUR
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_in_pyplot():
+    settings = dict(mpl.rcParams)
+    yield
+    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == settings
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def random_images(rng, n, size=(20, 16)):
+    return rng.integers(0, 256, (n, *size, 3), np.uint8)
+
+
+def only_axis_without_ylabel(figure):
+    """For axes whose names stand at the ticks."""
+    (axis,) = figure.axes
+    assert axis.get_title(loc="left") and axis.get_xlabel()
+    return axis
+
+
+def only_axis(figure):
+    axis = only_axis_without_ylabel(figure)
+    assert axis.get_ylabel()
+    return axis
+
+
+def render(figure):
+    """Layout and drawing raise their errors only here."""
+    figure.canvas.draw()
+    return figure
+
+
+def line_by_label(axis):
+    return {line.get_label(): line for line in axis.get_lines()}
+
+
+def dots_of(axis):
+    return [np.asarray(c.get_offsets()) for c in axis.collections if isinstance(c, PathCollection)]
+
+
+def lines_of(axis):
+    """Coloured segments of each skeleton, without the outlines below them."""
+    return [c for c in axis.collections if isinstance(c, LineCollection)][1::2]
+
+
+def legend_texts(figure_or_axis):
+    legends = getattr(figure_or_axis, "legends", None) or [figure_or_axis.get_legend()]
+    return [text.get_text() for text in legends[0].get_texts()]
+
+
+def test_sample_grid_draws_labelled_joints_only(rng):
+    images = [random_images(rng, 1, size)[0] for size in ((20, 30), (40, 25), (31, 31))]
+    keypoints_px = rng.uniform(0, 20, (3, 14, 2))
+    labelled = rng.random((3, 14)) < 0.7
+    figure = render(
+        plots.sample_grid(images, keypoints_px, labelled, titles=["a", "b", "c"], columns=2)
+    )
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["a", "b", "c"]
+    for n, axis in enumerate(figure.axes):
+        np.testing.assert_array_equal(axis.get_images()[0].get_array(), images[n])
+        np.testing.assert_allclose(dots_of(axis)[0], keypoints_px[n][labelled[n]])
+        whole = sum(labelled[n, start] and labelled[n, end] for start, end, _ in SEGMENTS)
+        assert len(lines_of(axis)[0].get_segments()) == whole
+        height, width = images[n].shape[:2]
+        assert axis.get_xlim() == (-0.5, width - 0.5) and axis.get_ylim() == (height - 0.5, -0.5)
+    assert legend_texts(figure) == ["person's right", "person's left", "head and pelvis"]
+
+
+def test_prediction_grid_tells_annotation_from_prediction(rng):
+    true_px, pred_px = rng.uniform(0, 16, (2, 2, 14, 2))
+    labelled = np.ones((2, 14), bool)
+    labelled[0, 3] = False
+    figure = render(plots.prediction_grid(random_images(rng, 2), true_px, pred_px, labelled))
+    true_dots, pred_dots = dots_of(figure.axes[0])
+    np.testing.assert_allclose(true_dots, true_px[0][labelled[0]])
+    np.testing.assert_allclose(pred_dots, pred_px[0])
+    drawn = [mpl.colors.to_hex(lines.get_colors()[0]) for lines in lines_of(figure.axes[0])]
+    assert drawn == [TRUE_COLOUR, PREDICTED_COLOUR]
+    assert legend_texts(figure) == ["annotated", "predicted"]
+
+
+def test_a_prediction_far_outside_does_not_shrink_the_picture(rng):
+    pred_px = np.full((1, 14, 2), 500.0)
+    labelled = np.zeros((1, 14), bool)
+    figure = render(plots.prediction_grid(random_images(rng, 1), pred_px, pred_px, labelled))
+    assert figure.axes[0].get_xlim() == (-0.5, 15.5)
+    assert figure.axes[0].get_ylim() == (19.5, -0.5)
+
+
+def test_similar_pairs_stand_side_by_side(rng):
+    images = dict(zip("abc", random_images(rng, 3), strict=True))
+    figure = render(plots.similar_pairs(images, [("a", "c"), ("b", "a")], titles=["x", "y"]))
+    shown = [axis.get_images()[0].get_array() for axis in figure.axes]
+    np.testing.assert_array_equal(shown, [images[name] for name in "acba"])
+    assert [axis.get_title(loc="left") for axis in figure.axes[::2]] == ["pair 1: x", "pair 2: y"]
+
+
+def test_saliency_overlay_scales_maps_and_draws_boxes(rng):
+    maps = rng.random((3, 20, 16))
+    maps[2] = 0  # nothing to scale by
+    boxes = np.array([[1.0, 2.0, 5.0, 9.0]] * 3)
+    figure = render(plots.saliency_overlay(random_images(rng, 3), maps, boxes=boxes))
+    strength = figure.axes[0].get_images()[1].get_array()
+    np.testing.assert_allclose(strength, np.minimum(maps[0] / np.percentile(maps[0], 99), 1))
+    assert not figure.axes[2].get_images()[1].get_array().any()
+    assert figure.axes[0].patches[0].get_bbox().extents.tolist() == [1, 2, 5, 9]
+    assert not plots.saliency_overlay(random_images(rng, 3), maps).axes[0].patches
+
+
+def test_activation_grid_has_a_row_for_each_picture(rng):
+    maps = {"first": rng.random((2, 20, 16)), "second": rng.random((2, 5, 4))}
+    figure = render(plots.activation_grid(random_images(rng, 2), maps))
+    assert len(figure.axes) == 6
+    np.testing.assert_array_equal(figure.axes[5].get_images()[0].get_array(), maps["second"][1])
+    assert figure.axes[2].get_title(loc="left") == "second\n5 x 4"
+
+
+def test_joint_visibility_bars_are_percentages():
+    labelled = np.arange(14) < np.arange(14)[:, None]  # joint k in 13 - k of 14 images
+    axis = only_axis_without_ylabel(render(plots.joint_visibility(labelled)))
+    widths = [bar.get_width() for bar in axis.patches]
+    np.testing.assert_allclose(widths, 100 * np.arange(13, -1, -1) / 14)
+    assert axis.get_yticklabels()[0].get_text() == "right ankle"
+
+
+def test_junk_coordinates_separates_the_labelled(rng):
+    keypoints_px, labelled = rng.normal(size=(5, 14, 2)), rng.random((5, 14)) < 0.8
+    axis = only_axis(render(plots.junk_coordinates(keypoints_px, labelled)))
+    good, junk = axis.get_lines()[:2]
+    np.testing.assert_array_equal(good.get_xydata(), keypoints_px[labelled])
+    np.testing.assert_array_equal(junk.get_xydata(), keypoints_px[~labelled])
+    assert axis.yaxis_inverted()
+    assert f"not labelled ({(~labelled).sum()} joints)" in legend_texts(axis)
+
+
+def test_person_size_shows_medians_and_skips_nan():
+    shares = np.array([[0.2, 0.3], [0.4, 0.5], [0.9, 0.7], [np.nan, np.nan]])
+    axis = only_axis(render(plots.person_size(shares)))
+    assert [line.get_xdata()[0] for line in axis.get_lines()] == [0.4, 0.5]
+    assert sorted(legend_texts(axis)) == ["height, median 0.50", "width, median 0.40"]
+
+
+def test_aspect_ratios_count_every_image():
+    axis = only_axis(render(plots.aspect_ratios(np.array([[100, 100], [300, 100], [100, 290]]))))
+    assert sum(bar.get_height() for bar in axis.patches) == 3
+    ticks = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert ticks[0] == "0.33" and ticks[-1] == "3" and "1" in ticks
+
+
+def test_pose_components_draws_either_side_of_the_mean(rng):
+    mean, components = rng.normal(size=(14, 2)), rng.normal(size=(2, 14, 2))
+    figure = render(plots.pose_components(mean, components, np.array([0.5, 0.25]), amplitude=2))
+    drawn = [dots_of(axis)[0] for axis in figure.axes]
+    expected = [mean, *(mean - 2 * components), *(mean + 2 * components)]
+    np.testing.assert_allclose(drawn, expected)
+    assert figure.axes[1].get_title(loc="left").startswith("component 1: 50%")
+    assert figure.axes[0].yaxis_inverted()  # heads up
+
+
+def test_constant_guesses_beside_the_references():
+    scores = {
+        "raw": {"image_centre": 700.0, "mean_pose": 571.0},
+        "masked": {"image_centre": 280.0, "mean_pose": 260.0},
+    }
+    figure = plots.constant_guesses(scores, {"poster, training": 139.29, "validation": 427.41})
+    axis = only_axis_without_ylabel(render(figure))
+    assert [bar.get_width() for bar in axis.patches] == [700, 280, 571, 260]
+    assert [line.get_xdata()[0] for line in axis.get_lines()] == [139.29, 427.41]
+    expected = ["poster, training: 139.29", "validation: 427.41", "image centre", "mean pose"]
+    assert legend_texts(axis) == expected
+
+
+def history(epochs, train, validation):
+    return {"epoch": list(range(1, epochs + 1)), "train_mse": train, "validation_mse": validation}
+
+
+def test_learning_curves_show_mean_and_range_over_seeds():
+    runs = [
+        history(3, [9.0, 6.0, 3.0], [9.0, 8.0, 7.0]),
+        history(2, [7.0, 4.0], [5.0, None]),  # stopped early; null in JSON
+    ]
+    figure = plots.learning_curves({"plain": runs}, baselines={"mean pose": 260.1})
+    axis = only_axis(render(figure))
+    lines = line_by_label(axis)
+    assert list(lines) == ["plain, training", "plain, validation", "mean pose: 260.1"]
+    assert lines["plain, training"].get_xydata().tolist() == [[1, 8], [2, 5], [3, 3]]
+    assert lines["plain, validation"].get_ydata().tolist() == [7, 8, 7]
+    assert lines["mean pose: 260.1"].get_ydata()[0] == 260.1
+    band = axis.collections[1].get_paths()[0].vertices
+    assert band[band[:, 0] == 1, 1].min() == 5 and band[band[:, 0] == 1, 1].max() == 9
+    assert "2 seeds" in axis.get_title(loc="left")
+
+
+def test_learning_curves_of_one_seed_have_no_band():
+    runs = [{"epoch": [1, 2], "loss": [2.0, 1.0], "val": [3.0, 2.0]}]
+    figure = plots.learning_curves({"plain": runs}, key_train="loss", key_validation="val")
+    axis = only_axis(render(figure))
+    assert not axis.collections
+    assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[2, 1], [3, 2]]
+
+
+def test_an_epoch_without_any_value_is_a_gap():
+    runs = [history(2, [2.0, 1.0], [None, 2.0])]
+    axis = only_axis(plots.learning_curves({"plain": runs}))
+    np.testing.assert_array_equal(axis.get_lines()[1].get_ydata(), [np.nan, 2])
+
+
+def test_seed_comparison_joins_the_values_of_a_seed():
+    figure = plots.seed_comparison({"plain": [5.0, 6.0, 7.0], "batch norm": [4.0, 6.0, 5.0]})
+    axis = render(figure).axes[0]
+    assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[5, 4], [6, 6], [7, 5]]
+    ticks = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert ticks == ["plain\nmean 6", "batch norm\nmean 5"]
+
+
+def test_pck_curves_are_percentages():
+    thresholds = np.array([0.0, 0.1, 0.2])
+    axis = only_axis(render(plots.pck_curves({"a": [0, 0.5, 1], "b": [0, 0, 0.25]}, thresholds)))
+    assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[0, 50, 100], [0, 0, 25]]
+    assert legend_texts(axis) == ["a", "b"]
+
+
+def test_error_by_joint_places_each_model(rng):
+    values = {"a": rng.random(14), "b": rng.random(14)}
+    axis = only_axis_without_ylabel(render(plots.error_by_joint(values)))
+    for line, (name, expected) in zip(axis.get_lines(), values.items(), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xdata(), expected)
+    markers = {line.get_marker() for line in axis.get_lines()}
+    assert len(markers) == 2  # told apart without colour
+
+
+def test_error_by_bin_shows_intervals_and_counts():
+    intervals = np.array([[1.0, 3.0], [4.0, 8.0]])
+    labels = ["one", "two or more"]
+    figure = plots.error_by_bin(labels, [2.0, 5.0], intervals, [90, 10], xlabel="people")
+    axis = only_axis(render(figure))
+    assert axis.get_lines()[0].get_ydata().tolist() == [2, 5]
+    drawn = [segment[:, 1].tolist() for segment in axis.collections[0].get_segments()]
+    assert drawn == intervals.tolist()
+    ticks = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert ticks == ["one\nn = 90", "two or more\nn = 10"]
+
+
+def test_edge_correlation_pairs_layers_by_name():
+    trained = {"first": (0.5, 0.4, 0.6), "second": (0.2, 0.1, 0.3)}
+    untrained = {"second": (0.1, 0.0, 0.2), "first": (0.4, 0.3, 0.5)}
+    axis = render(plots.edge_correlation(trained, untrained)).axes[0]
+    lines = line_by_label(axis)
+    assert lines["trained"].get_ydata().tolist() == [0.5, 0.2]
+    assert lines["untrained"].get_ydata().tolist() == [0.4, 0.1]
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["first", "second"]
+
+
+def layer(name, kind, output_shape, parameters):
+    return {
+        "name": name,
+        "kind": kind,
+        "output_shape": output_shape,
+        "parameters": parameters,
+    }
+
+
+def test_architecture_names_every_layer_once():
+    layers = [
+        layer("conv1", "Conv2D", (8, 8, 4), 112),
+        layer("bn1", "BatchNormalization", (8, 8, 4), 16),
+        layer("relu1", "ReLU", (8, 8, 4), 0),
+        layer("conv2", "Conv2D", (8, 8, 4), 148),
+        layer("pool", "MaxPooling2D", (4, 4, 4), 0),
+        layer("flatten", "Flatten", (64,), 0),
+        layer("dense1", "Dense", (28,), 1820),
+        layer("dense2", "Dense", (28,), 812),
+    ]
+    (axis,) = render(plots.architecture(layers)).axes
+    texts = [text.get_text() for text in axis.texts]
+    # Equal shapes do not merge weight layers; the normalisation counts towards its convolution.
+    assert [text for text in texts if text in {row["name"] for row in layers}] == [
+        "conv1",
+        "conv2",
+        "pool",
+        "flatten",
+        "dense1",
+        "dense2",
+    ]
+    assert "8x8x4\n128\nConv2D\n+ BN\n+ ReLU" in texts
+    assert "28\n812\nDense" in texts
+    assert "2,908 parameters" in axis.get_title(loc="left")
+    # A map has three visible faces, a vector one.
+    assert len(axis.patches) == 3 * 3 + 3
+
+
+def test_architecture_needs_layers():
+    with pytest.raises(PosekitError, match="at least one layer; got none"):
+        plots.architecture([])
+
+
+def test_unequal_lengths_are_named(rng):
+    images, keypoints_px = random_images(rng, 2), np.zeros((3, 14, 2))
+    with pytest.raises(PosekitError, match=r"`keypoints_px` must have .* `images`, 2; got 3"):
+        plots.sample_grid(images, keypoints_px, np.ones((2, 14), bool))
+    with pytest.raises(PosekitError, match=r"`b` must have one entry for each of `a`, 2; got 1"):
+        plots.seed_comparison({"a": [1, 2], "b": [1]})
+    with pytest.raises(PosekitError, match=r"shape \(2, 20, 16\) like `images`; got \(2, 5, 4\)"):
+        plots.saliency_overlay(images, np.zeros((2, 5, 4)))
+
+
+def test_arguments_are_left_alone(rng):
+    images, maps = random_images(rng, 2), rng.random((2, 20, 16))
+    keypoints_px, labelled = rng.uniform(0, 16, (2, 14, 2)), np.ones((2, 14), bool)
+    arrays = (images, maps, keypoints_px, labelled)
+    kept = [array.copy() for array in arrays]
+    plots.sample_grid(images, keypoints_px, labelled)
+    plots.prediction_grid(images, keypoints_px, keypoints_px, labelled)
+    plots.saliency_overlay(images, maps)
+    plots.junk_coordinates(keypoints_px, labelled)
+    for array, before in zip(arrays, kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+    runs = [history(2, [2.0, 1.0], [3.0, None])]
+    plots.learning_curves({"plain": runs})
+    assert runs == [history(2, [2.0, 1.0], [3.0, None])]
+
+
+def test_plots_do_not_load_tensorflow():
+    code = "import sys, posekit.plots; print({'tensorflow', 'keras'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,176 @@
+import time
+
+import numpy as np
+import pytest
+
+from posekit import poses
+from posekit.errors import PosekitError
+from posekit.geometry import mirror_keypoints
+
+
+def random_poses(n, seed):
+    return np.random.default_rng(seed).normal(50, 20, (n, 14, 2))
+
+
+def all_labelled(n):
+    return np.ones((n, 14), bool)
+
+
+def test_person_box_by_hand():
+    keypoints_px = np.array([[[2.0, 3.0], [12.0, 23.0], [-99.0, 500.0]]] * 2)
+    labelled = np.array([[True, True, False], [False, False, False]])
+    got = poses.person_box_px(keypoints_px, labelled)
+    np.testing.assert_array_equal(got, [[2, 3, 12, 23], [np.nan] * 4])
+    # A tenth of 10 x 20 pixels on every side.
+    got = poses.person_box_px(keypoints_px, labelled, margin=0.1)
+    np.testing.assert_allclose(got[0], [1, 1, 13, 25])
+
+
+def test_person_share_by_hand():
+    keypoints_px = np.array([[[2.0, 3.0], [12.0, 23.0]]])
+    got = poses.person_share(keypoints_px, np.ones((1, 2), bool), np.array([[40, 50]]))
+    np.testing.assert_allclose(got, [[0.25, 0.4]])
+
+
+def test_negative_margin_is_refused():
+    with pytest.raises(PosekitError, match=r"`margin` must be >= 0; got -0.5"):
+        poses.person_box_px(random_poses(1, 0), all_labelled(1), margin=-0.5)
+
+
+def test_normalise_centres_and_scales():
+    normalised, usable = poses.normalise(random_poses(6, 0), all_labelled(6))
+    assert usable.all()
+    np.testing.assert_allclose(normalised.mean(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose((normalised**2).sum(axis=-1).mean(axis=1), 1)
+
+
+def test_normalise_ignores_shift_and_scale():
+    keypoints_px = random_poses(5, 1)
+    expected, _ = poses.normalise(keypoints_px, all_labelled(5))
+    got, _ = poses.normalise(3.5 * keypoints_px + [40, -7], all_labelled(5))
+    np.testing.assert_allclose(got, expected)
+    turned, _ = poses.normalise(keypoints_px[..., ::-1], all_labelled(5))
+    assert not np.allclose(turned, expected)
+
+
+def test_normalise_uses_whole_poses_only():
+    keypoints_px = random_poses(3, 2)
+    labelled = all_labelled(3)
+    labelled[0, 4] = False
+    keypoints_px[2] = 7.0  # all joints coincide
+    normalised, usable = poses.normalise(keypoints_px, labelled)
+    np.testing.assert_array_equal(usable, [False, True, False])
+    assert np.isnan(normalised[[0, 2]]).all() and np.isfinite(normalised[1]).all()
+
+
+def test_principal_components_of_two_known_directions():
+    rng = np.random.default_rng(3)
+    # Two orthogonal unit directions: the heads move sideways, the ankles up and down.
+    first, second = np.zeros((2, 14, 2))
+    first[13, 0] = 1.0
+    second[[0, 5], 1] = np.sqrt(0.5)
+    a, b = rng.normal(size=(2, 200))
+    b -= b.mean() + (a - a.mean()) * (b @ (a - a.mean())) / ((a - a.mean()) @ (a - a.mean()))
+    mean = rng.normal(size=(14, 2))
+    data = mean + 3 * a[:, None, None] * first + b[:, None, None] * second
+
+    found = poses.principal_components(data, 3)
+    np.testing.assert_allclose(found.components[0], first, atol=1e-9)
+    np.testing.assert_allclose(found.components[1], second, atol=1e-9)
+    share = 9 * a.var() / (9 * a.var() + b.var())
+    np.testing.assert_allclose(found.explained, [share, 1 - share, 0], atol=1e-9)
+    rebuilt = found.mean + np.tensordot(found.scores, found.components, axes=1)
+    np.testing.assert_allclose(rebuilt, data, atol=1e-9)
+
+
+def test_principal_components_refuse_too_many():
+    with pytest.raises(PosekitError, match=r"`count` must be in 1\.\.4; got 5"):
+        poses.principal_components(random_poses(4, 0), 5)
+
+
+def test_contortion_of_a_training_pose_is_zero():
+    training_px = random_poses(30, 4)
+    labelled = np.random.default_rng(4).random((30, 14)) < 0.9
+    # Shifted and grown, and with junk where nothing is labelled.
+    moved = np.where(labelled[..., None], 2 * training_px + 10, -321.0)
+    got = poses.contortion(moved, labelled, training_px, labelled, neighbours=1)
+    np.testing.assert_allclose(got, 0, atol=1e-6)
+
+
+def test_contortion_agrees_with_a_plain_loop():
+    rng = np.random.default_rng(5)
+    keypoints_px, training_px = random_poses(7, 5), random_poses(20, 6)
+    labelled, training_labelled = rng.random((7, 14)) < 0.8, rng.random((20, 14)) < 0.8
+
+    def distance(a, b, common):
+        if common.sum() < 8:
+            return np.inf
+        shapes = []
+        for pose in (a[common], b[common]):
+            centred = pose - pose.mean(axis=0)
+            shapes.append(centred / np.sqrt((centred**2).sum(axis=1).mean()))
+        return np.sqrt(((shapes[0] - shapes[1]) ** 2).sum(axis=1).mean())
+
+    expected = []
+    for pose, known in zip(keypoints_px, labelled, strict=True):
+        pairs = zip(training_px, training_labelled, strict=True)
+        expected.append(np.mean(sorted(distance(pose, b, known & m) for b, m in pairs)[:3]))
+    got = poses.contortion(keypoints_px, labelled, training_px, training_labelled, neighbours=3)
+    np.testing.assert_allclose(got, np.where(np.isinf(expected), np.nan, expected))
+    assert np.isfinite(got).any()
+
+
+def test_contortion_of_an_upside_down_pose_is_two():
+    pose = random_poses(1, 7)
+    got = poses.contortion(-pose, all_labelled(1), pose, all_labelled(1), neighbours=1)
+    np.testing.assert_allclose(got, 2)
+
+
+def test_contortion_needs_eight_common_joints():
+    pose = random_poses(1, 8)
+    labelled = np.arange(14)[None] < 8
+    assert np.isfinite(poses.contortion(pose, labelled, pose, all_labelled(1), neighbours=1))
+    labelled = np.arange(14)[None] < 7
+    assert np.isnan(poses.contortion(pose, labelled, pose, all_labelled(1), neighbours=1))
+
+
+def test_contortion_ignores_poses_whose_joints_coincide():
+    pose, point = random_poses(1, 9), np.full((1, 14, 2), 7.3)
+    both = np.concatenate([point, pose])
+    got = poses.contortion(both, all_labelled(2), pose, all_labelled(1), neighbours=1)
+    np.testing.assert_allclose(got, [np.nan, 0], atol=1e-6)
+
+
+def test_contortion_does_not_depend_on_the_block(monkeypatch):
+    arguments = (random_poses(9, 10), all_labelled(9), random_poses(12, 11), all_labelled(12))
+    whole = poses.contortion(*arguments)
+    monkeypatch.setattr(poses, "BLOCK", 4)
+    np.testing.assert_allclose(poses.contortion(*arguments), whole)
+
+
+def test_contortion_is_quick_enough_for_the_data():
+    mirrored = mirror_keypoints(random_poses(4000, 12), all_labelled(4000), 100)[0]
+    training_px = np.concatenate([random_poses(4000, 12), mirrored])
+    started = time.perf_counter()
+    keypoints_px, labelled = random_poses(1000, 13), all_labelled(1000)
+    got = poses.contortion(keypoints_px, labelled, training_px, all_labelled(8000))
+    assert time.perf_counter() - started < 20  # about 1 s on two idle cores
+    assert np.isfinite(got).all()
+
+
+def test_contortion_names_a_wrong_neighbour_count():
+    pose = random_poses(2, 0)
+    with pytest.raises(PosekitError, match=r"`neighbours` must be in 1\.\.2; got 3"):
+        poses.contortion(pose, all_labelled(2), pose, all_labelled(2), neighbours=3)
+
+
+def test_arguments_are_left_alone():
+    keypoints_px, labelled = random_poses(6, 14), all_labelled(6)
+    labelled[2, 3] = False
+    kept = keypoints_px.copy(), labelled.copy()
+    poses.person_box_px(keypoints_px, labelled, margin=0.2)
+    poses.normalise(keypoints_px, labelled)
+    poses.principal_components(keypoints_px, 2)
+    poses.contortion(keypoints_px, labelled, keypoints_px, labelled)
+    np.testing.assert_array_equal(keypoints_px, kept[0])
+    np.testing.assert_array_equal(labelled, kept[1])

@@ -1,0 +1,418 @@
+"""The report runner, on small notebooks made here; those that start a kernel come last."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from posekit import report, report_index, report_parameters
+from posekit.errors import PosekitError
+
+PARAMETERS = 'run_dir = ""\nseed = 0  # a comment with x = 1\n'
+GIVEN = {"seed": 7}
+# One transparent pixel.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+def notebook(*sources, parameters=PARAMETERS, title="A title", answer="**Answer.** It is `so`."):
+    """A notebook: title, parameters, one code cell for each source, answer. No kernelspec."""
+    return new_notebook(
+        cells=[
+            new_markdown_cell(f"# {title}"),
+            new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+            *(new_code_cell(source) for source in sources),
+            new_markdown_cell(answer),
+        ]
+    )
+
+
+def save(folder, **notebooks):
+    folder.mkdir(exist_ok=True)
+    for name, node in notebooks.items():
+        nbformat.write(node, folder / f"{name.removeprefix('n')}.ipynb")
+    return folder
+
+
+def read_index(run_dir):
+    index = json.loads((run_dir / "index.json").read_text())
+    return index, {entry["name"]: entry for entry in index["notebooks"]}
+
+
+def loads_of(page):
+    """Addresses that a browser would fetch to show the page."""
+    soup = BeautifulSoup(page, "html.parser")
+    addresses = [tag["src"] for tag in soup.select("[src]")]
+    addresses += [tag["href"] for tag in soup.select("link[href]")]
+    addresses += [tag.get("data", "") for tag in soup.select("object")]
+    for style in soup.select("style"):
+        addresses += re.findall(r"url\(['\"]?([^)'\"]*)|@import\s+['\"]([^'\"]*)", style.text)
+    return ["".join(address) for address in addresses if address]
+
+
+# --- parameters
+
+
+def test_declared_reads_every_literal():
+    source = (
+        "epochs = 3  # the comment's = does not count\n"
+        "rate = -0.5\nsizes = [1, 2]\nlimit = None\noptions = {\n    'a': True,\n}\n"
+    )
+    assert report_parameters.declared("01_a", notebook(parameters=source)) == {
+        "epochs": 3,
+        "rate": -0.5,
+        "sizes": [1, 2],
+        "limit": None,
+        "options": {"a": True},
+    }
+
+
+@pytest.mark.parametrize(
+    "line", ["y = x * 2", "y = (1, 2)", "x += 1", "import os", "a = b = 1", "a: int = 1", "y = {1: 2}"]
+)
+def test_declared_refuses_what_a_run_could_not_replace(line):
+    with pytest.raises(PosekitError, match=r"01_a: .*got `" + re.escape(line)) as caught:
+        report_parameters.declared("01_a", notebook(parameters=f"x = 1\n{line}\n"))
+    assert "`x = 1`" not in str(caught.value)
+
+
+def test_declared_needs_one_tagged_cell():
+    node = notebook()
+    node.cells[1].metadata["tags"] = []
+    with pytest.raises(PosekitError, match="01_a: exactly one cell .* got 0"):
+        report_parameters.declared("01_a", node)
+    for cell in node.cells[:2]:
+        cell.metadata["tags"] = ["parameters"]
+    with pytest.raises(PosekitError, match="01_a: exactly one cell .* got 2"):
+        report_parameters.declared("01_a", node)
+
+
+def test_declared_refuses_a_cell_left_by_papermill():
+    node = notebook("seed = 1")
+    node.cells[2].metadata["tags"] = ["injected-parameters"]
+    with pytest.raises(PosekitError, match="`injected-parameters`; got one"):
+        report_parameters.declared("01_a", node)
+
+
+DECLARED = {
+    "01_a": {"seed": 0, "data": "synthetic"},
+    "02_b": {"seed": 0, "epochs": 3, "rate": 0.1, "sizes": [8], "limit": None, "fast": False},
+}
+
+
+def test_resolve_gives_each_notebook_what_it_declares():
+    given = report_parameters.resolve(
+        DECLARED,
+        {"seed": 1},
+        ["02_b.seed=2", "seed=3", "data=/photos/a+b.zip", "rate=1", "limit=[1, 'x']", "fast = True"],
+    )
+    assert given == {
+        "01_a": {"seed": 3, "data": "/photos/a+b.zip"},
+        # The setting of one notebook wins over that of all, wherever it stands.
+        "02_b": {"seed": 2, "rate": 1.0, "limit": [1, "x"], "fast": True},
+    }
+    assert type(given["02_b"]["rate"]) is float
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epoch=5", "`epoch` must be a parameter of a notebook.*Declared are data, epochs, fast"),
+        ("01_a.epochs=5", "`epochs` must be a parameter of 01_a.*Declared are data, seed"),
+        ("03_c.epochs=5", "one of the notebooks 01_a, 02_b; got '03_c'"),
+        ("epochs=5O", "`epochs` of 02_b must be int.*got str '5O'"),
+        ("epochs=2.5", "must be int.*got float 2.5"),
+        ("epochs=True", "must be int.*got bool True"),
+        ("fast=1", "must be bool.*got int 1"),
+        ("sizes=(1, 2)", r"must be list.*got tuple \(1, 2\)"),
+        ("limit=(1, 2)", r"`limit` of 02_b must be a str.*got tuple \(1, 2\)"),
+        ("data=None", "must be str.*got NoneType None"),
+        ("data=my photos", "literal or a bare word; got 'my photos'"),
+        ("epochs", "name=value .*; got 'epochs'"),
+        ("=5", "name=value .*; got '=5'"),
+    ],
+)
+def test_resolve_refuses(override, message):
+    with pytest.raises(PosekitError, match=message):
+        report_parameters.resolve(DECLARED, {}, [override])
+
+
+def test_resolve_refuses_paths_and_unknown_names_together():
+    with pytest.raises(PosekitError, match="(?s)must be str.*got PosixPath.*`sed` must be a param"):
+        report_parameters.resolve(DECLARED, {"data": Path("x"), "sed": 1})
+
+
+# --- pages
+
+
+def test_settle_lines_keeps_what_a_terminal_shows():
+    assert report_index.settle_lines("1/3\r2/3\r3/3\nnext\n") == "3/3\nnext\n"
+    assert report_index.settle_lines("1/2" + "\b" * 3 + "\r2/2" + "\b" * 3 + "\r") == "2/2"
+    assert report_index.settle_lines("abc\b\bxy\n") == "axy\n"
+    assert report_index.settle_lines("windows\r\n") == "windows\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (4.21, "4.2 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
+)
+def test_duration(seconds, text):
+    assert report_index.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12345, "12,345"), (0.123456, "0.1235"), (1234.5, "1,234"), ("12 %", "12 %"), (None, "–")],
+)
+def test_number(value, text):
+    assert report_index.number(value) == text
+
+
+def test_answer_is_the_last_cell_as_text():
+    assert report_index.answer_of(notebook()) == "Answer. It is so."
+    shown = new_output("display_data", {"text/markdown": "**Answer.** 5", "text/plain": "<object>"})
+    printed = new_output("stream", name="stdout", text="1/2\r2/2\n")
+    node = new_notebook(cells=[new_code_cell("show()", outputs=[shown, printed])])
+    assert report_index.answer_of(node) == "Answer. 5\n2/2"
+
+
+def test_notebook_page_needs_no_network():
+    figure = new_output("display_data", {"image/png": PNG})
+    node = notebook("plot()", title="Q & A")
+    node.cells[2].update(outputs=[figure, new_output("stream", text="1/2\r2/2\n")], execution_count=1)
+    before = json.dumps(node)
+    page = report_index.notebook_page(node, title="Q & A", previous="01_a", following="03_c")
+    assert json.dumps(node) == before
+    assert loads_of(page) == [f"data:image/png;base64,{PNG}"]
+    soup = BeautifulSoup(page, "html.parser")
+    assert soup.title.text == "Q & A"
+    assert not soup.select("script")
+    assert "default-src 'none'" in soup.select_one("meta[http-equiv]")["content"]
+    assert [a["href"] for a in soup.nav.select("a")] == ["index.html", "01_a.html", "03_c.html"]
+    assert "plot()" in soup.text and "2/2" in soup.text and "1/2" not in soup.text
+
+
+def test_headline_must_be_showable(tmp_path):
+    (tmp_path / "training.json").write_text('{"headline": [{"label": "PCK"}]}')
+    with pytest.raises(PosekitError, match="02_training: `headline` of training.json .*'PCK'"):
+        report_index.headline_of(tmp_path, "02_training")
+    assert report_index.headline_of(tmp_path, "03_batchnorm_comparison") == []
+
+
+# --- refusals before a kernel starts
+
+
+def test_run_refuses_before_it_writes(tmp_path):
+    run_dir, folder = tmp_path / "run", save(tmp_path / "notebooks", n01_a=notebook())
+    with pytest.raises(PosekitError, match="`sede` must be a parameter"):
+        report.run(run_dir, parameters={"sede": 1}, notebooks_dir=folder)
+    with pytest.raises(PosekitError, match="`notebooks` must hold names .* 01_a; got '02'"):
+        report.run(run_dir, parameters=GIVEN, notebooks=["02"], notebooks_dir=folder)
+    with pytest.raises(PosekitError, match="`run_dir` to the argument; got 'elsewhere'"):
+        report.run(run_dir, parameters={"run_dir": "elsewhere"}, notebooks_dir=folder)
+    with pytest.raises(PosekitError, match=f"NN_name.ipynb; got {tmp_path}"):
+        report.run(run_dir, parameters=GIVEN, notebooks_dir=tmp_path)
+    assert not run_dir.exists()
+
+
+def test_second_run_into_the_folder_names_the_first(tmp_path):
+    folder = save(tmp_path / "notebooks", n01_a=notebook())
+    hold = (
+        "import sys, pathlib; from posekit import report\n"
+        "with report._locked(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)],
+        cwd=report.artifacts.PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(PosekitError, match=f"in use by process {holder.pid}\\."):
+            report.run(tmp_path, parameters=GIVEN, notebooks_dir=folder)
+    finally:
+        holder.kill()
+        holder.communicate()
+    # The dead process's number is still in the file and no longer matters.
+    assert (tmp_path / ".lock").read_text() == str(holder.pid)
+    with report._locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+
+
+def test_data_state_follows_the_labels(tmp_path):
+    labels = tmp_path / "joints.mat"
+    labels.write_bytes(b"12")
+    state = report._data_state(str(tmp_path))
+    assert state == report._data_state(str(labels)) and state[0][0] == 2
+    labels.write_bytes(b"123")
+    assert report._data_state(str(tmp_path)) != state
+    assert report._data_state("synthetic") is None
+
+
+# --- with kernels
+
+EXPLORE = notebook(
+    "import json, os, sys\n"
+    "from pathlib import Path\n"
+    "import posekit\n"
+    "facts = {'seed': seed, 'python': sys.executable, 'cwd': os.getcwd(), 'posekit': posekit.__file__}\n"
+    "Path(run_dir, 'facts.json').write_text(json.dumps(facts))",
+    "from IPython.display import Image, display\n"
+    f"import base64; display(Image(base64.b64decode({PNG!r}), format='png'))\n"
+    "print(os.environ['MPLBACKEND'])",
+    title="01 Explore <data>",
+)
+EXPLORE.cells[3].metadata["tags"] = ["headline"]
+HEADLINE = [{"label": "<b>PCK</b>", "value": 0.4567891, "interval": [0.4, 0.5], "note": "of <i>1</i>"}]
+TRAIN = notebook(
+    f"import json; open(run_dir + '/training.json', 'w').write(json.dumps({{'headline': {HEADLINE!r}}}))",
+    parameters=PARAMETERS + "epochs = 1\n",
+    title="02 Train",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of two notebooks, in an environment with a stray kernelspec and another backend."""
+    root = tmp_path_factory.mktemp("{finished}")  # papermill would format a path with braces
+    folder = save(root / "notebooks", **{"n01_explore": EXPLORE, "n02_training": TRAIN})
+    stray = root / "jupyter" / "kernels" / "python3"
+    stray.mkdir(parents=True)
+    (stray / "kernel.json").write_text('{"argv": ["false"], "display_name": "x", "language": "python"}')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(root / "jupyter"))
+        patch.setenv("MPLBACKEND", "agg")
+        page = report.run(
+            root / "run", parameters=GIVEN, overrides=["02_training.epochs=5"], notebooks_dir=folder
+        )
+    return page, folder
+
+
+def test_run_gives_the_parameters_to_this_python(finished):
+    page, folder = finished
+    facts = json.loads((page.parent / "facts.json").read_text())
+    assert facts == {
+        "seed": 7,
+        "python": sys.executable,
+        "cwd": str(folder),
+        "posekit": str(report.artifacts.PROJECT_ROOT / "posekit" / "__init__.py"),
+    }
+
+
+def test_index_json_holds_the_facts(finished):
+    run_dir = finished[0].parent
+    index, entries = read_index(run_dir)
+    assert index["parameters"] == GIVEN and index["overrides"] == ["02_training.epochs=5"]
+    assert index["provenance"]["versions"]["numpy"]
+    assert [entry["status"] for entry in entries.values()] == ["ok", "ok"]
+    assert entries["02_training"]["parameters"] == {"run_dir": str(run_dir), "seed": 7, "epochs": 5}
+    assert entries["02_training"]["headline"] == HEADLINE
+    assert entries["01_explore"]["answer"] == "Answer. It is so."
+    for entry in entries.values():
+        assert 0 < entry["compute_seconds"] < entry["seconds"] < index["seconds"]
+        assert (run_dir / entry["html"]).exists() and (run_dir / entry["executed"]).exists()
+    assert not list(run_dir.rglob(".partial-*"))
+
+
+def test_index_page_shows_and_escapes(finished):
+    page = finished[0].read_text()
+    soup = BeautifulSoup(page, "html.parser")
+    assert loads_of(page) == [f"data:image/png;base64,{PNG}"]
+    assert not soup.select("script, main b, main i")
+    assert "<b>PCK</b>" in soup.text and "0.4568" in soup.text and "0.4 to 0.5" in soup.text
+    assert "01 Explore <data>" in soup.text and "Answer. It is so." in soup.text
+    assert {"01_explore.html", "02_training.html"} <= {a["href"] for a in soup.select("a")}
+    assert not soup.select(".alert")
+
+
+def test_notebook_pages_show_code_and_figures(finished):
+    run_dir = finished[0].parent
+    page = (run_dir / "01_explore.html").read_text()
+    assert loads_of(page) == [f"data:image/png;base64,{PNG}"]
+    assert "module://matplotlib_inline.backend_inline" in page
+    assert "Path(run_dir, 'facts.json')" in BeautifulSoup(page, "html.parser").text
+
+
+def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
+    page, folder = finished
+    run_dir = page.parent
+    _, first = read_index(run_dir)
+
+    def resume(overrides):
+        report.run(run_dir, parameters=GIVEN, overrides=overrides, resume=True, notebooks_dir=folder)
+        _, entries = read_index(run_dir)
+        return entries, [entry["status"] for entry in entries.values()]
+
+    entries, statuses = resume(["02_training.epochs=5"])
+    assert statuses == ["reused", "reused"]
+    assert entries["01_explore"]["finished"] == first["01_explore"]["finished"]
+    assert re.search(r"^01_explore  reused  [\d.]+ s$", capsys.readouterr().err, re.MULTILINE)
+
+    _, statuses = resume(["02_training.epochs=6"])
+    assert statuses == ["reused", "ok"]
+
+    # 02 depends on whatever 01 wrote, so a new 01 makes a new 02.
+    save(folder, n01_explore=notebook("changed = 1", title="01 Explore"))
+    _, statuses = resume(["02_training.epochs=6"])
+    assert statuses == ["ok", "ok"]
+
+
+def test_unchanged_needs_success_page_and_equal_inputs(tmp_path):
+    inputs = {"parameters": {"seed": 0}}
+    earlier = {"name": "01_a", "status": "ok", "inputs": inputs, "html": "01_a.html"}
+    assert not report._is_unchanged(tmp_path, earlier, inputs)
+    (tmp_path / "01_a.html").touch()
+    assert report._is_unchanged(tmp_path, earlier, inputs)
+    assert not report._is_unchanged(tmp_path, earlier, {"parameters": {"seed": 1}})
+    assert not report._is_unchanged(tmp_path, {**earlier, "status": "failed"}, inputs)
+    assert not report._is_unchanged(tmp_path, None, inputs)
+
+
+def test_failure_keeps_the_part_before_it(tmp_path):
+    failing = notebook("print('got' + ' here')", "raise KeyError('<joint>')", "print('not' + ' here')")
+    folder = save(tmp_path / "notebooks", n01_a=notebook(), n02_b=failing, n03_c=notebook())
+    run_dir = tmp_path / "run"
+    with pytest.raises(report.ReportFailed, match="02_b failed in cell 4 of 6: KeyError: '<joint>'") as caught:
+        report.run(run_dir, parameters=GIVEN, notebooks_dir=folder)
+    assert caught.value.index == run_dir / "index.html"
+
+    index, entries = read_index(run_dir)
+    assert [entry["status"] for entry in entries.values()] == ["ok", "failed", "not run"]
+    assert index["finished"] and entries["02_b"]["error"]["message"] == "'<joint>'"
+    assert (run_dir / "01_a.html").exists() and not (run_dir / "03_c.html").exists()
+
+    page = BeautifulSoup((run_dir / "02_b.html").read_text(), "html.parser")
+    assert "got here" in page.text and "not here" not in page.text
+    assert "cell 4: KeyError '<joint>'" in page.select_one(".report-error").text
+    assert [a["href"] for a in page.nav.select("a")] == ["index.html", "01_a.html"]
+
+    overview = BeautifulSoup((run_dir / "index.html").read_text(), "html.parser")
+    assert "'<joint>'" in overview.select_one("#n02_b, [id='02_b'] .alert").text
+    page_name, anchor = overview.select_one("[id='02_b'] .alert a")["href"].split("#")
+    assert page_name == "02_b.html" and page.find(id=anchor)
+
+    # Mended, the run goes on where it stopped.
+    save(folder, n02_b=notebook("mended = 1"))
+    report.run(run_dir, parameters=GIVEN, notebooks=["01", "02_b"], resume=True, notebooks_dir=folder)
+    _, entries = read_index(run_dir)
+    assert [entry["status"] for entry in entries.values()] == ["reused", "ok", "not run"]
+
+
+@pytest.mark.parametrize(
+    ("leave", "error"),
+    [("import sys; sys.exit(0)", "SystemExit"), ("import os; os._exit(0)", "DeadKernelError")],
+)
+def test_leaving_the_kernel_is_a_failure(tmp_path, leave, error):
+    folder = save(tmp_path / "notebooks", n01_a=notebook(leave, "after = 1"))
+    with pytest.raises(report.ReportFailed, match=f"01_a failed in cell 3 of 5: {error}"):
+        report.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
+    assert error in (tmp_path / "run" / "01_a.html").read_text()

@@ -1,0 +1,396 @@
+"""Splits on made-up data sets; grouping on made-up pictures."""
+
+import io
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from posekit.datasets import lsp, splits
+from posekit.datasets.pose_dataset import PoseDataset, join
+from posekit.errors import PosekitError
+
+PARTS = ("train", "validation", "test")
+
+
+def made_up(numbers, name="lspet", digits=5):
+    """A data set of these image numbers, labels and pictures empty."""
+    numbers = np.asarray(numbers)
+    count = len(numbers)
+    fixed = {"lsp": numbers > 1000, "lspet": numbers > 9000}
+    return PoseDataset(
+        name=name,
+        image_ids=np.array([f"im{number:0{digits}d}" for number in numbers]),
+        keypoints_px=np.zeros((count, 14, 2)),
+        labelled=np.ones((count, 14), bool),
+        image_sizes_px=np.full((count, 2), 96),
+        fixed_test=fixed.get(name, np.zeros(count, bool)),
+        has_fixed_test=name in fixed,
+        read_image=lambda image_id: b"",
+    )
+
+
+def ids(split, dataset, part):
+    return set(dataset.image_ids[getattr(split, part)].tolist())
+
+
+def assert_covers_once(split, count):
+    everything = [split.train, split.validation, split.test, split.left_out]
+    np.testing.assert_array_equal(np.sort(np.concatenate(everything)), np.arange(count))
+
+
+# Thumbnails and groups
+
+
+def test_thumbnail_is_the_mean_luma_of_each_block():
+    images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
+    before = images.copy()
+    thumbnails = splits.grey_thumbnails(images)
+    assert thumbnails.shape == (3, 24, 24) and thumbnails.dtype == np.float32
+    block = images[1, 8:12, 20:24].reshape(16, 3).astype(float)
+    expected = block.mean(axis=0) @ [0.299, 0.587, 0.114]
+    assert thumbnails[1, 2, 5] == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_array_equal(images, before)
+
+
+def test_thumbnail_of_white_is_255():
+    white = np.full((1, 96, 96, 3), 255, np.uint8)
+    np.testing.assert_allclose(splits.grey_thumbnails(white), 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (np.zeros((2, 48, 96, 3), np.uint8), r"got uint8 \(2, 48, 96, 3\)"),
+        (np.zeros((2, 96, 96, 3), np.float32), r"got float32 \(2, 96, 96, 3\)"),
+    ],
+)
+def test_thumbnails_refuse_other_pictures(images, found):
+    with pytest.raises(PosekitError, match=found):
+        splits.grey_thumbnails(images)
+
+
+def scenes(count, seed=0):
+    """Smooth unlike pictures: noise of 6 x 6 cells, each 4 pixels wide."""
+    cells = np.random.default_rng(seed).uniform(0, 255, (count, 6, 6)).astype(np.float32)
+    return cells.repeat(4, axis=1).repeat(4, axis=2)
+
+
+def test_copies_and_mirrored_copies_are_grouped():
+    a, b, c, d = scenes(4)
+    noise = np.random.default_rng(1).normal(0, 3, (24, 24))
+    pictures = np.stack([a, b, 0.5 * a + 40 + noise, c, b[:, ::-1], d])
+    before = pictures.copy()
+    groups = splits.similarity_groups(pictures)
+    assert groups.tolist() == [0, 1, 0, 2, 1, 3]
+    np.testing.assert_array_equal(pictures, before)
+
+
+def test_likeness_carries_over():
+    first, other = scenes(2)
+    # Correlations by construction: neighbours alike, the ends less so than the threshold.
+    chain = np.stack([first, first + 0.2 * other, first + 0.4 * other])
+    flat = (chain - chain.mean(axis=(1, 2), keepdims=True)).reshape(3, -1)
+    correlation = np.corrcoef(flat)
+    threshold = (correlation[0, 2] + min(correlation[0, 1], correlation[1, 2])) / 2
+    assert splits.similarity_groups(chain, threshold=threshold).tolist() == [0, 0, 0]
+    assert splits.similarity_groups(chain[[0, 2]], threshold=threshold).tolist() == [0, 1]
+
+
+def test_noise_is_not_grouped():
+    noise = np.random.default_rng(0).uniform(0, 255, (500, 24, 24))
+    assert splits.similarity_groups(noise).tolist() == list(range(500))
+
+
+def test_flat_pictures_stay_alone():
+    levels = np.array([0, 0, 128, 255, 255, 255]).reshape(-1, 1, 1)
+    nearly = np.random.default_rng(0).uniform(0, 0.5, (24, 24)) + np.zeros((6, 1, 1))
+    assert splits.similarity_groups(levels + np.zeros((6, 24, 24))).tolist() == list(range(6))
+    assert splits.similarity_groups(levels + nearly).tolist() == list(range(6))
+
+
+def test_blocks_do_not_matter():
+    pictures = np.concatenate([scenes(30), scenes(10), scenes(15)[:, :, ::-1]])
+    whole = splits.similarity_groups(pictures)
+    assert len(np.unique(whole)) == 30
+    for block in (1, 7, 55):
+        np.testing.assert_array_equal(splits.similarity_groups(pictures, block=block), whole)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "threshold", "found"),
+    [
+        (np.zeros((2, 24)), 0.9, r"got \(2, 24\)"),
+        (np.zeros((0, 24, 24)), 0.9, r"got \(0, 24, 24\)"),
+        (np.stack([np.zeros((4, 4)), np.full((4, 4), np.nan)]), 0.9, "infinity in picture 1"),
+        (scenes(2), 1.5, "`threshold` must lie between 0 and 1; got 1.5"),
+    ],
+)
+def test_groups_refuse_bad_input(pictures, threshold, found):
+    with pytest.raises(PosekitError, match=found):
+        splits.similarity_groups(pictures, threshold=threshold)
+
+
+# Splits
+
+
+def paired_groups(count, pairs):
+    """Everyone alone, but for each (a, b) in one group."""
+    groups = np.arange(count)
+    for first, second in pairs:
+        groups[second] = groups[first]
+    return groups
+
+
+def test_standard_with_a_fixed_test_part():
+    dataset = made_up(range(8201, 9301))
+    # Image 0 resembles test image 1050, images 4 and 5 each other.
+    groups = paired_groups(1100, [(0, 1050), (4, 5)])
+    split = splits.standard(dataset, groups, seed=0)
+    assert_covers_once(split, 1100)
+    np.testing.assert_array_equal(split.test, np.arange(800, 1100))
+    assert split.left_out.tolist() == [0]
+    # A tenth of 799 is 79.9; the pair may carry it to 81.
+    assert len(split.validation) in (80, 81)
+    assert split.comparable and split.name == "standard"
+    splits.check_no_leak(split)
+
+
+def test_known_twins_of_test_images_are_left_out_with_their_group():
+    numbers = [1, 2, 3, 719, 4002, *range(100, 130)]
+    dataset = made_up(numbers)
+    groups = paired_groups(len(numbers), [(2, 3)])  # im00003 resembles im00719
+    split = splits.standard(dataset, groups, seed=0)
+    assert ids(split, dataset, "left_out") == {"im00003", "im00719", "im04002"}
+    assert_covers_once(split, len(numbers))
+
+
+@pytest.mark.parametrize(("name", "digits"), [("synthetic", 5), ("lsp", 4)])
+def test_twins_are_lspets_alone(name, digits):
+    dataset = made_up([*range(100, 130), 719], name, digits)
+    split = splits.standard(dataset, np.arange(31), seed=0)
+    assert len(split.left_out) == 0
+
+
+def test_all_known_twins_are_of_lspet_and_not_test_images():
+    assert len(set(splits.KNOWN_TEST_TWINS)) == 8
+    assert all(len(twin) == 7 and int(twin[2:]) <= 9000 for twin in splits.KNOWN_TEST_TWINS)
+
+
+def test_standard_without_a_fixed_test_part():
+    dataset = made_up(range(1, 201), "synthetic")
+    groups = np.arange(200) // 3
+    split = splits.standard(dataset, groups, seed=1)
+    assert_covers_once(split, 200)
+    assert len(split.left_out) == 0
+    # Each part stops with the group that reaches its share.
+    assert 20 <= len(split.validation) < 23 and 20 <= len(split.test) < 23
+    splits.check_no_leak(split)
+    for group in range(67):
+        homes = [part for part in PARTS if group in groups[getattr(split, part)]]
+        assert len(homes) == 1
+
+
+def test_seeds_differ_and_repeat():
+    dataset, groups = made_up(range(1, 201)), np.arange(200)
+    for draw in (splits.standard, splits.poster):
+        first, again, other = (draw(dataset, groups, seed=seed) for seed in (0, 0, 1))
+        np.testing.assert_array_equal(first.validation, again.validation)
+        assert not np.array_equal(first.validation, other.validation)
+
+
+def test_validation_is_drawn_from_everywhere():
+    dataset, groups = made_up(range(1, 101), "synthetic"), np.arange(100)
+    times = np.zeros(100)
+    for seed in range(300):
+        times[splits.standard(dataset, groups, seed=seed).validation] += 1
+    # Binomial(300, 0.1): mean 30, standard deviation 5.2.
+    assert times.sum() == 3000
+    assert 8 < times.min() and times.max() < 56
+
+
+@pytest.mark.parametrize("name", ["standard", "poster"])
+def test_order_of_images_does_not_matter(name):
+    dataset = made_up([*range(1, 101), *range(9001, 9011)])
+    groups = paired_groups(110, [(0, 50), (3, 77), (3, 20), (8, 105)])
+    shuffled = np.random.default_rng(5).permutation(110)
+    # Group numbers are by first appearance, so they change with the order.
+    _, renumbered = np.unique(groups[shuffled] * 7 % 113, return_inverse=True)
+    draw = splits.by_name(name)
+    straight = draw(dataset, groups, seed=3)
+    other_set = dataset.subset(shuffled)
+    other = draw(other_set, renumbered, seed=3)
+    for part in (*PARTS, "left_out"):
+        assert ids(straight, dataset, part) == ids(other, other_set, part)
+
+
+def test_train_and_validation_are_the_same_without_the_test_images():
+    whole = made_up([*range(1, 101), 719, *range(9001, 9011)])
+    rest = whole.subset(np.arange(101))
+    groups = paired_groups(111, [(4, 60), (100, 108)])
+    with_test = splits.standard(whole, groups, seed=0)
+    without = splits.standard(rest, groups[:101], seed=0)
+    for part in ("train", "validation", "left_out"):
+        np.testing.assert_array_equal(getattr(with_test, part), getattr(without, part))
+    assert len(without.test) == 0
+
+
+def test_poster_mixes_everything():
+    dataset = made_up([*range(1, 92), *range(9001, 9010)])
+    groups = np.arange(100) // 2
+    split = splits.poster(dataset, groups, seed=0)
+    assert_covers_once(split, 100)
+    assert (len(split.train), len(split.validation)) == (90, 10)
+    assert len(split.test) == len(split.left_out) == 0
+    assert not split.comparable
+    assert np.intersect1d(groups[split.train], groups[split.validation]).size
+    splits.check_no_leak(split)  # nothing is claimed, so nothing is refused
+
+
+def test_parts():
+    dataset = made_up([*range(1, 91), *range(9001, 9011)])
+    split = splits.standard(dataset, np.arange(100), seed=0)
+    for part in PARTS:
+        chosen = split.part(dataset, part)
+        assert chosen.image_ids.tolist() == dataset.image_ids[getattr(split, part)].tolist()
+    assert split.part(dataset, "test").fixed_test.all()
+    assert split.part(dataset, "all") is dataset
+    with pytest.raises(PosekitError, match="'train', 'validation', 'test', 'all'; got 'val'"):
+        split.part(dataset, "val")
+    with pytest.raises(PosekitError, match="one the split was drawn for.*got lspet with"):
+        split.part(dataset.subset(np.arange(50)), "train")
+
+
+def test_an_empty_test_part_says_why():
+    lspet, lsp_train = made_up(range(1, 41)), made_up(range(1, 41), "lsp", 4)
+    for dataset, reason in (
+        (lspet, "because LSPet's im09001 to im10000 are not among these 40 images"),
+        (lsp_train, "because LSP's im1001 to im2000 are not among these 40 images"),
+        (join([lsp_train, lspet]), "LSP's .* and LSPet's .* are not among these 80 images"),
+    ):
+        split = splits.standard(dataset, np.arange(len(dataset)), seed=0)
+        with pytest.raises(PosekitError, match=f"test part of lsp.*got none, .*{reason}"):
+            split.part(dataset, "test")
+    split = splits.poster(lspet, np.arange(40), seed=0)
+    with pytest.raises(PosekitError, match="because the poster split has no test part"):
+        split.part(lspet, "test")
+
+
+def test_summary_is_json():
+    dataset = made_up([*range(1, 90), 719, *range(9001, 9011)])
+    split = splits.standard(dataset, paired_groups(100, [(1, 2)]), seed=4)
+    summary = split.summary()
+    assert json.loads(json.dumps(summary)) == summary
+    counts = {part: summary[part] for part in ("train", "validation", "test", "left_out")}
+    assert sum(counts.values()) == summary["images"] == 100
+    assert (counts["test"], counts["left_out"], summary["groups"]) == (10, 1, 99)
+    assert (summary["name"], summary["seed"], summary["comparable"]) == ("standard", 4, True)
+
+
+def test_by_name():
+    assert splits.by_name("standard") is splits.standard
+    assert splits.by_name("poster") is splits.poster
+    with pytest.raises(PosekitError, match="one of 'standard', 'poster'; got 'random'"):
+        splits.by_name("random")
+
+
+@pytest.mark.parametrize("draw", [splits.standard, splits.poster])
+def test_draws_refuse_bad_input(draw):
+    dataset = made_up(range(1, 41))
+    with pytest.raises(PosekitError, match=r"`groups` must be int \(40,\).*got int64 \(39,\)"):
+        draw(dataset, np.arange(39), seed=0)
+    with pytest.raises(PosekitError, match=r"`groups` must be int \(40,\).*got float64 \(40,\)"):
+        draw(dataset, np.zeros(40), seed=0)
+    for seed in (None, -1, 0.5):
+        with pytest.raises(PosekitError, match=f"`seed` must be a whole number >= 0; got {seed}"):
+            draw(dataset, np.arange(40), seed=seed)
+    with pytest.raises(PosekitError, match="more than 1 groups of images.*got 1"):
+        draw(made_up([1]), np.zeros(1, int), seed=0)
+
+
+def test_standard_refuses_too_few_groups():
+    dataset = made_up(range(1, 41), "synthetic")
+    with pytest.raises(PosekitError, match="more than 2 groups of images to fill.*got 2"):
+        splits.standard(dataset, np.arange(40) // 20, seed=0)
+
+
+def test_leak_is_refused():
+    split = splits.standard(made_up(range(1, 41), "synthetic"), np.arange(40), seed=0)
+    first, second = int(split.train[3]), int(split.validation[1])
+    groups = split.groups.copy()
+    groups[second] = groups[first]
+    with pytest.raises(PosekitError, match="`train` and `validation` must not share") as caught:
+        splits.check_no_leak(replace(split, groups=groups))
+    assert f"images [{first}] and [{second}]" in str(caught.value)
+
+
+def test_an_image_in_two_parts_is_refused():
+    split = splits.poster(made_up(range(1, 41)), np.arange(40), seed=0)
+    twice = np.append(split.validation, split.train[0])
+    with pytest.raises(PosekitError, match="41 entries, 40 of them different"):
+        replace(split, validation=twice)
+    with pytest.raises(PosekitError, match="39 entries, 39 of them different"):
+        replace(split, train=split.train[1:])
+
+
+def test_write_and_read(tmp_path):
+    dataset = made_up([*range(1, 90), 719, *range(9001, 9011)])
+    path = tmp_path / "split.json"
+    for draw in (splits.standard, splits.poster):
+        split = draw(dataset, paired_groups(100, [(1, 2)]), seed=7)
+        splits.write(split, dataset, path)
+        again = splits.read(path, dataset)
+        assert again.summary() == split.summary()
+        for part in (*PARTS, "left_out", "groups"):
+            np.testing.assert_array_equal(getattr(again, part), getattr(split, part))
+        stored = json.loads(path.read_text())
+        assert stored["validation"] == dataset.image_ids[split.validation].tolist()
+
+
+def test_read_refuses_other_data_and_damaged_files(tmp_path):
+    dataset = made_up(range(1, 41))
+    other = replace(dataset, keypoints_px=dataset.keypoints_px + 1)
+    split = splits.standard(dataset, np.arange(40), seed=0)
+    path = tmp_path / "split.json"
+    splits.write(split, dataset, path)
+    with pytest.raises(PosekitError, match=f"fingerprint {dataset.fingerprint()}.*got lspet with"):
+        splits.read(path, other)
+    with pytest.raises(PosekitError, match="one the split was drawn for"):
+        splits.write(split, other, path)
+
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps({**stored, "train": [*stored["train"], "im00099"]}))
+    with pytest.raises(PosekitError, match="list the images of lspet; got 'im00099' in only one"):
+        splits.read(path, dataset)
+    path.write_text(json.dumps({**stored, "train": stored["train"] + stored["validation"]}))
+    with pytest.raises(PosekitError, match="44 entries, 40 of them different"):
+        splits.read(path, dataset)
+    del stored["seed"], stored["test"]
+    path.write_text(json.dumps(stored))
+    with pytest.raises(PosekitError, match="must hold a split; got a file without seed, test"):
+        splits.read(path, dataset)
+    with pytest.raises(PosekitError, match="nowhere.json: the file must exist"):
+        splits.read(tmp_path / "nowhere.json", dataset)
+
+
+@pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet data")
+def test_the_real_set():
+    dataset = lsp.read(os.environ["POSEKIT_LSPET"]).subset(np.arange(9000))
+    split = splits.standard(dataset, np.arange(9000), seed=0)
+    assert len(split.left_out) == 8
+    assert (len(split.validation), len(split.train)) == (900, 8092)
+    with pytest.raises(PosekitError, match="LSPet's im09001 to im10000 are not among these 9000"):
+        split.part(dataset, "test")
+    # Two known pairs of one photograph each, and a picture like neither.
+    chosen = [f"im{number:05d}" for number in (639, 6054, 2636, 3556, 1)]
+    pictures = np.stack(
+        [
+            np.asarray(Image.open(io.BytesIO(dataset.read_image(image_id))).resize((96, 96)))
+            for image_id in chosen
+        ]
+    )
+    groups = splits.similarity_groups(splits.grey_thumbnails(pictures))
+    assert groups.tolist() == [0, 0, 1, 1, 2]
