@@ -1,6 +1,7 @@
 """The command line: `python -m posekit --help`. Heavy imports wait until a command runs."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main(arguments=None):
         input.
     """
     options = _parser().parse_args(arguments)
+    # TensorFlow reads this as it loads: without a GPU it would greet every process with errors.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The commands load TensorFlow; --help must not.
     from posekit import commands
 

@@ -1,7 +1,6 @@
 """How the TensorFlow engine is started: seeds, determinism and one kernel work-around."""
 
 import ctypes
-import os
 import sys
 
 _PR_FUTEX_HASH = 78
@@ -30,7 +29,6 @@ def start(seed, *, deterministic=False):
             every run, several times slower.
     """
     use_global_futex_hash()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
     import tensorflow as tf
 

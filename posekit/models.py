@@ -17,6 +17,10 @@ FRAME_PX = 96
 CONVOLUTION_WIDTHS = ((16,), (32,), (64, 64), (128, 128), (256, 256))
 DENSE_WIDTHS = (512, 512)
 
+# Keras' own 0.99 averages over hundreds of steps; a short training would be judged by statistics
+# of weights it no longer has.
+BATCH_NORM_MOMENTUM = 0.9
+
 
 def poster_network(
     *,
@@ -24,6 +28,7 @@ def poster_network(
     frame_px=FRAME_PX,
     convolution_widths=CONVOLUTION_WIDTHS,
     dense_widths=DENSE_WIDTHS,
+    batch_norm_momentum=BATCH_NORM_MOMENTUM,
     joints=JOINT_COUNT,
 ):
     """The 11-layer regression network, uncompiled, glorot_uniform ("Xavier") weights.
@@ -35,6 +40,7 @@ def poster_network(
         convolution_widths: tuple of blocks, each a tuple of filter counts; a block ends in 2 x 2
             max pooling.
         dense_widths: tuple of int, units of the hidden dense layers.
+        batch_norm_momentum: float in [0, 1), of the moving statistics that inference uses.
         joints: int, how many (x, y) pairs come out.
 
     Returns:
@@ -49,7 +55,9 @@ def poster_network(
     def add_hidden(layer, name):
         stack.append(layer)
         if batch_norm:
-            stack.append(layers.BatchNormalization(name=f"{name}_bn"))
+            stack.append(
+                layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_bn")
+            )
         stack.append(layers.ReLU(name=f"{name}_relu"))
 
     # BatchNormalization's beta takes the place of the bias, so the pair stays comparable.

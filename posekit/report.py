@@ -1,10 +1,8 @@
 """Notebooks -> HTML: run them in order, strictly, with one index page over all of them."""
 
-import copy
 import fcntl
 import hashlib
 import json
-import logging
 import os
 import sys
 import time
@@ -12,19 +10,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import nbformat
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
-from nbconvert.filters import strip_ansi
-from papermill.engines import NBClientEngine
 from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
-from posekit import artifacts, report_index, report_parameters
+from posekit import artifacts, report_execution, report_index, report_parameters
 from posekit.errors import PosekitError, raise_problems
 
 NOTEBOOKS_DIR = artifacts.PROJECT_ROOT / "notebooks"
-PATIENCE_SECONDS = 120  # for a kernel to start or to hand over output, on a busy machine
 
 
 class ReportFailed(PosekitError):
@@ -33,29 +25,6 @@ class ReportFailed(PosekitError):
     def __init__(self, message, index):
         super().__init__(message)
         self.index = index
-
-
-class ThisPython(AsyncKernelManager):
-    """Starts the Python that runs the report, whatever kernelspecs a user has installed."""
-
-    @property
-    def kernel_spec(self):
-        python_path = [str(artifacts.PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
-        return KernelSpec(
-            argv=[
-                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
-                # Errors only: a notice about traffic inside this machine would tear the bar.
-                "--log-level=40",
-            ],
-            display_name="Python 3",
-            language="python",
-            env={
-                # Notebooks import the posekit that runs them, installed or not.
-                "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
-                # Another backend in the caller's environment would leave reports without figures.
-                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            },
-        )
 
 
 def run(
@@ -123,6 +92,7 @@ def run(
         with tqdm(
             total=sum(entries[name]["cells"] for name in selected),
             disable=None,  # where standard error is a file, one line for each notebook is enough
+            leave=False,
             bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} cells [{elapsed}]",
         ) as bar:
             for name in selected:
@@ -244,12 +214,10 @@ def _waiting_entry(name, notebook, earlier, is_selected):
 def _inputs(index, name, notebook, values):
     """Everything that decides what a notebook computes; equal inputs make a rerun needless."""
     source = [[cell.cell_type, cell.source, cell.metadata.tags] for cell in notebook.cells]
-    package = artifacts.PROJECT_ROOT / "posekit"
-    code = {str(path.relative_to(package)): path.read_text() for path in package.rglob("*.py")}
     names = [entry["name"] for entry in index["notebooks"]]
     return {
         "notebook": _digest(source),
-        "posekit": _digest(code),
+        "posekit": _code_state(artifacts.PROJECT_ROOT / "posekit"),
         "parameters": values,
         "data": _data_state(values.get("data")),
         "provenance": {key: index["provenance"][key] for key in ("python", "versions")},
@@ -273,6 +241,11 @@ def _is_unchanged(run_dir, earlier, inputs):
             if producer == earlier["name"]
         )
     )
+
+
+def _code_state(package):
+    modules = package.rglob("*.py")
+    return _digest({str(path.relative_to(package)): path.read_text() for path in modules})
 
 
 def _data_state(data):
@@ -305,7 +278,7 @@ def _links(run_dir, name, names, selected):
 def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
     """Execute one notebook, write its page, and return what changes in its entry."""
     name, started, begun = entry["name"], _now(), time.monotonic()
-    executed, error = _execute(name, notebook, given, notebooks_dir, bar)
+    executed, error = report_execution.execute(name, notebook, given, notebooks_dir, bar)
     seconds = time.monotonic() - begun
     headline = []
     if error is None:
@@ -335,73 +308,6 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
         "answer": report_index.answer_of(executed),
         "headline": headline,
     }
-
-
-def _execute(name, notebook, given, notebooks_dir, bar):
-    """Run a copy of the notebook; return it, and the error that stopped it or None.
-
-    papermill's engine is called directly, because `papermill.execute_notebook` takes
-    `sys.exit(0)` in a cell for success.
-    """
-    executed = copy.deepcopy(notebook)
-    if given:
-        executed = parameterize_notebook(
-            executed, given, comment="Given to this run", kernel_name="python3", language="python"
-        )
-    done_cells, reached, reply = bar.n, None, None
-
-    def on_cell_start(cell, cell_index):
-        nonlocal reached
-        reached = cell_index
-        number = _number(executed, cell_index)
-        bar.n = done_cells + number - 1
-        bar.set_description_str(f"{name}  cell {number}/{len(notebook.cells)}")
-
-    def on_cell_error(cell, cell_index, execute_reply):
-        nonlocal reply
-        reply = execute_reply["content"]
-
-    # What papermill would log is in the error that this function returns.
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
-    bar.set_description_str(f"{name}  starting")
-    try:
-        NBClientEngine.execute_notebook(
-            executed,
-            "python3",
-            progress_bar=False,
-            start_timeout=PATIENCE_SECONDS,
-            iopub_timeout=PATIENCE_SECONDS,
-            kernel_manager_class=ThisPython,
-            coalesce_streams=True,
-            on_cell_start=on_cell_start,
-            on_cell_error=on_cell_error,
-            resources={"metadata": {"path": str(notebooks_dir)}},
-        )
-    except Exception as problem:  # a kernel that did not start or died: as final as a bad cell
-        return executed, _error(executed, reached, type(problem).__name__, str(problem))
-    finally:
-        bar.n = done_cells + len(notebook.cells)
-        bar.refresh()
-
-    if executed.metadata.papermill.exception:
-        return executed, _error(executed, reached, reply["ename"], reply["evalue"])
-    return executed, None
-
-
-def _error(executed, cell_index, name, message):
-    located = cell_index is not None
-    return {
-        "cell": _number(executed, cell_index) if located else None,
-        "anchor": f"cell-id={executed.cells[cell_index].id}" if located else None,
-        "name": name,
-        "message": strip_ansi(message),
-    }
-
-
-def _number(executed, cell_index):
-    """A cell's place, from 1, in the notebook as written: papermill's added cell does not count."""
-    cells = executed.cells[: cell_index + 1]
-    return sum("injected-parameters" not in cell.metadata.get("tags", []) for cell in cells)
 
 
 def _now():

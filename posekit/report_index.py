@@ -85,8 +85,8 @@ def settle_lines(text):
     lines = []
     for line in text.replace("\r\n", "\n").split("\n"):
         line = line.rstrip("\r\b").rpartition("\r")[2].lstrip("\b")
-        while "\b" in line:
-            line = re.sub(r"[^\b]\b|^\b", "", line)
+        while "\b" in line:  # in a pattern, \b is the edge of a word; \x08 is the character
+            line = re.sub("^\x08|[^\x08]\x08", "", line)
         lines.append(line)
     return "\n".join(lines)
 
@@ -133,7 +133,10 @@ def write(run_dir, index):
         if entry["status"] in DONE and (run_dir / entry["executed"]).exists()
     }
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(duration=duration, number=number, moment=_moment)
     page = environment.get_template("index.html").render(

@@ -89,14 +89,14 @@ def resolve(declared_by_notebook, parameters, overrides=()):
     for only, name, value in sorted(settings, key=lambda setting: setting[0] is not None):
         if only is not None and only not in declared_by_notebook:
             problems.append(
-                f"`{only}.{name}` must name one of the notebooks {', '.join(declared_by_notebook)}; "
-                f"got {only!r}."
+                f"`{only}.{name}` must name one of the notebooks "
+                f"{', '.join(declared_by_notebook)}; got {only!r}."
             )
             continue
         asked = [only] if only is not None else list(declared_by_notebook)
         takers = [notebook for notebook in asked if name in declared_by_notebook[notebook]]
         if not takers:
-            known = sorted({known for notebook in asked for known in declared_by_notebook[notebook]})
+            known = sorted(set().union(*(declared_by_notebook[notebook] for notebook in asked)))
             problems.append(
                 f"`{name}` must be a parameter of {only or 'a notebook of this run'}; got a name "
                 f"that is not declared. Declared are {', '.join(known)}."
@@ -114,7 +114,9 @@ def _parse(override):
     key, equals, text = override.partition("=")
     notebook, _, name = key.strip().rpartition(".")
     if not equals or not name.isidentifier():
-        raise ValueError(f"an override must read name=value or notebook.name=value; got {override!r}.")
+        raise ValueError(
+            f"an override must read name=value or notebook.name=value; got {override!r}."
+        )
     text = text.strip()
     try:
         value = ast.literal_eval(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from posekit import report, report_index, report_parameters
@@ -17,8 +18,11 @@ from posekit.errors import PosekitError
 
 PARAMETERS = 'run_dir = ""\nseed = 0  # a comment with x = 1\n'
 GIVEN = {"seed": 7}
-# One transparent pixel.
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+# One pixel.
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 
 
 def notebook(*sources, parameters=PARAMETERS, title="A title", answer="**Answer.** It is `so`."):
@@ -46,17 +50,15 @@ def read_index(run_dir):
 
 
 def loads_of(page):
-    """Addresses that a browser would fetch to show the page."""
+    """Addresses that a browser would fetch to show the page; what is inside it is left out."""
     soup = BeautifulSoup(page, "html.parser")
     addresses = [tag["src"] for tag in soup.select("[src]")]
     addresses += [tag["href"] for tag in soup.select("link[href]")]
     addresses += [tag.get("data", "") for tag in soup.select("object")]
     for style in soup.select("style"):
         addresses += re.findall(r"url\(['\"]?([^)'\"]*)|@import\s+['\"]([^'\"]*)", style.text)
-    return ["".join(address) for address in addresses if address]
-
-
-# --- parameters
+    joined = ["".join(address) for address in addresses]
+    return [address for address in joined if not address.startswith("data:")]
 
 
 def test_declared_reads_every_literal():
@@ -74,7 +76,8 @@ def test_declared_reads_every_literal():
 
 
 @pytest.mark.parametrize(
-    "line", ["y = x * 2", "y = (1, 2)", "x += 1", "import os", "a = b = 1", "a: int = 1", "y = {1: 2}"]
+    "line",
+    ["y = x * 2", "y = (1, 2)", "x += 1", "import os", "a = b = 1", "a: int = 1", "y = {1: 2}"],
 )
 def test_declared_refuses_what_a_run_could_not_replace(line):
     with pytest.raises(PosekitError, match=r"01_a: .*got `" + re.escape(line)) as caught:
@@ -110,10 +113,10 @@ def test_resolve_gives_each_notebook_what_it_declares():
     given = report_parameters.resolve(
         DECLARED,
         {"seed": 1},
-        ["02_b.seed=2", "seed=3", "data=/photos/a+b.zip", "rate=1", "limit=[1, 'x']", "fast = True"],
+        ["02_b.seed=2", "seed=3", "data=/a+b.zip", "rate=1", "limit=[1, 'x']", "fast = True"],
     )
     assert given == {
-        "01_a": {"seed": 3, "data": "/photos/a+b.zip"},
+        "01_a": {"seed": 3, "data": "/a+b.zip"},
         # The setting of one notebook wins over that of all, wherever it stands.
         "02_b": {"seed": 2, "rate": 1.0, "limit": [1, "x"], "fast": True},
     }
@@ -148,9 +151,6 @@ def test_resolve_refuses_paths_and_unknown_names_together():
         report_parameters.resolve(DECLARED, {"data": Path("x"), "sed": 1})
 
 
-# --- pages
-
-
 def test_settle_lines_keeps_what_a_terminal_shows():
     assert report_index.settle_lines("1/3\r2/3\r3/3\nnext\n") == "3/3\nnext\n"
     assert report_index.settle_lines("1/2" + "\b" * 3 + "\r2/2" + "\b" * 3 + "\r") == "2/2"
@@ -160,7 +160,7 @@ def test_settle_lines_keeps_what_a_terminal_shows():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "–"), (4.21, "4.2 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
+    [(None, "–"), (4, "4.0 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
 )
 def test_duration(seconds, text):
     assert report_index.duration(seconds) == text
@@ -185,12 +185,15 @@ def test_answer_is_the_last_cell_as_text():
 def test_notebook_page_needs_no_network():
     figure = new_output("display_data", {"image/png": PNG})
     node = notebook("plot()", title="Q & A")
-    node.cells[2].update(outputs=[figure, new_output("stream", text="1/2\r2/2\n")], execution_count=1)
+    progress = new_output("stream", text="1/2\r2/2\n")
+    node.cells[2].update(outputs=[figure, progress], execution_count=1)
     before = json.dumps(node)
     page = report_index.notebook_page(node, title="Q & A", previous="01_a", following="03_c")
     assert json.dumps(node) == before
-    assert loads_of(page) == [f"data:image/png;base64,{PNG}"]
+    assert loads_of(page) == []
+    assert loads_of(HTMLExporter().from_notebook_node(node)[0])  # the measure does find them
     soup = BeautifulSoup(page, "html.parser")
+    assert soup.img["src"] == f"data:image/png;base64,{PNG}"
     assert soup.title.text == "Q & A"
     assert not soup.select("script")
     assert "default-src 'none'" in soup.select_one("meta[http-equiv]")["content"]
@@ -203,9 +206,6 @@ def test_headline_must_be_showable(tmp_path):
     with pytest.raises(PosekitError, match="02_training: `headline` of training.json .*'PCK'"):
         report_index.headline_of(tmp_path, "02_training")
     assert report_index.headline_of(tmp_path, "03_batchnorm_comparison") == []
-
-
-# --- refusals before a kernel starts
 
 
 def test_run_refuses_before_it_writes(tmp_path):
@@ -248,6 +248,17 @@ def test_second_run_into_the_folder_names_the_first(tmp_path):
         assert (tmp_path / ".lock").read_text() == str(os.getpid())
 
 
+def test_code_state_follows_the_package(tmp_path):
+    module = tmp_path / "parts" / "module.py"
+    module.parent.mkdir()
+    module.write_text("x = 1")
+    state = report._code_state(tmp_path)
+    (tmp_path / "page.html").write_text("a template computes nothing")
+    assert report._code_state(tmp_path) == state
+    module.write_text("x = 2")
+    assert report._code_state(tmp_path) != state
+
+
 def test_data_state_follows_the_labels(tmp_path):
     labels = tmp_path / "joints.mat"
     labels.write_bytes(b"12")
@@ -258,13 +269,12 @@ def test_data_state_follows_the_labels(tmp_path):
     assert report._data_state("synthetic") is None
 
 
-# --- with kernels
-
 EXPLORE = notebook(
     "import json, os, sys\n"
     "from pathlib import Path\n"
     "import posekit\n"
-    "facts = {'seed': seed, 'python': sys.executable, 'cwd': os.getcwd(), 'posekit': posekit.__file__}\n"
+    "facts = {'seed': seed, 'python': sys.executable, 'cwd': os.getcwd()}\n"
+    "facts['posekit'] = posekit.__file__\n"
     "Path(run_dir, 'facts.json').write_text(json.dumps(facts))",
     "from IPython.display import Image, display\n"
     f"import base64; display(Image(base64.b64decode({PNG!r}), format='png'))\n"
@@ -272,9 +282,12 @@ EXPLORE = notebook(
     title="01 Explore <data>",
 )
 EXPLORE.cells[3].metadata["tags"] = ["headline"]
-HEADLINE = [{"label": "<b>PCK</b>", "value": 0.4567891, "interval": [0.4, 0.5], "note": "of <i>1</i>"}]
+HEADLINE = [
+    {"label": "<b>PCK</b>", "value": 0.4567891, "interval": [0.4, 0.5], "note": "of <i>1</i>"}
+]
 TRAIN = notebook(
-    f"import json; open(run_dir + '/training.json', 'w').write(json.dumps({{'headline': {HEADLINE!r}}}))",
+    f"from posekit import artifacts\nheadline = {HEADLINE!r}\n"
+    "artifacts.write_json(run_dir + '/training.json', {'headline': headline})",
     parameters=PARAMETERS + "epochs = 1\n",
     title="02 Train",
 )
@@ -287,12 +300,16 @@ def finished(tmp_path_factory):
     folder = save(root / "notebooks", **{"n01_explore": EXPLORE, "n02_training": TRAIN})
     stray = root / "jupyter" / "kernels" / "python3"
     stray.mkdir(parents=True)
-    (stray / "kernel.json").write_text('{"argv": ["false"], "display_name": "x", "language": "python"}')
+    kernel = {"argv": ["false"], "display_name": "x", "language": "python"}
+    (stray / "kernel.json").write_text(json.dumps(kernel))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(root / "jupyter"))
         patch.setenv("MPLBACKEND", "agg")
         page = report.run(
-            root / "run", parameters=GIVEN, overrides=["02_training.epochs=5"], notebooks_dir=folder
+            root / "run",
+            parameters=GIVEN,
+            overrides=["02_training.epochs=5"],
+            notebooks_dir=folder,
         )
     return page, folder
 
@@ -326,7 +343,8 @@ def test_index_json_holds_the_facts(finished):
 def test_index_page_shows_and_escapes(finished):
     page = finished[0].read_text()
     soup = BeautifulSoup(page, "html.parser")
-    assert loads_of(page) == [f"data:image/png;base64,{PNG}"]
+    assert loads_of(page) == []
+    assert [image["src"] for image in soup.select("img")] == [f"data:image/png;base64,{PNG}"]
     assert not soup.select("script, main b, main i")
     assert "<b>PCK</b>" in soup.text and "0.4568" in soup.text and "0.4 to 0.5" in soup.text
     assert "01 Explore <data>" in soup.text and "Answer. It is so." in soup.text
@@ -337,7 +355,7 @@ def test_index_page_shows_and_escapes(finished):
 def test_notebook_pages_show_code_and_figures(finished):
     run_dir = finished[0].parent
     page = (run_dir / "01_explore.html").read_text()
-    assert loads_of(page) == [f"data:image/png;base64,{PNG}"]
+    assert loads_of(page) == [] and f"data:image/png;base64,{PNG}" in page
     assert "module://matplotlib_inline.backend_inline" in page
     assert "Path(run_dir, 'facts.json')" in BeautifulSoup(page, "html.parser").text
 
@@ -348,7 +366,8 @@ def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
     _, first = read_index(run_dir)
 
     def resume(overrides):
-        report.run(run_dir, parameters=GIVEN, overrides=overrides, resume=True, notebooks_dir=folder)
+        settings = {"parameters": GIVEN, "overrides": overrides, "notebooks_dir": folder}
+        report.run(run_dir, resume=True, **settings)
         _, entries = read_index(run_dir)
         return entries, [entry["status"] for entry in entries.values()]
 
@@ -378,10 +397,11 @@ def test_unchanged_needs_success_page_and_equal_inputs(tmp_path):
 
 
 def test_failure_keeps_the_part_before_it(tmp_path):
-    failing = notebook("print('got' + ' here')", "raise KeyError('<joint>')", "print('not' + ' here')")
+    failing = notebook("print('got' + ' here')", "raise KeyError('<joint>')", "print('no' + 'pe')")
     folder = save(tmp_path / "notebooks", n01_a=notebook(), n02_b=failing, n03_c=notebook())
     run_dir = tmp_path / "run"
-    with pytest.raises(report.ReportFailed, match="02_b failed in cell 4 of 6: KeyError: '<joint>'") as caught:
+    message = "02_b failed in cell 4 of 6: KeyError: '<joint>'"
+    with pytest.raises(report.ReportFailed, match=message) as caught:
         report.run(run_dir, parameters=GIVEN, notebooks_dir=folder)
     assert caught.value.index == run_dir / "index.html"
 
@@ -391,18 +411,20 @@ def test_failure_keeps_the_part_before_it(tmp_path):
     assert (run_dir / "01_a.html").exists() and not (run_dir / "03_c.html").exists()
 
     page = BeautifulSoup((run_dir / "02_b.html").read_text(), "html.parser")
-    assert "got here" in page.text and "not here" not in page.text
-    assert "cell 4: KeyError '<joint>'" in page.select_one(".report-error").text
+    assert "got here" in page.text and "nope" not in page.text
+    banner = page.select_one(".report-error").text.split()
+    assert banner == ["This", "notebook", "stopped", "in", "cell", "4:", "KeyError", "'<joint>'"]
     assert [a["href"] for a in page.nav.select("a")] == ["index.html", "01_a.html"]
 
     overview = BeautifulSoup((run_dir / "index.html").read_text(), "html.parser")
-    assert "'<joint>'" in overview.select_one("#n02_b, [id='02_b'] .alert").text
+    assert "'<joint>'" in overview.select_one("[id='02_b'] .alert").text
     page_name, anchor = overview.select_one("[id='02_b'] .alert a")["href"].split("#")
     assert page_name == "02_b.html" and page.find(id=anchor)
 
     # Mended, the run goes on where it stopped.
     save(folder, n02_b=notebook("mended = 1"))
-    report.run(run_dir, parameters=GIVEN, notebooks=["01", "02_b"], resume=True, notebooks_dir=folder)
+    only = {"notebooks": ["01", "02_b"], "notebooks_dir": folder}
+    report.run(run_dir, parameters=GIVEN, resume=True, **only)
     _, entries = read_index(run_dir)
     assert [entry["status"] for entry in entries.values()] == ["reused", "ok", "not run"]
 

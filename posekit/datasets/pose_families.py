@@ -1,8 +1,9 @@
 """Pose families: what the joint angles of people who stand, run, climb, ... are, within limits."""
 
-# Positive is: leaning forward (root_pitch, spine and neck flexion), towards the left (root_roll,
-# lean, twist, turn), raising a limb forward (flexion) or sideways (abduction), turning it outward
-# (twist), bending (elbow, knee) and pointing the toes (ankle). The root is free, as in a somersault.
+# Degrees. Positive is: leaning forward (root_pitch, spine and neck flexion), towards the left
+# (root_roll, lean, twist, turn), raising a limb forward (flexion) or sideways (abduction), turning
+# it outward (twist), bending (elbow, knee) and pointing the toes (ankle). The root is free, as in
+# a somersault.
 LIMITS_DEG = {
     "root_pitch": (-360, 360),
     "root_roll": (-360, 360),

@@ -7,6 +7,7 @@ for checking a method against labels that are known exactly.
 import csv
 import io
 import json
+import numbers
 import os
 import shutil
 import tempfile
@@ -97,8 +98,8 @@ def write(folder, *, count, seed):
 
     Args:
         folder: path; its parents are made.
-        count: int >= 1, images.
-        seed: int >= 0.
+        count: int, 1 to 99999, images.
+        seed: int, 0 to 2**32 - 1.
 
     Returns:
         Path, the folder.
@@ -107,7 +108,7 @@ def write(folder, *, count, seed):
         PosekitError: a number above is out of range, the folder holds anything else, or it cannot
             be written.
     """
-    _check_whole_number("synthetic.write()", count=(count, 1), seed=(seed, 0))
+    _check_numbers(count, seed)
     folder = Path(folder)
     recipe = {"generator_version": GENERATOR_VERSION, "seed": int(seed), "count": int(count)}
     if _holds(folder, recipe):
@@ -216,10 +217,13 @@ def _unwritable(folder, error):
     )
 
 
-def _check_whole_number(caller, **values):
+def _check_numbers(count, seed):
+    # Five digits number the files, and their order by name is the order of the labels.
+    ranges = {"count": (count, 1, 99_999), "seed": (seed, 0, 2**32 - 1)}
     problems = [
-        f"`{name}` must be a whole number >= {least}; got {value!r}."
-        for name, (value, least) in values.items()
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least
+        f"`{name}` must be a whole number from {least} to {most}; got {value!r}."
+        for name, (value, least, most) in ranges.items()
+        if not (isinstance(value, numbers.Integral) and least <= value <= most)
+        or isinstance(value, bool)
     ]
-    raise_problems(caller, problems)
+    raise_problems("synthetic.write()", problems)

@@ -91,7 +91,7 @@ def compare(runs, experiment):
                 "label": f"best validation MSE, with minus without, {treatment}",
                 "value": round(best["mean_difference"], 1),
                 "interval": best["interval"],
-                "note": f"{best['differences'].__len__()} seeds, "
+                "note": f"{len(best['differences'])} seeds, "
                 + ("decided" if best["decided"] else "not decided"),
             },
             {
@@ -101,6 +101,23 @@ def compare(runs, experiment):
             },
         ],
     }
+
+
+def difference_table(result):
+    """Rows for a table: each score's mean with and without, and the paired difference."""
+    return [
+        {
+            "score": name.replace("_", " "),
+            **{
+                LABELS[network]: summary["mean"]
+                for network, summary in result["summary"][name].items()
+            },
+            "difference": paired["mean_difference"],
+            "95 % interval": paired["interval"],
+            "decided": "yes" if paired["decided"] else "no",
+        }
+        for name, paired in result["difference_with_minus_without"].items()
+    ]
 
 
 def answer(result):

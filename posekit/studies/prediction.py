@@ -140,6 +140,19 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
     return rows
 
 
+def bin_arguments(rows, xlabel):
+    """Rows of `pck_by_contortion` or `pck_by_person_count` as plots.error_by_bin's arguments."""
+    return {
+        "labels": [row["label"] for row in rows],
+        "values": [row["pck"] for row in rows],
+        "intervals": [row["interval"] for row in rows],
+        "counts": [row["images"] for row in rows],
+        "xlabel": xlabel,
+        "ylabel": "PCK@0.2, share of joints",
+        "title": f"Does PCK change with {xlabel.split(' (')[0]}?",
+    }
+
+
 def report(predictions, described, experiment, *, seed):
     """Everything notebook 04 reports, JSON-ready.
 

@@ -167,6 +167,25 @@ def report(model, experiment, *, joint, seed):
     }
 
 
+def correlation_arguments(result):
+    """The edge correlations as plots.edge_correlation's two arguments."""
+    return [
+        {
+            layer: (entry["value"], *entry["interval"])
+            for layer, entry in result["edge_correlation"][name].items()
+        }
+        for name in ("trained", "untrained")
+    ]
+
+
+def share_table(result):
+    """Rows for a table: the shares of saliency in the person's box."""
+    return [
+        {"what": name, "share": entry["value"], "95 % interval": entry["interval"]}
+        for name, entry in result["share_in_box"].items()
+    ]
+
+
 def answer(result):
     """What notebook 05 found, as Markdown."""
     trained, untrained = (result["edge_correlation"][name] for name in ("trained", "untrained"))

@@ -25,6 +25,6 @@ def verdict(mse, mean_pose_mse):
         str; a model that is no better than the constant is called so.
     """
     difference = 1 - mse / mean_pose_mse
-    if difference <= 0:
-        return f"does not beat the mean pose (error {-difference:.0%} above it)"
+    if difference < 0.005:
+        return f"does not beat the mean pose (error {max(-difference, 0):.0%} above it)"
     return f"beats the mean pose by {difference:.0%}"

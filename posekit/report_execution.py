@@ -1,0 +1,118 @@
+"""One notebook, run by papermill's engine in the Python that asks for it."""
+
+import copy
+import logging
+import os
+import sys
+
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbconvert.filters import strip_ansi
+from papermill.engines import NBClientEngine
+from papermill.parameterize import parameterize_notebook
+
+from posekit import artifacts
+
+PATIENCE_SECONDS = 120  # for a kernel to start or to hand over output, on a busy machine
+
+
+class ThisPython(AsyncKernelManager):
+    """Starts the Python that runs the report, whatever kernelspecs a user has installed."""
+
+    @property
+    def kernel_spec(self):
+        python_path = [str(artifacts.PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+        return KernelSpec(
+            argv=[
+                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                # Errors only: a notice about traffic inside this machine would tear the bar.
+                "--log-level=40",
+            ],
+            display_name="Python 3",
+            language="python",
+            env={
+                # Notebooks import the posekit that runs them, installed or not.
+                "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
+                # Another backend in the caller's environment would leave reports without figures.
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            },
+        )
+
+
+def execute(name, notebook, given, folder, bar):
+    """Run a copy of a notebook.
+
+    papermill's engine is called directly, because `papermill.execute_notebook` takes
+    `sys.exit(0)` in a cell for success.
+
+    Args:
+        name: str, shown in the progress bar.
+        notebook: nbformat node from `papermill.iorw.load_notebook_node`.
+        given: dict, parameter -> value, set right after the notebook's own defaults.
+        folder: path, the working directory of the kernel.
+        bar: tqdm bar that counts the cells of `notebook`.
+
+    Returns:
+        (executed notebook, error). The error is None, or {"cell": its number from 1 in the
+        notebook as written, "anchor": its id in the page, "name", "message"}; cell and anchor
+        are None where no cell was reached.
+    """
+    executed = copy.deepcopy(notebook)
+    if given:
+        executed = parameterize_notebook(
+            executed, given, comment="Given to this run", kernel_name="python3", language="python"
+        )
+    done_cells, reached, reply = bar.n, None, None
+
+    def on_cell_start(cell, cell_index):
+        nonlocal reached
+        reached = cell_index
+        number = _number(executed, cell_index)
+        bar.n = done_cells + number - 1
+        bar.set_description_str(f"{name}  cell {number}/{len(notebook.cells)}")
+
+    def on_cell_error(cell, cell_index, execute_reply):
+        nonlocal reply
+        reply = execute_reply["content"]
+
+    # What papermill would log is in the error that this function returns.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    bar.set_description_str(f"{name}  starting")
+    try:
+        NBClientEngine.execute_notebook(
+            executed,
+            "python3",
+            progress_bar=False,
+            start_timeout=PATIENCE_SECONDS,
+            iopub_timeout=PATIENCE_SECONDS,
+            kernel_manager_class=ThisPython,
+            coalesce_streams=True,
+            on_cell_start=on_cell_start,
+            on_cell_error=on_cell_error,
+            resources={"metadata": {"path": str(folder)}},
+        )
+    except Exception as problem:  # a kernel that did not start or died: as final as a bad cell
+        return executed, _error(executed, reached, type(problem).__name__, str(problem))
+    finally:
+        bar.n = done_cells + len(notebook.cells)
+        bar.refresh()
+
+    if executed.metadata.papermill.exception:
+        return executed, _error(executed, reached, reply["ename"], reply["evalue"])
+    return executed, None
+
+
+def _error(executed, cell_index, name, message):
+    located = cell_index is not None
+    return {
+        "cell": _number(executed, cell_index) if located else None,
+        "anchor": f"cell-id={executed.cells[cell_index].id}" if located else None,
+        "name": name,
+        "message": strip_ansi(message),
+    }
+
+
+def _number(executed, cell_index):
+    """A cell's place, from 1, in the notebook as written: papermill's added cell does not count."""
+    cells = executed.cells[: cell_index + 1]
+    return sum("injected-parameters" not in cell.metadata.get("tags", []) for cell in cells)
