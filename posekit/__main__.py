@@ -5,12 +5,18 @@ import os
 import sys
 from pathlib import Path
 
+from posekit.baselines import LABEL_TREATMENTS
+from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
+from posekit.profiles import PROFILES
+from posekit.settings import FLIPS, NETWORKS, SCHEDULES, SYNTHETIC
 
 DATA_HELP = (
     '"synthetic", or the path of a folder or zip in the official LSP or LSPet layout; several '
     "paths, separated as in PATH, are joined"
 )
+# Examples stay on one line, to be copied.
+AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
 def main(arguments=None):
@@ -35,7 +41,7 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; finished epochs and reports are kept, run it again to go on", file=sys.stderr)
+        print("stopped; what is finished is kept, run it again to go on", file=sys.stderr)
         return 130
 
 
@@ -44,6 +50,7 @@ def _parser():
         prog="python -m posekit",
         description="Human pose estimation that a person can reproduce, understand and improve.",
         epilog="example: python -m posekit report --profile quick",
+        formatter_class=AS_WRITTEN,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_data(commands)
@@ -56,7 +63,11 @@ def _parser():
 
 def _command(commands, name, function, description, example):
     parser = commands.add_parser(
-        name, help=description, description=description, epilog=f"example: {example}"
+        name,
+        help=description,
+        description=description,
+        epilog=f"example: {example}",
+        formatter_class=AS_WRITTEN,
     )
     parser.set_defaults(command=function)
     return parser
@@ -68,6 +79,7 @@ def _add_data(commands):
         help="make, check and summarise data sets",
         description="Make, check and summarise data sets.",
         epilog="example: python -m posekit data make data/synthetic --images 500",
+        formatter_class=AS_WRITTEN,
     )
     actions = data.add_subparsers(required=True, metavar="ACTION")
     make = _command(
@@ -79,7 +91,7 @@ def _add_data(commands):
     )
     make.add_argument("folder", type=Path, help="folder to write, must not hold anything else")
     make.add_argument("--images", type=int, default=2000, help="how many (default: %(default)s)")
-    make.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    make.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
     check = _command(
         actions,
         "check",
@@ -87,7 +99,7 @@ def _add_data(commands):
         "read a data set and decode every image; exit status 1 when something is wrong",
         "python -m posekit data check --data data/raw/lspet_dataset.zip",
     )
-    check.add_argument("--data", required=True, help=DATA_HELP)
+    check.add_argument("--data", type=_data, required=True, help=DATA_HELP)
     summarise = _command(
         actions,
         "summarise",
@@ -95,7 +107,7 @@ def _add_data(commands):
         "print what a data set holds, as JSON",
         "python -m posekit data summarise --data data/raw/lspet_dataset.zip",
     )
-    summarise.add_argument("--data", required=True, help=DATA_HELP)
+    summarise.add_argument("--data", type=_data, required=True, help=DATA_HELP)
 
 
 def _add_train(commands):
@@ -107,15 +119,22 @@ def _add_train(commands):
         "python -m posekit train --data synthetic --epochs 10 --run-dir reports/mine",
     )
     _add_data_options(train)
-    train.add_argument("--run-dir", type=Path, default=Path("reports/train"), help="default: %(default)s")
-    train.add_argument("--network", default="poster_batchnorm", help="default: %(default)s")
-    train.add_argument("--label-treatment", default="masked", help="default: %(default)s")
+    train.add_argument(
+        "--run-dir",
+        type=_from_here,
+        default=Path("reports/train"),
+        help="folder that the training's own goes to (default: %(default)s)",
+    )
+    _add_choice(train, "--network", NETWORKS, default="poster_batchnorm")
+    _add_choice(train, "--label-treatment", LABEL_TREATMENTS, default="masked")
     train.add_argument("--epochs", type=int, help="default: the profile's")
     train.add_argument("--batch-size", type=int, help="default: the profile's")
     train.add_argument("--learning-rate", type=float, default=1e-3, help="default: %(default)s")
-    train.add_argument("--schedule", default="constant", help="default: %(default)s")
-    train.add_argument("--flip", default="random", help="none, random or double (default: %(default)s)")
-    train.add_argument("--patience", type=int, help="stop after so many epochs without a better one")
+    _add_choice(train, "--schedule", SCHEDULES, default="constant")
+    _add_choice(train, "--flip", FLIPS, default="random")
+    train.add_argument(
+        "--patience", type=int, help="stop after so many epochs without a better one"
+    )
 
 
 def _add_evaluate(commands):
@@ -168,7 +187,7 @@ def _add_report(commands):
     )
     _add_data_options(report, split_of=None)
     report.add_argument(
-        "--run-dir", type=Path, help="default: reports/PROFILE-DATA, by the data's name"
+        "--run-dir", type=_from_here, help="default: reports/PROFILE-DATA, by the data's name"
     )
     report.add_argument(
         "--set",
@@ -181,21 +200,46 @@ def _add_report(commands):
 
 
 def _add_data_options(parser, split_of="--split"):
-    parser.add_argument("--data", default="synthetic", help=f"{DATA_HELP} (default: %(default)s)")
     parser.add_argument(
-        "--profile", default="quick", help="smoke, quick or full (default: %(default)s)"
+        "--data", type=_data, default=SYNTHETIC, help=f"{DATA_HELP} (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    _add_choice(parser, "--profile", PROFILES, default="quick")
+    parser.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
     if split_of is not None:
         parser.add_argument(
             split_of,
             dest="split_kind",
             default="standard",
-            help="standard, or poster, which is not comparable (default: %(default)s)",
+            choices=tuple(SPLITS),
+            help="poster's scores are not comparable (default: %(default)s)",
         )
         parser.add_argument(
             "--skip-bad-images", action="store_true", help="leave unreadable images out"
         )
+
+
+def _add_choice(parser, option, choices, *, default):
+    parser.add_argument(
+        option, choices=tuple(choices), default=default, help="default: %(default)s"
+    )
+
+
+def _seed(text):
+    # The range that NumPy and Keras take.
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1; got {text}")
+    return int(text)
+
+
+def _from_here(text):
+    """A path as seen from the working directory; notebooks see theirs from the project."""
+    return Path(text).absolute()
+
+
+def _data(text):
+    if text in ("", SYNTHETIC):
+        return text
+    return os.pathsep.join(str(_from_here(path)) for path in text.split(os.pathsep))
 
 
 if __name__ == "__main__":

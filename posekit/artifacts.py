@@ -46,9 +46,11 @@ def replacing(path):
     """Yield a temporary path beside `path`; on success it is renamed to `path`.
 
     Raises:
-        PosekitError: the folder cannot be made or written to.
+        PosekitError: the path is a folder, or its folder cannot be made or written to.
     """
     path = Path(path)
+    if path.is_dir():
+        raise PosekitError(f"{path}: must be a file to write; got a folder. Name a file in it.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix stays whole: Keras and NumPy look at it.
@@ -92,7 +94,7 @@ def read_json(path):
     path = Path(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         producer = PRODUCER.get(path.name)
         advice = (
             f"It is written by notebooks/{producer}.ipynb: run that first, with the same run_dir."

@@ -1,14 +1,14 @@
 """What each command of the command line does."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
 from posekit import artifacts, engine, profiles
 from posekit.datasets import lsp, synthetic
 from posekit.errors import PosekitError
-from posekit.sources import SYNTHETIC, load
+from posekit.sources import load
+from posekit.studies.wording import with_interval
 
 
 def make_data(options):
@@ -82,14 +82,16 @@ def evaluate(options):
         split=options.split_kind,
         frame_px=model.input_shape[1],
         bad_images=_bad_images(options),
-        limit_images=False,
+        # The profile's limit shaped the split that the network was trained on; without it,
+        # training images would turn up in validation. A fixed test part is no part of that.
+        limit_images=options.split in ("train", "validation"),
     )
     part = experiment.part(options.split)
+    _warn_of_other_split(options, experiment)
     pred_frame_px = evaluation.predict_frame_px(model, experiment.images(options.split))
     scores = evaluation.score(pred_frame_px, experiment, options.split, seed=options.seed)
     for name, metric in scores["metrics"].items():
-        low, high = metric["interval"]
-        print(f"{name:12} {metric['value']:8.3f}  95 % interval {low:.3f} to {high:.3f}")
+        print(f"{name:12} {with_interval(metric['value'], metric['interval'], 3)}")
     if options.json is not None:
         described = {
             "model": options.model,
@@ -123,14 +125,9 @@ def report(options):
     """Run all notebooks; print the path of the index whether or not one failed."""
     from posekit.report import ReportFailed, run
 
-    profiles.by_name(options.profile)
-    data = options.data
-    if data != SYNTHETIC:
-        # The notebooks run elsewhere; a path is meant as seen from here.
-        data = os.pathsep.join(str(Path(path).resolve()) for path in data.split(os.pathsep))
-    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{Path(data).stem}"
+    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{Path(options.data).stem}"
     parameters = {
-        "data": data,
+        "data": options.data,
         "profile": options.profile,
         "seed": options.seed,
     }
@@ -152,6 +149,24 @@ def report(options):
 def _read(data):
     defaults = profiles.by_name("quick")
     return load(data, synthetic_images=defaults.synthetic_images, seed=0)
+
+
+def _warn_of_other_split(options, experiment):
+    """Say so when a training's folder was named whose split is not the one at hand."""
+    config = Path(options.model) / "config.json"
+    if options.split not in ("validation", "test") or not config.is_file():
+        return
+    trained, here = artifacts.read_json(config)["data"]["split"], experiment.split.summary()
+    if trained != here:
+        print(
+            f"warning: {options.model} was trained on another split ({_split_words(trained)}) than "
+            f"this one ({_split_words(here)}); it may have seen images that it is scored on here",
+            file=sys.stderr,
+        )
+
+
+def _split_words(summary):
+    return f"{summary['name']}, seed {summary['seed']}, {summary['images']} images"
 
 
 def _bad_images(options):

@@ -1,5 +1,6 @@
 """The data of one experiment, ready to train on: images, split, frames and targets together."""
 
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,9 +127,11 @@ def open_experiment(
 def _similarity_groups(dataset, cache_dir):
     threshold = splits.SIMILARITY_THRESHOLD
     path = cache_dir / f"groups-{dataset.fingerprint()}-{threshold}.npz"
-    if path.is_file():
+    try:
         with np.load(path, allow_pickle=False) as cached:
             return cached["groups"]
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        pass  # Missing or damaged: it is made anew.
     # Groups must not depend on the network's input size, so thumbnails have one of their own.
     frames = pipeline.load_frames(dataset, frame_px=splits.PICTURE_SIDE, cache_dir=cache_dir)
     groups = splits.similarity_groups(

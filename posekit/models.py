@@ -160,8 +160,8 @@ def load(path):
             f"{path}: the model's output must have shape {expected_output}, "
             f"{JOINT_COUNT} joints as (x, y); got {model.output_shape}."
         )
-    _, height, width, channels = model.input_shape
-    if height != width or channels != 3:
+    side = model.input_shape[1]
+    if side is None or model.input_shape != (None, side, side, 3):
         raise PosekitError(
             f"{path}: the model's input must be square RGB images; got shape {model.input_shape}."
         )

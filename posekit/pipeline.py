@@ -8,6 +8,7 @@ resumed run sees the batches that the undisturbed run would have seen.
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,8 @@ import tensorflow as tf
 from posekit import augment
 from posekit.artifacts import CACHE_DIR, replacing
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.settings import FLIPS
 
-FLIPS = ("none", "random", "double")
 MEMORY_LIMIT_BYTES = 1 << 30
 
 
@@ -84,7 +85,7 @@ def _decode_into(frames, dataset, frame_px):
         except (tf.errors.InvalidArgumentError, PosekitError) as error:
             problems.append(
                 f"image {dataset.image_ids[int(index)]} must be a whole JPEG or PNG; "
-                f"got {_first_line(error)}."
+                f"got {_finding(error)}. Repair or remove it, or skip it with `bad_images='skip'`."
             )
             frame = tf.zeros((frame_px, frame_px, 3), tf.uint8)
         return frame
@@ -101,12 +102,7 @@ def _decode_into(frames, dataset, frame_px):
     )
     for index, frame in decoded.as_numpy_iterator():
         frames[index] = frame
-    raise_problems(
-        dataset.name,
-        [*sorted(problems), "Repair or remove them, or skip them with `bad_images='skip'`."]
-        if problems
-        else [],
-    )
+    raise_problems(dataset.name, sorted(problems))
 
 
 def decode_frame(encoded, frame_px):
@@ -250,5 +246,7 @@ def _cores():
     return os.cpu_count() or 1
 
 
-def _first_line(error):
-    return str(getattr(error, "message", error)).split("\n")[0].rstrip(".") or type(error).__name__
+def _finding(error):
+    first_line = str(error).split("\n")[0]
+    # TensorFlow frames its messages with the names of graph node and operation.
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", first_line).strip(" .") or type(error).__name__

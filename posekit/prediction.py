@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from posekit import artifacts, drawing, evaluation, pipeline
+from posekit.datasets.lsp import PICTURE_FORMATS
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
 
@@ -32,8 +33,12 @@ def read_photo(path):
             f"{path}: the image must be a readable file; got {error.strerror}."
         ) from error
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=PICTURE_FORMATS) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except Image.UnidentifiedImageError as error:
+        raise PosekitError(
+            f"{path}: must be a JPEG or PNG image; got {len(content)} bytes that begin like neither."
+        ) from error
     except (OSError, Image.DecompressionBombError, SyntaxError) as error:
         raise PosekitError(
             f"{path}: must be a whole JPEG or PNG image; got {len(content)} bytes that do not "

@@ -249,11 +249,11 @@ def _code_state(package):
 
 
 def _data_state(data):
-    """Size and time of the file, or of the labels in the folder; None for synthetic data."""
+    """Size and time of each file, or of the labels in a folder; None for synthetic data."""
     if not isinstance(data, str) or data == "synthetic":
         return None
-    path = artifacts.from_root(data)
-    files = [path / "joints.mat"] if path.is_dir() else [path]
+    paths = [artifacts.from_root(path) for path in data.split(os.pathsep)]
+    files = [path / "joints.mat" if path.is_dir() else path for path in paths]
     return [[file.stat().st_size, file.stat().st_mtime_ns] for file in files if file.exists()]
 
 

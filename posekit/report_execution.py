@@ -33,6 +33,7 @@ class ThisPython(AsyncKernelManager):
             env={
                 # Notebooks import the posekit that runs them, installed or not.
                 "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
+                "POSEKIT_BATCH": "1",  # training prints a line for each epoch, not a bar
                 # Another backend in the caller's environment would leave reports without figures.
                 "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             },

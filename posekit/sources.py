@@ -9,8 +9,7 @@ from posekit.artifacts import PROJECT_ROOT, from_root
 from posekit.datasets import lsp, synthetic
 from posekit.datasets.pose_dataset import join
 from posekit.errors import PosekitError
-
-SYNTHETIC = "synthetic"
+from posekit.settings import SYNTHETIC
 
 
 def load(data, *, synthetic_images, seed, max_images=None, bad_images="error"):

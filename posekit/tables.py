@@ -16,7 +16,7 @@ def html(rows):
     """
     head = "".join(f"<th>{escape(str(column))}</th>" for column in rows[0])
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in row.values()) + "</tr>"
+        "<tr>" + "".join(f"<td>{escape(_shown(row[column]))}</td>" for column in rows[0]) + "</tr>"
         for row in rows
     )
     return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
@@ -27,7 +27,7 @@ def _shown(value):
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, (list, tuple)):
         return " to ".join(_shown(item) for item in value) if value else "-"

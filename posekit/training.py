@@ -24,9 +24,7 @@ from posekit import artifacts, baselines, engine, evaluation, losses, models, pi
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_batchnorm import fused_batch_norm
-
-NETWORKS = ("poster_batchnorm", "poster_plain")
-SCHEDULES = ("constant", "cosine")
+from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,14 @@ class TrainingConfig:
     """Everything that shapes a training, beside the data.
 
     Attributes:
-        network: "poster_batchnorm" or "poster_plain".
+        network: one of settings.NETWORKS.
         label_treatment: one of baselines.LABEL_TREATMENTS; the loss it names is the one reported.
         epochs: int > 0.
         seed: int >= 0, draws the weights, the order and the flips.
         batch_size: int > 0.
         learning_rate: float > 0, Adam's, at the start.
         schedule: "constant", or "cosine" down to zero over all epochs.
-        flip: one of pipeline.FLIPS.
+        flip: one of settings.FLIPS.
         patience: int > 0 or None; training stops after so many epochs without a better
             validation loss.
     """
@@ -62,12 +60,18 @@ class TrainingConfig:
             "TrainingConfig()", "label_treatment", self.label_treatment, baselines.LABEL_TREATMENTS
         )
         check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
-        check_choice("TrainingConfig()", "flip", self.flip, pipeline.FLIPS)
+        check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
+        least = {"epochs": 1, "seed": 0, "batch_size": 1}
+        if self.patience is not None:
+            least["patience"] = 1
         problems = [
-            f"`{name}` must be > 0; got {value}."
-            for name in ("epochs", "batch_size", "learning_rate", "patience")
-            if (value := getattr(self, name)) is not None and value <= 0
+            f"`{name}` must be a whole number >= {minimum}; got {value!r}."
+            for name, minimum in least.items()
+            if type(value := getattr(self, name)) is not int or value < minimum
         ]
+        rate = self.learning_rate
+        if not (isinstance(rate, (int, float)) and 0 < rate < np.inf):
+            problems.append(f"`learning_rate` must be a finite number > 0; got {rate!r}.")
         raise_problems("TrainingConfig()", problems)
 
 
@@ -289,11 +293,12 @@ class EpochRecorder(keras.callbacks.Callback):
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch. Raises PosekitError when the loss is no longer finite."""
-        if not np.isfinite(logs["loss"]):
+        """Record the epoch. Raises PosekitError when a loss is no longer finite."""
+        # A step that ruins the weights may be the epoch's last: only validation then shows it.
+        if not np.isfinite([logs["loss"], logs["val_mse"]]).all():
             raise PosekitError(
-                f"{self._folder}: the loss must stay finite; got {logs['loss']} in epoch "
-                f"{epoch + 1}. Lower the learning rate."
+                f"{self._folder}: the loss must stay finite; got {logs['loss']} in training and "
+                f"{logs['val_mse']} in validation, in epoch {epoch + 1}. Lower the learning rate."
             )
         row = {
             "epoch": epoch + 1,

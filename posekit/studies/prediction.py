@@ -35,7 +35,8 @@ def predict_parts(model, experiment, parts=("train", "validation")):
 def ranked(pred_frame_px, experiment, part, count):
     """The best, the median and the worst predictions of a part, ready to draw.
 
-    An image's error is its mean joint error in frame pixels over the labelled joints.
+    An image's error is its mean joint error in frame pixels over the labelled joints; images
+    without any are left out.
 
     Args:
         pred_frame_px: float (n, 14, 2).
@@ -49,14 +50,16 @@ def ranked(pred_frame_px, experiment, part, count):
     chosen = experiment.part(part)
     true_px = experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
     error_px = np.linalg.norm(pred_frame_px - true_px, axis=-1)  # (n, 14)
-    of_image = np.nanmean(np.where(chosen.labelled, error_px, np.nan), axis=1)  # (n,)
-    order = np.argsort(of_image)
+    joint_counts = chosen.labelled.sum(axis=1)  # (n,)
+    of_image = (error_px * chosen.labelled).sum(axis=1) / np.maximum(joint_counts, 1)
+    measured = np.flatnonzero(joint_counts)
+    order = measured[np.argsort(of_image[measured])]
     count = min(count, len(order) // 3)
     middle = (len(order) - count) // 2
     kinds = {
         "best": order[:count],
         "median": order[middle : middle + count],
-        "worst": order[-count:],
+        "worst": order[len(order) - count :],
     }
     indices = np.concatenate(list(kinds.values()))
     return {
@@ -65,7 +68,9 @@ def ranked(pred_frame_px, experiment, part, count):
         "pred_px": pred_frame_px[indices],
         "labelled": chosen.labelled[indices],
         "titles": [
-            f"{kind}: {of_image[index]:.1f} px" for kind, members in kinds.items() for index in members
+            f"{kind}: {of_image[index]:.1f} px"
+            for kind, members in kinds.items()
+            for index in members
         ],
     }
 
@@ -91,10 +96,11 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
     )
     edges = np.nanquantile(contortion, np.linspace(0, 1, BIN_COUNT + 1))
     bin_of = np.clip(np.searchsorted(edges, contortion, side="right") - 1, 0, BIN_COUNT - 1)
-    members = {
-        f"{low:.2f} to {high:.2f}": np.flatnonzero(np.isfinite(contortion) & (bin_of == place))
+    # Pairs, not a dict: two narrow bins may have the same words.
+    members = [
+        (f"{low:.2f} to {high:.2f}", np.flatnonzero(np.isfinite(contortion) & (bin_of == place)))
         for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
-    }
+    ]
     return _pck_rows(members, pred_frame_px, experiment, part, seed)
 
 
@@ -107,7 +113,7 @@ def pck_by_person_count(pred_frame_px, experiment, part="validation", *, seed):
     counts = experiment.part(part).extras.get("person_count")
     if counts is None:
         return []
-    members = {str(count): np.flatnonzero(counts == count) for count in np.unique(counts)}
+    members = [(str(count), np.flatnonzero(counts == count)) for count in np.unique(counts)]
     return _pck_rows(members, pred_frame_px, experiment, part, seed)
 
 
@@ -119,7 +125,7 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
         pred_px, chosen.keypoints_px, chosen.labelled, chosen.image_sizes_px
     )["pck_0.2"]
     rows = []
-    for label, indices in members.items():
+    for label, indices in members:
         if not counted[indices].sum():
             continue
         interval = bootstrap.ratio_interval(

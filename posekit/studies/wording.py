@@ -25,6 +25,8 @@ def verdict(mse, mean_pose_mse):
         str; a model that is no better than the constant is called so.
     """
     difference = 1 - mse / mean_pose_mse
-    if difference < 0.005:
-        return f"does not beat the mean pose (error {max(-difference, 0):.0%} above it)"
+    if not difference > 0:
+        return f"does not beat the mean pose (error {abs(difference):.0%} above it)"
+    if difference < 0.01:
+        return "beats the mean pose by less than 1%"
     return f"beats the mean pose by {difference:.0%}"

@@ -1,0 +1,8 @@
+"""Names that settings may take, kept where the command line finds them without TensorFlow."""
+
+# As `data`: drawn people, instead of a path.
+SYNTHETIC = "synthetic"
+
+NETWORKS = ("poster_batchnorm", "poster_plain")
+SCHEDULES = ("constant", "cosine")
+FLIPS = ("none", "random", "double")

@@ -1,0 +1,166 @@
+import csv
+import json
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posekit import artifacts
+from posekit.errors import PosekitError
+
+
+@pytest.fixture
+def blocked(tmp_path):
+    """A folder that cannot exist, not even for root: its parent is a file."""
+    (tmp_path / "file").write_text("in the way")
+    return tmp_path / "file" / "folder"
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_paths_are_seen_from_the_project(tmp_path):
+    assert artifacts.from_root("reports/x") == artifacts.PROJECT_ROOT / "reports" / "x"
+    assert artifacts.from_root(str(tmp_path)) == tmp_path
+    assert (artifacts.PROJECT_ROOT / "posekit" / "artifacts.py").is_file()
+
+
+def test_replacing_makes_folders_and_leaves_only_the_file(tmp_path):
+    path = tmp_path / "a" / "b" / "model.keras"
+    with artifacts.replacing(path) as temporary:
+        assert temporary.parent == path.parent and temporary.name.endswith("model.keras")
+        assert not path.exists()
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert names_in(path.parent) == ["model.keras"]
+
+
+def test_a_failure_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "history.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="power cut"), artifacts.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("power cut")
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["history.json"]
+
+
+def test_json_that_cannot_be_written_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "x.json"
+    artifacts.write_json(path, {"a": 1})
+    with pytest.raises(TypeError, match="object is not JSON serializable"):
+        artifacts.write_json(path, {"a": object()})
+    assert artifacts.read_json(path) == {"a": 1}
+    assert names_in(tmp_path) == ["x.json"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_files_get_the_permissions_of_any_new_file(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        artifacts.write_text(tmp_path / "x.txt", "x")
+        assert os.umask(umask) == umask  # the process keeps its own
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.txt").stat().st_mode) == mode
+
+
+def test_unwritable_folder_is_named(blocked):
+    with pytest.raises(PosekitError, match=r"x\.json: the folder .*file/folder must be writable"):
+        artifacts.write_json(blocked / "x.json", {})
+
+
+def test_a_folder_is_no_file_to_write(tmp_path):
+    with pytest.raises(PosekitError, match="must be a file to write; got a folder"):
+        artifacts.write_json(tmp_path, {})
+    assert names_in(tmp_path) == []
+
+
+def test_json_holds_plain_values(tmp_path):
+    value = {
+        "float": np.float32(0.5),
+        "int": np.int64(3),
+        "bool": np.bool_(True),
+        "array": np.array([[1.0, np.nan], [np.inf, -np.inf]]),
+        "strings": np.array(["im00001"]),
+        "nan": float("nan"),
+        "path": Path("a/b"),
+        "tuple": (1, None),
+        np.int64(7): "key",
+    }
+    artifacts.write_json(tmp_path / "x.json", value)
+    assert artifacts.read_json(tmp_path / "x.json") == {
+        "float": 0.5,
+        "int": 3,
+        "bool": True,
+        "array": [[1.0, None], [None, None]],
+        "strings": ["im00001"],
+        "nan": None,
+        "path": "a/b",
+        "tuple": [1, None],
+        "7": "key",
+    }
+    assert np.isnan(value["nan"]) and np.isnan(value["array"][0, 1])
+    strict = (tmp_path / "x.json").read_text()
+    assert "NaN" not in strict and "Infinity" not in strict and strict.endswith("}\n")
+
+
+@pytest.mark.parametrize("name", artifacts.PRODUCER)
+def test_missing_artifact_names_the_notebook_that_writes_it(tmp_path, name):
+    notebook = f"notebooks/{artifacts.PRODUCER[name]}.ipynb"
+    assert (artifacts.PROJECT_ROOT / notebook).is_file()
+    with pytest.raises(PosekitError, match=rf"{name}: .* got nothing there.*{notebook}"):
+        artifacts.read_json(tmp_path / name)
+
+
+def test_other_missing_files_are_named(tmp_path, blocked):
+    with pytest.raises(PosekitError, match=r"other\.json: the file must exist; got nothing there"):
+        artifacts.read_json(tmp_path / "other.json")
+    with pytest.raises(PosekitError, match=r"folder/other\.json: the file must exist"):
+        artifacts.read_json(blocked / "other.json")
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": ', b"\xff\xfe\x00"])
+def test_damaged_json_is_named(tmp_path, content):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(PosekitError, match=r"x\.json: must hold JSON; got .*(char|byte)"):
+        artifacts.read_json(tmp_path / "x.json")
+
+
+def test_csv_quotes_what_needs_it(tmp_path):
+    rows = [{"name": 'a "b", c', "value": 1.5}, {"name": "d\ne", "value": 2}]
+    artifacts.write_csv(tmp_path / "x.csv", rows)
+    with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.DictReader(file)) == [
+            {"name": 'a "b", c', "value": "1.5"},
+            {"name": "d\ne", "value": "2"},
+        ]
+
+
+def test_npz_needs_no_pickle(tmp_path):
+    ids, points = np.array(["a", "bc"]), np.arange(4.0).reshape(2, 2)
+    artifacts.write_npz(tmp_path / "x.npz", image_ids=ids, keypoints_px=points)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as stored:
+        assert sorted(stored) == ["image_ids", "keypoints_px"]
+        np.testing.assert_array_equal(stored["image_ids"], ids)
+        np.testing.assert_array_equal(stored["keypoints_px"], points)
+    assert names_in(tmp_path) == ["x.npz"]
+
+
+def test_provenance_names_what_made_an_artifact():
+    found = artifacts.provenance()
+    assert set(found) == {"python", "versions", "git_commit"}
+    assert set(found["versions"]) == set(artifacts.VERSIONED_PACKAGES)
+    assert found["versions"]["numpy"] == np.__version__
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_provenance_outside_git(monkeypatch, tmp_path):
+    monkeypatch.setattr(artifacts, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(artifacts, "VERSIONED_PACKAGES", ("no-such-package",))
+    found = artifacts.provenance()
+    assert found["git_commit"] is None
+    assert found["versions"] == {"no-such-package": None}

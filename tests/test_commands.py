@@ -1,0 +1,340 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from posekit import artifacts
+from posekit.__main__ import main
+from posekit.geometry import resize_keypoints
+from posekit.skeleton import JOINTS
+
+COMMANDS = (
+    [],
+    ["data"],
+    ["data", "make"],
+    ["data", "check"],
+    ["data", "summarise"],
+    ["train"],
+    ["evaluate"],
+    ["predict"],
+    ["report"],
+)
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory):
+    """Commands keep decoded pictures beside the project; tests must not."""
+    from posekit.experiment import open_experiment
+
+    with pytest.MonkeyPatch.context() as patch:
+        cache_dir = tmp_path_factory.mktemp("cache")
+        patch.setitem(open_experiment.__kwdefaults__, "cache_dir", cache_dir)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(own_cache, synthetic_folder, tmp_path_factory):
+    """The folder of a training that the command line ran for one epoch."""
+    run_dir = tmp_path_factory.mktemp("run")
+    data = ["--data", str(synthetic_folder), "--profile", "smoke"]
+    assert main(["train", *data, "--epochs", "1", "--run-dir", str(run_dir)]) == 0
+    (folder,) = (run_dir / "training").iterdir()
+    return folder
+
+
+def save_network(path, **settings):
+    from posekit import models
+
+    small = {"batch_norm": False, "convolution_widths": ((2,),), "dense_widths": (4,)}
+    models.poster_network(**small, **settings).save(path)
+    return str(path)
+
+
+def refused(capsys, arguments):
+    """What a command that must fail with status 2 tells on stderr."""
+    capsys.readouterr()
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as stopped:  # argparse's own
+        status = stopped.code
+    out, err = capsys.readouterr()
+    assert status == 2 and out == ""
+    assert "error: " in err and "Traceback" not in err and "{}" not in err
+    return err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_help_has_an_example_to_copy(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--help"])
+    assert stopped.value.code == 0
+    example = capsys.readouterr().out.strip().splitlines()[-1]
+    assert example.startswith(f"example: python -m posekit {' '.join(command)}".strip())
+
+
+@pytest.mark.parametrize("command", COMMANDS[3:], ids=" ".join)
+def test_every_example_is_understood(command):
+    from posekit.__main__ import _parser
+
+    parser = _parser()
+    for word in command:
+        parser = parser._subparsers._group_actions[0].choices[word]
+    example = parser.epilog.removeprefix("example: python -m posekit ").split()
+    options = _parser().parse_args(example)
+    assert options.command.startswith(command[-1])
+
+
+def test_process_ends_with_the_status_and_one_line(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-m", "posekit", "data", "check", "--data", str(tmp_path / "none")],
+        capture_output=True,
+        text=True,
+        cwd=artifacts.PROJECT_ROOT,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("error: ") and "which does not exist" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_command_is_required(capsys):
+    assert "required: COMMAND" in refused(capsys, [])
+    assert "required: ACTION" in refused(capsys, ["data"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "finding"),
+    [
+        (["report", "--profile", "nonsense"], "--profile: invalid choice: 'nonsense'"),
+        (["train", "--profile", "nonsense"], "--profile: invalid choice: 'nonsense'"),
+        (["train", "--network", "resnet"], "--network: invalid choice: 'resnet'"),
+        (["train", "--label-treatment", "all"], "--label-treatment: invalid choice: 'all'"),
+        (["train", "--schedule", "step"], "--schedule: invalid choice: 'step'"),
+        (["train", "--flip", "always"], "--flip: invalid choice: 'always'"),
+        (["train", "--split", "mine"], "--split: invalid choice: 'mine'"),
+        (["evaluate", "--model", "m", "--split-kind", "x"], "--split-kind: invalid choice: 'x'"),
+        (["train", "--seed", "-1"], "--seed: must be a whole number from 0 to 2**32 - 1; got -1"),
+        (["train", "--seed", "1.5"], "--seed: must be a whole number from 0 to 2**32 - 1; got 1.5"),
+        (["train", "--epochs", "ten"], "--epochs: invalid int value: 'ten'"),
+        (["train", "--epochs", "0"], "`epochs` must be"),
+        (["data", "check", "--data", ""], "`data` must be 'synthetic' or the path"),
+        (["data", "make", "somewhere", "--images", "0"], "`count` must be"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_unusable_settings_are_refused(capsys, arguments, finding):
+    assert finding in refused(capsys, arguments)
+
+
+def test_choices_are_the_librarys_own():
+    from posekit import baselines, pipeline, profiles, training
+    from posekit.__main__ import _parser
+    from posekit.datasets import splits
+
+    train = _parser()._subparsers._group_actions[0].choices["train"]
+    choices = {action.dest: action.choices for action in train._actions if action.choices}
+    assert choices == {
+        "profile": tuple(profiles.PROFILES),
+        "split_kind": tuple(splits.SPLITS),
+        "network": training.NETWORKS,
+        "label_treatment": baselines.LABEL_TREATMENTS,
+        "schedule": training.SCHEDULES,
+        "flip": pipeline.FLIPS,
+    }
+
+
+def test_relative_paths_are_seen_from_the_working_directory(monkeypatch, tmp_path):
+    from posekit.__main__ import _parser
+
+    monkeypatch.chdir(tmp_path)
+    joined = f"a{os.pathsep}{tmp_path / 'b.zip'}"
+    options = _parser().parse_args(["train", "--data", joined, "--run-dir", "run"])
+    assert options.data == f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b.zip'}"
+    assert options.run_dir == tmp_path / "run"
+    assert _parser().parse_args(["train"]).data == "synthetic"
+
+
+def test_data_is_made_checked_and_summarised(capsys, tmp_path):
+    folder = tmp_path / "people"
+    assert main(["data", "make", str(folder), "--images", "2", "--seed", "3"]) == 0
+    assert capsys.readouterr().out == f"2 images in {folder}\n"
+    assert main(["data", "check", "--data", str(folder)]) == 0
+    assert capsys.readouterr().out == "synthetic: 2 images, 0 with faults\n"
+    assert main(["data", "summarise", "--data", str(folder)]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["name"], summary["images"], summary["joints"]) == ("synthetic", 2, 28)
+
+    assert "got" in refused(capsys, ["data", "make", folder, "--images", "3"])
+
+    # The header of a picture that ends early is whole; only decoding finds it.
+    picture = folder / "images" / "im00002.jpg"
+    picture.write_bytes(picture.read_bytes()[:-2000])
+    assert main(["data", "check", "--data", str(folder)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("im00002: ") and out.endswith("synthetic: 2 images, 1 with faults\n")
+
+
+def test_training_leaves_its_files(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert {"config.json", "history.json", "best.keras", "last.keras"} <= names
+    assert len(artifacts.read_json(trained / "history.json")) == 1
+
+
+def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folder, tmp_path):
+    data = ["--data", str(synthetic_folder), "--profile", "smoke", "--split", "validation"]
+    wanted = {"--json": tmp_path / "scores.json", "--predictions": tmp_path / "predictions.npz"}
+    outputs = [str(word) for pair in wanted.items() for word in pair]
+    assert main(["evaluate", "--model", str(trained), *data, *outputs]) == 0
+
+    scores = artifacts.read_json(tmp_path / "scores.json")
+    out, err = capsys.readouterr()
+    assert "warning" not in err
+    value = scores["metrics"]["pck_0.2"]["value"]
+    assert f"pck_0.2      {value:.3f} (95 % interval " in out
+    assert (scores["part"], scores["comparable"], scores["model"]) == (
+        "validation",
+        True,
+        str(trained),
+    )
+    assert set(scores["versions"]) == set(artifacts.VERSIONED_PACKAGES)
+
+    with np.load(tmp_path / "predictions.npz", allow_pickle=False) as written:
+        image_ids, keypoints_px = written["image_ids"], written["keypoints_px"]
+    count = scores["data"]["split"]["validation"]
+    assert image_ids.dtype.kind == "U" and image_ids.shape == (count,)
+    assert keypoints_px.shape == (count, 14, 2) and keypoints_px.dtype == np.float64
+
+    # The same numbers without the command: the network on the picture's frame, scaled back.
+    from posekit import models, pipeline
+
+    picture = synthetic_folder / "images" / f"{image_ids[0]}.jpg"
+    frame = pipeline.decode_frame(picture.read_bytes(), 96)
+    in_frame_px = models.load(trained)(frame[None], training=False).numpy().reshape(14, 2)
+    with Image.open(picture) as image:
+        expected_px = resize_keypoints(in_frame_px, (96, 96), image.size)
+    np.testing.assert_allclose(keypoints_px[0], expected_px, atol=0.01)
+
+
+def test_evaluate_all_and_another_split(capsys, trained, synthetic_folder, tmp_path):
+    arguments = ["evaluate", "--model", str(trained), "--data", str(synthetic_folder)]
+    arguments += ["--profile", "smoke", "--seed", "1"]
+    predictions = tmp_path / "all.npz"
+    assert main([*arguments, "--split", "all", "--predictions", str(predictions)]) == 0
+    assert "warning" not in capsys.readouterr().err
+    with np.load(predictions, allow_pickle=False) as written:
+        assert written["image_ids"].tolist() == [f"im{number:05d}" for number in range(1, 49)]
+
+    assert main([*arguments, "--split", "validation"]) == 0
+    warning = capsys.readouterr().err
+    assert "another split (standard, seed 0, 48 images)" in warning
+    assert "this one (standard, seed 1, 48 images)" in warning
+
+
+def lspet_zip(path, count=20):
+    """A zip in LSPet's layout without its test images: blocks of colour, joints anywhere."""
+    rng = np.random.default_rng(0)
+    joints = np.ones((14, 3, count))
+    joints[:, :2] = rng.uniform(0, 60, (14, 2, count))
+    labels = io.BytesIO()
+    scipy.io.savemat(labels, {"joints": joints})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("joints.mat", labels.getvalue())
+        for number in range(1, count + 1):
+            picture = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+            encoded = io.BytesIO()
+            picture.resize((80, 60), Image.Resampling.NEAREST).save(encoded, "JPEG")
+            archive.writestr(f"images/im{number:05d}.jpg", encoded.getvalue())
+    return path
+
+
+def test_test_part_that_is_not_there_is_explained(capsys, own_cache, tmp_path):
+    data = lspet_zip(tmp_path / "lspet.zip")
+    model = save_network(tmp_path / "network.keras")
+    arguments = ["evaluate", "--model", model, "--data", data, "--split", "test"]
+    message = refused(capsys, arguments)
+    assert message.startswith("error: ")
+    assert "the test part of lspet must hold an image; got none" in message
+    assert "LSPet's im09001 to im10000 are not among these 20 images" in message
+    message = refused(capsys, [*arguments, "--split-kind", "poster"])
+    assert "because the poster split has no test part" in message
+
+
+def test_validation_is_that_of_the_limited_training(monkeypatch, own_cache, tmp_path):
+    # A profile that limits real data splits what is left; evaluating on more would mix
+    # training images into validation.
+    from dataclasses import replace
+
+    from posekit import profiles
+
+    limited = replace(profiles.PROFILES["smoke"], max_images=12)
+    monkeypatch.setitem(profiles.PROFILES, "smoke", limited)
+    model = save_network(tmp_path / "network.keras")
+    data = ["--data", str(lspet_zip(tmp_path / "lspet.zip")), "--profile", "smoke"]
+    images = {}
+    for split in ("train", "validation", "all"):
+        path = tmp_path / f"{split}.json"
+        written = ["--split", split, "--json", str(path)]
+        assert main(["evaluate", "--model", model, *data, *written]) == 0
+        images[split] = artifacts.read_json(path)["data"]["images"]
+    assert images == {"train": 12, "validation": 12, "all": 20}
+
+
+def test_unusable_models_are_refused(capsys, synthetic_folder, tmp_path):
+    data = ["--data", synthetic_folder, "--profile", "smoke"]
+    for model in (tmp_path / "none.keras", tmp_path):
+        message = refused(capsys, ["evaluate", "--model", model, *data])
+        assert "the model file must exist; got nothing there" in message
+        assert "02_training.ipynb" in message
+
+    seven = save_network(tmp_path / "seven.keras", joints=7)
+    message = refused(capsys, ["evaluate", "--model", seven, *data])
+    assert "must have shape (None, 28), 14 joints as (x, y); got (None, 14)" in message
+
+    (tmp_path / "text.keras").write_text("no network")
+    message = refused(capsys, ["predict", "photo.jpg", "--model", tmp_path / "text.keras"])
+    assert "text.keras: must be a Keras model file" in message
+
+
+def test_predict_draws_photographs(capsys, trained, synthetic_folder, tmp_path):
+    pictures = [str(synthetic_folder / "images" / f"im0000{number}.jpg") for number in (1, 2)]
+    assert main(["predict", *pictures, "--model", str(trained), "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == pictures
+    for number, picture in enumerate(pictures, start=1):
+        described = artifacts.read_json(tmp_path / f"im0000{number}_pose.json")
+        assert list(described["keypoints_px"]) == list(JOINTS)
+        with Image.open(picture) as original:
+            with Image.open(tmp_path / f"im0000{number}_pose.png") as drawn:
+                assert drawn.size == original.size
+            assert (described["width_px"], described["height_px"]) == original.size
+
+
+def test_predict_names_the_bad_photograph(capsys, trained, tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture")
+    message = refused(capsys, ["predict", tmp_path / "text.jpg", "--model", trained])
+    assert message.startswith("error: ") and "text.jpg: must be a JPEG or PNG image" in message
+
+
+def test_interrupting_is_no_fault(capsys, monkeypatch):
+    from posekit import commands
+
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "summarise_data", interrupted)
+    assert main(["data", "summarise", "--data", "synthetic"]) == 130
+    assert "run it again to go on" in capsys.readouterr().err
+
+
+@pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet zip")
+def test_real_lspet_has_no_test_part_here(capsys, tmp_path):
+    model = save_network(tmp_path / "network.keras")
+    data = os.environ["POSEKIT_LSPET"]
+    message = refused(capsys, ["evaluate", "--model", model, "--data", data, "--split", "test"])
+    assert "LSPet's im09001 to im10000 are not among these" in message

@@ -1,0 +1,109 @@
+"""From networks to scores: every image once, back to its own pixels, one division."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from posekit import baselines, evaluation
+from posekit.errors import PosekitError
+from posekit.skeleton import JOINT_COUNT
+
+
+@pytest.fixture(scope="module")
+def first_pixel_network():
+    """Answers (0, r), (1, r), ... where r is the red value of the image's first pixel."""
+
+    class FirstPixel(keras.Layer):
+        def call(self, images):
+            red = images[:, 0, 0, :1]  # (N, 1)
+            pairs = [[joint + 0 * red, red] for joint in range(JOINT_COUNT)]
+            return keras.ops.concatenate([value for pair in pairs for value in pair], axis=-1)
+
+    x = keras.Input((4, 4, 3))
+    return keras.Model(x, FirstPixel()(x))
+
+
+@pytest.mark.parametrize("count", [1, 64, 130])
+def test_every_image_is_predicted_once_and_in_order(first_pixel_network, count):
+    images = np.zeros((count, 4, 4, 3), np.uint8)
+    images[:, 0, 0, 0] = np.arange(count)
+    predicted = evaluation.predict_frame_px(first_pixel_network, images)
+    assert predicted.shape == (count, JOINT_COUNT, 2) and predicted.dtype == np.float64
+    np.testing.assert_array_equal(predicted[..., 1], np.arange(count)[:, None].repeat(14, axis=1))
+    np.testing.assert_array_equal(predicted[..., 0], np.tile(np.arange(14), (count, 1)))
+
+
+def test_predicting_leaves_the_images_alone(first_pixel_network):
+    images = np.full((3, 4, 4, 3), 7, np.uint8)
+    images.setflags(write=False)
+    evaluation.predict_frame_px(first_pixel_network, images)
+
+
+def test_back_to_original_pixels_undoes_the_squash(experiment):
+    back = evaluation.to_original_px(
+        experiment.keypoints_frame_px, experiment.dataset.image_sizes_px, experiment.frame_px
+    )
+    np.testing.assert_allclose(back, experiment.dataset.keypoints_px, atol=1e-9)
+
+
+def test_frame_corners_are_the_pictures_corners():
+    corners_px = np.array([[[-0.5, -0.5], [95.5, 95.5], [47.5, 47.5]]])
+    sizes_px = np.array([[640, 300]])
+    back = evaluation.to_original_px(corners_px, sizes_px, 96)
+    np.testing.assert_allclose(back, [[[-0.5, -0.5], [639.5, 299.5], [319.5, 149.5]]])
+
+
+def test_treatment_mse_by_hand():
+    targets = np.array([[[10, 20, 1], [np.nan, 0, 0]], [[50, 60, 1], [70, 80, 1]]])
+    predicted = np.array([[[13, 24], [99, 99]], [[50, 62], [71, 80]]], float)
+    by_hand = (9 + 16 + 0 + 4 + 1 + 0) / 6
+    assert evaluation.treatment_mse(predicted, targets) == pytest.approx(by_hand)
+    # One pose for all images: errors (0, 0), (40, 40) and (0, 0).
+    pose = np.array([[10, 20], [70, 80]], float)
+    assert evaluation.treatment_mse(pose, targets) == pytest.approx(2 * 40**2 / 6)
+
+
+def test_the_true_keypoints_score_perfectly(experiment):
+    indices = experiment.split.test
+    scores = evaluation.score(experiment.keypoints_frame_px[indices], experiment, "test", seed=0)
+    assert scores["pck"]["total"] == 1 and scores["frame_mse"] == pytest.approx(0, abs=1e-12)
+    assert (scores["part"], scores["split"], scores["comparable"]) == ("test", "standard", True)
+
+
+def test_one_pose_scores_like_the_same_pose_for_each_image(experiment):
+    pose = evaluation.constant_poses(experiment)["mean_pose"]
+    everyone = np.broadcast_to(pose, (len(experiment.split.validation), *pose.shape))
+    once = evaluation.score(pose, experiment, "validation", seed=0)
+    np.testing.assert_equal(evaluation.score(everyone, experiment, "validation", seed=0), once)
+
+
+def test_the_scores_frame_error_is_the_masked_loss_of_the_same_pose(experiment):
+    pose = evaluation.constant_poses(experiment)["mean_pose"]
+    scores = evaluation.score(pose, experiment, "validation", seed=0)
+    targets = experiment.targets("validation", "masked")
+    assert scores["frame_mse"] == pytest.approx(evaluation.treatment_mse(pose, targets), rel=1e-5)
+
+
+def test_a_part_that_is_missing_is_named(experiment):
+    empty = np.empty(0, int)
+    split = replace(
+        experiment.split, test=empty, left_out=experiment.split.test, comparable=False
+    )
+    with pytest.raises(PosekitError, match="the test part of synthetic must hold an image; got no"):
+        evaluation.score(np.zeros((14, 2)), replace(experiment, split=split), "test", seed=0)
+
+
+@pytest.mark.parametrize("treatment", baselines.LABEL_TREATMENTS)
+def test_constant_poses_are_fitted_on_the_training_part(experiment, treatment):
+    poses = evaluation.constant_poses(experiment, treatment)
+    assert set(poses) == {"image_centre", "mean_pose"}
+    np.testing.assert_array_equal(poses["image_centre"], np.full((14, 2), 47.5))
+    targets = experiment.targets("train", treatment).astype(float)
+    neck = targets[targets[:, 12, 2] > 0, 12, :2]
+    np.testing.assert_allclose(poses["mean_pose"][12], neck.mean(axis=0), rtol=1e-6)
+    # No constant does better on the data it was fitted on.
+    best = evaluation.treatment_mse(poses["mean_pose"], targets)
+    assert best < evaluation.treatment_mse(poses["mean_pose"] + 0.1, targets)
+    assert best < evaluation.treatment_mse(poses["image_centre"], targets)

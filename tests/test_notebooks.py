@@ -1,0 +1,123 @@
+"""The notebooks are clean, thin and parameterised, and all of them run, in order, to HTML."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from posekit import report
+from posekit.artifacts import PRODUCER, PROJECT_ROOT
+
+NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+COMMON_PARAMETERS = {"run_dir", "data", "profile", "seed"}
+LITERALS = (str, int, float, bool, list, type(None))
+MOST_LINES = 15
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks():
+    # An empty glob would make every test below pass.
+    assert [path.stem[:2] for path in NOTEBOOKS][:5] == ["01", "02", "03", "04", "05"]
+
+
+def test_every_notebook_writes_an_artifact():
+    assert sorted(PRODUCER.values()) == [path.stem for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_without_outputs(path):
+    stale = [cell.id for cell in code_cells(path) if cell.outputs or cell.execution_count]
+    assert not stale, "run `make strip`"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_are_thin(path):
+    banned = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try)
+    for cell in code_cells(path):
+        # ast.parse also rejects `!shell` and `%magic` lines.
+        nodes = ast.walk(ast.parse(cell.source))
+        found = [node.lineno for node in nodes if isinstance(node, banned)]
+        assert not found, f"cell {cell.id}, line {found[0]}: move this into posekit/"
+        assert len(cell.source.splitlines()) <= MOST_LINES, f"cell {cell.id} is too long"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_parameters_are_literals_that_papermill_sees(path):
+    tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    nodes = ast.parse(tagged[0].source).body
+    for node in nodes:
+        assert isinstance(node, ast.Assign), "parameters cell: assignments only"
+        assert isinstance(ast.literal_eval(node.value), LITERALS)
+    names = {node.targets[0].id for node in nodes}
+    assert set(papermill.inspect_notebook(path)) == names
+    assert names >= COMMON_PARAMETERS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_asks_first_and_answers_last(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert "**Question.**" in cells[0].source
+    assert "**Answer.**" in cells[-1].source
+    prose = [cell.cell_type == "markdown" for cell in cells]
+    assert sum(prose) >= 4, "say before a cell what to look for"
+
+
+def check_report(index_path, run_dir):
+    """Every notebook ran, wrote its artifact with a headline and shows its answer in HTML."""
+    index = json.loads((run_dir / "index.json").read_text())
+    assert [entry["status"] for entry in index["notebooks"]] == ["ok"] * len(NOTEBOOKS)
+    assert "not run" not in index_path.read_text()
+    for artifact, notebook in PRODUCER.items():
+        written = json.loads((run_dir / artifact).read_text())
+        assert written["headline"], artifact
+        assert written["versions"]["posekit"], artifact
+        page = (run_dir / f"{notebook}.html").read_text()
+        assert "Answer." in page and "data:image/png;base64," in page, notebook
+
+
+def test_all_run_on_synthetic_data(tmp_path):
+    parameters = {"data": "synthetic", "profile": "smoke", "seed": 0}
+    check_report(report.run(tmp_path / "run", parameters=parameters), tmp_path / "run")
+    # Notebook 03 reuses the training of notebook 02: both networks and both seeds, and one more
+    # label treatment, make five trainings rather than six.
+    assert len(list((tmp_path / "run" / "training").iterdir())) == 5
+
+    resumed = report.run(tmp_path / "run", parameters=parameters, resume=True)
+    index = json.loads(resumed.with_name("index.json").read_text())
+    assert [entry["status"] for entry in index["notebooks"]] == ["reused"] * len(NOTEBOOKS)
+
+
+@pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet zip")
+def test_all_run_on_a_reduced_part_of_the_real_data(tmp_path):
+    parameters = {"data": os.environ["POSEKIT_LSPET"], "profile": "smoke", "seed": 0}
+    check_report(report.run(tmp_path / "run", parameters=parameters), tmp_path / "run")
+    data = json.loads((tmp_path / "run" / "training.json").read_text())["data"]
+    assert (data["name"], data["images"], data["split"]["test"]) == ("lspet", 240, 0)
+
+
+def test_a_missing_model_names_the_notebook_that_trains_it(tmp_path):
+    with pytest.raises(report.ReportFailed, match=r"02_training\.ipynb"):
+        report.run(
+            tmp_path / "run",
+            parameters={"data": "synthetic", "profile": "smoke", "seed": 0},
+            notebooks=["04"],
+        )
+
+
+def test_plain_papermill_from_another_folder(tmp_path):
+    notebook = PROJECT_ROOT / "notebooks" / "01_data_exploration.ipynb"
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(notebook), "out.ipynb"]
+    parameters = ["-p", "profile", "smoke", "-p", "run_dir", str(tmp_path / "run")]
+    ended = subprocess.run([*command, *parameters], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert Path(tmp_path / "run" / "exploration.json").is_file()

@@ -1,0 +1,275 @@
+"""Frames: the pixel convention and the cache. Batches: what an epoch holds, and in what order."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from posekit import geometry, pipeline
+from posekit.datasets import lsp
+from posekit.errors import PosekitError
+from posekit.skeleton import JOINT_COUNT, MIRROR
+
+SIDE = 4
+
+
+@pytest.fixture(scope="module")
+def people(synthetic_folder):
+    return lsp.read(synthetic_folder).subset(np.arange(12))
+
+
+def refusing(dataset):
+    """The data set, content known, with pictures that must not be read again."""
+
+    def read_image(image_id):
+        raise AssertionError(f"{image_id} was read")
+
+    unreadable = replace(dataset, read_image=read_image)
+    unreadable.__dict__["_fingerprint"] = dataset.fingerprint()
+    return unreadable
+
+
+def damaged(dataset, damage_of):
+    """The data set with some pictures' bytes put through a function."""
+
+    def read_image(image_id):
+        encoded = dataset.read_image(image_id)
+        return damage_of[image_id](encoded) if image_id in damage_of else encoded
+
+    return replace(dataset, read_image=read_image)
+
+
+@pytest.mark.parametrize("size", [(40, 30), (12, 90), (7, 5), (24, 24)])
+def test_a_ramp_has_the_value_of_the_place_its_pixel_came_from(size):
+    width, height = size
+    column, row = np.meshgrid(np.arange(width), np.arange(height))
+    ramp = np.stack([column, row], axis=-1).astype(np.float32)
+    resized = tf.image.resize(ramp, (24, 24), antialias=True).numpy()
+    frame_px = np.stack(np.meshgrid(np.arange(24), np.arange(24)), axis=-1).reshape(1, -1, 2)
+    source_px = geometry.resize_keypoints(frame_px, (24, 24), size)[0]
+    # At the border there is nothing to average with, so the ramp flattens there.
+    reach_px = np.maximum(np.array(size) / 24, 1)
+    last_px = np.array(size) - 1
+    inside = ((source_px >= reach_px) & (source_px <= last_px - reach_px)).all(axis=-1)
+    assert inside.sum() > 50
+    error_px = resized.reshape(-1, 2)[inside] - source_px[inside]
+    # Uneven shrinking weighs a few pixels unevenly, to and fro; a wrong convention is off by
+    # 0.125 pixels or more, always to the same side.
+    assert np.abs(error_px).max() < 0.1
+    np.testing.assert_allclose(error_px.mean(axis=0), 0, atol=0.01)
+
+
+def test_a_blob_moves_like_a_keypoint():
+    width, height = 120, 80
+    centre_px = np.array([[[83.0, 21.0]]])
+    column, row = np.meshgrid(np.arange(width), np.arange(height))
+    distance = np.hypot(column - centre_px[0, 0, 0], row - centre_px[0, 0, 1])
+    image = np.repeat((255 * np.exp(-((distance / 6) ** 2)))[..., None], 3, axis=-1)
+    frame = pipeline.squash(image.round().astype(np.uint8), 48).numpy()[..., 0].astype(float)
+    assert frame.shape == (48, 48)
+    found_px = [
+        (frame.sum(axis=axis) * np.arange(48)).sum() / frame.sum() for axis in (0, 1)
+    ]
+    expected_px = geometry.resize_keypoints(centre_px, (width, height), (48, 48))[0, 0]
+    np.testing.assert_allclose(found_px, expected_px, atol=0.05)
+
+
+def test_the_whole_picture_is_squashed_on_both_axes():
+    corners = np.zeros((60, 200, 3), np.uint8)
+    corners[:30, :100], corners[:30, 100:] = (200, 0, 0), (0, 200, 0)
+    corners[30:, :100], corners[30:, 100:] = (0, 0, 200), (90, 90, 90)
+    encoded = cv2.imencode(".png", corners[..., ::-1])[1].tobytes()
+    frame = pipeline.decode_frame(encoded, 10).numpy()
+    assert frame.dtype == np.uint8 and frame.shape == (10, 10, 3)
+    assert frame[0, 0].tolist() == [200, 0, 0] and frame[0, -1].tolist() == [0, 200, 0]
+    assert frame[-1, 0].tolist() == [0, 0, 200] and frame[-1, -1].tolist() == [90, 90, 90]
+
+
+def test_frames_are_the_pictures_in_order(people, tmp_path):
+    backwards = people.subset(np.arange(len(people))[::-1])
+    frames = pipeline.load_frames(backwards, frame_px=16, cache_dir=tmp_path)
+    assert frames.images.shape == (12, 16, 16, 3) and frames.images.dtype == np.uint8
+    assert frames.megabytes == pytest.approx(12 * 16 * 16 * 3 / 1e6)
+    for frame, image_id in zip(frames.images, backwards.image_ids, strict=True):
+        alone = pipeline.decode_frame(people.read_image(str(image_id)), 16)
+        np.testing.assert_array_equal(frame, alone)
+    assert len(np.unique(frames.images, axis=0)) == 12
+
+
+def test_the_cache_spares_reading_and_knows_its_content(people, tmp_path):
+    first = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+    again = pipeline.load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
+    np.testing.assert_array_equal(again.images, first.images)
+    other_size = pipeline.load_frames(people, frame_px=8, cache_dir=tmp_path)
+    assert other_size.images.shape == (12, 8, 8, 3)
+    swapped = people.subset([1, 0, *range(2, 12)])
+    np.testing.assert_array_equal(
+        pipeline.load_frames(swapped, frame_px=16, cache_dir=tmp_path).images[0], first.images[1]
+    )
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: b"", lambda content: content[:-1000], lambda content: b"no array"],
+    ids=["empty", "cut off", "no array"],
+)
+def test_a_damaged_cache_is_made_anew(people, tmp_path, damage):
+    first = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    again = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+    np.testing.assert_array_equal(again.images, first.images)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
+    size = 12 * 16 * 16 * 3
+    arguments = {"frame_px": 16, "cache_dir": tmp_path}
+    inside = pipeline.load_frames(people, **arguments, memory_limit_bytes=size)
+    mapped = pipeline.load_frames(people, **arguments, memory_limit_bytes=size - 1)
+    assert (inside.placement, mapped.placement) == ("memory", "file")
+    assert isinstance(mapped.images, np.memmap) and not isinstance(inside.images, np.memmap)
+    targets = np.zeros((12, JOINT_COUNT, 3), np.float32)
+    for frames in (inside, mapped):
+        batches = pipeline.evaluation_batches(frames.images, targets, batch_size=12)
+        np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], inside.images)
+
+
+def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
+    bad = damaged(
+        people,
+        {
+            "im00002": lambda encoded: encoded[: len(encoded) // 2],
+            "im00005": lambda encoded: b"",
+            "im00011": lambda encoded: b"no picture at all",
+        },
+    )
+    with pytest.raises(PosekitError) as caught:
+        pipeline.load_frames(bad, frame_px=16, cache_dir=tmp_path)
+    message = str(caught.value)
+    assert "image im00002 must be a whole JPEG or PNG; got jpeg::Uncompress failed" in message
+    assert "image im00005 must be a whole JPEG or PNG; got Input is empty. Repair" in message
+    assert "image im00011 must be a whole JPEG or PNG; got Unknown image file format" in message
+    assert "bad_images='skip'" in message
+    assert message.count("image im") == 3 and "{" not in message and "[Op" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(people, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PosekitError, match=r"file/cache must be writable; got Not a directory"):
+        pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path / "file" / "cache")
+
+
+def numbered(count):
+    """Frames and targets that carry their own number; the left half of a frame is marked."""
+    images = np.zeros((count, SIDE, SIDE, 3), np.uint8)
+    images[..., 0] = np.arange(count)[:, None, None]
+    images[:, :, : SIDE // 2, 1] = 255
+    targets = np.zeros((count, JOINT_COUNT, 3), np.float32)
+    targets[..., 0], targets[..., 1] = 0.5, np.arange(count)[:, None]
+    targets[..., 2] = np.arange(JOINT_COUNT) % 2
+    return images, targets
+
+
+def drawn(count=12, *, batch_size=4, seed=0, epochs=1, **options):
+    """[(number, flipped)] of each example in each epoch, checked against its targets."""
+    images, targets = numbered(count)
+    batches, steps = pipeline.training_batches(
+        images, targets, batch_size=batch_size, seed=seed, epochs=epochs, **options
+    )
+    seen = []
+    for batch_images, batch_targets in batches.as_numpy_iterator():
+        assert batch_images.shape == (batch_size, SIDE, SIDE, 3)
+        assert batch_images.dtype == np.uint8 and batch_targets.dtype == np.float32
+        numbers = batch_images[:, 0, 0, 0]
+        flips = batch_images[:, 0, -1, 1] == 255
+        # The targets are those of the same example, mirrored exactly where it is.
+        np.testing.assert_array_equal(batch_targets[:, 0, 1], numbers)
+        np.testing.assert_allclose(batch_targets[:, 0, 0], np.where(flips, SIDE - 1.5, 0.5))
+        weights = targets[0, :, 2]
+        np.testing.assert_array_equal(
+            batch_targets[..., 2], np.where(flips[:, None], weights[list(MIRROR)], weights)
+        )
+        seen += zip(numbers.tolist(), flips.tolist(), strict=True)
+    per_epoch = steps * batch_size
+    return [seen[start : start + per_epoch] for start in range(0, len(seen), per_epoch)]
+
+
+@pytest.mark.parametrize("flip", pipeline.FLIPS)
+def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
+    first = drawn(seed=7, epochs=3, flip=flip)
+    assert first == drawn(seed=7, epochs=3, flip=flip)
+    assert first != drawn(seed=8, epochs=3, flip=flip)
+    assert len(first) == 3
+    assert first[0] != first[1] != first[2] != first[0]
+
+
+@pytest.mark.parametrize("flip", pipeline.FLIPS)
+def test_a_resumed_stream_goes_on_as_the_undisturbed_one(flip):
+    undisturbed = drawn(seed=3, epochs=4, flip=flip)
+    for first_epoch in (1, 3):
+        resumed = drawn(seed=3, epochs=4, first_epoch=first_epoch, flip=flip)
+        assert resumed == undisturbed[first_epoch:]
+
+
+@pytest.mark.parametrize("flip", ["none", "random"])
+def test_an_epoch_holds_every_example_once(flip):
+    for epoch in drawn(epochs=3, flip=flip):
+        assert sorted(number for number, _ in epoch) == list(range(12))
+        assert flip == "random" or not any(flipped for _, flipped in epoch)
+
+
+def test_double_holds_every_example_as_it_is_and_mirrored():
+    for epoch in drawn(epochs=2, flip="double"):
+        assert sorted(epoch) == [(number, side) for number in range(12) for side in (False, True)]
+
+
+def test_random_flips_about_half_and_others_in_every_epoch():
+    first, second = drawn(200, batch_size=50, epochs=2, flip="random")
+    for epoch in (first, second):
+        # Five standard deviations of a fair coin tossed 200 times.
+        assert abs(sum(flipped for _, flipped in epoch) - 100) < 5 * np.sqrt(50)
+    changed = sum(dict(first)[number] != dict(second)[number] for number in range(200))
+    assert abs(changed - 100) < 5 * np.sqrt(50)
+
+
+def test_a_smaller_last_batch_is_left_out_but_not_always_the_same_images():
+    epochs = drawn(11, batch_size=4, epochs=4, flip="none")
+    left_out = [set(range(11)) - {number for number, _ in epoch} for epoch in epochs]
+    assert all(len(epoch) == 8 for epoch in epochs)
+    assert len({frozenset(numbers) for numbers in left_out}) > 1
+
+
+def test_batches_larger_than_the_data_are_refused():
+    with pytest.raises(PosekitError, match="at most the 12 training examples; got 13"):
+        drawn(batch_size=13)
+    assert len(drawn(batch_size=24, flip="double")[0]) == 24
+    with pytest.raises(PosekitError, match="at most the 24 training examples; got 25"):
+        drawn(batch_size=25, flip="double")
+
+
+def test_an_unknown_flip_is_refused():
+    with pytest.raises(PosekitError, match="'none', 'random', 'double'; got 'sometimes'"):
+        drawn(flip="sometimes")
+
+
+def test_evaluation_keeps_order_and_tail():
+    images, targets = numbered(11)
+    both = list(pipeline.evaluation_batches(images, targets, batch_size=4).as_numpy_iterator())
+    assert [len(batch) for batch, _ in both] == [4, 4, 3]
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in both]), images)
+    np.testing.assert_array_equal(np.concatenate([batch for _, batch in both]), targets)
+    alone = list(pipeline.evaluation_batches(images, batch_size=4).as_numpy_iterator())
+    np.testing.assert_array_equal(np.concatenate(alone), images)
+
+
+def test_no_pipeline_starts_the_tuner_that_makes_iterators_slow_to_destroy():
+    images, targets = numbered(12)
+    training, _ = pipeline.training_batches(images, targets, batch_size=4, seed=0, epochs=1)
+    for dataset in (training, pipeline.evaluation_batches(images, batch_size=4)):
+        assert dataset.options().autotune.enabled is False
+        assert dataset.options().deterministic is True

@@ -1,0 +1,262 @@
+"""Training: what is recorded, handed back, resumed and refused."""
+
+import csv
+import json
+import math
+import shutil
+from dataclasses import asdict, replace
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from posekit import evaluation, models, training
+from posekit.errors import PosekitError
+from posekit.experiment import open_experiment
+from posekit.training import TrainingConfig
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def small(synthetic_folder, tmp_path_factory):
+    """The experiment in frames of 32 pixels, which train in no time."""
+    cache_dir = tmp_path_factory.mktemp("cache")
+    return open_experiment(
+        str(synthetic_folder), profile="smoke", seed=0, frame_px=32, cache_dir=cache_dir
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_networks():
+    """Trainings of a shallower pair: TensorFlow takes seconds to compile all eleven layers."""
+    with pytest.MonkeyPatch.context() as patched:
+        shallow = partial(
+            models.poster_network, convolution_widths=((8,), (16,)), dense_widths=(32,)
+        )
+        patched.setattr(models, "poster_network", shallow)
+        yield
+
+
+def config(**changes):
+    settings = {
+        "network": "poster_plain",
+        "label_treatment": "masked",
+        "epochs": EPOCHS,
+        "seed": 0,
+        "batch_size": 16,
+    }
+    return TrainingConfig(**{**settings, **changes})
+
+
+BATCH_NORM = config(network="poster_batchnorm")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small, tmp_path_factory):
+    return training.fit(BATCH_NORM, small, tmp_path_factory.mktemp("undisturbed"), verbose=0)
+
+
+def fails_to_fit(*args, **kwargs):
+    raise AssertionError("trained again")
+
+
+class Killed(BaseException):
+    """Ends a training as a kill would: nothing catches it."""
+
+
+def test_the_folder_holds_what_the_module_promises(undisturbed):
+    names = {path.name for path in undisturbed.folder.iterdir()}
+    assert names == {
+        "config.json",
+        "history.json",
+        "history.csv",
+        "best.keras",
+        "last.keras",
+        "checkpoint.weights.h5",
+        "tensorboard",
+    }
+    assert list(undisturbed.folder.glob("tensorboard/*/events.out.*"))
+    assert undisturbed.folder.name.startswith("poster_batchnorm-masked-seed0-")
+
+
+def test_one_row_for_each_epoch(undisturbed):
+    history = undisturbed.history
+    assert history["epoch"] == [1, 2, 3]
+    assert history["learning_rate"] == pytest.approx([1e-3] * EPOCHS)
+    assert set(history) == {"epoch", "train_mse", "validation_mse", "learning_rate", "seconds"}
+    assert all(np.isfinite(values).all() for values in history.values())
+    with (undisturbed.folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["validation_mse"]) for row in rows] == history["validation_mse"]
+    least = min(history["validation_mse"])
+    assert undisturbed.best_validation_mse == least
+    assert history["validation_mse"][undisturbed.best_epoch - 1] == least
+
+
+def test_the_settings_and_what_made_them_are_recorded(undisturbed, small):
+    stored = json.loads((undisturbed.folder / "config.json").read_text())
+    assert stored["config"] == asdict(BATCH_NORM)
+    assert undisturbed.config == BATCH_NORM
+    assert stored["data"]["fingerprint"] == small.dataset.fingerprint()
+    assert stored["data"]["split"]["train"] == len(small.split.train)
+    assert stored["versions"]["keras"] == keras.__version__
+    assert set(stored) >= {"python", "git_commit"}
+
+
+def test_the_baselines_are_those_of_the_validation_part(undisturbed, small):
+    targets = small.targets("validation", "masked").astype(float)
+    counted = targets[..., 2] > 0
+    by_hand = ((targets[..., :2] - 15.5) ** 2)[counted].mean()
+    assert undisturbed.baselines["image_centre"] == pytest.approx(by_hand)
+    assert set(undisturbed.baselines) == {"image_centre", "mean_pose"}
+
+
+def test_recorded_losses_are_those_of_the_saved_networks(undisturbed, small):
+    targets = small.targets("validation", "masked")
+    for model, recorded in (
+        (undisturbed.last_model(), undisturbed.history["validation_mse"][-1]),
+        (undisturbed.best_model(), undisturbed.best_validation_mse),
+    ):
+        predicted = evaluation.predict_frame_px(model, small.images("validation"))
+        assert evaluation.treatment_mse(predicted, targets) == pytest.approx(recorded, rel=1e-3)
+
+
+def test_a_finished_training_is_handed_back(undisturbed, small, monkeypatch):
+    monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
+    again = training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
+    assert again.folder == undisturbed.folder and again.history == undisturbed.history
+    assert training.open_run(str(undisturbed.folder)).baselines == undisturbed.baselines
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 4}, {"flip": "none"}])
+def test_other_settings_are_another_training(undisturbed, small, monkeypatch, change):
+    monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
+    with pytest.raises(AssertionError, match="trained again"):
+        training.fit(replace(BATCH_NORM, **change), small, undisturbed.folder.parents[1])
+    (other,) = set(undisturbed.folder.parent.iterdir()) - {undisturbed.folder}
+    shutil.rmtree(other)
+
+
+@pytest.mark.parametrize("moment", ["in an epoch", "between history and checkpoint"])
+def test_a_killed_training_goes_on_as_if_nothing_had_been(
+    undisturbed, small, tmp_path, monkeypatch, moment
+):
+    recorder, save = training.EpochRecorder, training.EpochRecorder._save
+
+    def killed_in_epoch(self, batch, logs=None):
+        if len(self._history) == 1:
+            raise Killed
+
+    def killed_before_checkpoint(self, saving, name):
+        if len(self._history) == 2 and name == "checkpoint.weights.h5":
+            raise Killed
+        save(self, saving, name)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        if moment == "in an epoch":
+            patched.setattr(recorder, "on_train_batch_end", killed_in_epoch, raising=False)
+        else:
+            patched.setattr(recorder, "_save", killed_before_checkpoint)
+        training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+    folder = tmp_path / "training" / undisturbed.folder.name
+    written = 1 if moment == "in an epoch" else 2
+    assert len(json.loads((folder / "history.json").read_text())) == written
+
+    resumed = training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+    assert resumed.history["epoch"] == [1, 2, 3]
+    for column in ("train_mse", "validation_mse"):
+        np.testing.assert_allclose(
+            resumed.history[column], undisturbed.history[column], rtol=1e-4
+        )
+    weights = zip(
+        resumed.last_model().get_weights(), undisturbed.last_model().get_weights(), strict=True
+    )
+    # Threads add in no fixed order, so equal trainings differ in the last digits.
+    for ours, theirs in weights:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
+    assert resumed.best_epoch == undisturbed.best_epoch
+
+
+def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
+    settings = config(schedule="cosine", flip="double", epochs=2, learning_rate=0.01)
+    run = training.fit(settings, small, tmp_path, verbose=0)
+    # Rates after each epoch: cos runs from 0 to pi over all of them.
+    expected = [0.01 * (1 + math.cos(math.pi * epoch / 2)) / 2 for epoch in (1, 2)]
+    assert run.history["learning_rate"] == pytest.approx(expected, abs=1e-9)
+    steps = 2 * len(small.split.train) // 16
+    model = models.poster_network(batch_norm=False, frame_px=32)
+    model.compile(keras.optimizers.Adam(training._learning_rate(settings, steps)))
+    seen = training._restore(model, run.folder / "checkpoint.weights.h5", steps)
+    assert seen == 2 and int(model.optimizer.iterations) == 2 * steps
+
+
+def test_patience_ends_a_training_that_no_longer_gets_better(small, tmp_path, monkeypatch):
+    # Steps this small are lost in rounding: no epoch is better than the first.
+    settings = config(learning_rate=1e-30, patience=2, epochs=9)
+    run = training.fit(settings, small, tmp_path, verbose=0)
+    assert run.history["epoch"] == [1, 2, 3] and run.best_epoch == 1
+    monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
+    assert training.fit(settings, small, tmp_path).history == run.history
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "finding"),
+    [(8, "got (nan|inf) in training"), (38, "got [0-9.]+ in training and (nan|inf) in validation")],
+    ids=["in training", "in the last step"],
+)
+def test_a_loss_that_is_not_finite_ends_in_an_error(small, tmp_path, batch_size, finding):
+    assert len(small.split.train) == 38
+    settings = config(learning_rate=1e30, batch_size=batch_size)
+    with pytest.raises(PosekitError, match=f"{finding}.*epoch 1. Lower the learning rate"):
+        training.fit(settings, small, tmp_path, verbose=0)
+    (folder,) = (tmp_path / "training").iterdir()
+    assert not (folder / "history.json").exists()
+
+
+def test_a_split_that_leaks_is_refused(small, tmp_path):
+    one_group = np.zeros(len(small.dataset), int)
+    leaking = replace(small, split=replace(small.split, groups=one_group))
+    with pytest.raises(PosekitError, match="`train` and `validation` must not share a group"):
+        training.fit(BATCH_NORM, leaking, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_large_a_batch_is_refused(small, tmp_path):
+    with pytest.raises(PosekitError, match="at most the 38 training examples; got 39"):
+        training.fit(config(batch_size=39), small, tmp_path)
+
+
+def test_a_folder_without_a_training_is_refused(tmp_path):
+    with pytest.raises(PosekitError, match=r"config\.json: the file must exist; got nothing"):
+        training.open_run(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(PosekitError, match=r"history\.json must hold finished epochs; got none"):
+        training.open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"network": "vgg"}, "'poster_batchnorm', 'poster_plain'; got 'vgg'"),
+        ({"label_treatment": "all"}, "'masked', 'poster', 'poster_origin'; got 'all'"),
+        ({"schedule": "step"}, "'constant', 'cosine'; got 'step'"),
+        ({"flip": "both"}, "'none', 'random', 'double'; got 'both'"),
+        ({"epochs": 0}, "`epochs` must be a whole number >= 1; got 0"),
+        ({"epochs": 2.5}, "`epochs` must be a whole number >= 1; got 2.5"),
+        ({"seed": -1}, "`seed` must be a whole number >= 0; got -1"),
+        ({"batch_size": "32"}, "`batch_size` must be a whole number >= 1; got '32'"),
+        ({"patience": 0}, "`patience` must be a whole number >= 1; got 0"),
+        ({"learning_rate": 0}, "`learning_rate` must be a finite number > 0; got 0"),
+        ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
+    ],
+)
+def test_bad_settings_are_refused(changes, finding):
+    with pytest.raises(PosekitError, match=finding):
+        config(**changes)
+
+
+def test_all_bad_numbers_are_named_at_once():
+    with pytest.raises(PosekitError, match=r"(?s)`epochs`.*got -2.*`batch_size`.*got 0.*got -0\.1"):
+        config(epochs=-2, batch_size=0, learning_rate=-0.1)
