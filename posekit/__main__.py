@@ -142,7 +142,7 @@ def _add_evaluate(commands):
         commands,
         "evaluate",
         "evaluate",
-        "score a model on one part of the data",
+        "score a model on one part of the data; --profile and --seed as in its training",
         "python -m posekit evaluate --model reports/mine/training/NAME --data synthetic "
         "--split validation --json scores.json",
     )

@@ -152,8 +152,9 @@ def _read(data):
 
 
 def _warn_of_other_split(options, experiment):
-    """Say so when a training's folder was named whose split is not the one at hand."""
-    config = Path(options.model) / "config.json"
+    """Say so when the model's training, where it is known, had another split than this one."""
+    model = Path(options.model)
+    config = (model if model.is_dir() else model.parent) / "config.json"
     if options.split not in ("validation", "test") or not config.is_file():
         return
     trained, here = artifacts.read_json(config)["data"]["split"], experiment.split.summary()

@@ -60,7 +60,8 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
             shapes.append(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
     if labelled is not None and (labelled.shape != first.shape[:-1] or labelled.dtype != bool):
         shapes.append(
-            f"`labelled` must be bool of shape {first.shape[:-1]}; got {labelled.dtype} {labelled.shape}."
+            f"`labelled` must be bool of shape {first.shape[:-1]}; "
+            f"got {labelled.dtype} {labelled.shape}."
         )
     raise_problems(caller, shapes)
 

@@ -37,7 +37,8 @@ def read_photo(path):
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except Image.UnidentifiedImageError as error:
         raise PosekitError(
-            f"{path}: must be a JPEG or PNG image; got {len(content)} bytes that begin like neither."
+            f"{path}: must be a JPEG or PNG image; got {len(content)} bytes that begin like "
+            "neither."
         ) from error
     except (OSError, Image.DecompressionBombError, SyntaxError) as error:
         raise PosekitError(

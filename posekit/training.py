@@ -135,7 +135,8 @@ def fit(config, experiment, run_dir, *, verbose=None):
     folder = Path(run_dir) / "training" / _folder_name(config, experiment)
     history = _read_history(folder)
     if not _finished(history, config):
-        _go_on(config, experiment, folder, history, _progress_style() if verbose is None else verbose)
+        verbose = _progress_style() if verbose is None else verbose
+        _go_on(config, experiment, folder, history, verbose)
     return open_run(folder)
 
 

@@ -230,6 +230,8 @@ def test_evaluate_all_and_another_split(capsys, trained, synthetic_folder, tmp_p
     with np.load(predictions, allow_pickle=False) as written:
         assert written["image_ids"].tolist() == [f"im{number:05d}" for number in range(1, 49)]
 
+    # The training is known by its folder and by a file in it.
+    arguments[2] = str(trained / "best.keras")
     assert main([*arguments, "--split", "validation"]) == 0
     warning = capsys.readouterr().err
     assert "another split (standard, seed 0, 48 images)" in warning

@@ -68,7 +68,11 @@ def test_treatment_mse_by_hand():
 def test_the_true_keypoints_score_perfectly(experiment):
     indices = experiment.split.test
     scores = evaluation.score(experiment.keypoints_frame_px[indices], experiment, "test", seed=0)
-    assert scores["pck"]["total"] == 1 and scores["frame_mse"] == pytest.approx(0, abs=1e-12)
+    values = {name: metric["value"] for name, metric in scores["metrics"].items()}
+    assert values["pck_0.2"] == values["pcp_0.5"] == 1
+    assert values["frame_mse"] == pytest.approx(0, abs=1e-12)
+    assert values["mpjpe_px"] == pytest.approx(0, abs=1e-6)
+    assert scores["image_count"] == len(indices)
     assert (scores["part"], scores["split"], scores["comparable"]) == ("test", "standard", True)
 
 
@@ -83,7 +87,8 @@ def test_the_scores_frame_error_is_the_masked_loss_of_the_same_pose(experiment):
     pose = evaluation.constant_poses(experiment)["mean_pose"]
     scores = evaluation.score(pose, experiment, "validation", seed=0)
     targets = experiment.targets("validation", "masked")
-    assert scores["frame_mse"] == pytest.approx(evaluation.treatment_mse(pose, targets), rel=1e-5)
+    expected = evaluation.treatment_mse(pose, targets)
+    assert scores["metrics"]["frame_mse"]["value"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_part_that_is_missing_is_named(experiment):

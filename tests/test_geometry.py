@@ -75,9 +75,11 @@ def test_mirror_of_a_batch_is_the_mirror_of_each():
 
 def test_mirror_and_resize_may_come_in_either_order():
     keypoints_px, labelled = poses()
-    first_px = resize_keypoints(mirror_keypoints(keypoints_px, labelled, 120)[0], (120, 80), (96, 96))
-    last_px = mirror_keypoints(resize_keypoints(keypoints_px, (120, 80), (96, 96)), labelled, 96)[0]
-    np.testing.assert_allclose(first_px, last_px)
+    mirrored_px, _ = mirror_keypoints(keypoints_px, labelled, 120)
+    mirrored_first_px = resize_keypoints(mirrored_px, (120, 80), (96, 96))
+    resized_px = resize_keypoints(keypoints_px, (120, 80), (96, 96))
+    mirrored_last_px, _ = mirror_keypoints(resized_px, labelled, 96)
+    np.testing.assert_allclose(mirrored_first_px, mirrored_last_px)
 
 
 def test_arguments_are_left_alone():

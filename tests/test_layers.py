@@ -173,7 +173,9 @@ def test_importing_does_no_work(name):
 
 
 def test_the_rule_sees_work_at_import():
-    tree = ast.parse("def f(x=draw()):\n    inner()\nclass C:\n    y = lambda: inner()\n    z = read()")
+    tree = ast.parse(
+        "def f(x=draw()):\n    inner()\nclass C:\n    y = lambda: inner()\n    z = read()"
+    )
     called = [ast.unparse(node) for node in at_import(tree) if isinstance(node, ast.Call)]
     assert called == ["draw()", "read()"]
 

@@ -233,6 +233,8 @@ def test_random_flips_about_half_and_others_in_every_epoch():
     for epoch in (first, second):
         # Five standard deviations of a fair coin tossed 200 times.
         assert abs(sum(flipped for _, flipped in epoch) - 100) < 5 * np.sqrt(50)
+    # Not the same places of the epoch either.
+    assert [flipped for _, flipped in first] != [flipped for _, flipped in second]
     changed = sum(dict(first)[number] != dict(second)[number] for number in range(200))
     assert abs(changed - 100) < 5 * np.sqrt(50)
 

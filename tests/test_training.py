@@ -179,6 +179,28 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     assert resumed.best_epoch == undisturbed.best_epoch
 
 
+def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path):
+    model = models.poster_network(batch_norm=False, frame_px=32)
+    model.compile(optimizer="adam")
+    twin = keras.models.clone_model(model)
+    history = []
+    recorder = training.EpochRecorder(tmp_path, history, 2, twin)
+    recorder.set_model(model)
+    bias = model.get_layer("coordinates_unit").bias
+    for epoch, validation_mse in enumerate([5.0, 3.0, 4.0, 3.0]):
+        assert not model.stop_training
+        bias.assign(np.full(28, epoch))
+        recorder.on_epoch_begin(epoch)
+        recorder.on_epoch_end(epoch, {"loss": 9.0, "mse": 9.0, "val_mse": validation_mse})
+    assert model.stop_training
+    biases = [
+        models.load(tmp_path / name).get_layer("coordinates_unit").bias.numpy()
+        for name in ("best.keras", "last.keras")
+    ]
+    np.testing.assert_array_equal(biases, [np.full(28, 1), np.full(28, 3)])
+    assert [row["validation_mse"] for row in history] == [5, 3, 4, 3]
+
+
 def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
     settings = config(schedule="cosine", flip="double", epochs=2, learning_rate=0.01)
     run = training.fit(settings, small, tmp_path, verbose=0)

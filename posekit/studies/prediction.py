@@ -6,7 +6,7 @@ import numpy as np
 
 from posekit import artifacts, bootstrap, evaluation, metrics, models, poses
 from posekit.geometry import mirror_keypoints
-from posekit.studies.wording import number, with_interval
+from posekit.studies.wording import number, rounded, with_interval
 
 BIN_COUNT = 4
 
@@ -185,7 +185,7 @@ def report(predictions, described, experiment, *, seed):
         "headline": [
             {
                 "label": f"PCK@0.2, {part}",
-                "value": round(scores[part]["metrics"]["pck_0.2"]["value"], 3),
+                "value": rounded(scores[part]["metrics"]["pck_0.2"]["value"], 3),
                 "interval": scores[part]["metrics"]["pck_0.2"]["interval"],
             }
             for part in ("train", "validation", "mean_pose")

@@ -6,7 +6,7 @@ import numpy as np
 from posekit import bootstrap, edges, models, poses, saliency
 from posekit.errors import check_choice
 from posekit.skeleton import INDEX, JOINTS
-from posekit.studies.wording import number, with_interval
+from posekit.studies.wording import number, rounded, with_interval
 
 # The joint box ends at the joints; skin, hands and feet reach beyond it.
 BOX_MARGIN = 0.1
@@ -149,14 +149,14 @@ def report(model, experiment, *, joint, seed):
         "headline": [
             {
                 "label": f"saliency of {joint} inside the person's box",
-                "value": round(trained["value"], 3),
+                "value": rounded(trained["value"], 3),
                 "interval": trained["interval"],
                 "note": f"the box covers {number(shares['box area']['value'], 3)} of the image",
             },
             *(
                 {
                     "label": f"edge correlation of {layer}, trained",
-                    "value": round(entry["value"], 3),
+                    "value": rounded(entry["value"], 3),
                     "interval": entry["interval"],
                 }
                 for layer, entry in (
@@ -197,8 +197,7 @@ def answer(result):
     share = result["share_in_box"]["gradient, trained"]
     without = result["share_in_box"]["gradient, untrained"]
     excess = result["share_in_box"]["gradient, trained minus box area"]
-    low, high = excess["interval"]
-    found = "more than" if low > 0 else "less than" if high < 0 else "not clearly different from"
+    found = _compared(*excess["interval"])
     return (
         f'**Answer.** "Convolutional layers roughly identify edges": the map of the first '
         f"convolution correlates with Sobel edges at {correlation(trained, first)}, but the "
@@ -212,10 +211,16 @@ def answer(result):
     )
 
 
+def _compared(low, high):
+    if low is None:  # the network does not react to the pictures at all
+        return "nothing to compare with"
+    return "more than" if low > 0 else "less than" if high < 0 else "not clearly different from"
+
+
 def _mean_with_interval(values, groups, seed, resamples):
     measured = np.isfinite(values)
     if not measured.any():
-        return {"value": None, "interval": None}
+        return {"value": None, "interval": [None, None]}
     interval = bootstrap.ratio_interval(
         values[measured],
         np.ones(measured.sum()),

@@ -2,7 +2,7 @@
 
 from posekit import evaluation, training
 from posekit.studies.poster import PUBLISHED_MSE
-from posekit.studies.wording import number, verdict, with_interval
+from posekit.studies.wording import number, rounded, verdict, with_interval
 
 
 def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None, **settings):
@@ -106,7 +106,7 @@ def report(runs, experiment, run_dir):
             ),
             {
                 "label": f"validation PCK@0.2, {described[0]['label_treatment']}",
-                "value": round(_pck(described[0])["value"], 3),
+                "value": rounded(_pck(described[0])["value"], 3),
                 "interval": _pck(described[0])["interval"],
             },
         ],

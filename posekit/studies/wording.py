@@ -6,12 +6,17 @@ def number(value, digits=1):
     return "not measured" if value is None else f"{value:.{digits}f}"
 
 
+def rounded(value, digits):
+    """A number for a headline, or None where nothing was measured."""
+    return None if value is None else round(value, digits)
+
+
 def with_interval(value, interval, digits=1):
     """A value with its 95 % interval, where there is one."""
     if interval is None or None in interval:
         return number(value, digits)
-    low, high = interval
-    return f"{number(value, digits)} (95 % interval {number(low, digits)} to {number(high, digits)})"
+    low, high = (number(end, digits) for end in interval)
+    return f"{number(value, digits)} (95 % interval {low} to {high})"
 
 
 def verdict(mse, mean_pose_mse):

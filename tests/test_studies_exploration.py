@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from posekit import artifacts
+from posekit.errors import PosekitError
+from posekit.skeleton import JOINTS
+from posekit.studies import exploration
+
+
+@pytest.fixture(scope="module")
+def result(experiment):
+    return exploration.explore(experiment)
+
+
+def test_a_record_is_what_the_files_hold(experiment, synthetic_folder):
+    dataset = experiment.dataset
+    record = exploration.record(dataset, 2)
+    picture = synthetic_folder / "images" / "im00003.jpg"
+    assert record["image_id"] == "im00003"
+    assert record["file_bytes"] == picture.stat().st_size
+    assert record["size_px"] == tuple(dataset.image_sizes_px[2])
+    names, x, y, labelled = zip(*record["joints"], strict=True)
+    assert names == JOINTS
+    np.testing.assert_allclose(np.stack([x, y], axis=1), dataset.keypoints_px[2], atol=0.051)
+    assert list(labelled) == dataset.labelled[2].tolist()
+
+
+def test_one_batch_is_described_as_the_network_gets_it(experiment):
+    batch = exploration.one_batch(experiment, seed=0)
+    assert batch["images"].startswith("uint8 (16, 96, 96, 3), ")
+    assert batch["targets"].startswith("float32 (16, 14, 3), ")
+    assert batch["steps_per_epoch"] == len(experiment.split.train) // 16
+
+
+def test_original_images_have_their_own_sizes(experiment):
+    images = exploration.original_images(experiment.dataset, [0, 5])
+    sizes_px = [image.shape[1::-1] for image in images]
+    assert sizes_px == [tuple(experiment.dataset.image_sizes_px[index]) for index in (0, 5)]
+
+
+def test_similar_pairs_share_a_group():
+    class Grouped:
+        class split:
+            groups = np.array([0, 1, 0, 2, 1, 0])
+
+    pairs = exploration.similar_pairs(Grouped, 10)
+    assert pairs.tolist() == [[0, 2], [2, 5], [1, 4]]
+    assert exploration.similar_pairs(Grouped, 2).tolist() == [[0, 2], [2, 5]]
+    Grouped.split.groups = np.arange(4)
+    assert exploration.similar_pairs(Grouped, 10).shape == (0, 2)
+
+
+def test_pose_components_need_whole_poses(experiment):
+    components = exploration.pose_components(experiment.dataset)
+    assert components.components.shape == (exploration.COMPONENT_COUNT, 14, 2)
+    few = experiment.dataset.subset(np.flatnonzero(~experiment.dataset.labelled.all(axis=1)))
+    with pytest.raises(PosekitError, match="more than 5 images must have all .* got 0"):
+        exploration.pose_components(few)
+
+
+def test_what_is_reported_is_measured(experiment, result):
+    assert result["summary"]["images"] == len(experiment.dataset) == 48
+    assert result["summary"]["labelled_joints"] == experiment.dataset.labelled.sum()
+    groups = experiment.split.groups.tolist()
+    shared = [group for group in groups if groups.count(group) > 1]
+    assert result["images_in_similar_groups"] == len(shared)
+    assert result["similar_groups"] == len(set(shared))
+
+    # The mean pose of the training part, scored by hand on validation.
+    train = experiment.targets("train", "masked")
+    validation = experiment.targets("validation", "masked")
+    counts = train[..., 2].sum(axis=0)[:, None]
+    pose_px = (train[..., :2] * train[..., 2:]).sum(axis=0) / counts
+    squared = (validation[..., :2] - pose_px) ** 2 * validation[..., 2:]
+    expected = squared.sum() / (2 * validation[..., 2].sum())
+    got = result["constant_guess_validation"]["masked"]["mean_pose"]
+    assert got == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_best_constant_is_the_mean_pose(result):
+    for scores in result["constant_guess_all_images"].values():
+        assert scores["mean_pose"] < scores["image_centre"]
+
+
+def test_artifact_and_answer_hold_the_numbers(result, tmp_path):
+    artifacts.write_json(tmp_path / "exploration.json", result)
+    stored = artifacts.read_json(tmp_path / "exploration.json")
+    text = exploration.answer(stored)
+    assert text == exploration.answer(result) and text.startswith("**Answer.** ")
+    for treatment in ("masked", "poster", "poster_origin"):
+        assert f"{stored['constant_guess_validation'][treatment]['mean_pose']:.1f}" in text
+    assert f"{stored['summary']['labelled_share']:.1%}" in text
+    assert "compare with nothing here" in text
+    values = {row["label"]: row["value"] for row in stored["headline"]}
+    assert values["images"] == 48
+
+
+def test_answer_on_real_data_names_the_nearest_constant(result):
+    guesses = {"masked": 180.0, "poster": 500.0, "poster_origin": 430.0}
+    invented = {
+        **result,
+        "data": {**result["data"], "name": "lspet"},
+        "constant_guess_validation": {
+            name: {"mean_pose": value} for name, value in guesses.items()
+        },
+    }
+    text = exploration.answer(invented)
+    assert "loss of 427.41" in text and "nearest to the `poster_origin` constant" in text
