@@ -155,7 +155,8 @@ def _warn_of_other_split(options, experiment):
     """Say so when the model's training, where it is known, had another split than this one."""
     model = Path(options.model)
     config = (model if model.is_dir() else model.parent) / "config.json"
-    if options.split not in ("validation", "test") or not config.is_file():
+    drawn = ("validation",) if experiment.dataset.has_fixed_test else ("validation", "test")
+    if options.split not in drawn or not config.is_file():
         return
     trained, here = artifacts.read_json(config)["data"]["split"], experiment.split.summary()
     if trained != here:

@@ -307,14 +307,22 @@ def test_draws_refuse_bad_input(draw):
     for seed in (None, -1, 0.5):
         with pytest.raises(PosekitError, match=f"`seed` must be a whole number >= 0; got {seed}"):
             draw(dataset, np.arange(40), seed=seed)
-    with pytest.raises(PosekitError, match="more than 1 groups of images.*got 1"):
-        draw(made_up([1]), np.zeros(1, int), seed=0)
 
 
-def test_standard_refuses_too_few_groups():
-    dataset = made_up(range(1, 41), "synthetic")
-    with pytest.raises(PosekitError, match="more than 2 groups of images to fill.*got 2"):
-        splits.standard(dataset, np.arange(40) // 20, seed=0)
+@pytest.mark.parametrize("draw", [splits.standard, splits.poster])
+def test_too_few_groups_leave_no_training_part(draw):
+    dataset = made_up([1])
+    split = draw(dataset, np.zeros(1, int), seed=0)
+    assert len(split.part(dataset, "all")) == 1
+    with pytest.raises(PosekitError, match="the train part of lspet must hold an image; got none"):
+        split.part(dataset, "train")
+
+
+def test_data_of_test_images_alone_are_all_test():
+    dataset = made_up(range(9001, 9041))
+    split = splits.standard(dataset, np.arange(40) // 2, seed=0)
+    np.testing.assert_array_equal(split.test, np.arange(40))
+    assert not (len(split.train) or len(split.validation) or len(split.left_out))
 
 
 def test_leak_is_refused():

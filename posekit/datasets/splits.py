@@ -214,7 +214,7 @@ def standard(dataset, groups, *, seed):
         Split with `comparable` True.
 
     Raises:
-        PosekitError: `groups` does not fit, or too few groups to fill every part.
+        PosekitError: `groups` does not fit.
     """
     groups = _check_groups("standard()", dataset, groups)
     test = dataset.fixed_test
@@ -245,7 +245,7 @@ def poster(dataset, groups, *, seed):
     flatter and are not comparable.
 
     Args:
-        dataset: PoseDataset of at least two images.
+        dataset: PoseDataset.
         groups: int (N,), from `similarity_groups`; recorded, not used.
         seed: int. The same seed draws the same images whatever their order in `dataset`.
 
@@ -253,7 +253,7 @@ def poster(dataset, groups, *, seed):
         Split with `comparable` False and no test part.
 
     Raises:
-        PosekitError: `groups` does not fit, or fewer than two images.
+        PosekitError: `groups` does not fit.
     """
     groups = _check_groups("poster()", dataset, groups)
     everyone, alone = np.ones(len(dataset), bool), np.arange(len(dataset))
@@ -402,11 +402,7 @@ def _draw_groups(dataset, groups, free, shares, seed):
         end = start + 1 + int(np.searchsorted(filled, share * len(in_order)))
         parts.append(numbers[shuffled[start:end]])
         start = end
-    if start >= len(numbers):
-        raise PosekitError(
-            f"splits: {dataset.name} must hold more than {len(shares)} groups of images to fill "
-            f"every part; got {len(numbers)}. Use more images."
-        )
+    # With few groups a part stays empty; only who asks for that part is refused.
     parts.insert(0, numbers[shuffled[start:]])
     return [np.flatnonzero(free & np.isin(groups, part)) for part in parts]
 
