@@ -37,8 +37,11 @@ class Experiment:
         return self.frames.images.shape[1]
 
     def images(self, part):
-        """uint8 (n, S, S, 3), the frames of one part ("train", "validation", "test", "all")."""
-        return self.frames.images[self.split.indices(self.dataset, part)]
+        """uint8 (n, S, S, 3), the frames of one part ("train", "validation", "test", "all").
+
+        Frames that stay in their file come as pipeline.FileRows, which reads what is indexed.
+        """
+        return self.frames.rows(self.split.indices(self.dataset, part))
 
     def part(self, part):
         """PoseDataset of one part."""

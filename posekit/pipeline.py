@@ -36,6 +36,34 @@ class Frames:
     placement: str
     megabytes: float
 
+    def rows(self, indices):
+        """The chosen frames, (M, S, S, 3): an array where frames are in memory, else FileRows."""
+        return self.images[indices] if self.placement == "memory" else FileRows(self.images, indices)
+
+
+@dataclass(frozen=True, eq=False)
+class FileRows:
+    """Chosen frames of a mapped file; only what is indexed is read.
+
+    Attributes:
+        images: uint8 (N, S, S, 3), mapped.
+        indices: int (M,), the chosen rows.
+    """
+
+    images: np.ndarray
+    indices: np.ndarray
+
+    @property
+    def shape(self):
+        """(M, S, S, 3)."""
+        return (len(self.indices), *self.images.shape[1:])
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, chosen):
+        return np.asarray(self.images[self.indices[chosen]])
+
 
 def load_frames(dataset, *, frame_px, cache_dir=CACHE_DIR, memory_limit_bytes=MEMORY_LIMIT_BYTES):
     """The data set's frames, decoded now or read from the cache.
@@ -143,7 +171,7 @@ def training_batches(
     """Shuffled, flipped batches of the epochs `first_epoch` to `epochs - 1`, one stream.
 
     Args:
-        images: uint8 (N, S, S, 3).
+        images: uint8 (N, S, S, 3), an array or FileRows.
         targets: float32 (N, K, 3), x, y in frame pixels and weight.
         batch_size: int > 0. A last, smaller batch of an epoch is left to the next shuffle.
         seed: int; order and flips of epoch e depend on (seed, e) alone.
@@ -201,7 +229,7 @@ def evaluation_batches(images, targets=None, *, batch_size):
     """Every example once, in order, unaugmented; the last batch may be smaller.
 
     Args:
-        images: uint8 (N, S, S, 3).
+        images: uint8 (N, S, S, 3), an array or FileRows.
         targets: float32 (N, K, 3), or None for images alone.
         batch_size: int > 0.
 

@@ -138,6 +138,22 @@ def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
         np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], inside.images)
 
 
+def test_rows_of_a_file_read_like_an_array(people, tmp_path):
+    whole = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path)
+    mapped = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
+    indices = np.array([7, 2, 5, 11, 0])
+    array, rows = whole.rows(indices), mapped.rows(indices)
+    assert isinstance(array, np.ndarray) and isinstance(rows, pipeline.FileRows)
+    assert (rows.shape, len(rows)) == (array.shape, len(array))
+    np.testing.assert_array_equal(rows[1:4], array[1:4])
+    batches = [
+        list(pipeline.evaluation_batches(images, batch_size=2).as_numpy_iterator())
+        for images in (array, rows)
+    ]
+    for from_memory, from_file in zip(*batches, strict=True):
+        np.testing.assert_array_equal(from_file, from_memory)
+
+
 def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
     bad = damaged(
         people,

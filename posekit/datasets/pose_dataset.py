@@ -41,7 +41,7 @@ class PoseDataset:
         unique, counts = np.unique(self.image_ids, return_counts=True)
         if (counts > 1).any():
             raise PosekitError(
-                f"{self.name}: image ids must be unique; got {unique[counts > 1][0]!r} "
+                f"{self.name}: image ids must be unique; got {str(unique[counts > 1][0])!r} "
                 f"{counts.max()} times. Join each data set once."
             )
 
