@@ -15,7 +15,7 @@ from posekit import report
 from posekit.artifacts import PRODUCER, PROJECT_ROOT
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-COMMON_PARAMETERS = {"run_dir", "data", "profile", "seed"}
+COMMON_PARAMETERS = {"run_dir", "data", "profile", "seed", "split"}
 LITERALS = (str, int, float, bool, list, type(None))
 MOST_LINES = 15
 

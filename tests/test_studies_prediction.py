@@ -133,9 +133,18 @@ def test_report_and_answer(experiment, tmp_path):
     assert f"the mean pose gets {mean_pose['metrics']['pck_0.2']['value']:.3f}" in text
 
 
-def test_network_of_a_run_without_notebook_02(tmp_path):
+def test_network_of_a_run_without_notebook_02(tmp_path, experiment):
     with pytest.raises(PosekitError, match=r"training\.json: .*notebooks/02_training\.ipynb"):
-        prediction.trained_model(tmp_path)
-    artifacts.write_json(tmp_path / "training.json", {"runs": [{"folder": "training/gone"}]})
+        prediction.trained_model(tmp_path, experiment)
+    trained = {"data": experiment.describe(), "runs": [{"folder": "training/gone"}]}
+    artifacts.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="training/gone.*: the model file must exist"):
-        prediction.trained_model(tmp_path)
+        prediction.trained_model(tmp_path, experiment)
+
+
+def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
+    other = {**experiment.split.summary(), "name": "poster", "comparable": False}
+    trained = {"data": {"split": other}, "runs": [{"folder": "training/any"}]}
+    artifacts.write_json(tmp_path / "training.json", trained)
+    with pytest.raises(PosekitError, match="the split that is open here.*got .*'poster'"):
+        prediction.trained_model(tmp_path, experiment)

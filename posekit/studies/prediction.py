@@ -5,25 +5,37 @@ from pathlib import Path
 import numpy as np
 
 from posekit import artifacts, bootstrap, evaluation, metrics, models, poses
+from posekit.errors import PosekitError
 from posekit.geometry import mirror_keypoints
 from posekit.studies.wording import number, rounded, with_interval
 
 BIN_COUNT = 4
 
 
-def trained_model(run_dir):
+def trained_model(run_dir, experiment):
     """The network that notebook 02 trained first, and what its artifact says of it.
 
     Args:
         run_dir: folder of the run.
+        experiment: Experiment that the network will be looked at with.
 
     Returns:
         (keras.Model, dict of `studies.training.describe`).
 
     Raises:
-        PosekitError: notebook 02 has not written its artifact or its model into this run.
+        PosekitError: notebook 02 has not written its artifact or its model into this run, or it
+            trained on another split, so that training images would pass for validation images.
     """
-    described = artifacts.read_json(Path(run_dir) / "training.json")["runs"][0]
+    path = Path(run_dir) / "training.json"
+    trained = artifacts.read_json(path)
+    here = experiment.split.summary()
+    if trained["data"]["split"] != here:
+        raise PosekitError(
+            f"{path}: the network must be trained on the split that is open here, {here}; got "
+            f"{trained['data']['split']}. Run notebooks/02_training.ipynb again with the same "
+            "data, profile, seed and split."
+        )
+    described = trained["runs"][0]
     return models.load(Path(run_dir) / described["folder"]), described
 
 
