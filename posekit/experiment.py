@@ -129,7 +129,8 @@ def open_experiment(
 
 def _similarity_groups(dataset, cache_dir):
     threshold = splits.SIMILARITY_THRESHOLD
-    path = cache_dir / f"groups-{dataset.fingerprint()}-{threshold}.npz"
+    key = f"{dataset.fingerprint()}-{threshold}-v{pipeline.FRAMES_VERSION}"
+    path = cache_dir / f"groups-{key}.npz"
     try:
         with np.load(path, allow_pickle=False) as cached:
             return cached["groups"]

@@ -21,6 +21,9 @@ from posekit.settings import FLIPS
 
 MEMORY_LIMIT_BYTES = 1 << 30
 
+# Part of every cache's name: raise it when a change of code changes what frames look like.
+FRAMES_VERSION = 1
+
 
 @dataclass(frozen=True, eq=False)
 class Frames:
@@ -80,7 +83,7 @@ def load_frames(dataset, *, frame_px, cache_dir=CACHE_DIR, memory_limit_bytes=ME
     Raises:
         PosekitError: images that do not decode, each named; or the cache is not writable.
     """
-    key = hashlib.sha256(f"{dataset.fingerprint()} {frame_px}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}".encode()).hexdigest()[:16]
     path = cache_dir / f"frames-{frame_px}px-{key}.npy"
     shape = (len(dataset), frame_px, frame_px, 3)
     if not _holds(path, shape):
@@ -185,13 +188,8 @@ def training_batches(
     """
     check_choice("training_batches()", "flip", flip, FLIPS)
     image_count = len(images)
-    example_count = 2 * image_count if flip == "double" else image_count
-    steps = example_count // batch_size
-    if steps == 0:
-        raise PosekitError(
-            f"training_batches(): `batch_size` must be at most the {example_count} training "
-            f"examples; got {batch_size}. Take a smaller batch or more data."
-        )
+    example_count = _example_count(image_count, flip)
+    steps = steps_per_epoch(image_count, batch_size=batch_size, flip=flip)
 
     def epoch_of(epoch):
         # The order is drawn over indices, before any picture is touched.
@@ -223,6 +221,33 @@ def training_batches(
         .with_options(_options())
     )
     return batches, steps
+
+
+def steps_per_epoch(image_count, *, batch_size, flip):
+    """How many whole batches an epoch of `training_batches` has.
+
+    Args:
+        image_count: int, training images.
+        batch_size: int > 0.
+        flip: str, one of FLIPS.
+
+    Returns:
+        int > 0.
+
+    Raises:
+        PosekitError: not even one batch is full.
+    """
+    example_count = _example_count(image_count, flip)
+    if example_count < batch_size:
+        raise PosekitError(
+            f"training_batches(): `batch_size` must be at most the {example_count} training "
+            f"examples; got {batch_size}. Take a smaller batch or more data."
+        )
+    return example_count // batch_size
+
+
+def _example_count(image_count, flip):
+    return 2 * image_count if flip == "double" else image_count
 
 
 def evaluation_batches(images, targets=None, *, batch_size):
@@ -262,9 +287,9 @@ def _fetcher(images, targets):
 
 def _options():
     options = tf.data.Options()
-    # tf.data's tuner sleeps 10, 20, 40, ... ms between its rounds, and destroying an iterator
-    # waits for that sleep to end: after a minute of training each validation or prediction
-    # could hang for up to a minute. The pipelines here need no tuning.
+    # tf.data's tuner sleeps 10, 20, 40, ... ms between its rounds. On Linux 6.18 its wake-up call
+    # was seen to get lost when an iterator is destroyed, which then waits out that sleep: up to
+    # as long again as the iterator has lived. The pipelines here need no tuning.
     options.autotune.enabled = False
     options.deterministic = True
     return options

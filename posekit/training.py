@@ -26,6 +26,10 @@ from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_batchnorm import fused_batch_norm
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
+# Part of every training's name: raise it when a change of code, other than of the network's
+# layers or the settings, changes what a training computes.
+TRAINING_VERSION = 1
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -132,11 +136,16 @@ def fit(config, experiment, run_dir, *, verbose=None):
     engine.use_global_futex_hash()
     if experiment.split.comparable:
         splits.check_no_leak(experiment.split)
-    folder = Path(run_dir) / "training" / _folder_name(config, experiment)
+    # Seeds the weights; the batches have seeds of their own.
+    keras.utils.set_random_seed(config.seed)
+    model = models.poster_network(
+        batch_norm=config.network == "poster_batchnorm", frame_px=experiment.frame_px
+    )
+    folder = Path(run_dir) / "training" / _folder_name(config, model, experiment)
     history = _read_history(folder)
     if not _finished(history, config):
         verbose = _progress_style() if verbose is None else verbose
-        _go_on(config, experiment, folder, history, verbose)
+        _go_on(config, model, experiment, folder, history, verbose)
     return open_run(folder)
 
 
@@ -165,11 +174,16 @@ def open_run(folder):
     )
 
 
-def _folder_name(config, experiment):
-    described = json.dumps(
-        [asdict(config), experiment.dataset.fingerprint(), experiment.split.summary()],
-        sort_keys=True,
-    )
+def _folder_name(config, model, experiment):
+    """A name that differs where the training would: a finished one is found again by it."""
+    shapes_it = [
+        TRAINING_VERSION,
+        asdict(config),
+        model.get_config(),
+        experiment.dataset.fingerprint(),
+        experiment.split.summary(),
+    ]
+    described = json.dumps(shapes_it, sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"
 
@@ -190,7 +204,7 @@ def _out_of_patience(history, patience):
     return len(history) - 1 - best >= patience
 
 
-def _go_on(config, experiment, folder, history, verbose):
+def _go_on(config, model, experiment, folder, history, verbose):
     train_images = experiment.images("train")
     train_targets = experiment.targets("train", config.label_treatment)
     validation_targets = experiment.targets("validation", config.label_treatment)
@@ -203,15 +217,10 @@ def _go_on(config, experiment, folder, history, verbose):
             **artifacts.provenance(),
         },
     )
-
-    # Seeds the weights; the batches have seeds of their own.
-    keras.utils.set_random_seed(config.seed)
-    model = models.poster_network(
-        batch_norm=config.network == "poster_batchnorm", frame_px=experiment.frame_px
-    )
     twin = keras.models.clone_model(model)
-    example_count = len(train_images) * (2 if config.flip == "double" else 1)
-    steps = max(1, example_count // config.batch_size)
+    steps = pipeline.steps_per_epoch(
+        len(train_images), batch_size=config.batch_size, flip=config.flip
+    )
     model.compile(
         optimizer=keras.optimizers.Adam(_learning_rate(config, steps)),
         loss=losses.weighted_mse,
@@ -221,7 +230,7 @@ def _go_on(config, experiment, folder, history, verbose):
     # The history is written before the checkpoint, so it may be one epoch ahead after a kill.
     history = history[:first_epoch]
 
-    train, steps = pipeline.training_batches(
+    train, _ = pipeline.training_batches(
         train_images,
         train_targets,
         batch_size=config.batch_size,

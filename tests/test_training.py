@@ -139,6 +139,14 @@ def test_other_settings_are_another_training(undisturbed, small, monkeypatch, ch
     shutil.rmtree(other)
 
 
+def test_another_network_under_the_same_name_is_another_training(undisturbed, small, monkeypatch):
+    wider = partial(models.poster_network, dense_widths=(33,))
+    monkeypatch.setattr(models, "poster_network", wider)
+    monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
+    with pytest.raises(AssertionError, match="trained again"):
+        training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
+
+
 @pytest.mark.parametrize("moment", ["in an epoch", "between history and checkpoint"])
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
     undisturbed, small, tmp_path, monkeypatch, moment
