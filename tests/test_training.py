@@ -145,6 +145,8 @@ def test_another_network_under_the_same_name_is_another_training(undisturbed, sm
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
     with pytest.raises(AssertionError, match="trained again"):
         training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
+    (other,) = set(undisturbed.folder.parent.iterdir()) - {undisturbed.folder}
+    shutil.rmtree(other)
 
 
 @pytest.mark.parametrize("moment", ["in an epoch", "between history and checkpoint"])
