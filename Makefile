@@ -17,10 +17,19 @@ help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 	@echo
 	@echo "Settings: DATA=$(DATA) PROFILE=$(PROFILE) (smoke, quick, full) SEED=$(SEED) RUN=FOLDER RESUME=1"
-	@echo "          SET='02_training.epochs=50' PYTHON=python3.12"
+	@echo "          SET='02_training.epochs=50 seed=1' PYTHON=python3.12"
+	@echo "Blanks separate the values of SET, so a list is written without any:"
+	@echo "          SET='02_training.label_treatments=[\"masked\",\"poster\"]'"
 	@echo "Example:  make reports DATA=data/raw/lspet_dataset.zip PROFILE=full RESUME=1"
 
 setup: $(VENV)/.installed  ## make .venv and install the pinned, hashed requirements
+
+# Another PYTHON than the environment's makes it anew.
+ifneq ($(PYTHON),)
+ifneq ($(shell $(PYTHON) --version 2>/dev/null),$(shell $(BIN)/python --version 2>/dev/null))
+.PHONY: $(VENV)/.installed
+endif
+endif
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@python="$(PYTHON)"; \
@@ -45,7 +54,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 reports: setup  ## run every notebook and write HTML reports with an index
 	$(BIN)/python -m posekit report --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" \
-	  $(if $(RUN),--run-dir "$(RUN)") $(if $(RESUME),--resume) $(foreach item,$(SET),--set "$(item)")
+	  $(if $(RUN),--run-dir "$(RUN)") $(if $(RESUME),--resume) $(foreach item,$(SET),--set '$(item)')
 
 test: setup  ## run all tests; real data are tested when POSEKIT_LSPET names the zip
 	$(BIN)/python -m pytest

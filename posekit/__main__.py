@@ -203,8 +203,17 @@ def _add_data_options(parser, split_of="--split"):
     parser.add_argument(
         "--data", type=_data, default=SYNTHETIC, help=f"{DATA_HELP} (default: %(default)s)"
     )
-    _add_choice(parser, "--profile", PROFILES, default="quick")
+    purposes = "; ".join(f"{profile.name}: {profile.purpose}" for profile in PROFILES.values())
+    parser.add_argument(
+        "--profile",
+        choices=tuple(PROFILES),
+        default="quick",
+        help=f"sizes of the run. {purposes} (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--skip-bad-images", action="store_true", help="leave unreadable images out"
+    )
     if split_of is not None:
         parser.add_argument(
             split_of,
@@ -212,9 +221,6 @@ def _add_data_options(parser, split_of="--split"):
             default="standard",
             choices=tuple(SPLITS),
             help="poster's scores are not comparable (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--skip-bad-images", action="store_true", help="leave unreadable images out"
         )
 
 

@@ -69,23 +69,15 @@ def mean_pose(targets_px, weights):
         PosekitError: a wrong shape or dtype, or a joint is never labelled.
     """
     targets_px, weights = _checked("mean_pose()", targets_px, weights)
-    _check_all_seen("mean_pose()", weights)
+    unseen = np.flatnonzero(~weights.any(axis=0))
+    if unseen.size:
+        names = ", ".join(JOINTS[k] if weights.shape[1] == JOINT_COUNT else str(k) for k in unseen)
+        raise PosekitError(
+            "mean_pose(): `weights` must count every joint in at least one of the "
+            f"{len(weights)} images; got none for {names}. Fit on more labelled images."
+        )
     counted_px = np.where(weights[..., None], targets_px, 0.0)
     return counted_px.sum(axis=0) / weights.sum(axis=0)[:, None]
-
-
-def median_pose(targets_px, weights):
-    """Median of each joint's counted targets, x and y apart; arguments as for `mean_pose`.
-
-    Returns:
-        float (K, 2), pixels of the frame.
-
-    Raises:
-        PosekitError: a wrong shape or dtype, or a joint is never labelled.
-    """
-    targets_px, weights = _checked("median_pose()", targets_px, weights)
-    _check_all_seen("median_pose()", weights)
-    return np.nanmedian(np.where(weights[..., None], targets_px, np.nan), axis=0)
 
 
 def constant_score(pose_px, targets_px, weights):
@@ -152,13 +144,3 @@ def _checked(caller, targets_px, weights):
     targets_px, weights = np.asarray(targets_px), np.asarray(weights)
     check_keypoints(caller, labelled=weights, targets_px=targets_px)
     return targets_px, weights
-
-
-def _check_all_seen(caller, weights):
-    unseen = np.flatnonzero(~weights.any(axis=0))
-    if unseen.size:
-        names = ", ".join(JOINTS[k] if weights.shape[1] == JOINT_COUNT else str(k) for k in unseen)
-        raise PosekitError(
-            f"{caller}: `weights` must count every joint in at least one of the "
-            f"{len(weights)} images; got none for {names}. Fit on more labelled images."
-        )

@@ -1,6 +1,7 @@
 """What each command of the command line does."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from posekit import artifacts, engine, profiles
 from posekit.datasets import lsp, synthetic
 from posekit.errors import PosekitError
 from posekit.sources import load
-from posekit.studies.wording import with_interval
+from posekit.studies.wording import number, verdict, with_interval
 
 
 def make_data(options):
@@ -61,10 +62,14 @@ def train(options):
     )
     run = training.fit(config, experiment, artifacts.from_root(options.run_dir))
     print(f"{run.folder}")
+    mean_pose = run.baselines["mean_pose"]
     print(
         f"validation MSE ({config.label_treatment}) {run.best_validation_mse:.1f} in epoch "
-        f"{run.best_epoch}; mean pose {run.baselines['mean_pose']:.1f}"
+        f"{run.best_epoch}, mean pose {mean_pose:.1f}: the network "
+        f"{verdict(run.best_validation_mse, mean_pose)}"
     )
+    if not experiment.split.comparable:
+        print(f"split {experiment.split.name}: not comparable with other scores")
     return 0
 
 
@@ -84,19 +89,26 @@ def evaluate(options):
         bad_images=_bad_images(options),
         # The profile's limit shaped the split that the network was trained on; without it,
         # training images would turn up in validation. A fixed test part is no part of that.
-        limit_images=options.split in ("train", "validation"),
+        limit_images=options.split != "all",
+        whole_if_fixed_test=options.split == "test",
     )
     part = experiment.part(options.split)
     _warn_of_other_split(options, experiment)
     pred_frame_px = evaluation.predict_frame_px(model, experiment.images(options.split))
     scores = evaluation.score(pred_frame_px, experiment, options.split, seed=options.seed)
+    mean_pose = _mean_pose_scores(experiment, options)
     for name, metric in scores["metrics"].items():
-        print(f"{name:12} {with_interval(metric['value'], metric['interval'], 3)}")
+        constant = number(mean_pose["metrics"][name]["value"], 3) if mean_pose else "unknown"
+        shown = with_interval(metric["value"], metric["interval"], 3)
+        print(f"{name:12} {shown}; mean pose {constant}")
+    if not experiment.split.comparable:
+        print(f"split {experiment.split.name}: not comparable with other scores")
     if options.json is not None:
         described = {
             "model": options.model,
             "data": experiment.describe(),
             **scores,
+            "mean_pose": mean_pose,
             **artifacts.provenance(),
         }
         artifacts.write_json(options.json, described)
@@ -125,11 +137,13 @@ def report(options):
     """Run all notebooks; print the path of the index whether or not one failed."""
     from posekit.report import ReportFailed, run
 
-    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{Path(options.data).stem}"
+    data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
+    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{data_name}"
     parameters = {
         "data": options.data,
         "profile": options.profile,
         "seed": options.seed,
+        "bad_images": _bad_images(options),
     }
     try:
         index = run(
@@ -151,6 +165,16 @@ def _read(data):
     return load(data, synthetic_images=defaults.synthetic_images, seed=0)
 
 
+def _mean_pose_scores(experiment, options):
+    """Scores of the training part's mean pose, or None for data without a training part."""
+    from posekit import evaluation
+
+    if not len(experiment.split.train):
+        return None
+    mean_pose_px = evaluation.constant_poses(experiment)["mean_pose"]
+    return evaluation.score(mean_pose_px, experiment, options.split, seed=options.seed)
+
+
 def _warn_of_other_split(options, experiment):
     """Say so when the model's training, where it is known, had another split than this one."""
     model = Path(options.model)
@@ -158,10 +182,15 @@ def _warn_of_other_split(options, experiment):
     drawn = ("validation",) if experiment.dataset.has_fixed_test else ("validation", "test")
     if options.split not in drawn or not config.is_file():
         return
-    trained, here = artifacts.read_json(config)["data"]["split"], experiment.split.summary()
+    here = experiment.split.summary()
+    try:
+        trained = artifacts.read_json(config)["data"]["split"]
+        trained_words = _split_words(trained)
+    except (PosekitError, KeyError, TypeError):
+        return  # another program's config.json says nothing about splits
     if trained != here:
         print(
-            f"warning: {options.model} was trained on another split ({_split_words(trained)}) than "
+            f"warning: {options.model} was trained on another split ({trained_words}) than "
             f"this one ({_split_words(here)}); it may have seen images that it is scored on here",
             file=sys.stderr,
         )

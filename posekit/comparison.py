@@ -74,41 +74,6 @@ def paired_difference(a, b, *, confidence=0.95):
     }
 
 
-def spread_over_seeds(histories, key):
-    """Learning curve of several seeds: centre and envelope per epoch.
-
-    Args:
-        histories: list of R dicts, name -> list of one number per epoch.
-        key: str, the curve, such as "val_loss".
-
-    Returns:
-        dict of epoch (int (E,), from 1), mean, min and max (float (E,)). The curves end with
-        the shortest history: beyond it the mean would be one of fewer seeds.
-
-    Raises:
-        PosekitError: there are no histories, or one of them lacks the key.
-    """
-    caller = "spread_over_seeds()"
-    if not histories:
-        raise PosekitError(f"{caller}: `histories` must hold at least one history; got none.")
-    raise_problems(
-        caller,
-        [
-            f"`histories[{seed}]` must hold {key!r}; got {', '.join(sorted(history)) or 'nothing'}."
-            for seed, history in enumerate(histories)
-            if key not in history
-        ],
-    )
-    epoch_count = min(len(history[key]) for history in histories)
-    curves = np.array([history[key][:epoch_count] for history in histories], float)  # (R, E)
-    return {
-        "epoch": np.arange(1, epoch_count + 1),
-        "mean": curves.mean(axis=0),
-        "min": curves.min(axis=0),
-        "max": curves.max(axis=0),
-    }
-
-
 def _checked_scores(caller, field, scores):
     scores = np.asarray(scores, float)
     if scores.ndim != 1 or scores.size == 0 or not np.isfinite(scores).all():

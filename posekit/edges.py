@@ -4,9 +4,7 @@ import cv2
 import numpy as np
 
 from posekit.errors import raise_problems
-
-# Red, green and blue in grey: ITU-R BT.601, as OpenCV and Pillow weigh them.
-GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
+from posekit.luma import LUMA_WEIGHTS
 
 
 def sobel_edges(images):
@@ -28,7 +26,7 @@ def sobel_edges(images):
         raise_problems(
             "sobel_edges()", [f"`images` must have shape (N, H, W, 3); got {images.shape}."]
         )
-    grey = images.astype(np.float32) @ GREY_WEIGHTS  # (N, H, W)
+    grey = images.astype(np.float32) @ LUMA_WEIGHTS.astype(np.float32)  # (N, H, W)
     edges = np.empty_like(grey)
     for picture, out in zip(grey, edges, strict=True):
         # The kernel's weights add up to 8 per pixel of slope.

@@ -85,6 +85,7 @@ def open_experiment(
     frame_px=FRAME_PX,
     bad_images="error",
     limit_images=True,
+    whole_if_fixed_test=False,
     cache_dir=CACHE_DIR,
 ):
     """Read the data, decode it (or find it in the cache), group look-alikes and split.
@@ -97,6 +98,7 @@ def open_experiment(
         frame_px: int, side of the frame, pixels.
         bad_images: "error" or "skip".
         limit_images: bool, whether the profile's limit on real images holds.
+        whole_if_fixed_test: bool, see `sources.load`.
         cache_dir: folder of the caches.
 
     Returns:
@@ -111,6 +113,7 @@ def open_experiment(
         data,
         synthetic_images=chosen_profile.synthetic_images,
         max_images=chosen_profile.max_images if limit_images else None,
+        whole_if_fixed_test=whole_if_fixed_test,
         seed=seed,
         bad_images=bad_images,
     )

@@ -253,6 +253,8 @@ def evaluate(
                 "frame_mse", each {"value", "interval": [low, high]} with the 95 % interval of
                 `bootstrap.ratio_interval`.
             pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score.
+            pck_interval_per_joint, mpjpe_px_interval_per_joint, pcp_interval_per_stick: name ->
+                [low, high], as for the totals.
             pck_per_group, pcp_per_group: name -> mean of the group's joints or sticks.
             pck_curve: {"thresholds", "total"}, each a list (21,).
             pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
@@ -263,6 +265,11 @@ def evaluate(
     numerators, denominators = np.transpose(list(_over_columns(sums).values()), (1, 2, 0))
     low, high = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
     values = _divide(numerators.sum(axis=0), denominators.sum(axis=0))
+
+    def intervals(names, score):
+        low, high = ratio_interval(*sums[score], groups, seed=seed, resamples=resamples)
+        ends = np.stack([low, high], axis=1)
+        return {name: _numbers(pair) for name, pair in zip(names, ends, strict=True)}
 
     pck_of_joint = _named(JOINTS, _per_column(sums["pck_0.2"]))
     pcp_of_stick = _named(STICKS, _per_column(sums["pcp_0.5"]))
@@ -279,9 +286,12 @@ def evaluate(
             for name, value, bottom, top in zip(sums, values, low, high, strict=True)
         },
         "pck_per_joint": pck_of_joint,
+        "pck_interval_per_joint": intervals(JOINTS, "pck_0.2"),
         "pck_per_group": _group_means(pck_of_joint, JOINT_GROUPS),
         "mpjpe_px_per_joint": _named(JOINTS, _per_column(sums["mpjpe_px"])),
+        "mpjpe_px_interval_per_joint": intervals(JOINTS, "mpjpe_px"),
         "pcp_per_stick": pcp_of_stick,
+        "pcp_interval_per_stick": intervals(STICKS, "pcp_0.5"),
         "pcp_per_group": _group_means(pcp_of_stick, STICK_GROUPS),
         "pck_curve": {
             "thresholds": AUC_THRESHOLDS.tolist(),

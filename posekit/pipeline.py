@@ -41,7 +41,9 @@ class Frames:
 
     def rows(self, indices):
         """The chosen frames, (M, S, S, 3): an array where frames are in memory, else FileRows."""
-        return self.images[indices] if self.placement == "memory" else FileRows(self.images, indices)
+        if self.placement == "memory":
+            return self.images[indices]
+        return FileRows(self.images, indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,8 @@ def load_frames(dataset, *, frame_px, cache_dir=CACHE_DIR, memory_limit_bytes=ME
     Raises:
         PosekitError: images that do not decode, each named; or the cache is not writable.
     """
-    key = hashlib.sha256(f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}".encode()).hexdigest()[:16]
+    shapes_them = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
+    key = hashlib.sha256(shapes_them.encode()).hexdigest()[:16]
     path = cache_dir / f"frames-{frame_px}px-{key}.npy"
     shape = (len(dataset), frame_px, frame_px, 3)
     if not _holds(path, shape):
@@ -116,7 +119,8 @@ def _decode_into(frames, dataset, frame_px):
         except (tf.errors.InvalidArgumentError, PosekitError) as error:
             problems.append(
                 f"image {dataset.image_ids[int(index)]} must be a whole JPEG or PNG; "
-                f"got {_finding(error)}. Repair or remove it, or skip it with `bad_images='skip'`."
+                f"got {_finding(error)}. Repair or remove it, or drop it with "
+                'bad_images="skip" (--skip-bad-images).'
             )
             frame = tf.zeros((frame_px, frame_px, 3), tf.uint8)
         return frame

@@ -11,7 +11,7 @@ class Profile:
 
     Attributes:
         name: str.
-        purpose: str, what it is for and how long it takes, for tables.
+        purpose: str, what it is for, as the command line's help says.
         synthetic_images: int, size of the synthetic data set.
         max_images: int or None, how many images of real data are used, evenly spread.
         epochs: int, of each training in notebook 02.

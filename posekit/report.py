@@ -50,7 +50,9 @@ def run(
         notebooks: names such as "02_training" or their numbers such as "02"; None runs all. The
             others keep their place in the index.
         resume: bool, whether to leave out a notebook that succeeded last time with the same code,
-            parameters, data and package versions, after the same runs of those before it.
+            parameters, data and package versions, after the same runs of those before it, and
+            whose files are still there: its page, its artifacts, and what these list under
+            "needs" (paths in `run_dir`, such as trained networks).
         notebooks_dir: path of the folder with `NN_name.ipynb`.
 
     Returns:
@@ -234,27 +236,42 @@ def _is_unchanged(run_dir, earlier, inputs):
         earlier is not None
         and earlier["status"] in report_index.DONE
         and earlier["inputs"] == inputs
-        and (run_dir / earlier["html"]).exists()
-        and all(
-            (run_dir / artifact).exists()
-            for artifact, producer in artifacts.PRODUCER.items()
-            if producer == earlier["name"]
-        )
+        and all((run_dir / path).exists() for path in _files_of(run_dir, earlier))
     )
 
 
+def _files_of(run_dir, entry):
+    """What a notebook left in `run_dir`: its pages, its artifacts and what these need."""
+    yield from (entry["html"], entry["executed"])
+    for artifact, producer in artifacts.PRODUCER.items():
+        if producer == entry["name"]:
+            yield artifact
+            # Who asks on has found the artifact; `all` stops at the first that is missing.
+            yield from artifacts.read_json(run_dir / artifact).get("needs", [])
+
+
 def _code_state(package):
-    modules = package.rglob("*.py")
-    return _digest({str(path.relative_to(package)): path.read_text() for path in modules})
+    files = [*package.rglob("*.py"), *package.glob("templates/*")]
+    return _digest(
+        {str(path.relative_to(package)): path.read_text(encoding="utf-8") for path in files}
+    )
 
 
 def _data_state(data):
-    """Size and time of each file, or of the labels in a folder; None for synthetic data."""
+    """Digest of every file's name, size and time; None for synthetic data."""
     if not isinstance(data, str) or data == "synthetic":
         return None
     paths = [artifacts.from_root(path) for path in data.split(os.pathsep)]
-    files = [path / "joints.mat" if path.is_dir() else path for path in paths]
-    return [[file.stat().st_size, file.stat().st_mtime_ns] for file in files if file.exists()]
+    return _digest([_file_states(path) for path in paths])
+
+
+def _file_states(path):
+    files = [*path.glob("*"), *path.glob("images/*")] if path.is_dir() else [path]
+    return sorted(
+        [file.name, file.stat().st_size, file.stat().st_mtime_ns]
+        for file in files
+        if file.is_file()
+    )
 
 
 def _digest(value):

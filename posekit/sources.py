@@ -12,7 +12,9 @@ from posekit.errors import PosekitError
 from posekit.settings import SYNTHETIC
 
 
-def load(data, *, synthetic_images, seed, max_images=None, bad_images="error"):
+def load(
+    data, *, synthetic_images, seed, max_images=None, whole_if_fixed_test=False, bad_images="error"
+):
     """Open the data that a notebook or command was pointed at.
 
     Args:
@@ -21,6 +23,7 @@ def load(data, *, synthetic_images, seed, max_images=None, bad_images="error"):
         synthetic_images: int, how many images the synthetic set has.
         seed: int, draws the synthetic set.
         max_images: int or None; with more images than that, an evenly spread part is used.
+        whole_if_fixed_test: bool, lift that limit for data that have a fixed test part.
         bad_images: "error", or "skip" to leave unreadable images out with a warning.
 
     Returns:
@@ -34,7 +37,8 @@ def load(data, *, synthetic_images, seed, max_images=None, bad_images="error"):
             f"load(): `data` must be {SYNTHETIC!r} or the path of a folder or zip; got {data!r}."
         )
     if data == SYNTHETIC:
-        folder = PROJECT_ROOT / "data" / f"synthetic-{synthetic_images}-seed{seed}"
+        drawn = f"synthetic-v{synthetic.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
+        folder = PROJECT_ROOT / "data" / drawn
         synthetic.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)
     dataset = join(
@@ -42,7 +46,8 @@ def load(data, *, synthetic_images, seed, max_images=None, bad_images="error"):
     )
     if bad_images == "skip":
         dataset = _without_bad_images(dataset)
-    if max_images is None or len(dataset) <= max_images:
+    limited = max_images is not None and not (whole_if_fixed_test and dataset.has_fixed_test)
+    if not limited or len(dataset) <= max_images:
         return dataset
     return dataset.subset(np.linspace(0, len(dataset) - 1, max_images).round().astype(int))
 

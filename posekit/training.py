@@ -134,8 +134,7 @@ def fit(config, experiment, run_dir, *, verbose=None):
             writable.
     """
     engine.use_global_futex_hash()
-    if experiment.split.comparable:
-        splits.check_no_leak(experiment.split)
+    splits.check_no_leak(experiment.split)
     # Seeds the weights; the batches have seeds of their own.
     keras.utils.set_random_seed(config.seed)
     model = models.poster_network(

@@ -141,9 +141,8 @@ def test_errors_name_what_was_received(changed, message):
 
 
 def test_all_problems_come_at_once():
-    with pytest.raises(PosekitError) as caught:
+    with pytest.raises(PosekitError, match=r"(?s)`denominators` .*got -3\.0.*`resamples` .*got -4"):
         ratio_interval([1.0], [-3.0], [0], seed=0, resamples=-4)
-    assert "-3.0" in str(caught.value) and "-4" in str(caught.value)
 
 
 def test_paired_models_need_the_same_images():

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from posekit import artifacts
 from posekit.__main__ import main
+from posekit.datasets import lsp
 from posekit.geometry import resize_keypoints
 from posekit.skeleton import JOINTS
 
@@ -238,6 +240,21 @@ def test_evaluate_all_and_another_split(capsys, trained, synthetic_folder, tmp_p
     assert "this one (standard, seed 1, 48 images)" in warning
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["no{", "[]", "{}", '{"data": "mine"}', '{"data": {"split": 1}}', '{"data": {"split": []}}'],
+)
+def test_another_programs_config_beside_the_model_is_no_matter(
+    capsys, experiment, tmp_path, content
+):
+    from posekit import commands
+
+    (tmp_path / "config.json").write_text(content)
+    options = SimpleNamespace(model=str(tmp_path / "network.keras"), split="validation")
+    commands._warn_of_other_split(options, experiment)
+    assert capsys.readouterr().err == ""
+
+
 def lspet_zip(path, count=20):
     """A zip in LSPet's layout without its test images: blocks of colour, joints anywhere."""
     rng = np.random.default_rng(0)
@@ -323,6 +340,23 @@ def test_predict_names_the_bad_photograph(capsys, trained, tmp_path):
     assert message.startswith("error: ") and "text.jpg: must be a JPEG or PNG image" in message
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("synthetic", "synthetic"),
+        ("raw/lspet_dataset.zip", "lspet_dataset"),
+        (f"raw/lsp.zip{os.pathsep}raw/lspet", "lsp+lspet"),
+    ],
+)
+def test_a_report_is_named_after_its_data(monkeypatch, data, name):
+    from posekit import report
+
+    folders = []
+    monkeypatch.setattr(report, "run", lambda run_dir, **settings: folders.append(run_dir))
+    assert main(["report", "--data", data, "--profile", "smoke"]) == 0
+    assert folders == [artifacts.PROJECT_ROOT / "reports" / f"smoke-{name}"]
+
+
 def test_interrupting_is_no_fault(capsys, monkeypatch):
     from posekit import commands
 
@@ -335,8 +369,23 @@ def test_interrupting_is_no_fault(capsys, monkeypatch):
 
 
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet zip")
-def test_real_lspet_has_no_test_part_here(capsys, tmp_path):
+def test_the_test_part_of_a_few_real_photographs(capsys, own_cache, tmp_path):
+    dataset = lsp.read(os.environ["POSEKIT_LSPET"])
+    few = dataset.subset(np.linspace(0, len(dataset) - 1, 20).round().astype(int))
+    folder = tmp_path / "few"
+    (folder / "images").mkdir(parents=True)
+    for image_id in few.image_ids:
+        (folder / "images" / f"{image_id}.jpg").write_bytes(few.read_image(image_id))
+    joints = np.concatenate([few.keypoints_px, few.labelled[..., None]], axis=-1)
+    scipy.io.savemat(folder / "joints.mat", {"joints": joints.transpose(1, 2, 0)})
+
     model = save_network(tmp_path / "network.keras")
-    data = os.environ["POSEKIT_LSPET"]
-    message = refused(capsys, ["evaluate", "--model", model, "--data", data, "--split", "test"])
-    assert "LSPet's im09001 to im10000 are not among these" in message
+    scores = tmp_path / "scores.json"
+    arguments = ["evaluate", "--model", model, "--data", str(folder), "--split", "test"]
+    # The set comes with or without its test images.
+    if few.fixed_test.any():
+        assert main([*arguments, "--json", str(scores)]) == 0
+        assert artifacts.read_json(scores)["image_count"] == few.fixed_test.sum()
+    else:
+        message = refused(capsys, arguments)
+        assert "LSPet's im09001 to im10000 are not among these 20 images" in message

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from posekit.comparison import paired_difference, seed_summary, spread_over_seeds
+from posekit.comparison import paired_difference, seed_summary
 from posekit.errors import PosekitError
 
 
@@ -54,16 +54,6 @@ def test_equal_differences_decide_unless_they_are_zero():
     assert paired_difference([2, 3], [2, 3])["decided"] is False
 
 
-def test_spread_over_seeds_by_hand():
-    histories = [{"loss": [4.0, 2.0, 1.0]}, {"loss": [8.0, 2.0]}, {"loss": [3.0, 5.0, 9.0]}]
-    got = spread_over_seeds(histories, "loss")
-    np.testing.assert_array_equal(got["epoch"], [1, 2])  # the shortest history has two epochs
-    np.testing.assert_array_equal(got["mean"], [5, 3])
-    np.testing.assert_array_equal(got["min"], [3, 2])
-    np.testing.assert_array_equal(got["max"], [8, 5])
-    assert histories[0] == {"loss": [4.0, 2.0, 1.0]}
-
-
 def test_errors_name_what_was_received():
     with pytest.raises(PosekitError, match=r"`values` must be a non-empty list .* got \[\]"):
         seed_summary([])
@@ -73,7 +63,3 @@ def test_errors_name_what_was_received():
         paired_difference([1, 2, 3], [1, 2])
     with pytest.raises(PosekitError, match=r"`confidence` must lie in \(0, 1\); got 1.5"):
         paired_difference([1, 2], [1, 2], confidence=1.5)
-    with pytest.raises(PosekitError, match="`histories` must hold at least one history; got none"):
-        spread_over_seeds([], "loss")
-    with pytest.raises(PosekitError, match=r"`histories\[1\]` must hold 'loss'; got val_loss"):
-        spread_over_seeds([{"loss": [1]}, {"val_loss": [1]}], "loss")

@@ -42,8 +42,9 @@ def test_choice_names_field_choices_and_finding():
 
 
 def test_good_keypoints_pass():
-    check_keypoints("caller()", labelled=np.ones((2, 3), bool), true_px=POSES, pred_px=POSES)
-    check_keypoints("caller()", true_px=POSES.astype(int))
+    both = {"true_px": POSES, "pred_px": POSES}
+    assert check_keypoints("caller()", labelled=np.ones((2, 3), bool), **both) is None
+    assert check_keypoints("caller()", true_px=POSES.astype(int)) is None
 
 
 @pytest.mark.parametrize(

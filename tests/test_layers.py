@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = {
     "light": """
         posekit posekit.skeleton posekit.errors posekit.settings posekit.profiles
-        posekit.geometry posekit.metrics posekit.bootstrap posekit.comparison
+        posekit.geometry posekit.luma posekit.metrics posekit.bootstrap posekit.comparison
         posekit.baselines posekit.poses posekit.edges posekit.drawing posekit.tables
         posekit.artifacts posekit.engine posekit.sources posekit.datasets
         posekit.datasets.pose_dataset posekit.datasets.lsp posekit.datasets.splits

@@ -379,6 +379,20 @@ def test_check_images_finds_what_the_header_hides(write):
     assert "truncated" in problem
 
 
+@pytest.mark.parametrize(
+    ("limit_px", "finding"), [(99, "exceeds limit of 198 pixels"), (None, "truncated")]
+)
+def test_decode_names_the_picture_and_its_fault(monkeypatch, tmp_path, limit_px, finding):
+    dataset = lsp.read(write_folder(tmp_path, lspet_files(labels(2))))
+    path = tmp_path / "images" / "im00002.jpg"
+    if limit_px:
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit_px)  # Pillow refuses twice as many
+    else:
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(PosekitError, match=f"image im00002 must decode in full; got .*{finding}"):
+        lsp.decode(dataset, 1)
+
+
 def test_damaged_zip_entry_is_named(tmp_path):
     files = lspet_files(labels(2)) | {"images/im00002.jpg": picture(300, 300)}
     archive = tmp_path / "set.zip"

@@ -6,7 +6,7 @@ from math import dist, exp, isnan, nan, pi, sqrt
 import numpy as np
 import pytest
 
-from posekit import metrics
+from posekit import bootstrap, metrics
 from posekit.errors import PosekitError
 from posekit.skeleton import INDEX, JOINTS, LIMBS
 
@@ -476,3 +476,28 @@ def test_evaluate_checks_groups():
     true_px, labelled = standing_person()
     with pytest.raises(PosekitError, match=r"`groups` must have shape \(1,\).* got \(2,\)"):
         metrics.evaluate(true_px, true_px, labelled, [[96, 96]], ["a", "b"], seed=0)
+
+
+def test_intervals_of_joints_and_sticks_are_those_of_their_own_sums():
+    rng = np.random.default_rng(3)
+    true_px = rng.uniform(0, 100, (40, 14, 2))
+    pred_px = true_px + rng.normal(0, 8, true_px.shape)
+    labelled = rng.random((40, 14)) < 0.9
+    labelled[:, 4] = False
+    sizes_px, groups = np.full((40, 2), 100), np.arange(40) // 2
+    scores = metrics.evaluate(
+        pred_px, true_px, labelled, sizes_px, groups, seed=5, resamples=200
+    )
+    assert scores["mpjpe_px_interval_per_joint"]["left_knee"] == [None, None]
+    error_px = np.linalg.norm(pred_px - true_px, axis=-1) * labelled
+    expected = bootstrap.ratio_interval(
+        error_px[:, 13], labelled[:, 13], groups, seed=5, resamples=200
+    )
+    np.testing.assert_allclose(scores["mpjpe_px_interval_per_joint"]["head_top"], expected)
+    for names, value, interval in (
+        ("joint", "pck_per_joint", "pck_interval_per_joint"),
+        ("stick", "pcp_per_stick", "pcp_interval_per_stick"),
+    ):
+        for name, score in scores[value].items():
+            low, high = scores[interval][name]
+            assert score is None if low is None else low <= score <= high, (names, name)

@@ -169,7 +169,7 @@ def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
     assert "image im00002 must be a whole JPEG or PNG; got jpeg::Uncompress failed" in message
     assert "image im00005 must be a whole JPEG or PNG; got Input is empty. Repair" in message
     assert "image im00011 must be a whole JPEG or PNG; got Unknown image file format" in message
-    assert "bad_images='skip'" in message
+    assert "--skip-bad-images" in message
     assert message.count("image im") == 3 and "{" not in message and "[Op" not in message
     assert list(tmp_path.iterdir()) == []
 

@@ -344,3 +344,10 @@ def test_plots_do_not_load_tensorflow():
     code = "import sys, posekit.plots; print({'tensorflow', 'keras'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_pck_curves_leave_a_gap_where_nothing_was_measured():
+    figure = plots.pck_curves({"unknown": [None, None], "known": [0.0, 1.0]}, [0.0, 0.5])
+    unknown, known = figure.axes[0].lines
+    assert np.isnan(unknown.get_ydata()).all()
+    np.testing.assert_array_equal(known.get_ydata(), [0, 100])

@@ -253,20 +253,47 @@ def test_code_state_follows_the_package(tmp_path):
     module.parent.mkdir()
     module.write_text("x = 1")
     state = report._code_state(tmp_path)
-    (tmp_path / "page.html").write_text("a template computes nothing")
+    (tmp_path / "parts" / "module.pyc").write_bytes(b"made by Python")
     assert report._code_state(tmp_path) == state
     module.write_text("x = 2")
-    assert report._code_state(tmp_path) != state
+    changed = report._code_state(tmp_path)
+    assert changed != state
+    # What pages look like comes from here too.
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "page.html").write_text("<p>")
+    assert report._code_state(tmp_path) != changed
 
 
-def test_data_state_follows_the_labels(tmp_path):
-    labels = tmp_path / "joints.mat"
-    labels.write_bytes(b"12")
-    state = report._data_state(str(tmp_path))
-    assert state == report._data_state(str(labels)) and state[0][0] == 2
+def test_data_state_follows_labels_and_pictures(tmp_path):
+    labels, picture = tmp_path / "joints.mat", tmp_path / "images" / "im00001.jpg"
+    picture.parent.mkdir()
+    for path in (labels, picture):
+        path.write_bytes(b"12")
+
+    def data_state():
+        return report._data_state(os.pathsep.join([str(tmp_path), str(tmp_path / "none.zip")]))
+
+    states = [data_state()]
+    assert data_state() == states[0]
     labels.write_bytes(b"123")
-    assert report._data_state(str(tmp_path)) != state
+    states.append(data_state())
+    picture.write_bytes(b"123")
+    states.append(data_state())
+    # Another picture of the same size shows in its time.
+    os.utime(picture, ns=(0, 0))
+    states.append(data_state())
+    picture.rename(picture.with_stem("im00002"))
+    states.append(data_state())
+    assert len(set(states)) == len(states)
     assert report._data_state("synthetic") is None
+
+
+def test_data_state_follows_a_zip(tmp_path):
+    archive = tmp_path / "people.zip"
+    archive.write_bytes(b"12")
+    state = report._data_state(str(archive))
+    archive.write_bytes(b"123")
+    assert report._data_state(str(archive)) != state
 
 
 EXPLORE = notebook(
@@ -385,15 +412,42 @@ def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
     assert statuses == ["ok", "ok"]
 
 
-def test_unchanged_needs_success_page_and_equal_inputs(tmp_path):
-    inputs = {"parameters": {"seed": 0}}
-    earlier = {"name": "01_a", "status": "ok", "inputs": inputs, "html": "01_a.html"}
-    assert not report._is_unchanged(tmp_path, earlier, inputs)
-    (tmp_path / "01_a.html").touch()
-    assert report._is_unchanged(tmp_path, earlier, inputs)
-    assert not report._is_unchanged(tmp_path, earlier, {"parameters": {"seed": 1}})
-    assert not report._is_unchanged(tmp_path, {**earlier, "status": "failed"}, inputs)
-    assert not report._is_unchanged(tmp_path, None, inputs)
+UNCHANGED = {
+    "name": "02_training",
+    "status": "ok",
+    "inputs": {"parameters": {"seed": 0}},
+    "html": "02_training.html",
+    "executed": "executed/02_training.ipynb",
+}
+NEEDED = "training/a/best.keras"
+
+
+@pytest.fixture
+def unchanged_dir(tmp_path):
+    for path in (UNCHANGED["html"], UNCHANGED["executed"], NEEDED):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "training.json").write_text(json.dumps({"needs": [NEEDED]}))
+    return tmp_path
+
+
+def test_unchanged_needs_success_and_equal_inputs(unchanged_dir):
+    inputs = UNCHANGED["inputs"]
+    assert report._is_unchanged(unchanged_dir, UNCHANGED, inputs)
+    assert not report._is_unchanged(unchanged_dir, UNCHANGED, {"parameters": {"seed": 1}})
+    assert not report._is_unchanged(unchanged_dir, {**UNCHANGED, "status": "failed"}, inputs)
+    assert not report._is_unchanged(unchanged_dir, None, inputs)
+    # An artifact may need nothing.
+    (unchanged_dir / "training.json").write_text("{}")
+    assert report._is_unchanged(unchanged_dir, UNCHANGED, inputs)
+
+
+@pytest.mark.parametrize(
+    "gone", [UNCHANGED["html"], UNCHANGED["executed"], "training.json", NEEDED]
+)
+def test_unchanged_needs_every_file_it_left(unchanged_dir, gone):
+    (unchanged_dir / gone).unlink()
+    assert not report._is_unchanged(unchanged_dir, UNCHANGED, UNCHANGED["inputs"])
 
 
 def test_failure_keeps_the_part_before_it(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import scipy.io
 
 from posekit import artifacts, sources
+from posekit.datasets import synthetic
 from posekit.errors import PosekitError
 
 UNUSED = {"synthetic_images": 5, "seed": 0}
@@ -57,13 +58,22 @@ def test_the_synthetic_set_is_drawn_once(monkeypatch, tmp_path):
     dataset = sources.load("synthetic", **UNUSED)
     assert len(dataset) == 5
     (folder,) = (tmp_path / "data").iterdir()
-    assert folder.name == "synthetic-5-seed0"
+    assert folder.name == "synthetic-v1-5-seed0"
     written = (folder / "joints.mat").stat().st_mtime_ns
     again = sources.load("synthetic", **UNUSED)
     assert again.fingerprint() == dataset.fingerprint()
     assert (folder / "joints.mat").stat().st_mtime_ns == written
     other = sources.load("synthetic", synthetic_images=5, seed=1)
     assert other.fingerprint() != dataset.fingerprint()
+
+
+def test_a_newer_generator_draws_beside_the_old_set(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "PROJECT_ROOT", tmp_path)
+    sources.load("synthetic", **UNUSED)
+    monkeypatch.setattr(synthetic, "GENERATOR_VERSION", 2)
+    assert len(sources.load("synthetic", **UNUSED)) == 5
+    folders = sorted(folder.name for folder in (tmp_path / "data").iterdir())
+    assert folders == ["synthetic-v1-5-seed0", "synthetic-v2-5-seed0"]
 
 
 def test_two_paths_are_joined_in_order(synthetic_folder, lsp_folder):
@@ -94,6 +104,15 @@ def test_a_part_is_evenly_spread(synthetic_folder, max_images):
 def test_a_limit_that_is_not_reached_changes_nothing(synthetic_folder, max_images):
     dataset = sources.load(str(synthetic_folder), max_images=max_images, **UNUSED)
     assert dataset.image_ids.tolist() == [f"im{number:05d}" for number in range(1, 49)]
+
+
+def test_the_limit_is_lifted_for_data_with_a_fixed_test_part_alone(copied_folder):
+    limited = {"max_images": 5, "whole_if_fixed_test": True, **UNUSED}
+    assert len(sources.load(str(copied_folder), **limited)) == 5
+    # Without the mark of the synthetic set, the folder is LSPet by its layout.
+    (copied_folder / "synthetic.json").unlink()
+    assert len(sources.load(str(copied_folder), **limited)) == 48
+    assert len(sources.load(str(copied_folder), max_images=5, **UNUSED)) == 5
 
 
 def test_truncated_pictures_are_left_out_with_a_warning(copied_folder):

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,7 @@ class ShiftedTruth:
 
 def finished_run(experiment, seed, validation_mse, train_mse, shift_px):
     return SimpleNamespace(
+        folder=Path(f"run/training/seed{seed}-{shift_px}"),
         config=training.TrainingConfig("poster_plain", "masked", epochs=2, seed=seed),
         baselines={"mean_pose": 200.0, "image_centre": 300.0},
         history={"validation_mse": validation_mse, "train_mse": train_mse},
@@ -66,6 +68,10 @@ def test_scores_are_the_runs_own(result):
     np.testing.assert_allclose(inference["poster_plain"], [4, 4, 4], rtol=1e-4)
 
 
+def test_the_artifact_names_what_it_needs(result):
+    assert "training/seed2-1.0/last.keras" in result["needs"] and len(result["needs"]) == 6
+
+
 def test_differences_are_paired_by_seed(result):
     best = result["difference_with_minus_without"]["best_validation_mse"]
     assert best["differences"] == [-3.0, -2.0, -5.0]
@@ -97,7 +103,7 @@ def test_answer_tells_what_is_decided_and_what_is_not(result, tmp_path):
     assert "11.0 with batch normalisation and 14.3 without (mean pose 200.0)" in text
     assert "3.3 less with it (95 % interval of the difference -7.1 to 0.5, which includes 0" in text
     assert "1.0 with and 4.0 without: 3.0 less with it (95 % interval" in text
-    assert "takes 2.00 times as long with it (alternating steps: 1.50 to 3.00)" in text
+    assert "takes 2.00 times as long with it (alternating steps: 1.50 to 3.00; medians 4.000 and 2.000 seconds here)" in text
 
 
 def test_one_seed_decides_nothing(runs, experiment, monkeypatch):
@@ -105,7 +111,7 @@ def test_one_seed_decides_nothing(runs, experiment, monkeypatch):
     monkeypatch.setattr(batchnorm, "paired_step_seconds", lambda *_, pairs: seconds)
     single = {network: trained[:1] for network, trained in runs.items()}
     result = batchnorm.compare(single, experiment)
-    assert result["headline"][0]["note"] == "1 seeds, not decided"
+    assert result["headline"][0]["note"] == "seeds: 1, not decided"
     assert "a difference of -3.0 on one seed, which decides nothing" in batchnorm.answer(result)
 
 

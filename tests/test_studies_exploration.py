@@ -105,4 +105,13 @@ def test_answer_on_real_data_names_the_nearest_constant(result):
         },
     }
     text = exploration.answer(invented)
-    assert "loss of 427.41" in text and "nearest to the `poster_origin` constant" in text
+    assert "loss of 427.41" in text
+    # 427.41 / 430 = 0.994, and 139.29 is below all three.
+    assert "is 1% below the nearest of these constants, `poster_origin`" in text
+    assert "is below 3 of the 3 constants" in text
+
+    smaller = {name: {"mean_pose": value / 4} for name, value in guesses.items()}
+    text = exploration.answer({**invented, "constant_guess_validation": smaller})
+    # 427.41 / 125 = 3.42; 139.29 is above 45, 107.5 and 125.
+    assert "is 242% above the nearest of these constants, `poster`" in text
+    assert "is below 0 of the 3 constants" in text

@@ -438,10 +438,10 @@ def test_an_unwritable_place_is_named(tmp_path):
 
 def test_an_interrupted_writing_leaves_nothing(monkeypatch, tmp_path):
     def fail(index, seed):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"at image {index}")
 
     monkeypatch.setattr(synthetic, "example", fail)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="at image 0"):
         synthetic.write(tmp_path / "set", count=1, seed=0)
     assert list(tmp_path.iterdir()) == []
 

@@ -142,7 +142,7 @@ def decode(dataset, index):
         encoded = io.BytesIO(dataset.read_image(image_id))
         with Image.open(encoded, formats=PICTURE_FORMATS) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:
+    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
         raise PosekitError(
             f"{dataset.name}: image {image_id} must decode in full; got {_finding(error)}."
         ) from error
@@ -458,7 +458,7 @@ def _keep_readable(caller, bad_images, names, problem_of):
             caller,
             [
                 f"`{names[index]}` must be a JPEG or PNG picture; got {problem}. "
-                'Get it again, or drop it with bad_images="skip".'
+                'Get it again, or drop it with bad_images="skip" (--skip-bad-images).'
                 for index, problem in problem_of.items()
             ],
         )

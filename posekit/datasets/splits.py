@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import connected_components
 
 from posekit import artifacts
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.luma import LUMA_WEIGHTS
 
 PICTURE_SIDE = 96
 THUMBNAIL_SIDE = 24
@@ -147,8 +148,7 @@ def grey_thumbnails(images):
     blocks = images.reshape(-1, side, step, side, step, 3)
     # 16 bits hold a block's sum exactly and keep 12,000 pictures under 50 MB.
     sums = blocks.sum(axis=(2, 4), dtype=np.uint16)  # (N, 24, 24, 3)
-    weights = np.array([0.299, 0.587, 0.114]) / step**2
-    return (sums @ weights).astype(np.float32)
+    return (sums @ (LUMA_WEIGHTS / step**2)).astype(np.float32)
 
 
 def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):

@@ -61,7 +61,7 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     """Share of correct joints against the allowed error.
 
     Args:
-        curves: dict, name -> float (T,) in [0, 1].
+        curves: dict, name -> float (T,) in [0, 1], NaN or None where nothing was measured.
         thresholds: float (T,).
         xlabel: str.
 
@@ -74,7 +74,7 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
     for colour, (name, values) in zip(colours(curves), curves.items(), strict=True):
-        axis.plot(thresholds, 100 * np.asarray(values), color=colour, label=name)
+        axis.plot(thresholds, 100 * np.array(values, float), color=colour, label=name)
     axis.set(xlabel=xlabel, ylabel="joints within it (%)", ylim=(0, 100))
     axis.set_xlim(np.min(thresholds), np.max(thresholds))
     axis.set_title("How many joints are right, by how strictly one judges?")

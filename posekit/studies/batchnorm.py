@@ -3,7 +3,7 @@
 import numpy as np
 
 from posekit import comparison, evaluation, training
-from posekit.studies.wording import number
+from posekit.studies.wording import comparability, number, verdict
 from posekit.timing import paired_step_seconds
 
 LABELS = {"poster_batchnorm": "with batch norm", "poster_plain": "without"}
@@ -77,6 +77,10 @@ def compare(runs, experiment):
         "seeds": [run.config.seed for run in runs["poster_plain"]],
         "epochs": runs["poster_plain"][0].config.epochs,
         "baselines": runs["poster_plain"][0].baselines,
+        "train_mean_pose_mse": _mean_pose_train_mse(experiment, treatment),
+        "needs": [
+            f"training/{run.folder.name}/last.keras" for trained in runs.values() for run in trained
+        ],
         "scores": scores,
         "summary": {
             name: {network: comparison.seed_summary(values) for network, values in by.items()}
@@ -91,7 +95,7 @@ def compare(runs, experiment):
                 "label": f"best validation MSE, with minus without, {treatment}",
                 "value": round(best["mean_difference"], 1),
                 "interval": best["interval"],
-                "note": f"{len(best['differences'])} seeds, "
+                "note": f"seeds: {len(best['differences'])}, "
                 + ("decided" if best["decided"] else "not decided"),
             },
             {
@@ -104,7 +108,7 @@ def compare(runs, experiment):
 
 
 def difference_table(result):
-    """Rows for a table: each score's mean with and without, and the paired difference."""
+    """Rows for a table: each score's mean with and without, the constant's, the difference."""
     return [
         {
             "score": name.replace("_", " "),
@@ -112,6 +116,9 @@ def difference_table(result):
                 LABELS[network]: summary["mean"]
                 for network, summary in result["summary"][name].items()
             },
+            "mean pose": result["train_mean_pose_mse"]
+            if name.startswith("train")
+            else result["baselines"]["mean_pose"],
             "difference": paired["mean_difference"],
             "95 % interval": paired["interval"],
             "decided": "yes" if paired["decided"] else "no",
@@ -130,17 +137,24 @@ def answer(result):
     }
     validation, training_error = means["best_validation_mse"], means["train_mse_inference_mode"]
     low, high = result["step_ratio_range"]
+    seconds = result["step_seconds_median"]
+    verdicts = {
+        network: verdict(validation[network], result["baselines"]["mean_pose"])
+        for network in LABELS
+    }
     return (
         f"**Answer.** Over {len(result['seeds'])} seeds and {result['epochs']} epochs each "
         f"(`{result['label_treatment']}` labels), the best validation MSE is "
         f"{number(validation['poster_batchnorm'])} with batch normalisation and "
         f"{number(validation['poster_plain'])} without (mean pose "
-        f"{number(result['baselines']['mean_pose'])}): {_difference(best)}. The poster claims less "
+        f"{number(result['baselines']['mean_pose'])}): {_difference(best)}. The first "
+        f"{verdicts['poster_batchnorm']}, the second {verdicts['poster_plain']}. The poster claims less "
         f"bias, which is the training error; measured in inference mode it is "
         f"{number(training_error['poster_batchnorm'])} with and "
         f"{number(training_error['poster_plain'])} without: {_difference(train)}. A training step "
         f"takes {number(result['step_ratio_median'], 2)} times as long with it (alternating steps: "
-        f"{number(low, 2)} to {number(high, 2)})."
+        f"{number(low, 2)} to {number(high, 2)}; medians {number(seconds['poster_batchnorm'], 3)} and "
+        f"{number(seconds['poster_plain'], 3)} seconds here).{comparability(result['data'])}"
     )
 
 
@@ -152,6 +166,11 @@ def _train_mse(run, experiment):
     pred_frame_px = evaluation.predict_frame_px(run.last_model(), experiment.images("train"))
     targets = experiment.targets("train", run.config.label_treatment)
     return evaluation.treatment_mse(pred_frame_px, targets)
+
+
+def _mean_pose_train_mse(experiment, treatment):
+    mean_pose_px = evaluation.constant_poses(experiment, treatment)["mean_pose"]
+    return evaluation.treatment_mse(mean_pose_px, experiment.targets("train", treatment))
 
 
 def _difference(paired):

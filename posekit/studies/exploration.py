@@ -7,7 +7,7 @@ from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
 from posekit.studies.poster import PUBLISHED_MSE
-from posekit.studies.wording import number
+from posekit.studies.wording import comparability, number
 
 COMPONENT_COUNT = 5
 
@@ -132,7 +132,7 @@ def answer(result):
         f"fitted on the training part, scores a validation MSE of {number(guesses['masked'])} when "
         f"only labelled joints count, {number(guesses['poster_origin'])} when missing joints are "
         f"put at the origin and {number(guesses['poster'])} when the junk counts as it is. "
-        f"{_poster_compared(result, guesses)}"
+        f"{_poster_compared(result, guesses)}{comparability(result['data'])}"
     )
 
 
@@ -145,9 +145,12 @@ def _poster_compared(result, guesses):
             f"nothing here; point `data` at LSPet for that."
         )
     nearest = min(guesses, key=lambda name: abs(guesses[name] - published["validation"]))
+    excess = published["validation"] / guesses[nearest] - 1
+    below = [name for name, guess in guesses.items() if published["training"] < guess]
     return (
         f"The poster's validation loss of {published['validation']} (on its own 24,000 images of "
-        f"LSP and LSPet, treatment not stated) is nearest to the `{nearest}` constant: the error "
-        f"of a guess that needs no image. Its training loss of {published['training']} is below "
-        f"every constant; the distance between the two is what its network learned by heart."
+        f"LSP and LSPet; neither unit nor treatment is stated, so we take it for this one) is "
+        f"{abs(excess):.0%} {'above' if excess > 0 else 'below'} the nearest of these constants, "
+        f"`{nearest}`. Its training loss of {published['training']} is below {len(below)} of the "
+        f"{len(guesses)} constants."
     )

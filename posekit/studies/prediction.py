@@ -7,7 +7,7 @@ import numpy as np
 from posekit import artifacts, bootstrap, evaluation, metrics, models, poses
 from posekit.errors import PosekitError
 from posekit.geometry import mirror_keypoints
-from posekit.studies.wording import number, rounded, with_interval
+from posekit.studies.wording import comparability, number, rounded, verdict, with_interval
 
 BIN_COUNT = 4
 
@@ -93,8 +93,8 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
     Mirrored training poses count as training poses, since training flips.
 
     Returns:
-        list of dict, a row for each bin: label, pck, interval, images. Poses with too few
-        labelled joints to compare are left out.
+        list of dict, a row for each bin: label, pck, interval, mean_pose_pck, images. Poses
+        with too few labelled joints to compare are left out.
     """
     chosen, train = experiment.part(part), experiment.part("train")
     mirrored_px, mirrored_labelled = mirror_keypoints(
@@ -132,10 +132,11 @@ def pck_by_person_count(pred_frame_px, experiment, part="validation", *, seed):
 def _pck_rows(members, pred_frame_px, experiment, part, seed):
     chosen = experiment.part(part)
     groups = experiment.split.groups[experiment.split.indices(experiment.dataset, part)]
-    pred_px = evaluation.to_original_px(pred_frame_px, chosen.image_sizes_px, experiment.frame_px)
-    hits, counted = metrics.per_image_sums(
-        pred_px, chosen.keypoints_px, chosen.labelled, chosen.image_sizes_px
-    )["pck_0.2"]
+    hits, counted = _pck_sums(pred_frame_px, chosen, experiment.frame_px)
+    mean_pose = np.broadcast_to(
+        evaluation.constant_poses(experiment)["mean_pose"], chosen.keypoints_px.shape
+    )
+    mean_pose_hits, _ = _pck_sums(mean_pose, chosen, experiment.frame_px)
     rows = []
     for label, indices in members:
         if not counted[indices].sum():
@@ -152,10 +153,18 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
                 "label": label,
                 "pck": float(hits[indices].sum() / counted[indices].sum()),
                 "interval": list(interval),
+                "mean_pose_pck": float(mean_pose_hits[indices].sum() / counted[indices].sum()),
                 "images": len(indices),
             }
         )
     return rows
+
+
+def _pck_sums(pred_frame_px, chosen, frame_px):
+    pred_px = evaluation.to_original_px(pred_frame_px, chosen.image_sizes_px, frame_px)
+    return metrics.per_image_sums(
+        pred_px, chosen.keypoints_px, chosen.labelled, chosen.image_sizes_px
+    )["pck_0.2"]
 
 
 def bin_arguments(rows, xlabel):
@@ -210,14 +219,24 @@ def answer(result):
     metric = {
         name: scores["metrics"]["pck_0.2"] for name, scores in result["scores"].items()
     }
+    mse = {
+        name: scores["metrics"]["frame_mse"]["value"] for name, scores in result["scores"].items()
+    }
     by_joint = {
         name: value
         for name, value in result["scores"]["validation"]["pck_per_joint"].items()
         if value is not None
     }
     best, worst = max(by_joint, key=by_joint.get), min(by_joint, key=by_joint.get)
-    usual, unusual = result["by_contortion"][0], result["by_contortion"][-1]
-    people = ""
+    contortion = people = ""
+    if result["by_contortion"]:
+        usual, unusual = result["by_contortion"][0], result["by_contortion"][-1]
+        contortion = (
+            f" Poses most like the training poses get "
+            f"{with_interval(usual['pck'], usual['interval'], 3)}, those least like them "
+            f"{with_interval(unusual['pck'], unusual['interval'], 3)} (mean pose "
+            f"{number(usual['mean_pose_pck'], 3)} and {number(unusual['mean_pose_pck'], 3)})."
+        )
     if len(result["by_person_count"]) > 1:
         alone, crowd = result["by_person_count"][0], result["by_person_count"][-1]
         people = (
@@ -229,9 +248,8 @@ def answer(result):
         f"{with_interval(metric['train']['value'], metric['train']['interval'], 3)} of the "
         f"labelled joints on training images and "
         f"{with_interval(metric['validation']['value'], metric['validation']['interval'], 3)} on "
-        f"validation images; the mean pose gets {number(metric['mean_pose']['value'], 3)}. The "
+        f"validation images; the mean pose gets {number(metric['mean_pose']['value'], 3)}. In "
+        f"squared error on labelled joints the network {verdict(mse['validation'], mse['mean_pose'])}. The "
         f"easiest joint is `{best}` ({number(by_joint[best], 3)}), the hardest `{worst}` "
-        f"({number(by_joint[worst], 3)}). Poses most like the training poses get "
-        f"{with_interval(usual['pck'], usual['interval'], 3)}, those least like them "
-        f"{with_interval(unusual['pck'], unusual['interval'], 3)}.{people}"
+        f"({number(by_joint[worst], 3)}).{contortion}{people}{comparability(result['data'])}"
     )

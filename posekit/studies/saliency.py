@@ -6,7 +6,7 @@ import numpy as np
 from posekit import bootstrap, edges, models, poses, saliency
 from posekit.errors import check_choice
 from posekit.skeleton import INDEX, JOINTS
-from posekit.studies.wording import number, rounded, with_interval
+from posekit.studies.wording import comparability, number, rounded, with_interval
 
 # The joint box ends at the joints; skin, hands and feet reach beyond it.
 BOX_MARGIN = 0.1
@@ -67,23 +67,33 @@ def edge_correlations(networks, images, groups, *, seed, resamples):
     """How far each convolution's map follows the picture's Sobel edges.
 
     Args:
-        networks: dict, name -> keras.Model of the same layers ("trained", "untrained").
+        networks: dict, "trained" and "untrained" -> keras.Model of the same layers.
         images: uint8 (N, S, S, 3).
         groups: (N,), image groups of the bootstrap.
         seed: int.
         resamples: int.
 
     Returns:
-        dict, name -> dict, layer -> {"value", "interval"}: mean correlation over the images.
+        dict, name -> dict, layer -> {"value", "interval"}: mean correlation over the images; and
+        "trained minus untrained", the paired difference.
     """
-    return {
+    correlations = {
         name: {
-            layer: _mean_with_interval(
-                edges.correlation_with_edges(maps, images), groups, seed, resamples
-            )
+            layer: edges.correlation_with_edges(maps, images)
             for layer, maps in saliency.activation_maps(model, images).items()
         }
         for name, model in networks.items()
+    }
+    correlations["trained minus untrained"] = {
+        layer: values - correlations["untrained"][layer]
+        for layer, values in correlations["trained"].items()
+    }
+    return {
+        name: {
+            layer: _mean_with_interval(values, groups, seed, resamples)
+            for layer, values in by_layer.items()
+        }
+        for name, by_layer in correlations.items()
     }
 
 
@@ -188,26 +198,33 @@ def share_table(result):
 
 def answer(result):
     """What notebook 05 found, as Markdown."""
-    trained, untrained = (result["edge_correlation"][name] for name in ("trained", "untrained"))
-    first, last = list(trained)[0], list(trained)[-1]
-
-    def correlation(entries, layer):
-        return with_interval(entries[layer]["value"], entries[layer]["interval"], 2)
-
+    layers = list(result["edge_correlation"]["trained"])
     share = result["share_in_box"]["gradient, trained"]
     without = result["share_in_box"]["gradient, untrained"]
     excess = result["share_in_box"]["gradient, trained minus box area"]
     found = _compared(*excess["interval"])
     return (
         f'**Answer.** "Convolutional layers roughly identify edges": the map of the first '
-        f"convolution correlates with Sobel edges at {correlation(trained, first)}, but the "
-        f"untrained network's does at {correlation(untrained, first)}; what exceeds that is "
-        f"learned. At the last convolution it is {correlation(trained, last)} trained and "
-        f"{correlation(untrained, last)} untrained. Of the saliency of `{result['joint']}`, "
+        f"convolution {_edges_at(result, layers[0])}; that of the last "
+        f"{_edges_at(result, layers[-1])}. Of the saliency of `{result['joint']}`, "
         f"{with_interval(share['value'], share['interval'], 3)} falls inside the person's box, "
         f"{found} the box's share of the image, "
         f"{number(result['share_in_box']['box area']['value'], 3)} (untrained: "
         f"{number(without['value'], 3)}; {result['images']} validation images)."
+        f"{comparability(result['data'])}"
+    )
+
+
+def _edges_at(result, layer):
+    trained, untrained, gain = (
+        result["edge_correlation"][name][layer]
+        for name in ("trained", "untrained", "trained minus untrained")
+    )
+    return (
+        f"correlates with Sobel edges at {with_interval(trained['value'], trained['interval'], 2)} "
+        f"after training and at {number(untrained['value'], 2)} before, "
+        f"{_compared(*gain['interval'])} an untrained network's "
+        f"(difference {with_interval(gain['value'], gain['interval'], 2)})"
     )
 
 

@@ -2,7 +2,7 @@
 
 from posekit import evaluation, training
 from posekit.studies.poster import PUBLISHED_MSE
-from posekit.studies.wording import number, rounded, verdict, with_interval
+from posekit.studies.wording import comparability, number, rounded, verdict, with_interval
 
 
 def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None, **settings):
@@ -45,7 +45,7 @@ def describe(run, experiment, run_dir):
         run_dir: folder of the run; the training's folder is named relative to it.
 
     Returns:
-        dict: config, folder, best_epoch, epochs, seconds, baselines; train_mse and
+        dict: label_treatment, network, flip, folder, best_epoch, epochs, seconds, baselines; train_mse and
         validation_mse (inference mode, one label treatment); bias, the training error; variance,
         how far validation lies above it; and metrics of `evaluation.score` on validation, with
         the constants' beside them.
@@ -64,6 +64,7 @@ def describe(run, experiment, run_dir):
     return {
         "label_treatment": treatment,
         "network": run.config.network,
+        "flip": run.config.flip,
         "folder": str(run.folder.relative_to(run_dir)),
         "best_epoch": run.best_epoch,
         "epochs": len(run.history["epoch"]),
@@ -93,6 +94,7 @@ def report(runs, experiment, run_dir):
     return {
         "data": experiment.describe(),
         "runs": described,
+        "needs": [f"{run['folder']}/best.keras" for run in described],
         "poster": PUBLISHED_MSE,
         "headline": [
             *(
@@ -132,7 +134,8 @@ def answer(result):
     lines = [
         f"- Trained under `{run['label_treatment']}` labels ({run['epochs']} epochs, best "
         f"{run['best_epoch']}): training MSE {number(run['train_mse'])} (bias), validation MSE "
-        f"{number(run['validation_mse'])}, so {number(run['variance'])} more (variance). Under the "
+        f"{number(run['validation_mse'])}, so {number(abs(run['variance']))} "
+        f"{'more' if run['variance'] > 0 else 'less'} (variance). Under the "
         f"same treatment the mean pose scores {number(run['baselines']['mean_pose'])} and the "
         f"image centre {number(run['baselines']['image_centre'])}: the network "
         f"{verdict(run['validation_mse'], run['baselines']['mean_pose'])}."
@@ -141,14 +144,10 @@ def answer(result):
     first = result["runs"][0]
     pck = _pck(first)
     constant = first["validation_scores"]["mean_pose"]["metrics"]["pck_0.2"]
-    comparable = (
-        ""
-        if result["data"]["split"]["comparable"]
-        else " This split is **not comparable** with others: it is drawn at random over all images."
-    )
     return "\n".join(
         [
-            f"**Answer.** On {result['data']['name']} ({result['data']['images']} images):",
+            f"**Answer.** On {result['data']['name']} ({result['data']['images']} images, split "
+            f"`{result['data']['split']['name']}`, flips `{first['flip']}`):",
             "",
             *lines,
             "",
@@ -157,7 +156,7 @@ def answer(result):
             f"0.2 torso lengths (PCK@0.2), the mean pose {number(constant['value'], 3)}. The "
             f"poster reports {result['poster']['training']} for training and "
             f"{result['poster']['validation']} for validation on LSP and LSPet, treatment "
-            f"unstated.{comparable}",
+            f"unstated.{comparability(result['data'])}",
         ]
     )
 

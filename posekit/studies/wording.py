@@ -19,6 +19,20 @@ def with_interval(value, interval, digits=1):
     return f"{number(value, digits)} (95 % interval {low} to {high})"
 
 
+def comparability(data):
+    """A sentence for answers on a split whose scores compare with nothing, else "".
+
+    Args:
+        data: dict of `Experiment.describe`.
+    """
+    if data["split"]["comparable"]:
+        return ""
+    return (
+        f" The `{data['split']['name']}` split draws images at random, look-alikes and official "
+        f"test images included: these scores are **not comparable** with others."
+    )
+
+
 def verdict(mse, mean_pose_mse):
     """Say how an error compares with the mean pose's under the same treatment.
 
