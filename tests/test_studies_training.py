@@ -90,7 +90,7 @@ def test_table_shows_the_constants_once(result):
 def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
     artifacts.write_json(tmp_path / "training.json", result)
     text = study.answer(artifacts.read_json(tmp_path / "training.json"))
-    assert text.startswith("**Answer.** On synthetic (48 images, split `standard`, flips `random`):")
+    assert text.startswith("**Answer.** On synthetic (48 images, split `standard`, flips `random`)")
     for run in result["runs"]:
         assert f"`{run['label_treatment']}` labels (3 epochs, best 2)" in text
         assert f"validation MSE {run['validation_mse']:.1f}, so {abs(run['variance']):.1f} " in text
@@ -110,7 +110,8 @@ def test_answer_praises_what_a_constant_cannot(result):
 
 def test_answer_warns_of_a_split_that_is_not_comparable(result):
     data = {**result["data"], "split": {**result["data"]["split"], "comparable": False}}
-    assert "these scores are **not comparable** with others" in study.answer({**result, "data": data})
+    text = study.answer({**result, "data": data})
+    assert "these scores are **not comparable** with others" in text
 
 
 def test_each_treatment_is_trained_by_the_profile(experiment, monkeypatch):

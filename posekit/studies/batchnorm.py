@@ -148,13 +148,14 @@ def answer(result):
         f"{number(validation['poster_batchnorm'])} with batch normalisation and "
         f"{number(validation['poster_plain'])} without (mean pose "
         f"{number(result['baselines']['mean_pose'])}): {_difference(best)}. The first "
-        f"{verdicts['poster_batchnorm']}, the second {verdicts['poster_plain']}. The poster claims less "
-        f"bias, which is the training error; measured in inference mode it is "
+        f"{verdicts['poster_batchnorm']}, the second {verdicts['poster_plain']}. "
+        f"The poster claims less bias, which is the training error; in inference mode it is "
         f"{number(training_error['poster_batchnorm'])} with and "
         f"{number(training_error['poster_plain'])} without: {_difference(train)}. A training step "
         f"takes {number(result['step_ratio_median'], 2)} times as long with it (alternating steps: "
-        f"{number(low, 2)} to {number(high, 2)}; medians {number(seconds['poster_batchnorm'], 3)} and "
-        f"{number(seconds['poster_plain'], 3)} seconds here).{comparability(result['data'])}"
+        f"{number(low, 2)} to {number(high, 2)}; medians "
+        f"{number(seconds['poster_batchnorm'], 3)} and {number(seconds['poster_plain'], 3)} "
+        f"seconds here).{comparability(result['data'])}"
     )
 
 

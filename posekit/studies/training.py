@@ -45,10 +45,10 @@ def describe(run, experiment, run_dir):
         run_dir: folder of the run; the training's folder is named relative to it.
 
     Returns:
-        dict: label_treatment, network, flip, folder, best_epoch, epochs, seconds, baselines; train_mse and
-        validation_mse (inference mode, one label treatment); bias, the training error; variance,
-        how far validation lies above it; and metrics of `evaluation.score` on validation, with
-        the constants' beside them.
+        dict: label_treatment, network, flip, folder, best_epoch, epochs, seconds, baselines;
+        train_mse and validation_mse (inference mode, one label treatment); bias, the training
+        error; variance, how far validation lies above it; and metrics of `evaluation.score` on
+        validation, with the constants' beside them.
     """
     treatment = run.config.label_treatment
     model = run.best_model()
