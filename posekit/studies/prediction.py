@@ -250,6 +250,7 @@ def answer(result):
         f"{with_interval(metric['validation']['value'], metric['validation']['interval'], 3)} on "
         f"validation images; the mean pose gets {number(metric['mean_pose']['value'], 3)}. In "
         f"squared error on labelled joints the network "
-        f"{verdict(mse['validation'], mse['mean_pose'])}. The easiest joint is `{best}` ({number(by_joint[best], 3)}), the hardest `{worst}` "
+        f"{verdict(mse['validation'], mse['mean_pose'])}. "
+        f"The easiest joint is `{best}` ({number(by_joint[best], 3)}), the hardest `{worst}` "
         f"({number(by_joint[worst], 3)}).{contortion}{people}{comparability(result['data'])}"
     )
