@@ -11,8 +11,9 @@ def use_global_futex_hash():
     """Opt this process out of Linux 6.16's per-process futex hash; do nothing elsewhere.
 
     On kernel 6.18 TensorFlow's CPU training was seen to stall for tens of seconds, every thread
-    asleep in a futex wait; without the per-process hash it almost never did. The call is
-    harmless: an older kernel refuses it.
+    asleep in a futex wait, and less often without the per-process hash. It is no cure: one cause
+    is tf.data's tuner, which `pipeline` turns off. The call is harmless: an older kernel refuses
+    it.
 
     Source: prctl(2), PR_FUTEX_HASH_SET_SLOTS with 0 slots selects the global hash.
     """
