@@ -15,6 +15,10 @@ DATA_HELP = (
     '"synthetic", or the path of a folder or zip in the official LSP or LSPet layout; several '
     "paths, separated as in PATH, are joined"
 )
+MODEL_HELP = (
+    'the name of a shipped model ("best", "from_scratch"), its folder, a training\'s folder, or '
+    "the .keras file of a network like the poster's"
+)
 # Examples stay on one line, to be copied.
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
@@ -26,8 +30,8 @@ def main(arguments=None):
         arguments: list of str, or None for the process's own.
 
     Returns:
-        int, the exit status: 0 done, 1 a report's notebook failed or data have faults, 2 bad
-        input.
+        int, the exit status: 0 done, 1 a report's notebook failed, or data or photographs have
+        faults, 2 bad input.
     """
     options = _parser().parse_args(arguments)
     # TensorFlow reads this as it loads: without a GPU it would greet every process with errors.
@@ -146,12 +150,12 @@ def _add_evaluate(commands):
         "python -m posekit evaluate --model reports/mine/training/NAME --data synthetic "
         "--split validation --json scores.json",
     )
-    evaluate.add_argument("--model", required=True, help="a .keras file or a training's folder")
+    evaluate.add_argument("--model", required=True, help=MODEL_HELP)
     _add_data_options(evaluate, split_of="--split-kind")
     evaluate.add_argument(
         "--split",
         default="validation",
-        choices=("all", "train", "validation", "test"),
+        choices=("all", "train", "validation", "development", "test"),
         help="which part (default: %(default)s)",
     )
     evaluate.add_argument("--json", type=Path, help="write the scores here")
@@ -167,13 +171,26 @@ def _add_predict(commands):
         commands,
         "predict",
         "predict",
-        "draw the pose on copies of photographs and write it as JSON",
-        "python -m posekit predict photo.jpg --model reports/mine/training/NAME",
+        "draw the pose on copies of photographs and write it as JSON; exit status 1 when a "
+        "photograph could not be read, after all others are done",
+        "python -m posekit predict photo.jpg holiday/ --out poses",
     )
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG or PNG files")
-    predict.add_argument("--model", required=True, help="a .keras file or a training's folder")
     predict.add_argument(
-        "--out", type=Path, default=Path("."), help="folder of the results (default: here)"
+        "images", nargs="+", metavar="IMAGE", help="JPEG or PNG files, or folders of them"
+    )
+    predict.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
+    predict.add_argument(
+        "--box",
+        type=_box,
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="where the person is in the one image, pixels; --box=-5,0,40,80 where X is negative",
+    )
+    predict.add_argument(
+        "--out",
+        type=Path,
+        default=Path("."),
+        help="folder of NAME_pose.png, where joints that are more likely wrong than right are "
+        "pale, and of NAME_pose.json (default: here)",
     )
 
 
@@ -235,6 +252,16 @@ def _seed(text):
     if not text.isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1; got {text}")
     return int(text)
+
+
+def _box(text):
+    try:
+        x, y, width, height = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be four numbers X,Y,WIDTH,HEIGHT in pixels; got {text}"
+        ) from None
+    return x, y, width, height
 
 
 def _from_here(text):

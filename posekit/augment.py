@@ -1,8 +1,13 @@
-"""Augmentation as functions of drawn parameters, in `keras.ops`: any Keras backend runs them."""
+"""Augmentation as functions of drawn parameters, in `keras.ops`: any Keras backend runs them.
+
+`augmentation` draws the parameters. Targets are float (N, K, 3): x, y in the images' pixels, and
+weight, 0 where the joint does not count.
+"""
 
 from keras import ops
 
 from posekit.skeleton import MIRROR
+from posekit.views import FILL
 
 
 def flip_left_right(images, targets, flip):
@@ -26,3 +31,96 @@ def flip_left_right(images, targets, flip):
         ops.where(flip[:, None, None, None], ops.flip(images, axis=2), images),
         ops.where(flip[:, None, None], mirrored, targets),
     )
+
+
+def affine(images, targets, matrices, frame_px):
+    """Show each canvas in a frame by an affine map, and move its joints along.
+
+    Args:
+        images: float (N, S, S, 3), the canvases, S >= frame_px.
+        targets: float (N, K, 3), x, y in the canvases' pixels and weight.
+        matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) in the canvas.
+        frame_px: int, side of the frame, pixels.
+
+    Returns:
+        images: float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
+        targets: float (N, K, 3) in the frame; a joint outside it has weight 0.
+    """
+    last_row = ops.zeros_like(matrices[:, 0, :2])
+    transforms = ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1)  # (N, 8)
+    # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
+    shown = ops.image.affine_transform(
+        images,
+        transforms,
+        interpolation="bilinear",
+        fill_mode="constant",
+        fill_value=FILL,
+        data_format="channels_last",
+    )[:, :frame_px, :frame_px]
+    linear, offset = matrices[:, :, :2], matrices[:, :, 2]  # (N, 2, 2), (N, 2)
+    (a, b), (c, d) = (linear[:, 0, 0], linear[:, 0, 1]), (linear[:, 1, 0], linear[:, 1, 1])
+    determinant = (a * d - b * c)[:, None]
+    x, y = ops.split(targets[..., :2] - offset[:, None], 2, axis=-1)
+    x, y = x[..., 0], y[..., 0]  # (N, K)
+    moved_x = (d[:, None] * x - b[:, None] * y) / determinant
+    moved_y = (a[:, None] * y - c[:, None] * x) / determinant
+    inside = (moved_x >= -0.5) & (moved_x <= frame_px - 0.5)
+    inside &= (moved_y >= -0.5) & (moved_y <= frame_px - 0.5)
+    weight = targets[..., 2] * ops.cast(inside, targets.dtype)
+    return shown, ops.stack([moved_x, moved_y, weight], axis=-1)
+
+
+def colour(images, gain, contrast, saturation, brightness):
+    """Change the light: contrast about the image's mean, saturation about each pixel's grey.
+
+    Args:
+        images: float (N, H, W, 3), 0 to 255.
+        gain: float (N, 3), factor of each channel; 1 changes nothing.
+        contrast, saturation: float (N,), factors; 1 changes nothing.
+        brightness: float (N,), added, grey levels.
+
+    Returns:
+        float (N, H, W, 3), clipped to [0, 255].
+    """
+    mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+    images = mean + (images - mean) * contrast[:, None, None, None]
+    grey = ops.mean(images, axis=-1, keepdims=True)
+    images = grey + (images - grey) * saturation[:, None, None, None]
+    images = images * gain[:, None, None, :] + brightness[:, None, None, None]
+    return ops.clip(images, 0.0, 255.0)
+
+
+def blur(images, amount):
+    """Mix each image with itself smoothed by the binomial kernel [1, 2, 1] / 4 in x and y.
+
+    Args:
+        images: float (N, H, W, 3).
+        amount: float (N,) in [0, 1], share of the smoothed image.
+
+    Returns:
+        float (N, H, W, 3). The border row and column repeat outwards.
+    """
+    padded = ops.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
+    rows = (padded[:, :-2] + padded[:, 2:]) / 4 + padded[:, 1:-1] / 2
+    smooth = (rows[:, :, :-2] + rows[:, :, 2:]) / 4 + rows[:, :, 1:-1] / 2
+    return images + amount[:, None, None, None] * (smooth - images)
+
+
+def erase(images, rectangles_px):
+    """Cover one rectangle of each image with `FILL`; its joints still count.
+
+    Args:
+        images: float (N, H, W, 3).
+        rectangles_px: float (N, 4), left, top, right and bottom, pixels; the pixels whose centres
+            lie in [left, right) x [top, bottom) are covered. Equal ends cover nothing.
+
+    Returns:
+        float (N, H, W, 3).
+    """
+    _, height, width, _ = ops.shape(images)
+    x = ops.cast(ops.arange(width), images.dtype)[None]
+    y = ops.cast(ops.arange(height), images.dtype)[None]
+    left, top, right, bottom = (rectangles_px[:, end : end + 1] for end in range(4))
+    in_columns, in_rows = (x >= left) & (x < right), (y >= top) & (y < bottom)  # (N, W), (N, H)
+    covered = in_rows[:, :, None, None] & in_columns[:, None, :, None]
+    return ops.where(covered, ops.cast(FILL, images.dtype), images)

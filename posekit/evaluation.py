@@ -61,37 +61,58 @@ def constant_poses(experiment, treatment="masked"):
     Returns:
         dict, "image_centre" and "mean_pose" -> float (14, 2), frame pixels.
     """
-    targets = experiment.targets("train", treatment)
+    return constant_poses_of(experiment.targets("train", treatment), experiment.frame_px)
+
+
+def constant_poses_of(targets, frame_px):
+    """The two constant guesses for training targets (N, 14, 3) in frames of side `frame_px`."""
     return {
-        "image_centre": baselines.image_centre(experiment.frame_px),
+        "image_centre": baselines.image_centre(frame_px),
         "mean_pose": baselines.mean_pose(targets[..., :2], targets[..., 2] > 0),
     }
 
 
-def score(pred_frame_px, experiment, part, *, seed):
-    """All metrics of predictions for one part, in original pixels.
+def score(pred_frame_px, experiment, part, *, seed, joints=None):
+    """All metrics of predictions in the frame.
 
     Args:
         pred_frame_px: float (n, 14, 2), (x, y) in the frame, one per image of the part, or
             (14, 2), one pose for all.
+        experiment, part, seed, joints: as for `score_original_px`.
+
+    Returns:
+        dict of `score_original_px`.
+    """
+    chosen = experiment.part(part)
+    pred_frame_px = np.broadcast_to(pred_frame_px, chosen.keypoints_px.shape)
+    pred_px = to_original_px(pred_frame_px, chosen.image_sizes_px, experiment.frame_px)
+    return score_original_px(pred_px, experiment, part, seed=seed, joints=joints)
+
+
+def score_original_px(pred_px, experiment, part, *, seed, joints=None):
+    """All metrics of predictions in pixels of the original images.
+
+    Args:
+        pred_px: float (n, 14, 2), (x, y), one per image of the part.
         experiment: Experiment.
-        part: str, "train", "validation", "test" or "all".
+        part: str, "train", "validation", "development", "test" or "all".
         seed: int, of the bootstrap over image groups.
+        joints: names of the scored joints, None for all; see `metrics`.
 
     Returns:
         dict of `metrics.evaluate`, with the split and whether it is comparable.
     """
     chosen = experiment.part(part)
     indices = experiment.split.indices(experiment.dataset, part)
-    pred_frame_px = np.broadcast_to(pred_frame_px, chosen.keypoints_px.shape)
     scores = metrics.evaluate(
-        to_original_px(pred_frame_px, chosen.image_sizes_px, experiment.frame_px),
+        pred_px,
         chosen.keypoints_px,
         chosen.labelled,
         chosen.image_sizes_px,
         experiment.split.groups[indices],
         seed=seed,
         resamples=experiment.profile.resamples,
+        joints=joints,
     )
     return {
         "part": part,
@@ -99,3 +120,22 @@ def score(pred_frame_px, experiment, part, *, seed):
         "comparable": experiment.split.comparable,
         **scores,
     }
+
+
+def right_joints(pred_px, dataset, *, threshold=0.2):
+    """Which joints are right in PCK's sense, and of which that is known.
+
+    Args:
+        pred_px: float (N, 14, 2), (x, y) in pixels of the original images.
+        dataset: PoseDataset of the N images.
+        threshold: float >= 0, share of the torso length.
+
+    Returns:
+        correct: bool (N, 14), within the threshold; False where it is not known.
+        counted: bool (N, 14), labelled in an image whose torso can be measured. As in
+            `metrics.pck`, a torso of length zero makes its joints wrong.
+    """
+    torso_px = metrics.torso_length_px(dataset.keypoints_px, dataset.labelled)[:, None]  # (N, 1)
+    counted = dataset.labelled & ~np.isnan(torso_px)
+    error_px = np.linalg.norm(pred_px - dataset.keypoints_px, axis=-1)  # (N, 14)
+    return counted & (torso_px > 0) & (error_px <= threshold * torso_px), counted

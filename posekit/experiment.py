@@ -2,14 +2,17 @@
 
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from posekit import baselines, pipeline, profiles, sources
+from posekit import baselines, pipeline, profiles, sources, views
 from posekit.artifacts import CACHE_DIR, write_npz
+from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets import splits
 from posekit.datasets.pose_dataset import PoseDataset
-from posekit.geometry import resize_keypoints
+from posekit.errors import PosekitError
+from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.models import FRAME_PX
 
 
@@ -23,6 +26,7 @@ class Experiment:
         frames: pipeline.Frames, the N images squashed to the frame.
         keypoints_frame_px: float64 (N, 14, 2), (x, y) in the frame's pixels.
         profile: profiles.Profile.
+        cache_dir: Path, folder of the caches.
     """
 
     dataset: PoseDataset
@@ -30,6 +34,7 @@ class Experiment:
     frames: pipeline.Frames
     keypoints_frame_px: np.ndarray
     profile: profiles.Profile
+    cache_dir: Path
 
     @property
     def frame_px(self):
@@ -37,7 +42,7 @@ class Experiment:
         return self.frames.images.shape[1]
 
     def images(self, part):
-        """uint8 (n, S, S, 3), the frames of one part ("train", "validation", "test", "all").
+        """uint8 (n, S, S, 3), the frames of one part of the split, or of "all".
 
         Frames that stay in their file come as pipeline.FileRows, which reads what is indexed.
         """
@@ -57,9 +62,48 @@ class Experiment:
         Returns:
             float32 (n, 14, 3), x and y in frame pixels and weight.
         """
+        return self._targets(self.keypoints_frame_px, part, treatment)
+
+    def canvases(self, view, frame_px):
+        """The pictures as a network of that view and input side is trained on them.
+
+        Args:
+            view: str, one of views.VIEWS.
+            frame_px: int, side of the network's input, pixels.
+
+        Returns:
+            Canvases.
+
+        Raises:
+            PosekitError: no such view, or its canvas is smaller than the input.
+        """
+        chosen = views.by_name(view)
+        canvas_px = chosen.canvas_px or frame_px
+        if frame_px > canvas_px:
+            raise PosekitError(
+                f"canvases(): `frame_px` must be at most {canvas_px}, the side of the {view} "
+                f"view's canvas; got {frame_px}."
+            )
+        if view == "squashed":
+            boxes_px, shown_px = views.squashed_boxes(self.dataset.image_sizes_px), None
+        elif view == "whole":
+            boxes_px = shown_px = views.whole_boxes(self.dataset.image_sizes_px)
+        else:
+            person_px = views.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
+            boxes_px = shown_px = views.enlarged(person_px, 1 / chosen.canvas_share)
+        return Canvases(
+            experiment=self,
+            view=chosen,
+            frames=pipeline.load_frames(
+                self.dataset, frame_px=canvas_px, boxes_px=shown_px, cache_dir=self.cache_dir
+            ),
+            boxes_px=boxes_px,
+        )
+
+    def _targets(self, keypoints_frame_px, part, treatment):
         indices = self.split.indices(self.dataset, part)
         positions_px, weights = baselines.targets(
-            self.keypoints_frame_px[indices], self.dataset.labelled[indices], treatment
+            keypoints_frame_px[indices], self.dataset.labelled[indices], treatment
         )
         return np.concatenate([positions_px, weights[..., None]], axis=-1).astype(np.float32)
 
@@ -74,6 +118,41 @@ class Experiment:
             "frames_placement": self.frames.placement,
             "frames_megabytes": self.frames.megabytes,
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Canvases:
+    """An experiment's pictures under one view, with room around the view's box.
+
+    Attributes:
+        experiment: Experiment.
+        view: views.View.
+        frames: pipeline.Frames, the N canvases.
+        boxes_px: float64 (N, 4), the boxes that the canvases show, pixels of the pictures.
+    """
+
+    experiment: Experiment
+    view: views.View
+    frames: pipeline.Frames
+    boxes_px: np.ndarray
+
+    def images(self, part):
+        """uint8 (n, S, S, 3), the canvases of one part."""
+        return self.frames.rows(self.experiment.split.indices(self.experiment.dataset, part))
+
+    def targets(self, part, treatment):
+        """Targets of one part on the canvases; as for `Experiment.targets`."""
+        keypoints_canvas_px = keypoints_into_boxes(
+            self.experiment.dataset.keypoints_px, self.boxes_px, self.frames.images.shape[1]
+        )
+        return self.experiment._targets(keypoints_canvas_px, part, treatment)
+
+    def crop(self, frame_px, augmentation):
+        """pipeline.Crop of an input side and an augmentation; None where nothing is cut."""
+        canvas_px = self.frames.images.shape[1]
+        if canvas_px == frame_px and augmentation == AUGMENTATIONS["none"]:
+            return None
+        return pipeline.Crop(frame_px, canvas_px, self.view.canvas_share, augmentation)
 
 
 def open_experiment(
@@ -127,6 +206,7 @@ def open_experiment(
             dataset.keypoints_px, dataset.image_sizes_px, (frame_px, frame_px)
         ),
         profile=chosen_profile,
+        cache_dir=cache_dir,
     )
 
 

@@ -41,3 +41,35 @@ def mirror_keypoints(keypoints_px, labelled, width_px):
     mirrored = np.stack([width - 1 - x, y], axis=-1)
     # A mirrored left wrist is a right wrist: permute the rows as well as x.
     return mirrored[..., MIRROR, :], labelled[..., MIRROR]
+
+
+def keypoints_into_boxes(keypoints_px, boxes_px, frame_px):
+    """From a picture's pixels to those of a square frame that shows a box of it.
+
+    Args:
+        keypoints_px: float (..., K, 2), (x, y) in the picture.
+        boxes_px: float (..., 4), x and y of the upper left corner, width and height > 0, pixels;
+            the whole picture is (0, 0, W, H).
+        frame_px: number > 0, side of the frame, pixels.
+
+    Returns:
+        float64 (..., K, 2), (x, y) in the frame. `keypoints_out_of_boxes` undoes it.
+    """
+    boxes_px = np.asarray(boxes_px, float)
+    corner_px, size_px = boxes_px[..., None, :2], boxes_px[..., None, 2:]
+    return (np.asarray(keypoints_px, float) + 0.5 - corner_px) * frame_px / size_px - 0.5
+
+
+def keypoints_out_of_boxes(keypoints_frame_px, boxes_px, frame_px):
+    """From the pixels of square frames back to those of the pictures that they show a box of.
+
+    Args:
+        keypoints_frame_px: float (..., K, 2), (x, y) in the frame.
+        boxes_px, frame_px: as for `keypoints_into_boxes`.
+
+    Returns:
+        float64 (..., K, 2), (x, y) in the picture.
+    """
+    boxes_px = np.asarray(boxes_px, float)
+    corner_px, size_px = boxes_px[..., None, :2], boxes_px[..., None, 2:]
+    return (np.asarray(keypoints_frame_px, float) + 0.5) * size_px / frame_px + corner_px - 0.5

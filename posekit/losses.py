@@ -31,16 +31,22 @@ def weighted_mse(y_true, y_pred):
 
 
 class WeightedMSE(keras.metrics.Metric):
-    """`weighted_mse` over all batches seen: sums are kept and divided once."""
+    """`weighted_mse` over all batches seen: sums are kept and divided once.
 
-    def __init__(self, name="mse"):
+    Args:
+        coordinates: function from the network's output to predictions (N, 2K), pixels.
+        name: str.
+    """
+
+    def __init__(self, coordinates=lambda output: output, name="mse"):
         super().__init__(name=name)
+        self._coordinates = coordinates
         self.total = self.add_weight(name="total", initializer="zeros")
         self.count = self.add_weight(name="count", initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Add one batch; `sample_weight` is not used, the targets carry their own."""
-        total, count = _squared_error_and_count(y_true, y_pred)
+        total, count = _squared_error_and_count(y_true, self._coordinates(y_pred))
         self.total.assign_add(total)
         self.count.assign_add(count)
 

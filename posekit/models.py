@@ -5,6 +5,7 @@ The poster says "11-layer CNN" and publishes no layer list. Our reading is VGG's
 weights) at a quarter of its width, which two CPU cores can train. Every unknown is an argument.
 """
 
+import math
 from pathlib import Path
 
 import keras
@@ -99,7 +100,7 @@ def layer_table(model):
     """One row for each layer, for tables and for the architecture figure.
 
     Args:
-        model: built keras.Sequential.
+        model: built keras.Model whose layers are each used once.
 
     Returns:
         list of dict: name, kind, output_shape (without the batch axis), parameters, and
@@ -118,23 +119,36 @@ def layer_table(model):
     ]
 
 
+def count_flops(model):
+    """Forward floating-point operations of one image, int; counted as in `layer_table`."""
+    return 2 * sum(_multiply_adds(layer) for layer in model.layers)
+
+
 def _multiply_adds(layer):
-    if isinstance(layer, layers.Conv2D):
-        _, height, width, _ = layer.output.shape
-        return height * width * layer.kernel.shape.num_elements()
-    if isinstance(layer, layers.Dense):
-        return layer.kernel.shape.num_elements()
-    return 0
+    if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
+        return 0
+    # The kernel is applied once at every place of the output: a pixel, or a row of a dense layer.
+    places = math.prod(layer.output.shape[1:-1])
+    return places * math.prod(layer.kernel.shape)
 
 
-def load(path):
+# Output shapes by head, see `heads`; None fits any size.
+OUTPUT_SHAPES = {
+    "coordinates": (None, 2 * JOINT_COUNT),
+    "soft_argmax": (None, None, None, JOINT_COUNT),
+    "simcc": (None, JOINT_COUNT, 2, None),
+}
+
+
+def load(path, *, head="coordinates"):
     """Read a saved network and check that it is one of ours.
 
     Args:
         path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
+        head: one of heads.HEADS, or None for any.
 
     Returns:
-        keras.Model, uncompiled, from square images (N, S, S, 3) to (N, 28).
+        keras.Model, uncompiled, from square images (N, S, S, 3) to the head's output.
 
     Raises:
         PosekitError: the file is missing or unreadable, or its joints or input do not fit.
@@ -154,11 +168,12 @@ def load(path):
         raise PosekitError(
             f"{path}: must be a Keras model file that loads in safe mode; got {error}"
         ) from error
-    expected_output = (None, 2 * JOINT_COUNT)
-    if model.output_shape != expected_output:
+    heads = OUTPUT_SHAPES if head is None else (head,)
+    if not any(_fits(model.output_shape, OUTPUT_SHAPES[name]) for name in heads):
+        wanted = " or ".join(f"{OUTPUT_SHAPES[name]} ({name})" for name in heads)
         raise PosekitError(
-            f"{path}: the model's output must have shape {expected_output}, "
-            f"{JOINT_COUNT} joints as (x, y); got {model.output_shape}."
+            f"{path}: the model's output must have shape {wanted} for {JOINT_COUNT} joints; "
+            f"got {model.output_shape}."
         )
     side = model.input_shape[1]
     if side is None or model.input_shape != (None, side, side, 3):
@@ -166,3 +181,9 @@ def load(path):
             f"{path}: the model's input must be square RGB images; got shape {model.input_shape}."
         )
     return model
+
+
+def _fits(shape, pattern):
+    return len(shape) == len(pattern) and all(
+        wanted in (None, size) for size, wanted in zip(shape, pattern, strict=True)
+    )

@@ -1,9 +1,9 @@
 """tf.data: photographs to frames, frames to batches.
 
-Every photograph is decoded and squashed to the square frame once, in parallel; the uint8 frames
-are kept on disk under the content's fingerprint, so that later notebooks and seeds start at
-once. Batches are then drawn from the frames: order and flips are functions of (seed, epoch), so a
-resumed run sees the batches that the undisturbed run would have seen.
+Every photograph is decoded and shown in a square frame once, in parallel; the uint8 frames are
+kept on disk under the content's fingerprint, so that later notebooks and seeds start at once.
+Batches are then drawn from the frames: order, flips and augmentation are functions of (seed,
+epoch, step), so a resumed run sees the batches that the undisturbed run would have seen.
 """
 
 import hashlib
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from posekit import augment
+from posekit import augment, views
 from posekit.artifacts import CACHE_DIR, replacing
+from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.settings import FLIPS
 
@@ -27,7 +28,7 @@ FRAMES_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """Decoded images of one data set, squashed to squares.
+    """Decoded images of one data set, each shown in a square.
 
     Attributes:
         images: uint8 (N, S, S, 3), in memory or mapped from the cache file.
@@ -70,12 +71,21 @@ class FileRows:
         return np.asarray(self.images[self.indices[chosen]])
 
 
-def load_frames(dataset, *, frame_px, cache_dir=CACHE_DIR, memory_limit_bytes=MEMORY_LIMIT_BYTES):
+def load_frames(
+    dataset,
+    *,
+    frame_px,
+    boxes_px=None,
+    cache_dir=CACHE_DIR,
+    memory_limit_bytes=MEMORY_LIMIT_BYTES,
+):
     """The data set's frames, decoded now or read from the cache.
 
     Args:
         dataset: PoseDataset of N images.
-        frame_px: int, side of the frame; both axes are scaled to it, whatever the aspect.
+        frame_px: int, side of the frame, pixels.
+        boxes_px: float (N, 4), the box that each frame shows, see `views`; None for the whole
+            picture with both axes scaled to the frame, whatever its aspect.
         cache_dir: folder of the cache file, made where missing.
         memory_limit_bytes: int; larger sets stay in the file and are mapped.
 
@@ -86,13 +96,16 @@ def load_frames(dataset, *, frame_px, cache_dir=CACHE_DIR, memory_limit_bytes=ME
         PosekitError: images that do not decode, each named; or the cache is not writable.
     """
     shapes_them = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
+    if boxes_px is not None:
+        digest = hashlib.sha256(np.ascontiguousarray(boxes_px, dtype=np.float64).tobytes())
+        shapes_them += f" {digest.hexdigest()}"
     key = hashlib.sha256(shapes_them.encode()).hexdigest()[:16]
     path = cache_dir / f"frames-{frame_px}px-{key}.npy"
     shape = (len(dataset), frame_px, frame_px, 3)
     if not _holds(path, shape):
         with replacing(path) as temporary:
             frames = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-            _decode_into(frames, dataset, frame_px)
+            _decode_into(frames, dataset, frame_px, boxes_px)
             frames.flush()
             del frames
     in_memory = np.prod(shape) <= memory_limit_bytes
@@ -107,15 +120,18 @@ def _holds(path, shape):
         return False
 
 
-def _decode_into(frames, dataset, frame_px):
+def _decode_into(frames, dataset, frame_px, boxes_px):
     problems = []
 
-    def read(index):
-        return dataset.read_image(str(dataset.image_ids[int(index)]))
+    def show(index):
+        encoded = dataset.read_image(str(dataset.image_ids[int(index)]))
+        if boxes_px is None:
+            return decode_frame(encoded, frame_px)
+        return views.cut(decode(encoded).numpy(), boxes_px[int(index)], frame_px)
 
-    def decode(index):
+    def show_or_note(index):
         try:
-            frame = decode_frame(read(index), frame_px)
+            frame = show(index)
         except (tf.errors.InvalidArgumentError, PosekitError) as error:
             problems.append(
                 f"image {dataset.image_ids[int(index)]} must be a whole JPEG or PNG; "
@@ -128,7 +144,7 @@ def _decode_into(frames, dataset, frame_px):
     decoded = (
         tf.data.Dataset.range(len(dataset))
         .map(
-            lambda index: (index, tf.py_function(decode, [index], tf.uint8)),
+            lambda index: (index, tf.py_function(show_or_note, [index], tf.uint8)),
             num_parallel_calls=_cores(),
             deterministic=False,
         )
@@ -144,8 +160,7 @@ def decode_frame(encoded, frame_px):
     """Decode one image and squash it to the frame.
 
     Args:
-        encoded: bytes of a JPEG or PNG; its EXIF orientation is not applied, since the labels
-            are in the stored picture's frame.
+        encoded: bytes of a JPEG or PNG, see `decode`.
         frame_px: int, the frame's side, pixels.
 
     Returns:
@@ -154,7 +169,23 @@ def decode_frame(encoded, frame_px):
     Raises:
         tf.errors.InvalidArgumentError: no image that can be decoded in full.
     """
-    return squash(tf.io.decode_image(encoded, channels=3, expand_animations=False), frame_px)
+    return squash(decode(encoded), frame_px)
+
+
+def decode(encoded):
+    """Decode one image.
+
+    Args:
+        encoded: bytes of a JPEG or PNG; its EXIF orientation is not applied, since the labels
+            are in the stored picture's frame.
+
+    Returns:
+        uint8 tensor (H, W, 3), RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: no image that can be decoded in full.
+    """
+    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 
 
 def squash(image, frame_px):
@@ -172,23 +203,53 @@ def squash(image, frame_px):
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
+@dataclass(frozen=True)
+class Crop:
+    """How frames become a network's input: which share of them it sees, varied how.
+
+    Attributes:
+        frame_px: int, side of the network's input, pixels.
+        canvas_px: int, side of the frames that it is cut from, pixels, >= frame_px.
+        share: float in (0, 1], side of the box as a share of the canvas' side.
+        augmentation: augmentation.Augmentation of training crops.
+    """
+
+    frame_px: int
+    canvas_px: int
+    share: float
+    augmentation: Augmentation
+
+    def draw(self, rng, count, *, varied):
+        """Parameters of `count` crops; `varied` False gives the box itself, unvaried."""
+        chosen = self.augmentation if varied else AUGMENTATIONS["none"]
+        return chosen.draw(
+            rng,
+            count,
+            canvas_px=self.canvas_px,
+            box_px=self.share * self.canvas_px,
+            frame_px=self.frame_px,
+        )
+
+
 def training_batches(
-    images, targets, *, batch_size, seed, epochs, first_epoch=0, flip="random"
+    images, targets, *, batch_size, seed, epochs, first_epoch=0, flip="random", crop=None
 ):
-    """Shuffled, flipped batches of the epochs `first_epoch` to `epochs - 1`, one stream.
+    """Shuffled, varied batches of the epochs `first_epoch` to `epochs - 1`, one stream.
 
     Args:
         images: uint8 (N, S, S, 3), an array or FileRows.
         targets: float32 (N, K, 3), x, y in frame pixels and weight.
         batch_size: int > 0. A last, smaller batch of an epoch is left to the next shuffle.
-        seed: int; order and flips of epoch e depend on (seed, e) alone.
+        seed: int; all draws depend on (seed, epoch, step) alone.
         epochs: int, where training ends.
         first_epoch: int, where a resumed training goes on.
         flip: "none"; "random", each image with probability one half anew in every epoch; or
             "double", an epoch holds each image twice, as it is and mirrored (the poster).
+        crop: Crop, or None to show the frames as they are.
 
     Returns:
-        (dataset of (uint8 (B, S, S, 3), float32 (B, K, 3)), steps in each epoch).
+        (dataset of (images (B, P, P, 3), float32 (B, K, 3)), steps in each epoch); the images are
+        uint8 frames, or float32 crops of side P.
     """
     check_choice("training_batches()", "flip", flip, FLIPS)
     image_count = len(images)
@@ -210,21 +271,71 @@ def training_batches(
         else:
             flips = tf.zeros([example_count], tf.bool)
         examples = tf.data.Dataset.from_tensor_slices((order % image_count, flips))
-        return examples.batch(batch_size, drop_remainder=True)
+        batches = examples.batch(batch_size, drop_remainder=True).enumerate()
+        return batches.map(lambda step, batch: (tf.stack([seed, epoch, step]), *batch))
 
     fetch = _fetcher(images, targets)
+
+    def varied(key, indices, flips):
+        batch_images, batch_targets = fetch(indices)
+        if crop is not None:
+            drawn = _draw_in_graph(crop, key, batch_size)
+            batch_images, batch_targets = _cropped(crop, drawn, batch_images, batch_targets)
+        return augment.flip_left_right(batch_images, batch_targets, flips)
+
     batches = (
         tf.data.Dataset.range(first_epoch, epochs)
         .flat_map(epoch_of)
-        .map(
-            lambda indices, flips: augment.flip_left_right(*fetch(indices), flips),
-            num_parallel_calls=_cores(),
-            deterministic=True,
-        )
+        .map(varied, num_parallel_calls=_cores(), deterministic=True)
         .prefetch(2)
         .with_options(_options())
     )
     return batches, steps
+
+
+def _draw_in_graph(crop, key, count):
+    """`crop.draw` as a node of tf.data's graph; the key of three integers is the seed."""
+    example = crop.draw(np.random.default_rng(0), count, varied=True)
+    values = tf.numpy_function(
+        lambda seeds: list(
+            crop.draw(np.random.default_rng(seeds.tolist()), count, varied=True).values()
+        ),
+        [key],
+        [tf.float32] * len(example),
+    )
+    for value, alike in zip(values, example.values(), strict=True):
+        value.set_shape(alike.shape)
+    return dict(zip(example, values, strict=True))
+
+
+def _cropped(crop, drawn, images, targets):
+    images, targets = augment.affine(
+        tf.cast(images, tf.float32), targets, drawn["matrices"], crop.frame_px
+    )
+    if crop.augmentation.light:
+        images = augment.colour(
+            images, drawn["gain"], drawn["contrast"], drawn["saturation"], drawn["brightness"]
+        )
+    if crop.augmentation.blur:
+        images = augment.blur(images, drawn["blur"])
+    if crop.augmentation.erase:
+        images = augment.erase(images, drawn["rectangles_px"])
+    return images, targets
+
+
+def cropped_targets(targets, crop):
+    """Targets on the canvases as the unvaried crops show them.
+
+    Args:
+        targets: float32 (N, K, 3), x, y on the canvas and weight.
+        crop: Crop.
+
+    Returns:
+        float64 (N, K, 3), x, y in the crop's frame; weights as they were.
+    """
+    matrix = crop.draw(np.random.default_rng(0), 1, varied=False)["matrices"][0]
+    moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
+    return np.concatenate([moved, targets[..., 2:]], axis=-1)
 
 
 def steps_per_epoch(image_count, *, batch_size, flip):
@@ -254,22 +365,34 @@ def _example_count(image_count, flip):
     return 2 * image_count if flip == "double" else image_count
 
 
-def evaluation_batches(images, targets=None, *, batch_size):
-    """Every example once, in order, unaugmented; the last batch may be smaller.
+def evaluation_batches(images, targets=None, *, batch_size, crop=None):
+    """Every example once, in order, unvaried; the last batch may be smaller.
 
     Args:
         images: uint8 (N, S, S, 3), an array or FileRows.
         targets: float32 (N, K, 3), or None for images alone.
         batch_size: int > 0.
+        crop: Crop, or None to show the frames as they are; needs targets.
 
     Returns:
         dataset of (images, targets) or of images.
     """
     fetch = _fetcher(images, targets)
+
+    def shown(indices):
+        if crop is None:
+            return fetch(indices)
+        batch_images, batch_targets = fetch(indices)
+        one = crop.draw(np.random.default_rng(0), 1, varied=False)["matrices"]
+        matrices = tf.repeat(one, tf.shape(indices)[0], axis=0)
+        return augment.affine(
+            tf.cast(batch_images, tf.float32), batch_targets, matrices, crop.frame_px
+        )
+
     return (
         tf.data.Dataset.range(len(images))
         .batch(batch_size)
-        .map(fetch, num_parallel_calls=_cores(), deterministic=True)
+        .map(shown, num_parallel_calls=_cores(), deterministic=True)
         .prefetch(2)
         .with_options(_options())
     )

@@ -14,13 +14,26 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from posekit import artifacts, baselines, engine, evaluation, losses, models, pipeline
+from posekit import (
+    artifacts,
+    augmentation,
+    baselines,
+    engine,
+    evaluation,
+    heads,
+    imagenet,
+    losses,
+    models,
+    pipeline,
+    pose_networks,
+    views,
+)
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_batchnorm import fused_batch_norm
@@ -30,10 +43,13 @@ from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 # layers or the settings, changes what a training computes.
 TRAINING_VERSION = 1
 
+# Weights of the pretrained network, in place of a model's path.
+IMAGENET = "imagenet"
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that shapes a training, beside the data.
+    """Everything that shapes a training, beside the data. The defaults are the poster's way.
 
     Attributes:
         network: one of settings.NETWORKS.
@@ -41,11 +57,25 @@ class TrainingConfig:
         epochs: int > 0.
         seed: int >= 0, draws the weights, the order and the flips.
         batch_size: int > 0.
-        learning_rate: float > 0, Adam's, at the start.
-        schedule: "constant", or "cosine" down to zero over all epochs.
+        learning_rate: float > 0, Adam's, at the start, or after the warm-up.
+        schedule: "constant"; "cosine" down to zero over all epochs; or "warmup_cosine", the same
+            after a linear rise over the first half epoch.
         flip: one of settings.FLIPS.
         patience: int > 0 or None; training stops after so many epochs without a better
             validation loss.
+        head: one of heads.HEADS; the poster's networks have "coordinates".
+        loss: one of the head's losses.
+        view: one of views.VIEWS, what part of a picture the network sees.
+        frame_px: int > 0, side of the network's input, pixels.
+        augmentation: one of augmentation.AUGMENTATIONS, beside the flips.
+        weight_decay: float >= 0; above 0 the optimizer is AdamW.
+        clip_norm: float > 0 or None, bound on the norm of all gradients together.
+        weight_average: float in [0, 1), momentum of the average of the weights that is validated
+            and saved; 0 saves the weights themselves.
+        dropout, stochastic_depth: float in [0, 1), see pose_networks.
+        initial_weights: None; "imagenet" for "lite0" and "lite0_short"; or the path of a saved model whose layers
+            of the same names the training starts from.
+        mixed_precision: bool, compute in bfloat16; weights, head and loss stay float32.
     """
 
     network: str
@@ -57,6 +87,18 @@ class TrainingConfig:
     schedule: str = "constant"
     flip: str = "random"
     patience: int | None = None
+    head: str = "coordinates"
+    loss: str = "mse"
+    view: str = "squashed"
+    frame_px: int = models.FRAME_PX
+    augmentation: str = "none"
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    weight_average: float = 0.0
+    dropout: float = 0.0
+    stochastic_depth: float = 0.0
+    initial_weights: str | None = None
+    mixed_precision: bool = False
 
     def __post_init__(self):
         check_choice("TrainingConfig()", "network", self.network, NETWORKS)
@@ -65,7 +107,13 @@ class TrainingConfig:
         )
         check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
         check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
-        least = {"epochs": 1, "seed": 0, "batch_size": 1}
+        check_choice("TrainingConfig()", "head", self.head, tuple(heads.HEADS))
+        check_choice("TrainingConfig()", "loss", self.loss, heads.HEADS[self.head].losses)
+        check_choice("TrainingConfig()", "view", self.view, tuple(views.VIEWS))
+        check_choice(
+            "TrainingConfig()", "augmentation", self.augmentation, tuple(augmentation.AUGMENTATIONS)
+        )
+        least = {"epochs": 1, "seed": 0, "batch_size": 1, "frame_px": 32}
         if self.patience is not None:
             least["patience"] = 1
         problems = [
@@ -76,6 +124,21 @@ class TrainingConfig:
         rate = self.learning_rate
         if not (isinstance(rate, (int, float)) and 0 < rate < np.inf):
             problems.append(f"`learning_rate` must be a finite number > 0; got {rate!r}.")
+        problems += [
+            f"`{name}` must be a number in [0, 1); got {value!r}."
+            for name in ("weight_decay", "weight_average", "dropout", "stochastic_depth")
+            if not 0 <= (value := getattr(self, name)) < 1
+        ]
+        if self.network.startswith("poster") and self.head != "coordinates":
+            problems.append(
+                f'`head` of {self.network} must be "coordinates"; got {self.head!r}. '
+                "The other networks take every head."
+            )
+        if self.initial_weights == IMAGENET and not self.network.startswith("lite0"):
+            problems.append(
+                '`initial_weights` "imagenet" exist for "lite0" and "lite0_short" alone; got '
+                f"network {self.network!r}."
+            )
         raise_problems("TrainingConfig()", problems)
 
 
@@ -109,11 +172,11 @@ class TrainingRun:
 
     def best_model(self):
         """The network of the best epoch, uncompiled."""
-        return models.load(self.folder / "best.keras")
+        return models.load(self.folder / "best.keras", head=self.config.head)
 
     def last_model(self):
         """The network of the last epoch, uncompiled."""
-        return models.load(self.folder / "last.keras")
+        return models.load(self.folder / "last.keras", head=self.config.head)
 
 
 def fit(config, experiment, run_dir, *, verbose=None):
@@ -137,15 +200,48 @@ def fit(config, experiment, run_dir, *, verbose=None):
     splits.check_no_leak(experiment.split)
     # Seeds the weights; the batches have seeds of their own.
     keras.utils.set_random_seed(config.seed)
-    model = models.poster_network(
-        batch_norm=config.network == "poster_batchnorm", frame_px=experiment.frame_px
-    )
+    model = build(config)
     folder = Path(run_dir) / "training" / _folder_name(config, model, experiment)
     history = _read_history(folder)
     if not _finished(history, config):
         verbose = _progress_style() if verbose is None else verbose
         _go_on(config, model, experiment, folder, history, verbose)
     return open_run(folder)
+
+
+def build(config):
+    """The network of a configuration with its initial weights, uncompiled.
+
+    Args:
+        config: TrainingConfig; its seed is not used, Keras' own is.
+
+    Returns:
+        keras.Model.
+
+    Raises:
+        PosekitError: the initial weights are not at hand or do not fit.
+    """
+    if config.network.startswith("poster"):
+        return models.poster_network(
+            batch_norm=config.network == "poster_batchnorm", frame_px=config.frame_px
+        )
+    policy = keras.config.dtype_policy()
+    try:
+        if config.mixed_precision:
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        model = pose_networks.NETWORKS[config.network](
+            head=config.head,
+            frame_px=config.frame_px,
+            dropout=config.dropout,
+            stochastic_depth=config.stochastic_depth,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+    if config.initial_weights == IMAGENET:
+        imagenet.load_into(model)
+    elif config.initial_weights is not None:
+        pose_networks.transfer(models.load(config.initial_weights, head=None), model)
+    return model
 
 
 def open_run(folder):
@@ -179,12 +275,21 @@ def _folder_name(config, model, experiment):
         TRAINING_VERSION,
         asdict(config),
         model.get_config(),
+        # Pretrained weights are known by what they are, not by where they lie.
+        _weights_digest(model) if config.initial_weights else None,
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
     ]
     described = json.dumps(shapes_it, sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"
+
+
+def _weights_digest(model):
+    digest = hashlib.sha256()
+    for values in model.get_weights():
+        digest.update(np.ascontiguousarray(values, dtype=np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def _read_history(folder):
@@ -204,26 +309,29 @@ def _out_of_patience(history, patience):
 
 
 def _go_on(config, model, experiment, folder, history, verbose):
-    train_images = experiment.images("train")
-    train_targets = experiment.targets("train", config.label_treatment)
-    validation_targets = experiment.targets("validation", config.label_treatment)
+    canvases = experiment.canvases(config.view, config.frame_px)
+    crop = canvases.crop(config.frame_px, augmentation.by_name(config.augmentation))
+    train_images = canvases.images("train")
+    head = heads.by_name(config.head)
     artifacts.write_json(
         folder / "config.json",
         {
             "config": asdict(config),
             "data": experiment.describe(),
-            "baselines": _constant_scores(experiment, config.label_treatment),
+            "baselines": _constant_scores(canvases, crop, config),
             **artifacts.provenance(),
         },
     )
-    twin = keras.models.clone_model(model)
+    # A compiled model would carry our loss in its file and need posekit to be read; one in mixed
+    # precision would be slow wherever bfloat16 is.
+    twin = build(replace(config, mixed_precision=False, initial_weights=None))
     steps = pipeline.steps_per_epoch(
         len(train_images), batch_size=config.batch_size, flip=config.flip
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(_learning_rate(config, steps)),
-        loss=losses.weighted_mse,
-        metrics=[losses.WeightedMSE()],
+        optimizer=_optimizer(config, steps),
+        loss=lambda targets, output: head.loss(targets, output, config.frame_px, config.loss),
+        metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
     )
     first_epoch = _restore(model, folder / "checkpoint.weights.h5", steps)
     # The history is written before the checkpoint, so it may be one epoch ahead after a kill.
@@ -231,15 +339,19 @@ def _go_on(config, model, experiment, folder, history, verbose):
 
     train, _ = pipeline.training_batches(
         train_images,
-        train_targets,
+        canvases.targets("train", config.label_treatment),
         batch_size=config.batch_size,
         seed=config.seed,
         first_epoch=first_epoch,
         epochs=config.epochs,
         flip=config.flip,
+        crop=crop,
     )
     validation = pipeline.evaluation_batches(
-        experiment.images("validation"), validation_targets, batch_size=config.batch_size
+        canvases.images("validation"),
+        canvases.targets("validation", config.label_treatment),
+        batch_size=config.batch_size,
+        crop=crop,
     )
     with fused_batch_norm():
         model.fit(
@@ -257,17 +369,46 @@ def _go_on(config, model, experiment, folder, history, verbose):
         )
 
 
-def _constant_scores(experiment, treatment):
-    targets = experiment.targets("validation", treatment)
+def _optimizer(config, steps):
+    average = {}
+    if config.weight_average:
+        average = {"use_ema": True, "ema_momentum": config.weight_average}
+    rate = _learning_rate(config, steps)
+    if not config.weight_decay:
+        return keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm, **average)
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm, **average
+    )
+    # Decay holds back what multiplies; offsets and normalisation have nothing to overfit with.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _constant_scores(canvases, crop, config):
+    """Validation MSE of the constant poses, in the network's own frame."""
+
+    def framed(part):
+        targets = canvases.targets(part, config.label_treatment)
+        return targets if crop is None else pipeline.cropped_targets(targets, crop)
+
+    train, validation = framed("train"), framed("validation")
     return {
-        name: evaluation.treatment_mse(pose_px, targets)
-        for name, pose_px in evaluation.constant_poses(experiment, treatment).items()
+        name: evaluation.treatment_mse(pose_px, validation)
+        for name, pose_px in evaluation.constant_poses_of(train, config.frame_px).items()
     }
 
 
 def _learning_rate(config, steps):
     if config.schedule == "cosine":
         return keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
+    if config.schedule == "warmup_cosine":
+        rise = max(1, steps // 2)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0,
+            steps * config.epochs - rise,
+            warmup_target=config.learning_rate,
+            warmup_steps=rise,
+        )
     return config.learning_rate
 
 
@@ -287,8 +428,7 @@ class EpochRecorder(keras.callbacks.Callback):
         folder: Path of the training.
         history: list of dict, the rows of the epochs already finished; extended in place.
         patience: int or None, see TrainingConfig.
-        twin: keras.Model, an uncompiled copy of the trained one. It is what gets saved: a
-            compiled model would carry our loss in its file and need posekit to be read.
+        twin: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
     """
 
     def __init__(self, folder, history, patience, twin):
@@ -300,6 +440,17 @@ class EpochRecorder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.perf_counter()
+
+    def on_test_begin(self, logs=None):
+        """Validate and keep the averaged weights, where the optimizer averages them."""
+        self._trained = [variable.numpy() for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self._twin.set_weights(self.model.get_weights())
+
+    def on_test_end(self, logs=None):
+        """Give training its own weights back."""
+        for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
+            variable.assign(value)
 
     def on_epoch_end(self, epoch, logs=None):
         """Record the epoch. Raises PosekitError when a loss is no longer finite."""
@@ -318,7 +469,6 @@ class EpochRecorder(keras.callbacks.Callback):
         }
         earlier = [kept["validation_mse"] for kept in self._history]
         self._history.append(row)
-        self._twin.set_weights(self.model.get_weights())
         if row["validation_mse"] < min(earlier, default=np.inf):
             self._save(self._twin.save, "best.keras")
         self._save(self._twin.save, "last.keras")

@@ -17,7 +17,8 @@ LAYERS = {
         posekit posekit.skeleton posekit.errors posekit.settings posekit.profiles
         posekit.geometry posekit.luma posekit.metrics posekit.bootstrap posekit.comparison
         posekit.baselines posekit.poses posekit.edges posekit.drawing posekit.tables
-        posekit.artifacts posekit.engine posekit.sources posekit.datasets
+        posekit.artifacts posekit.engine posekit.sources posekit.views posekit.augmentation
+        posekit.decoding posekit.calibration posekit.recipes posekit.datasets
         posekit.datasets.pose_dataset posekit.datasets.lsp posekit.datasets.splits
         posekit.datasets.synthetic posekit.datasets.scenes posekit.datasets.figures
         posekit.datasets.pose_families posekit.datasets.outfits
@@ -25,10 +26,12 @@ LAYERS = {
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
-        posekit.fused_batchnorm posekit.saliency posekit.timing
+        posekit.fused_batchnorm posekit.saliency posekit.timing posekit.heads
+        posekit.pose_networks posekit.imagenet
     """.split(),
     "experiments": """
         posekit.evaluation posekit.experiment posekit.training posekit.prediction
+        posekit.estimators posekit.delivery
     """.split(),
     "stories": """
         posekit.studies posekit.studies.wording posekit.studies.poster

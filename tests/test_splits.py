@@ -13,7 +13,7 @@ from posekit.datasets import lsp, splits
 from posekit.datasets.pose_dataset import PoseDataset, join
 from posekit.errors import PosekitError
 
-PARTS = ("train", "validation", "test")
+PARTS = splits.PARTS
 
 
 def made_up(numbers, name="lspet", digits=5):
@@ -38,7 +38,7 @@ def ids(split, dataset, part):
 
 
 def assert_covers_once(split, count):
-    everything = [split.train, split.validation, split.test, split.left_out]
+    everything = [getattr(split, part) for part in (*PARTS, "left_out")]
     np.testing.assert_array_equal(np.sort(np.concatenate(everything)), np.arange(count))
 
 
@@ -153,10 +153,28 @@ def test_standard_with_a_fixed_test_part():
     assert_covers_once(split, 1100)
     np.testing.assert_array_equal(split.test, np.arange(800, 1100))
     assert split.left_out.tolist() == [0]
-    # A tenth of 799 is 79.9; the pair may carry it to 81.
-    assert len(split.validation) in (80, 81)
+    # Digests spread evenly: binomial(799, 0.1027), mean 82, standard deviation 8.6.
+    assert 40 < len(split.development) < 125
+    # The group that reaches a tenth of the rest may be the pair.
+    tenth = (799 - len(split.development)) / 10
+    assert tenth <= len(split.validation) < tenth + 2
     assert split.comparable and split.name == "standard"
     splits.check_no_leak(split)
+
+
+def test_the_development_test_is_the_same_for_everyone():
+    dataset = made_up([*range(1, 401), *range(9001, 9011)])
+    groups = paired_groups(410, [(first, first + 200) for first in range(0, 100)])
+    split = splits.standard(dataset, groups, seed=0)
+    kept = ids(split, dataset, "development")
+    assert kept == ids(splits.standard(dataset, groups, seed=1), dataset, "development")
+    # Whole groups, so a reader with half of the images keeps that half of the same ones.
+    for first in range(100):
+        assert (dataset.image_ids[first] in kept) == (dataset.image_ids[first + 200] in kept)
+    half = dataset.subset(np.arange(200))
+    kept_of_half = ids(splits.standard(half, np.arange(200), seed=5), half, "development")
+    assert kept_of_half == kept & set(half.image_ids.tolist())
+    assert kept_of_half
 
 
 def test_known_twins_of_test_images_are_left_out_with_their_group():
@@ -233,7 +251,7 @@ def test_train_and_validation_are_the_same_without_the_test_images():
     groups = paired_groups(111, [(4, 60), (100, 108)])
     with_test = splits.standard(whole, groups, seed=0)
     without = splits.standard(rest, groups[:101], seed=0)
-    for part in ("train", "validation", "left_out"):
+    for part in ("train", "validation", "development", "left_out"):
         np.testing.assert_array_equal(getattr(with_test, part), getattr(without, part))
     assert len(without.test) == 0
 
@@ -244,7 +262,7 @@ def test_poster_mixes_everything():
     split = splits.poster(dataset, groups, seed=0)
     assert_covers_once(split, 100)
     assert (len(split.train), len(split.validation)) == (90, 10)
-    assert len(split.test) == len(split.left_out) == 0
+    assert len(split.development) == len(split.test) == len(split.left_out) == 0
     assert not split.comparable
     assert np.intersect1d(groups[split.train], groups[split.validation]).size
     splits.check_no_leak(split)  # nothing is claimed, so nothing is refused
@@ -258,7 +276,7 @@ def test_parts():
         assert chosen.image_ids.tolist() == dataset.image_ids[getattr(split, part)].tolist()
     assert split.part(dataset, "test").fixed_test.all()
     assert split.part(dataset, "all") is dataset
-    with pytest.raises(PosekitError, match="'train', 'validation', 'test', 'all'; got 'val'"):
+    with pytest.raises(PosekitError, match="'train', 'validation', 'development', 'test', 'all'; got 'val'"):
         split.part(dataset, "val")
     with pytest.raises(PosekitError, match="one the split was drawn for.*got lspet with"):
         split.part(dataset.subset(np.arange(50)), "train")
@@ -284,7 +302,7 @@ def test_summary_is_json():
     split = splits.standard(dataset, paired_groups(100, [(1, 2)]), seed=4)
     summary = split.summary()
     assert json.loads(json.dumps(summary)) == summary
-    counts = {part: summary[part] for part in ("train", "validation", "test", "left_out")}
+    counts = {part: summary[part] for part in (*PARTS, "left_out")}
     assert sum(counts.values()) == summary["images"] == 100
     assert (counts["test"], counts["left_out"], summary["groups"]) == (10, 1, 99)
     assert (summary["name"], summary["seed"], summary["comparable"]) == ("standard", 4, True)
@@ -322,7 +340,7 @@ def test_data_of_test_images_alone_are_all_test():
     dataset = made_up(range(9001, 9041))
     split = splits.standard(dataset, np.arange(40) // 2, seed=0)
     np.testing.assert_array_equal(split.test, np.arange(40))
-    assert not (len(split.train) or len(split.validation) or len(split.left_out))
+    assert not any(len(getattr(split, part)) for part in (*PARTS, "left_out") if part != "test")
 
 
 def test_leak_is_refused():
@@ -389,7 +407,7 @@ def test_the_real_set():
     dataset = lsp.read(os.environ["POSEKIT_LSPET"]).subset(np.arange(9000))
     split = splits.standard(dataset, np.arange(9000), seed=0)
     assert len(split.left_out) == 8
-    assert (len(split.validation), len(split.train)) == (900, 8092)
+    assert (len(split.validation), len(split.development), len(split.train)) == (810, 898, 7284)
     with pytest.raises(PosekitError, match="LSPet's im09001 to im10000 are not among these 9000"):
         split.part(dataset, "test")
     # Two known pairs of one photograph each, and a picture like neither.

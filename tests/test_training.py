@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import evaluation, models, training
+from posekit import evaluation, models, pose_networks, training
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
 from posekit.training import TrainingConfig
@@ -46,6 +46,7 @@ def config(**changes):
         "epochs": EPOCHS,
         "seed": 0,
         "batch_size": 16,
+        "frame_px": 32,
     }
     return TrainingConfig(**{**settings, **changes})
 
@@ -201,6 +202,8 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path):
         assert not model.stop_training
         bias.assign(np.full(28, epoch))
         recorder.on_epoch_begin(epoch)
+        recorder.on_test_begin()
+        recorder.on_test_end()
         recorder.on_epoch_end(epoch, {"loss": 9.0, "mse": 9.0, "val_mse": validation_mse})
     assert model.stop_training
     biases = [
@@ -222,6 +225,108 @@ def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
     model.compile(keras.optimizers.Adam(training._learning_rate(settings, steps)))
     seen = training._restore(model, run.folder / "checkpoint.weights.h5", steps)
     assert seen == 2 and int(model.optimizer.iterations) == 2 * steps
+
+
+def test_a_warm_up_rises_for_half_an_epoch():
+    rate = training._learning_rate(config(schedule="warmup_cosine", epochs=2), 10)
+    rates = [float(rate(step)) for step in (0, 2, 5, 12, 20)]
+    # Up to 1e-3 in 5 steps, then a cosine over the other 15.
+    middle = 1e-3 * (1 + math.cos(math.pi * 7 / 15)) / 2
+    assert rates == pytest.approx([0, 4e-4, 1e-3, middle, 0], abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def narrow_residual():
+    """Trainings of a residual network with one narrow block a stage."""
+    with pytest.MonkeyPatch.context() as patched:
+        narrow = partial(
+            pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
+        )
+        patched.setitem(pose_networks.NETWORKS, "residual", narrow)
+        yield
+
+
+MAPS = {
+    "network": "residual",
+    "head": "soft_argmax",
+    "loss": "cross_entropy",
+    "view": "person",
+    "augmentation": "turned",
+    "schedule": "warmup_cosine",
+    "weight_decay": 0.01,
+    "clip_norm": 5.0,
+    "weight_average": 0.9,
+    "frame_px": 64,
+    "epochs": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def averaged(small, tmp_path_factory, narrow_residual):
+    """A training of maps from varied crops, its weights averaged."""
+    return training.fit(config(**MAPS), small, tmp_path_factory.mktemp("averaged"), verbose=0)
+
+
+def test_a_varied_averaged_training_resumes_as_if_undisturbed(
+    averaged, small, tmp_path, monkeypatch
+):
+    assert averaged.best_model().output_shape == (None, 8, 8, 14)
+    record = training.EpochRecorder.on_epoch_end
+
+    def killed_after_one(self, epoch, logs=None):
+        record(self, epoch, logs)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training.EpochRecorder, "on_epoch_end", killed_after_one)
+        with pytest.raises(Killed):
+            training.fit(config(**MAPS), small, tmp_path, verbose=0)
+    parts = training.fit(config(**MAPS), small, tmp_path, verbose=0)
+    assert parts.history["epoch"] == [1, 2]
+    np.testing.assert_allclose(
+        parts.history["validation_mse"], averaged.history["validation_mse"], rtol=1e-2
+    )
+
+
+def test_the_average_is_what_is_saved(averaged):
+    model = training.build(averaged.config)
+    model.compile(training._optimizer(averaged.config, 2))
+    training._restore(model, averaged.folder / "checkpoint.weights.h5", 2)
+    saved = averaged.last_model()
+    for ours, theirs in zip(model.trainable_variables, saved.trainable_variables, strict=True):
+        assert ours.path == theirs.path
+    trained = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    for before, average, kept in zip(
+        trained, model.trainable_variables, saved.trainable_variables, strict=True
+    ):
+        np.testing.assert_array_equal(average.numpy(), kept.numpy())
+        assert not np.array_equal(before, kept.numpy())
+
+
+def test_mixed_precision_trains_and_saves_full_precision(small, tmp_path, narrow_residual):
+    settings = config(**MAPS | {"mixed_precision": True, "epochs": 1})
+    run = training.fit(settings, small, tmp_path, verbose=0)
+    model = run.best_model()
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_training_starts_from_another_ones_weights(averaged, small):
+    settings = config(
+        **MAPS | {"initial_weights": str(averaged.folder / "best.keras"), "frame_px": 96}
+    )
+    started = training.build(settings)
+    trained = averaged.best_model()
+    for name in ("stem", "stage2_1_first", "decoder8", "map_logits"):
+        for ours, theirs in zip(
+            started.get_layer(name).get_weights(), trained.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    # Other weights to start from are another training.
+    other = training.build(config(**MAPS))
+    names = {training._folder_name(settings, model, small) for model in (started, other)}
+    assert len(names) == 2
 
 
 def test_patience_ends_a_training_that_no_longer_gets_better(small, tmp_path, monkeypatch):
@@ -271,9 +376,9 @@ def test_a_folder_without_a_training_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "finding"),
     [
-        ({"network": "vgg"}, "'poster_batchnorm', 'poster_plain'; got 'vgg'"),
+        ({"network": "vgg"}, "'poster_batchnorm', 'poster_plain', 'residual', .*; got 'vgg'"),
         ({"label_treatment": "all"}, "'masked', 'poster', 'poster_origin'; got 'all'"),
-        ({"schedule": "step"}, "'constant', 'cosine'; got 'step'"),
+        ({"schedule": "step"}, "'constant', 'cosine', 'warmup_cosine'; got 'step'"),
         ({"flip": "both"}, "'none', 'random', 'double'; got 'both'"),
         ({"epochs": 0}, "`epochs` must be a whole number >= 1; got 0"),
         ({"epochs": 2.5}, "`epochs` must be a whole number >= 1; got 2.5"),
@@ -282,6 +387,20 @@ def test_a_folder_without_a_training_is_refused(tmp_path):
         ({"patience": 0}, "`patience` must be a whole number >= 1; got 0"),
         ({"learning_rate": 0}, "`learning_rate` must be a finite number > 0; got 0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
+        ({"head": "heatmap"}, "'coordinates', 'soft_argmax', 'simcc'; got 'heatmap'"),
+        ({"head": "simcc", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
+        ({"view": "face"}, "'squashed', 'whole', 'person'; got 'face'"),
+        ({"augmentation": "wild"}, "'none', 'turned'; got 'wild'"),
+        ({"frame_px": 16}, "`frame_px` must be a whole number >= 32; got 16"),
+        ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\); got 1.0"),
+        (
+            {"head": "soft_argmax", "loss": "l1"},
+            "`head` of poster_plain must be \"coordinates\"; got 'soft_argmax'",
+        ),
+        (
+            {"network": "residual", "initial_weights": "imagenet"},
+            "for \"lite0\" and \"lite0_short\" alone; got network 'residual'",
+        ),
     ],
 )
 def test_bad_settings_are_refused(changes, finding):

@@ -1,5 +1,7 @@
 """Who trains, who validates, who tests: groups of near-identical photographs stay together."""
 
+import hashlib
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +32,11 @@ KNOWN_TEST_TWINS = (
     "im08155",
 )
 
-PARTS = ("train", "validation", "test")
+# Share of all digests that puts a group in the development test; of LSPet's 9,000 images before
+# the test part it chooses 900.
+DEVELOPMENT_SHARE = 0.1027
+
+PARTS = ("train", "validation", "development", "test")
 
 # The fixed test part of each set that has one, in words.
 FIXED_TEST = {"lsp": "LSP's im1001 to im2000", "lspet": "LSPet's im09001 to im10000"}
@@ -44,8 +50,9 @@ class Split:
         name: str, "standard" or "poster".
         seed: int that drew it.
         comparable: bool, True when scores on `validation` and `test` may be compared with others'.
-        train, validation, test, left_out: int (M,) each, ascending indices into the data set;
-            together they hold every image once.
+        train, validation, development, test, left_out: int (M,) each, ascending indices into the
+            data set; together they hold every image once. `development` is the development
+            test, opened once for each delivered model.
         groups: int (N,), images with one number show nearly the same picture.
         fingerprint: str, `PoseDataset.fingerprint` of the data set.
 
@@ -58,13 +65,14 @@ class Split:
     comparable: bool
     train: np.ndarray
     validation: np.ndarray
+    development: np.ndarray
     test: np.ndarray
     left_out: np.ndarray
     groups: np.ndarray
     fingerprint: str
 
     def __post_init__(self):
-        indices = np.concatenate([self.train, self.validation, self.test, self.left_out])
+        indices = np.concatenate([getattr(self, part) for part in (*PARTS, "left_out")])
         if not np.array_equal(np.sort(indices), np.arange(len(self.groups))):
             raise PosekitError(
                 f"Split(): the parts must hold each of {len(self.groups)} images once; got "
@@ -81,8 +89,8 @@ class Split:
 
         Args:
             dataset: PoseDataset that the split was drawn for.
-            name: "train", "validation", "test", or "all" for the whole data set, left-out images
-                included.
+            name: "train", "validation", "development", "test", or "all" for the whole data set,
+                left-out images included.
 
         Returns:
             int (M,), ascending.
@@ -201,9 +209,10 @@ def standard(dataset, groups, *, seed):
     """The split behind every comparable score.
 
     Where the data have a fixed test part, its images are the test part; images in a group with
-    one of them or with a known twin of one (`KNOWN_TEST_TWINS`) are left out, and the rest is
-    divided 90 : 10 into train and validation. Other data are divided 80 : 10 : 10. Groups are
-    never torn apart, so each part is within one group of its share.
+    one of them or with a known twin of one (`KNOWN_TEST_TWINS`) are left out, a tenth of the other
+    groups are the development test, the same whatever the seed, and the rest is divided 90 : 10
+    into train and validation. Other data are divided 80 : 10 : 10 into train, validation and
+    test. Groups are never torn apart, so each drawn part is within one group of its share.
 
     Args:
         dataset: PoseDataset.
@@ -223,14 +232,20 @@ def standard(dataset, groups, *, seed):
     if "lspet" in dataset.name.split("+"):
         near_test = test | np.isin(dataset.image_ids, KNOWN_TEST_TWINS)
     free = ~np.isin(groups, groups[near_test])
+    development = np.zeros(len(dataset), bool)
+    if dataset.has_fixed_test:
+        development = free & _in_development_test(dataset, groups)
     shares = (0.1,) if dataset.has_fixed_test else (0.1, 0.1)
-    train, validation, *drawn_test = _draw_groups(dataset, groups, free, shares, seed)
+    train, validation, *drawn_test = _draw_groups(
+        dataset, groups, free & ~development, shares, seed
+    )
     return Split(
         name="standard",
         seed=seed,
         comparable=True,
         train=train,
         validation=validation,
+        development=np.flatnonzero(development),
         test=np.flatnonzero(test) if dataset.has_fixed_test else drawn_test[0],
         left_out=np.flatnonzero(~free & ~test),
         groups=groups,
@@ -265,6 +280,7 @@ def poster(dataset, groups, *, seed):
         comparable=False,
         train=train,
         validation=validation,
+        development=none,
         test=none,
         left_out=none,
         groups=groups,
@@ -356,12 +372,12 @@ def check_no_leak(split):
     Left-out images may resemble any part: nothing is trained or scored on them.
 
     Raises:
-        PosekitError: a group has images in two of train, validation and test.
+        PosekitError: a group has images in two of the parts.
     """
     if not split.comparable:
         return
     problems = []
-    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+    for first, second in itertools.combinations(PARTS, 2):
         there, here = getattr(split, first), getattr(split, second)
         for group in np.intersect1d(split.groups[there], split.groups[here]):
             problems.append(
@@ -380,6 +396,20 @@ def _normalised(thumbnails):
     # A length of sqrt(h * w) is a standard deviation of one grey level.
     enough = length >= np.sqrt(flat.shape[1])
     return np.divide(centred, length, out=np.zeros_like(centred), where=enough)
+
+
+def _in_development_test(dataset, groups):
+    """bool (N,): groups whose smallest image id has a digest in the lowest share of all digests.
+
+    No draw: whoever has these images, in whatever order and however many, keeps the same aside.
+    """
+    chosen = []
+    for group in np.unique(groups):
+        smallest = min(dataset.image_ids[groups == group].tolist())
+        digest = hashlib.sha256(f"development {smallest}".encode()).digest()
+        if int.from_bytes(digest[:8]) < DEVELOPMENT_SHARE * 2**64:
+            chosen.append(group)
+    return np.isin(groups, chosen)
 
 
 def _draw_groups(dataset, groups, free, shares, seed):

@@ -1,0 +1,143 @@
+"""How strongly training pictures are varied, and the draws of it: NumPy, no TensorFlow.
+
+`augment` holds the functions that the drawn parameters go into.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posekit.errors import check_choice
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths of one way to vary pictures; all zero shows every picture as it is.
+
+    Attributes:
+        rotation_degrees: float >= 0, standard deviation of the rotation.
+        any_rotation: float in [0, 1], share of examples turned by any angle at all.
+        scale: float >= 1; the crop's side is drawn between 1 / scale and scale times the box's,
+            evenly in the logarithm.
+        aspect: float >= 0, standard deviation of the logarithm of the stretch in x, the inverse
+            of that in y.
+        shift: float >= 0, the crop's centre moves by at most this share of its side.
+        light: float in [0, 1), strength of the changes of contrast, colour and brightness.
+        blur: float in [0, 1], share of examples that are blurred.
+        erase: float in [0, 1], share of examples with a covered rectangle.
+    """
+
+    rotation_degrees: float = 0.0
+    any_rotation: float = 0.0
+    scale: float = 1.0
+    aspect: float = 0.0
+    shift: float = 0.0
+    light: float = 0.0
+    blur: float = 0.0
+    erase: float = 0.0
+
+    def draw(self, rng, count, *, canvas_px, box_px, frame_px):
+        """Parameters for one batch.
+
+        Args:
+            rng: numpy.random.Generator.
+            count: int N, examples.
+            canvas_px: float, side of the canvas, pixels.
+            box_px: float, side of the view's box on the canvas, pixels of the canvas.
+            frame_px: int, side of the frame, pixels.
+
+        Returns:
+            dict of float32 arrays, the arguments of the functions in `augment`: matrices (N, 2,
+            3), gain (N, 3), contrast, saturation, brightness, blur (N,), rectangles_px (N, 4).
+        """
+        reach = np.log(self.scale)
+        side_px = box_px * np.exp(rng.uniform(-reach, reach, count))
+        radians = np.deg2rad(rng.normal(0.0, 1.0, count) * self.rotation_degrees)
+        anywhere = rng.uniform(-np.pi, np.pi, count)
+        radians = np.where(rng.random(count) < self.any_rotation, anywhere, radians)
+        stretch = np.exp(rng.normal(0.0, 1.0, count) * self.aspect)
+        centre_px = (canvas_px - 1) / 2 + rng.uniform(-1, 1, (count, 2)) * self.shift * side_px[
+            :, None
+        ]
+        return {
+            "matrices": crop_matrices(
+                centre_px, side_px, frame_px, radians=radians, stretch=stretch
+            ).astype(np.float32),
+            **self._draw_light(rng, count),
+            "blur": np.where(
+                rng.random(count) < self.blur, rng.random(count), 0.0
+            ).astype(np.float32),
+            "rectangles_px": self._draw_rectangles(rng, count, frame_px),
+        }
+
+    def _draw_light(self, rng, count):
+        def factor(*shape, strength=self.light):
+            return rng.uniform(1 - strength, 1 + strength, (count, *shape)).astype(np.float32)
+
+        return {
+            # Photographs differ less in tint than in other light.
+            "gain": factor(1) * factor(3, strength=self.light / 2),
+            "contrast": factor(),
+            "saturation": factor(),
+            "brightness": rng.uniform(-80, 80, count).astype(np.float32) * np.float32(self.light),
+        }
+
+    def _draw_rectangles(self, rng, count, frame_px):
+        size_px = rng.uniform(0.1, 0.35, (count, 2)) * frame_px
+        size_px = np.where(rng.random((count, 1)) < self.erase, size_px, 0.0)
+        corner_px = rng.uniform(0, frame_px, (count, 2)) - size_px / 2
+        return np.concatenate([corner_px, corner_px + size_px], axis=1).astype(np.float32)
+
+
+# "none" shows every picture as it is. "turned" is for people in any position: gymnasts hang
+# upside down. Its shift and scale are as wide as a first stage errs (measured on validation).
+AUGMENTATIONS = {
+    "none": Augmentation(),
+    "turned": Augmentation(
+        rotation_degrees=30.0,
+        any_rotation=0.08,
+        scale=1.35,
+        aspect=0.08,
+        shift=0.1,
+        light=0.3,
+        blur=0.2,
+        erase=0.3,
+    ),
+}
+
+
+def by_name(name):
+    """The augmentation of that name.
+
+    Raises:
+        PosekitError: there is none; the message lists those there are.
+    """
+    check_choice("augmentation.by_name()", "augmentation", name, tuple(AUGMENTATIONS))
+    return AUGMENTATIONS[name]
+
+
+def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
+    """Maps from frame to canvas for square crops, turned about their centre.
+
+    Args:
+        centre_px: float (N, 2), (x, y) of the crops' centres on the canvas, pixels.
+        side_px: float (N,), their sides, pixels of the canvas.
+        frame_px: int, side of the frame they fill, pixels.
+        radians: float or (N,), how far the crop is turned, from x towards y.
+        stretch: float or (N,) > 0, factor of the crop's width, the inverse of that of its height.
+
+    Returns:
+        float64 (N, 2, 3), from (x, y, 1) in the frame to (x, y) on the canvas.
+    """
+    step = side_px / frame_px
+    radians, stretch = np.broadcast_arrays(radians, stretch, step)[:2]
+    cosine, sine = np.cos(radians), np.sin(radians)
+    linear = np.stack(
+        [
+            np.stack([cosine * stretch, -sine / stretch], axis=-1),
+            np.stack([sine * stretch, cosine / stretch], axis=-1),
+        ],
+        axis=-2,
+    ) * step[:, None, None]  # (N, 2, 2)
+    middle = np.full(2, (frame_px - 1) / 2)
+    return np.concatenate([linear, (centre_px - linear @ middle)[..., None]], axis=-1)

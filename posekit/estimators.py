@@ -1,0 +1,371 @@
+"""From a photograph to a pose: one network after the other, as a manifest lists them.
+
+The first stage sees the whole picture; each later one sees a square around the pose found so
+far. A folder with a manifest is an estimator, and so is any single network that was trained here.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from posekit import artifacts, calibration, decoding, heads, models, pipeline, views
+from posekit.artifacts import PROJECT_ROOT
+from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.geometry import keypoints_out_of_boxes
+from posekit.skeleton import JOINTS, MIRROR
+
+SHIPPED = PROJECT_ROOT / "models"
+MANIFEST = "manifest.json"
+CONFIG = "config.json"
+MANIFEST_VERSION = 1
+
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One network and what it looks at.
+
+    Attributes:
+        network: keras.Model.
+        head: str, one of heads.HEADS.
+        view: str, one of views.VIEWS.
+        passes: int > 0, how often it looks; each pass looks around the pose of the one before.
+        flip_average: bool, whether the mirrored picture is asked too: twice the time.
+    """
+
+    network: keras.Model
+    head: str
+    view: str
+    passes: int = 1
+    flip_average: bool = False
+
+    @property
+    def frame_px(self):
+        """Side of the network's input, pixels."""
+        return self.network.input_shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """What an estimator found.
+
+    Attributes:
+        keypoints_px: float64 (N, 14, 2), (x, y) in the pictures' pixels.
+        confidences: float64 (N, 14) in [0, 1], the chance that the joint is within 0.2 torso
+            lengths of the truth; NaN where the estimator is not calibrated.
+        raw: float64 (N, 14) in [0, 1], how sure the last network was; NaN without a map.
+        boxes_px: float64 (N, 4), the box that the last pass looked at, pixels.
+    """
+
+    keypoints_px: np.ndarray
+    confidences: np.ndarray
+    raw: np.ndarray
+    boxes_px: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PoseEstimator:
+    """Stages in order, and how to read the last one's certainty.
+
+    Attributes:
+        name: str.
+        stages: tuple of Stage.
+        calibration: calibration.Calibration or None.
+    """
+
+    name: str
+    stages: tuple
+    calibration: object = None
+
+    def estimate(self, images, boxes_px=None):
+        """Find one person in each picture.
+
+        Args:
+            images: list of N uint8 (H, W, 3), RGB, of any sizes.
+            boxes_px: float (N, 4) or None: x, y, width and height of the person, pixels. With
+                boxes the first stage that sees people starts, and those before it are skipped.
+
+        Returns:
+            Poses.
+
+        Raises:
+            PosekitError: pictures of another kind or none, boxes that do not fit, boxes for an
+                estimator that takes none, or no boxes for one that needs them.
+        """
+        _check_images(images)
+        sizes_px = np.array([image.shape[1::-1] for image in images])
+        stages = self.stages
+        if boxes_px is not None:
+            boxes_px = _checked_boxes(boxes_px, sizes_px)
+            stages = tuple(stage for stage in stages if stage.view == "person")
+            if not stages:
+                raise PosekitError(
+                    f"estimate(): `boxes_px` need a stage that sees people; got {self.name}, "
+                    "which sees whole pictures. Leave the box out, or take another model."
+                )
+            boxes_px = _square(boxes_px)
+        elif stages[0].view == "person":
+            raise PosekitError(
+                f"estimate(): `boxes_px` must be given to {self.name}, whose first stage sees "
+                "people; got none. Give a box, or take a model that finds the person."
+            )
+        poses = [
+            self._estimate_batch(stages, images[chosen], sizes_px[chosen], boxes_px, chosen)
+            for chosen in _batches(len(images))
+        ]
+        keypoints_px, raw, looked_at_px = map(np.concatenate, zip(*poses, strict=True))
+        confidences = np.full(raw.shape, np.nan)
+        if self.calibration is not None:
+            confidences = self.calibration.confidence(raw)
+        return Poses(keypoints_px, confidences, raw, looked_at_px)
+
+    def _estimate_batch(self, stages, images, sizes_px, boxes_px, chosen):
+        looked_at_px = None if boxes_px is None else boxes_px[chosen]
+        keypoints_px = raw = None
+        for stage in stages:
+            for _ in range(stage.passes):
+                if stage.view == "whole":
+                    looked_at_px = views.whole_boxes(sizes_px)
+                elif stage.view == "squashed":
+                    looked_at_px = views.squashed_boxes(sizes_px)
+                elif keypoints_px is not None:
+                    found = np.ones(keypoints_px.shape[:2], bool)
+                    looked_at_px = views.person_boxes(keypoints_px, found)
+                in_frame_px, raw = _look(stage, images, looked_at_px)
+                keypoints_px = keypoints_out_of_boxes(in_frame_px, looked_at_px, stage.frame_px)
+        return keypoints_px, raw, looked_at_px
+
+    def estimate_dataset(self, dataset):
+        """Find the person in each image of a data set, in its order; returns Poses."""
+        parts = []
+        for chosen in _batches(len(dataset)):
+            images = [
+                pipeline.decode(dataset.read_image(str(image_id))).numpy()
+                for image_id in dataset.image_ids[chosen]
+            ]
+            parts.append(self.estimate(images))
+        return Poses(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("keypoints_px", "confidences", "raw", "boxes_px")
+            )
+        )
+
+
+def load(model):
+    """An estimator by name or path.
+
+    Args:
+        model: the name of a shipped model ("best", "from_scratch"), a folder with a manifest, the
+            folder of a training, or a `.keras` file of a network that predicts coordinates from
+            squashed pictures, as the poster's do.
+
+    Returns:
+        PoseEstimator.
+
+    Raises:
+        PosekitError: nothing of the kind is there, or a file is not what the manifest says.
+    """
+    path = _path_of(model)
+    if (path / MANIFEST).is_file():
+        return _from_manifest(path)
+    if path.is_dir() and (path / CONFIG).is_file():
+        head, view = _head_and_view(path / CONFIG)
+        network = models.load(path, head=head)
+        return PoseEstimator(str(model), (Stage(network, head, view),))
+    if not path.exists() and path.suffix != ".keras":
+        shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
+        raise PosekitError(
+            f"estimators.load(): `model` must be the name of a shipped model ({shipped or 'none'}) "
+            f"or the path of a model; got {str(model)!r}."
+        )
+    return PoseEstimator(str(model), (Stage(models.load(path), "coordinates", "squashed"),))
+
+
+def training_split(model):
+    """On which split a model was trained.
+
+    Args:
+        model: as for `load`; a file of a training is known by the folder that it is in.
+
+    Returns:
+        dict of `splits.Split.summary`, or None where nothing beside the model tells.
+    """
+    path = _path_of(model)
+    folder = path if path.is_dir() else path.parent
+    file = folder / (MANIFEST if (folder / MANIFEST).is_file() else CONFIG)
+    try:
+        split = artifacts.read_json(file)["data"]["split"]
+        return split if {"name", "seed", "images"} <= set(split) else None
+    except (PosekitError, KeyError, TypeError):
+        return None  # another program's file says nothing about splits
+
+
+def _path_of(model):
+    shipped = SHIPPED / str(model)
+    return shipped if (shipped / MANIFEST).is_file() else Path(model)
+
+
+def _head_and_view(path):
+    stored = artifacts.read_json(path)
+    config = stored.get("config") if isinstance(stored, dict) else None
+    if not isinstance(config, dict):
+        raise PosekitError(
+            f"{path}: must hold a training's `config`; got a file without one. Name the model file "
+            "itself, or the folder of a training."
+        )
+    # Trainings older than the other heads do not name theirs.
+    head, view = config.get("head", "coordinates"), config.get("view", "squashed")
+    check_choice(str(path), "head", head, tuple(heads.HEADS))
+    check_choice(str(path), "view", view, tuple(views.VIEWS))
+    return head, view
+
+
+def of_runs(name, runs, *, passes=1, flip_average=False):
+    """An estimator from finished trainings, not calibrated.
+
+    Args:
+        name: str.
+        runs: list of training.TrainingRun, one for each stage, in order.
+        passes: int > 0, how often the last stage looks.
+        flip_average: bool, whether the last stage also asks the mirrored picture.
+
+    Returns:
+        PoseEstimator.
+    """
+    *first, last = [(run.best_model(), run.config.head, run.config.view) for run in runs]
+    stages = [Stage(*stage) for stage in first]
+    return PoseEstimator(name, (*stages, Stage(*last, passes, flip_average)))
+
+
+def _from_manifest(folder):
+    path = folder / MANIFEST
+    manifest = artifacts.read_json(path)
+    try:
+        version, joints = manifest["version"], tuple(manifest["joints"])
+        listed = [
+            (
+                folder / stage["file"],
+                stage["sha256"],
+                {
+                    "head": stage["head"],
+                    "view": stage["view"],
+                    "passes": int(stage["passes"]),
+                    "flip_average": bool(stage["flip_average"]),
+                },
+            )
+            for stage in manifest["stages"]
+        ]
+        fitted = manifest["calibration"]
+    except KeyError as error:
+        raise PosekitError(
+            f"{path}: must describe an estimator's stages; got a manifest without {error}."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise PosekitError(
+            f"{path}: must describe an estimator's stages; got values of other kinds ({error})."
+        ) from error
+    problems = []
+    if version != MANIFEST_VERSION:
+        problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
+    if joints != JOINTS:
+        problems.append(f"`joints` must be {', '.join(JOINTS)}; got {', '.join(map(str, joints))}.")
+    if not listed:
+        problems.append("`stages` must list a network; got none.")
+    for number, (_, _, settings) in enumerate(listed):
+        if settings["passes"] < 1:
+            problems.append(f"`passes` must be > 0; got {settings['passes']} in stage {number}.")
+    read = None if fitted is None else calibration.from_json(fitted)
+    if read is not None and read.offsets.shape != (len(JOINTS),):
+        problems.append(
+            f"`calibration` must have {len(JOINTS)} offsets; got shape {read.offsets.shape}."
+        )
+    raise_problems(str(path), problems)
+    stages = []
+    for file, digest, settings in listed:
+        check_choice(str(path), "head", settings["head"], tuple(heads.HEADS))
+        check_choice(str(path), "view", settings["view"], tuple(views.VIEWS))
+        found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
+        if found != digest:
+            raise PosekitError(
+                f"{file}: must have the SHA-256 {digest} of the manifest; got {found}. "
+                "Fetch the model again."
+            )
+        stages.append(Stage(models.load(file, head=settings["head"]), **settings))
+    return PoseEstimator(folder.name, tuple(stages), read)
+
+
+def _look(stage, images, boxes_px):
+    """Keypoints in the stage's frame, (N, K, 2), and how sure it was, (N, K)."""
+    if stage.view == "squashed":
+        # As the training frames were made.
+        crops = np.stack([pipeline.squash(image, stage.frame_px).numpy() for image in images])
+    else:
+        crops = np.stack(
+            [
+                views.cut(image, box_px, stage.frame_px)
+                for image, box_px in zip(images, boxes_px, strict=True)
+            ]
+        )
+    if stage.flip_average:
+        crops = np.concatenate([crops, crops[:, :, ::-1]])
+    output = stage.network.predict_on_batch(crops.astype(np.float32))
+    if stage.head != "soft_argmax":
+        flat = heads.by_name(stage.head).coordinates(output, stage.frame_px)
+        keypoints_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(crops), -1, 2)
+        if stage.flip_average:
+            keypoints_px, mirrored = np.split(keypoints_px, 2)
+            mirrored = mirrored[:, list(MIRROR)] * [-1, 1] + [stage.frame_px - 1, 0]
+            keypoints_px = (keypoints_px + mirrored) / 2
+        return keypoints_px, np.full(keypoints_px.shape[:2], np.nan)
+    maps = decoding.softmax_maps(output)
+    if stage.flip_average:
+        maps, mirrored = np.split(maps, 2)
+        maps = (maps + decoding.mirror_maps(mirrored, MIRROR)) / 2
+    return decoding.place(maps, stage.frame_px)
+
+
+def _batches(count):
+    return [slice(start, start + BATCH_SIZE) for start in range(0, count, BATCH_SIZE)]
+
+
+def _check_images(images):
+    problems = [
+        f"`images` must be uint8 (H, W, 3); got {image.dtype} {image.shape} at [{index}]."
+        for index, image in enumerate(images)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size
+    ]
+    if not len(images):
+        problems.append("`images` must hold a picture; got none.")
+    raise_problems("estimate()", problems)
+
+
+def _square(boxes_px):
+    side_px = boxes_px[:, 2:].max(axis=1, keepdims=True)
+    centre_px = boxes_px[:, :2] + boxes_px[:, 2:] / 2
+    return np.concatenate([centre_px - side_px / 2, side_px, side_px], axis=1)
+
+
+def _checked_boxes(boxes_px, sizes_px):
+    boxes_px = np.asarray(boxes_px, float)
+    if boxes_px.shape != (len(sizes_px), 4):
+        raise PosekitError(
+            f"estimate(): `boxes_px` must have shape ({len(sizes_px)}, 4), one box for each image; "
+            f"got shape {boxes_px.shape}."
+        )
+    corner_px, size_px = boxes_px[:, :2], boxes_px[:, 2:]
+    overlaps = (corner_px < sizes_px) & (corner_px + size_px > 0)
+    fits = np.isfinite(boxes_px).all(axis=1) & (size_px > 0).all(axis=1) & overlaps.all(axis=1)
+    raise_problems(
+        "estimate()",
+        [
+            f"`boxes_px` of image {index} must be x, y, width > 0 and height > 0 that meet the "
+            f"{sizes_px[index][0]} x {sizes_px[index][1]} picture; got {boxes_px[index].tolist()}."
+            for index in np.flatnonzero(~fits)
+        ],
+    )
+    return boxes_px

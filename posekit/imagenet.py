@@ -1,0 +1,62 @@
+"""ImageNet weights for EfficientNet-Lite0, made once by `make imagenet`.
+
+The published checkpoint is PyTorch's; models/imagenet/convert_lite0.py reads it in an environment
+of its own and writes plain arrays. Here they are folded and put into a network.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from posekit.artifacts import PROJECT_ROOT
+from posekit.errors import PosekitError, raise_problems
+
+WEIGHTS = PROJECT_ROOT / "models" / "imagenet" / "lite0.npz"
+
+
+def load_into(network, path=WEIGHTS):
+    """Give a Lite0 network's trunk its ImageNet weights.
+
+    Args:
+        network: keras.Model, from `pose_networks.lite0_network`; changed in place. Its decoder
+            and head keep their weights.
+        path: npz file of `convert_lite0.py`: for each layer NAME of the trunk, NAME/kernel and
+            NAME/bias with the normalisation folded in.
+
+    Raises:
+        PosekitError: the file is missing or is not that file; the network is then as it was.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise PosekitError(
+            f"{path}: the ImageNet weights must exist; got nothing there. Run `make imagenet`, or "
+            'train with another start, such as the "residual" network.'
+        )
+    trunk = [
+        layer
+        for layer in network.layers
+        if layer.weights and layer.name.startswith(("stem", "block"))
+    ]
+    arrays = _read(path)
+    problems = []
+    for layer in trunk:
+        for part, weight in zip(("kernel", "bias"), layer.weights, strict=True):
+            name, wanted = f"{layer.name}/{part}", tuple(weight.shape)
+            given = arrays[name].shape if name in arrays else "none"
+            if given != wanted:
+                problems.append(f"`{name}` must have shape {wanted}; got {given}.")
+    raise_problems(str(path), problems)
+    for layer in trunk:
+        layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
+
+
+def _read(path):
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    # NumPy answers with an array, which is no context manager, where the file holds just one.
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise PosekitError(
+            f"{path}: must be the npz file that `make imagenet` writes; got {error}."
+        ) from error

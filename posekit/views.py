@@ -1,0 +1,145 @@
+"""What part of a picture a network sees: all of it squashed, all of it whole, or one person.
+
+A view is a box of the picture, scaled to the network's square frame. Training draws its crops
+from a larger canvas around the same box, so that a turned or shifted crop still shows picture.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from posekit.errors import PosekitError, check_choice
+
+# Shown beyond the picture's edge: the middle of the grey scale.
+FILL = 127
+
+# A person whose labelled joints coincide still gets a box.
+LEAST_SIDE_PX = 8.0
+
+
+@dataclass(frozen=True)
+class View:
+    """A way to choose the box, and the canvas that training crops are drawn from.
+
+    Attributes:
+        name: str.
+        canvas_px: int or None, side of the canvas, pixels; None where it is the frame itself.
+        canvas_share: float in (0, 1], the box's side as a share of the canvas' side.
+    """
+
+    name: str
+    canvas_px: int | None
+    canvas_share: float
+
+
+# LSPet's people are about 150 px tall and its pictures 250 px wide: larger canvases would only
+# enlarge pixels.
+VIEWS = {
+    view.name: view
+    for view in (
+        View(name="squashed", canvas_px=None, canvas_share=1.0),
+        View(name="whole", canvas_px=224, canvas_share=1.0),
+        View(name="person", canvas_px=256, canvas_share=0.6),
+    )
+}
+
+# Side of the person's box: the longer side of the box around the joints, and this much more,
+# since hands, feet and the hair reach beyond the joints.
+PERSON_MARGIN = 1.3
+
+
+def by_name(name):
+    """The view of that name.
+
+    Raises:
+        PosekitError: there is none; the message lists those there are.
+    """
+    check_choice("views.by_name()", "view", name, tuple(VIEWS))
+    return VIEWS[name]
+
+
+def whole_boxes(image_sizes_px):
+    """The smallest centred square that holds all of the picture.
+
+    Args:
+        image_sizes_px: (..., 2), (width, height), pixels, > 0.
+
+    Returns:
+        float64 (..., 4), x, y, width, height, pixels.
+    """
+    sizes_px = np.asarray(image_sizes_px, float)
+    side_px = sizes_px.max(axis=-1, keepdims=True)
+    return np.concatenate([(sizes_px - side_px) / 2, side_px, side_px], axis=-1)
+
+
+def squashed_boxes(image_sizes_px):
+    """The picture itself, whatever its aspect; arguments and result as for `whole_boxes`."""
+    sizes_px = np.asarray(image_sizes_px, float)
+    return np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=-1)
+
+
+def person_boxes(keypoints_px, labelled):
+    """A square around each person: the box of the joints, `PERSON_MARGIN` times as wide.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels.
+        labelled: bool (N, K), at least one joint of each person.
+
+    Returns:
+        float64 (N, 4), x, y, width, height, pixels; it may reach beyond the picture.
+
+    Raises:
+        PosekitError: a person without a labelled joint.
+    """
+    if not np.any(labelled, axis=-1).all():
+        person = int(np.argmin(np.any(labelled, axis=-1)))
+        raise PosekitError(
+            f"person_boxes(): each person must have a labelled joint; got none for person {person}."
+        )
+    counted = np.asarray(labelled)[..., None]
+    low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2) + 0.5  # (N, 2)
+    high_px = np.where(counted, keypoints_px, -np.inf).max(axis=-2) + 0.5
+    longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
+    side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
+    return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
+
+
+def enlarged(boxes_px, factor):
+    """Boxes with the same centres and `factor` times the sides; shapes as they come."""
+    corner_px, size_px = boxes_px[..., :2], boxes_px[..., 2:]
+    return np.concatenate(
+        [corner_px - size_px * (factor - 1) / 2, size_px * factor], axis=-1
+    )
+
+
+def cut(image, box_px, frame_px):
+    """Show a box of a picture in a square frame.
+
+    Args:
+        image: uint8 (H, W, 3).
+        box_px: float (4,), x, y, width, height, pixels; beyond the picture it shows `FILL`.
+        frame_px: int, side of the frame, pixels.
+
+    Returns:
+        uint8 (frame_px, frame_px, 3). Shrinking averages areas, enlarging is bilinear.
+    """
+    height, width = image.shape[:2]
+    scale = frame_px / np.asarray(box_px[2:], float)  # (2,), of x and y
+    if (scale < 1).any():
+        # warpAffine samples points: shrink first, so that it has about one pixel for each.
+        shrunk = np.maximum(1, np.round([width, height] * np.minimum(scale, 1))).astype(int)
+        image = cv2.resize(image, tuple(shrunk.tolist()), interpolation=cv2.INTER_AREA)
+    stretch = np.array([image.shape[1] / width, image.shape[0] / height])
+    # A frame's pixel centre u shows the picture at (u + 0.5) / scale + corner - 0.5.
+    step = stretch / scale
+    origin = (0.5 / scale + box_px[:2]) * stretch - 0.5
+    matrix = np.array([[step[0], 0, origin[0]], [0, step[1], origin[1]]])
+    return cv2.warpAffine(
+        image,
+        matrix,
+        (frame_px, frame_px),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(FILL, FILL, FILL),
+    )
