@@ -10,7 +10,7 @@ RUN ?=
 RESUME ?=
 SET ?=
 
-.PHONY: help setup reports test lab strip lock clean
+.PHONY: help setup reports test lab imagenet strip lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -61,6 +61,15 @@ test: setup  ## run all tests; real data are tested when POSEKIT_LSPET names the
 
 lab: setup  ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyterlab notebooks
+
+imagenet: models/imagenet/lite0.npz  ## make the ImageNet weights that some recipes start from (installs PyTorch aside)
+
+models/imagenet/lite0.npz: models/imagenet/convert_lite0.py models/imagenet/requirements.txt $(VENV)/.installed
+	$(BIN)/python -m venv --clear models/imagenet/.venv
+	models/imagenet/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r models/imagenet/requirements.txt
+	models/imagenet/.venv/bin/python models/imagenet/convert_lite0.py $@
+	rm -rf models/imagenet/.venv
 
 strip: setup  ## remove outputs from the notebooks before a commit
 	$(BIN)/python -m nbconvert --clear-output --inplace notebooks/*.ipynb

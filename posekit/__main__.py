@@ -9,6 +9,7 @@ from posekit.baselines import LABEL_TREATMENTS
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
 from posekit.profiles import PROFILES
+from posekit.recipes import MODELS
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES, SYNTHETIC
 
 DATA_HELP = (
@@ -59,6 +60,7 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_data(commands)
     _add_train(commands)
+    _add_build(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     _add_report(commands)
@@ -139,6 +141,33 @@ def _add_train(commands):
     train.add_argument(
         "--patience", type=int, help="stop after so many epochs without a better one"
     )
+
+
+def _add_build(commands):
+    build = _command(
+        commands,
+        "build",
+        "build",
+        "make a shipped model anew: train its stages, calibrate it and write its folder; run "
+        "again to go on after an interruption",
+        "python -m posekit build from_scratch --data data/raw/lspet_dataset.zip --profile full "
+        "--out models/mine",
+    )
+    build.add_argument("name", choices=tuple(MODELS), help="which model")
+    _add_data_options(build, split_of=None)
+    build.add_argument(
+        "--run-dir",
+        type=_from_here,
+        default=Path("reports/models"),
+        help="folder of the trainings (default: %(default)s)",
+    )
+    build.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder to write the model to; the shipped ones are in models/",
+    )
+    build.add_argument("--epochs", type=_epochs, help="of each training, for a trial")
 
 
 def _add_evaluate(commands):
@@ -245,6 +274,12 @@ def _add_choice(parser, option, choices, *, default):
     parser.add_argument(
         option, choices=tuple(choices), default=default, help="default: %(default)s"
     )
+
+
+def _epochs(text):
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number > 0; got {text}")
+    return int(text)
 
 
 def _seed(text):

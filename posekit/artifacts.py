@@ -28,6 +28,7 @@ PRODUCER = {
     "batchnorm_comparison.json": "03_batchnorm_comparison",
     "prediction.json": "04_prediction_visualization",
     "saliency.json": "05_saliency",
+    "ladder.json": "06_beyond_the_poster",
 }
 
 VERSIONED_PACKAGES = ("posekit", "tensorflow", "keras", "numpy", "scipy", "opencv-python", "pillow")

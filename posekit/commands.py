@@ -5,9 +5,11 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from posekit import artifacts, engine, profiles
 from posekit.datasets import lsp, synthetic
-from posekit.errors import PosekitError
+from posekit.skeleton import LIMB_JOINTS
 from posekit.sources import load
 from posekit.studies.wording import number, verdict, with_interval
 
@@ -73,34 +75,58 @@ def train(options):
     return 0
 
 
-def evaluate(options):
-    """Score a model and write what was asked for."""
-    from posekit import evaluation, models
+def build(options):
+    """Make a shipped model anew: train its stages, calibrate, write its folder."""
+    from posekit import delivery
     from posekit.experiment import open_experiment
 
     engine.start(options.seed)
-    model = models.load(options.model)
+    experiment = open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        bad_images=_bad_images(options),
+    )
+    delivery.build(
+        options.name,
+        experiment,
+        artifacts.from_root(options.run_dir),
+        options.out,
+        seed=options.seed,
+        epochs=options.epochs,
+    )
+    print(options.out)
+    return 0
+
+
+def evaluate(options):
+    """Score a model and write what was asked for."""
+    from posekit import estimators, evaluation
+    from posekit.experiment import open_experiment
+
+    engine.start(options.seed)
+    estimator = estimators.load(options.model)
     experiment = open_experiment(
         options.data,
         profile=options.profile,
         seed=options.seed,
         split=options.split_kind,
-        frame_px=model.input_shape[1],
         bad_images=_bad_images(options),
         # The profile's limit shaped the split that the network was trained on; without it,
-        # training images would turn up in validation. A fixed test part is no part of that.
+        # training images would turn up in validation. The fixed test parts are no part of that.
         limit_images=options.split != "all",
-        whole_if_fixed_test=options.split == "test",
+        whole_if_fixed_test=options.split in ("development", "test"),
     )
     part = experiment.part(options.split)
     _warn_of_other_split(options, experiment)
-    pred_frame_px = evaluation.predict_frame_px(model, experiment.images(options.split))
-    scores = evaluation.score(pred_frame_px, experiment, options.split, seed=options.seed)
+    poses = estimator.estimate_dataset(part)
+    scores = _scores(evaluation.score_original_px, poses.keypoints_px, experiment, options)
     mean_pose = _mean_pose_scores(experiment, options)
-    for name, metric in scores["metrics"].items():
-        constant = number(mean_pose["metrics"][name]["value"], 3) if mean_pose else "unknown"
-        shown = with_interval(metric["value"], metric["interval"], 3)
-        print(f"{name:12} {shown}; mean pose {constant}")
+    reliability = _reliability(poses, part)
+    _print_scores(scores, mean_pose)
+    if reliability is not None:
+        error = reliability["expected_calibration_error"]
+        print(f"confidences are off by {error:.3f} on average")
     if not experiment.split.comparable:
         print(f"split {experiment.split.name}: not comparable with other scores")
     if options.json is not None:
@@ -109,28 +135,35 @@ def evaluate(options):
             "data": experiment.describe(),
             **scores,
             "mean_pose": mean_pose,
+            "reliability": reliability,
             **artifacts.provenance(),
         }
         artifacts.write_json(options.json, described)
     if options.predictions is not None:
-        keypoints_px = evaluation.to_original_px(
-            pred_frame_px, part.image_sizes_px, experiment.frame_px
-        )
         artifacts.write_npz(
-            options.predictions, image_ids=part.image_ids, keypoints_px=keypoints_px
+            options.predictions, image_ids=part.image_ids, keypoints_px=poses.keypoints_px
         )
     return 0
 
 
 def predict(options):
-    """Predict photographs."""
-    from posekit import models, prediction
+    """Predict photographs; name those that could not be read when the others are done."""
+    from posekit import estimators, prediction
 
+    photos = prediction.find_photos(options.images)
     engine.start(0)
-    results = prediction.predict_files(models.load(options.model), options.images, options.out)
+    problems = []
+    results = prediction.predict_files(
+        estimators.load(options.model), photos, options.out, box_px=options.box
+    )
     for result in results:
-        print(f"{result['image']}: {result['drawn']}, {result['json']}")
-    return 0
+        if result["problem"] is None:
+            print(f"{result['image']}: {result['drawn']}, {result['json']}")
+        else:
+            problems.append(result["problem"])
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def report(options):
@@ -165,6 +198,15 @@ def _read(data):
     return load(data, synthetic_images=defaults.synthetic_images, seed=0)
 
 
+def _scores(score, predicted, experiment, options):
+    """Scores over all joints and, under "limb_joints", over those of arms and legs."""
+
+    def over(joints):
+        return score(predicted, experiment, options.split, seed=options.seed, joints=joints)
+
+    return {**over(None), "limb_joints": over(LIMB_JOINTS)}
+
+
 def _mean_pose_scores(experiment, options):
     """Scores of the training part's mean pose, or None for data without a training part."""
     from posekit import evaluation
@@ -172,28 +214,45 @@ def _mean_pose_scores(experiment, options):
     if not len(experiment.split.train):
         return None
     mean_pose_px = evaluation.constant_poses(experiment)["mean_pose"]
-    return evaluation.score(mean_pose_px, experiment, options.split, seed=options.seed)
+    return _scores(evaluation.score, mean_pose_px, experiment, options)
+
+
+def _print_scores(scores, mean_pose):
+    for title, block, constant in (
+        ("all joints", scores, mean_pose),
+        ("limb joints", scores["limb_joints"], (mean_pose or {}).get("limb_joints")),
+    ):
+        print(f"{title} ({len(block['joints'])}):")
+        for name, metric in block["metrics"].items():
+            shown = with_interval(metric["value"], metric["interval"], 3)
+            beside = number(constant["metrics"][name]["value"], 3) if constant else "unknown"
+            print(f"  {name:12} {shown}; mean pose {beside}")
+
+
+def _reliability(poses, part):
+    """How far the confidences can be believed, or None where there are none."""
+    from posekit import calibration, evaluation
+
+    if np.isnan(poses.confidences).any():
+        return None
+    correct, counted = evaluation.right_joints(poses.keypoints_px, part)
+    return calibration.reliability(poses.confidences[counted], correct[counted])
 
 
 def _warn_of_other_split(options, experiment):
     """Say so when the model's training, where it is known, had another split than this one."""
-    model = Path(options.model)
-    config = (model if model.is_dir() else model.parent) / "config.json"
+    from posekit import estimators
+
+    trained = estimators.training_split(options.model)
     drawn = ("validation",) if experiment.dataset.has_fixed_test else ("validation", "test")
-    if options.split not in drawn or not config.is_file():
-        return
     here = experiment.split.summary()
-    try:
-        trained = artifacts.read_json(config)["data"]["split"]
-        trained_words = _split_words(trained)
-    except (PosekitError, KeyError, TypeError):
-        return  # another program's config.json says nothing about splits
-    if trained != here:
-        print(
-            f"warning: {options.model} was trained on another split ({trained_words}) than "
-            f"this one ({_split_words(here)}); it may have seen images that it is scored on here",
-            file=sys.stderr,
-        )
+    if options.split not in drawn or trained is None or trained == here:
+        return
+    print(
+        f"warning: {options.model} was trained on another split ({_split_words(trained)}) than "
+        f"this one ({_split_words(here)}); it may have seen images that it is scored on here",
+        file=sys.stderr,
+    )
 
 
 def _split_words(summary):

@@ -2,26 +2,79 @@
 
 import hashlib
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from posekit import artifacts, calibration, estimators, metrics, views
+from posekit import (
+    artifacts,
+    calibration,
+    estimators,
+    evaluation,
+    recipes,
+    training,
+    views,
+)
+from posekit.errors import check_choice
 from posekit.estimators import MANIFEST, MANIFEST_VERSION
 from posekit.skeleton import JOINTS
 
-# A joint is right in the sense of `metrics.pck` at this threshold.
-RIGHT_WITHIN_TORSOS = 0.2
+
+def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None):
+    """Train what a shipped model is made of, as far as it is not trained yet, and write it.
+
+    Args:
+        name: str, one of recipes.MODELS.
+        experiment: Experiment.
+        run_dir: folder of the trainings; an interrupted one goes on.
+        folder: Path of the model, made where missing.
+        seed: int, of all trainings.
+        epochs: int or None, for a trial: instead of each recipe's own.
+        verbose: as for `training.fit`.
+
+    Returns:
+        PoseEstimator, read back from the folder.
+
+    Raises:
+        PosekitError: unknown `name`, or as `training.fit` does.
+    """
+    check_choice("delivery.build()", "name", name, tuple(recipes.MODELS))
+    model = recipes.MODELS[name]
+    runs = {}
+    for recipe in model.stages:
+        _train(recipe, runs, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
+    return deliver(
+        name,
+        {recipe: runs[recipe] for recipe in model.stages},
+        experiment,
+        folder,
+        passes=model.passes,
+        flip_average=model.flip_average,
+    )
+
+
+def _train(recipe, runs, experiment, run_dir, *, seed, epochs, verbose):
+    """Train a recipe, after the one it starts from, and enter both into `runs`."""
+    if recipe in runs:
+        return
+    settings = dict(recipes.RECIPES[recipe])
+    first = settings.pop("starts_from", None)
+    if first is not None:
+        _train(first, runs, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
+        settings["initial_weights"] = str(runs[first].folder / "best.keras")
+    if epochs is not None:
+        settings["epochs"] = epochs
+    config = training.TrainingConfig(seed=seed, **settings)
+    runs[recipe] = training.fit(config, experiment, run_dir, verbose=verbose)
 
 
 def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
-    """Write a model folder: one file for each stage, the manifest, the scores on validation.
+    """Write a model folder: one file for each stage, and the manifest with the calibration.
 
     Args:
         name: str, of the model.
-        runs: list of training.TrainingRun, one for each stage, in order.
+        runs: dict, recipe -> training.TrainingRun, one for each stage, in order.
         experiment: Experiment whose validation part calibrates the confidences; it must have the
             split that the runs were trained on.
         folder: Path, made where missing.
@@ -32,33 +85,17 @@ def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
         PoseEstimator, read back from the folder.
     """
     folder = Path(folder)
-    estimator = estimators.of_runs(name, runs, passes=passes, flip_average=flip_average)
-    listed = []
-    for stage, run in zip(estimator.stages, runs, strict=True):
-        file = folder / f"{stage.view}.keras"
-        with artifacts.replacing(file) as temporary:
-            stage.network.save(temporary)
-            halve(temporary)
-        listed.append(
-            {
-                "file": file.name,
-                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-                "view": stage.view,
-                "input_px": stage.frame_px,
-                "head": stage.head,
-                "passes": stage.passes,
-                "flip_average": stage.flip_average,
-                "training": {
-                    "config": asdict(run.config),
-                    "epochs": len(run.history["epoch"]),
-                    "minutes": round(sum(run.history["seconds"]) / 60, 1),
-                },
-            }
-        )
+    estimator = estimators.of_runs(
+        name, list(runs.values()), passes=passes, flip_average=flip_average
+    )
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
-    correct, counted = right_joints(poses.keypoints_px, part)
+    correct, counted = evaluation.right_joints(poses.keypoints_px, part)
     fitted = calibration.fit(poses.raw, correct, counted)
+    listed = [
+        _write_stage(stage, recipe, run, folder)
+        for stage, (recipe, run) in zip(estimator.stages, runs.items(), strict=True)
+    ]
     artifacts.write_json(
         folder / MANIFEST,
         {
@@ -75,6 +112,30 @@ def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
         },
     )
     return estimators.load(folder)
+
+
+def _write_stage(stage, recipe, run, folder):
+    """Write the network; return its entry in the manifest."""
+    file = folder / f"{stage.view}.keras"
+    with artifacts.replacing(file) as temporary:
+        stage.network.save(temporary)
+        halve(temporary)
+    return {
+        "file": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "view": stage.view,
+        "input_px": stage.frame_px,
+        "head": stage.head,
+        "passes": stage.passes,
+        "flip_average": stage.flip_average,
+        "training": {
+            "recipe": recipe,
+            "seed": run.config.seed,
+            "epochs": len(run.history["epoch"]),
+            "best_epoch": run.best_epoch,
+            "minutes": round(sum(run.history["seconds"]) / 60, 1),
+        },
+    }
 
 
 def halve(path):
@@ -112,23 +173,4 @@ def _copy_halved(source, target):
             values = item[()]
             small = values.astype(np.float16) if values.dtype == np.float32 else values
             target.create_dataset(name, data=small)
-
-
-def right_joints(keypoints_px, part):
-    """Which joints are within 0.2 torso lengths of their label, and for which that is known.
-
-    Args:
-        keypoints_px: float (N, 14, 2), (x, y), pixels.
-        part: PoseDataset of N images.
-
-    Returns:
-        (correct, counted), bool (N, 14) each.
-    """
-    torso_px = metrics.torso_length_px(part.keypoints_px, part.labelled)
-    counted = part.labelled & np.isfinite(torso_px)[:, None]
-    error_px = np.linalg.norm(
-        np.where(counted[..., None], keypoints_px - part.keypoints_px, 0.0), axis=-1
-    )
-    correct = error_px <= RIGHT_WITHIN_TORSOS * np.nan_to_num(torso_px)[:, None]
-    return correct & counted, counted
 

@@ -11,6 +11,10 @@ from posekit.skeleton import INDEX, JOINT_COUNT, JOINTS, LIMBS
 SIDE_COLOURS = {"right": (86, 180, 233), "left": (230, 159, 0), "centre": (204, 121, 167)}
 OUTLINE_COLOUR = (25, 25, 25)
 
+# A joint with less confidence is more likely wrong than right, and drawn pale.
+SURE_FROM = 0.5
+_PALENESS = 0.65  # share of white
+
 _TRUNK = (
     ("right_trunk", INDEX["right_shoulder"], INDEX["right_hip"]),
     ("left_trunk", INDEX["left_shoulder"], INDEX["left_hip"]),
@@ -33,16 +37,19 @@ SEGMENTS = tuple((start, end, side_of(name)) for name, start, end in LIMBS + _TR
 _FRACTION_BITS = 4
 
 
-def draw_skeleton(image, keypoints_px, labelled=None):
+def draw_skeleton(image, keypoints_px, labelled=None, confidences=None):
     """A copy of the picture with one person's skeleton drawn on it.
 
     Right limbs are blue, left ones orange, the head and pelvis purple; lines and dots grow with
-    the picture. What lies outside the picture is cut off.
+    the picture. Joints with a confidence below `SURE_FROM`, and lines that end in one, are pale.
+    What lies outside the picture is cut off.
 
     Args:
         image: uint8 (H, W, 3), RGB.
         keypoints_px: float (14, 2), (x, y), pixels of `image`.
         labelled: bool (14,), True where the joint is drawn; None draws all.
+        confidences: float (14,) in [0, 1], NaN where not known, or None; what is not known is
+            drawn as if it were sure.
 
     Returns:
         uint8 (H, W, 3), RGB; `image` itself is left alone.
@@ -52,12 +59,17 @@ def draw_skeleton(image, keypoints_px, labelled=None):
     """
     keypoints_px = np.asarray(keypoints_px, float)
     labelled = np.ones(JOINT_COUNT, bool) if labelled is None else np.asarray(labelled)
+    confidences = np.ones(JOINT_COUNT) if confidences is None else np.asarray(confidences)
     problems = []
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         problems.append(f"`image` must be uint8 (H, W, 3); got {image.dtype} {image.shape}.")
     if keypoints_px.shape != (JOINT_COUNT, 2):
         problems.append(
             f"`keypoints_px` must have shape ({JOINT_COUNT}, 2); got {keypoints_px.shape}."
+        )
+    if confidences.shape != (JOINT_COUNT,):
+        problems.append(
+            f"`confidences` must have shape ({JOINT_COUNT},); got {confidences.shape}."
         )
     raise_problems("draw_skeleton()", problems)
     check_keypoints("draw_skeleton()", labelled=labelled[None], keypoints_px=keypoints_px[None])
@@ -66,8 +78,9 @@ def draw_skeleton(image, keypoints_px, labelled=None):
     thickness = max(2, round(max(image.shape[:2]) / 150))
     known = np.where(labelled[:, None], keypoints_px, 0.0)
     fixed = np.rint(known * 2**_FRACTION_BITS).astype(int).tolist()
+    sure = ~(confidences < SURE_FROM)  # NaN counts as sure
     lines = [
-        (fixed[start], fixed[end], SIDE_COLOURS[side])
+        (fixed[start], fixed[end], _colour(side, sure[start] and sure[end]))
         for start, end, side in SEGMENTS
         if labelled[start] and labelled[end]
     ]
@@ -77,7 +90,7 @@ def draw_skeleton(image, keypoints_px, labelled=None):
     for start, end, colour in lines:
         cv2.line(drawn, start, end, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
     for joint in np.flatnonzero(labelled):
-        colour = SIDE_COLOURS[side_of(JOINTS[joint])]
+        colour = _colour(side_of(JOINTS[joint]), sure[joint])
         for radius, shade in ((thickness + 2, OUTLINE_COLOUR), (thickness + 1, colour)):
             cv2.circle(
                 drawn,
@@ -89,3 +102,11 @@ def draw_skeleton(image, keypoints_px, labelled=None):
                 _FRACTION_BITS,
             )
     return drawn
+
+
+def _colour(side, sure):
+    if sure:
+        return SIDE_COLOURS[side]
+    return tuple(
+        round((1 - _PALENESS) * value + _PALENESS * 255) for value in SIDE_COLOURS[side]
+    )

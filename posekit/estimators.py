@@ -5,7 +5,7 @@ far. A folder with a manifest is an estimator, and so is any single network that
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -35,6 +35,7 @@ class Stage:
         view: str, one of views.VIEWS.
         passes: int > 0, how often it looks; each pass looks around the pose of the one before.
         flip_average: bool, whether the mirrored picture is asked too: twice the time.
+        hill: bool, whether a joint is placed at its map's strongest hill, not at the map's mean.
     """
 
     network: keras.Model
@@ -42,6 +43,7 @@ class Stage:
     view: str
     passes: int = 1
     flip_average: bool = False
+    hill: bool = True
 
     @property
     def frame_px(self):
@@ -237,9 +239,13 @@ def of_runs(name, runs, *, passes=1, flip_average=False):
     Returns:
         PoseEstimator.
     """
-    *first, last = [(run.best_model(), run.config.head, run.config.view) for run in runs]
-    stages = [Stage(*stage) for stage in first]
-    return PoseEstimator(name, (*stages, Stage(*last, passes, flip_average)))
+    # Under "l1" a map is trained for its mean alone and need not have one hill.
+    stages = [
+        Stage(run.best_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
+        for run in runs
+    ]
+    stages[-1] = replace(stages[-1], passes=passes, flip_average=flip_average)
+    return PoseEstimator(name, tuple(stages))
 
 
 def _from_manifest(folder):
@@ -314,7 +320,7 @@ def _look(stage, images, boxes_px):
     if stage.flip_average:
         crops = np.concatenate([crops, crops[:, :, ::-1]])
     output = stage.network.predict_on_batch(crops.astype(np.float32))
-    if stage.head != "soft_argmax":
+    if stage.head != "soft_argmax" or not stage.hill:
         flat = heads.by_name(stage.head).coordinates(output, stage.frame_px)
         keypoints_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(crops), -1, 2)
         if stage.flip_average:

@@ -1,16 +1,45 @@
-"""A pose for a person's own photograph: read, predict, draw, write."""
+"""A pose for a person's own photographs: find, read, predict, draw, write."""
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from posekit import artifacts, drawing, evaluation, pipeline
+from posekit import artifacts, drawing
 from posekit.datasets.lsp import PICTURE_FORMATS
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import JOINTS
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+# How many photographs are in memory at a time; one of 24 megapixels takes 72 MB.
+CHUNK_SIZE = 8
+
+
+def find_photos(paths):
+    """The files that paths of files and folders stand for.
+
+    Args:
+        paths: list of paths. A folder stands for the JPEG and PNG files in it, by name, without
+            hidden ones and without the pictures that `predict_files` wrote there.
+
+    Returns:
+        list of Path, in the order given; files as named, whether or not they are there.
+
+    Raises:
+        PosekitError: a folder without such a file.
+    """
+    photos, problems = [], []
+    for path in map(Path, paths):
+        found = sorted(filter(_is_photo, path.iterdir())) if path.is_dir() else [path]
+        if not found:
+            problems.append(f"{path} must hold JPEG or PNG files; got none. Name another folder.")
+        photos += found
+    raise_problems("predict", problems)
+    return photos
 
 
 def read_photo(path):
@@ -47,63 +76,99 @@ def read_photo(path):
         ) from error
 
 
-def predict_photo(model, image):
-    """One person's keypoints.
+def predict_files(estimator, paths, folder, *, box_px=None):
+    """Predict photographs; write a drawn copy and a JSON file of each.
+
+    A few photographs are read, predicted and written at a time.
 
     Args:
-        model: keras.Model, from `models.load`.
-        image: uint8 (H, W, 3), RGB.
-
-    Returns:
-        float64 (14, 2), (x, y) in the image's pixels.
-    """
-    frame_px = model.input_shape[1]
-    frame = pipeline.squash(image, frame_px).numpy()
-    height, width = image.shape[:2]
-    in_frame_px = evaluation.predict_frame_px(model, frame[None])
-    return evaluation.to_original_px(in_frame_px, (width, height), frame_px)[0]
-
-
-def predict_files(model, paths, folder):
-    """Predict each photograph; write a drawn copy and a JSON file beside it.
-
-    Args:
-        model: keras.Model, from `models.load`.
+        estimator: estimators.PoseEstimator.
         paths: list of image paths.
         folder: where NAME_pose.png and NAME_pose.json go.
+        box_px: None, or x, y, width and height of the person in the one image, pixels.
 
-    Returns:
-        list of dict, one for each image: image, drawn, json (paths) and keypoints_px.
+    Yields:
+        dict for each image: image, drawn, json (paths) and problem (None). For an image that
+        cannot be read, problem says what is wrong with it; drawn and json are None.
 
     Raises:
-        PosekitError: two images share a name, or one cannot be read; what was written stays.
+        PosekitError: before anything is written, two images share a name, an image would be
+            written over, or a box comes with any number of images but one; later, the box does
+            not fit or the folder is not writable.
     """
-    stems = [Path(path).stem for path in paths]
-    repeated = sorted({stem for stem in stems if stems.count(stem) > 1})
+    _check_files(paths, folder, box_px)
+    boxes_px = None if box_px is None else np.array([box_px], float)
+    for start in range(0, len(paths), CHUNK_SIZE):
+        images = {}
+        for path in paths[start : start + CHUNK_SIZE]:
+            try:
+                images[path] = read_photo(path)
+            except PosekitError as error:
+                yield {"image": path, "drawn": None, "json": None, "problem": str(error)}
+        if not images:
+            continue
+        poses = estimator.estimate(list(images.values()), boxes_px)
+        for index, (path, image) in enumerate(images.items()):
+            drawn, described = _outputs(path, folder)
+            confidences = poses.confidences[index]
+            _write_drawing(drawn, image, poses.keypoints_px[index], confidences)
+            artifacts.write_json(
+                described,
+                {
+                    "image": str(path),
+                    "width_px": image.shape[1],
+                    "height_px": image.shape[0],
+                    "model": estimator.name,
+                    "box_px": poses.boxes_px[index].round(2),
+                    "keypoints_px": dict(
+                        zip(JOINTS, poses.keypoints_px[index].round(2), strict=True)
+                    ),
+                    "confidence": dict(zip(JOINTS, confidences.round(3), strict=True)),
+                },
+            )
+            yield {"image": path, "drawn": drawn, "json": described, "problem": None}
+
+
+def _is_photo(path):
+    written = path.stem.endswith("_pose") and path.with_suffix(".json").is_file()
+    return (
+        path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+        and not written
+    )
+
+
+def _outputs(path, folder):
+    return tuple(Path(folder) / f"{Path(path).stem}_pose.{kind}" for kind in ("png", "json"))
+
+
+def _check_files(paths, folder, box_px):
+    problems = []
+    stems = Counter(Path(path).stem for path in paths)
+    repeated = sorted(stem for stem, count in stems.items() if count > 1)
     if repeated:
-        raise PosekitError(
-            f"predict: image names must differ, the outputs are named after them; got "
+        problems.append(
+            "image names must differ, the outputs are named after them; got "
             f"{repeated[0]!r} more than once. Predict them into different folders."
         )
-    results = []
-    for path, stem in zip(paths, stems, strict=True):
-        image = read_photo(path)
-        keypoints_px = predict_photo(model, image)
-        drawn = Path(folder) / f"{stem}_pose.png"
-        described = Path(folder) / f"{stem}_pose.json"
-        skeleton_bgr = cv2.cvtColor(drawing.draw_skeleton(image, keypoints_px), cv2.COLOR_RGB2BGR)
-        with artifacts.replacing(drawn) as temporary:
-            temporary.write_bytes(cv2.imencode(".png", skeleton_bgr)[1].tobytes())
-        artifacts.write_json(
-            described,
-            {
-                "image": str(path),
-                "width_px": image.shape[1],
-                "height_px": image.shape[0],
-                "keypoints_px": dict(zip(JOINTS, keypoints_px.round(2), strict=True)),
-            },
+    inputs = {Path(path).resolve() for path in paths}
+    for path in paths:
+        drawn, _ = _outputs(path, folder)
+        if drawn.resolve() in inputs:
+            problems.append(
+                f"no image may be written over; got {drawn}, which is also where the drawn copy "
+                f"of {path} goes. Predict into another folder."
+            )
+    if box_px is not None and len(paths) != 1:
+        problems.append(
+            f"a box needs exactly one image; got {len(paths)} images. Predict each with its box."
         )
-        results.append(
-            {"image": path, "drawn": drawn, "json": described, "keypoints_px": keypoints_px}
-        )
-    return results
+    raise_problems("predict", problems)
+
+
+def _write_drawing(path, image, keypoints_px, confidences):
+    drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences)
+    encoded = cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1]
+    with artifacts.replacing(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())

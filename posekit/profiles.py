@@ -20,6 +20,8 @@ class Profile:
         batch_size: int.
         resamples: int, bootstrap resamples behind each interval.
         saliency_images: int, how many images notebook 05 looks at.
+        ladder: "short" or "whole", which ladder notebook 06 climbs.
+        ladder_epochs: int, of each training in notebook 06.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Profile:
     batch_size: int
     resamples: int
     saliency_images: int
+    ladder: str
+    ladder_epochs: int
 
 
 PROFILES = {
@@ -48,6 +52,8 @@ PROFILES = {
             batch_size=16,
             resamples=100,
             saliency_images=8,
+            ladder="short",
+            ladder_epochs=2,
         ),
         Profile(
             name="quick",
@@ -60,6 +66,8 @@ PROFILES = {
             batch_size=32,
             resamples=1000,
             saliency_images=64,
+            ladder="short",
+            ladder_epochs=8,
         ),
         Profile(
             name="full",
@@ -72,6 +80,8 @@ PROFILES = {
             batch_size=64,
             resamples=1000,
             saliency_images=200,
+            ladder="whole",
+            ladder_epochs=12,
         ),
     )
 }

@@ -1,8 +1,31 @@
-"""How the shipped models are trained: the settings of each stage, by name.
+"""How the shipped models are made: the settings of each training, and which trainings they join.
 
-A recipe is the part of a training.TrainingConfig that was chosen on validation; the seed comes
-with each training, and `epochs` may be cut for a trial.
+A recipe is the part of a training.TrainingConfig that was chosen on validation. Beside it,
+"starts_from" names the recipe whose weights a training goes on from.
 """
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a shipped model is made of.
+
+    Attributes:
+        stages: names of the recipes, in the order of the stages.
+        passes: int > 0, how often the last stage looks.
+        flip_average: bool, whether the last stage also asks the mirrored picture.
+    """
+
+    stages: tuple
+    passes: int = 1
+    flip_average: bool = False
+
+
+MODELS = {
+    "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), passes=2),
+    "best": Model(("best_whole", "best_person"), passes=2),
+}
 
 # What all stages share. Missing joints are masked, and the mean of noisy weights is kept.
 _COMMON = {

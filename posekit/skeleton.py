@@ -56,6 +56,9 @@ JOINT_GROUPS = {
     "knee": ("right_knee", "left_knee"),
     "ankle": ("right_ankle", "left_ankle"),
 }
+# The 12 joints of arms and legs. Other data sets label neck and head top by other rules, so
+# estimators trained on those are compared on these.
+LIMB_JOINTS = tuple(name for name in JOINTS if name not in JOINT_GROUPS["head"])
 STICK_GROUPS = {
     "torso": ("torso",),
     "upper_leg": ("right_upper_leg", "left_upper_leg"),

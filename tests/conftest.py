@@ -1,9 +1,13 @@
-"""A data set of 48 drawn people, and an experiment on it, shared by all tests that train."""
+"""A data set of 48 drawn people, an experiment on it and a small estimator, for all tests."""
+
+import hashlib
+import json
 
 import pytest
 
 from posekit import engine
 from posekit.datasets import synthetic
+from posekit.skeleton import JOINTS
 
 
 def pytest_sessionstart():
@@ -22,3 +26,40 @@ def experiment(synthetic_folder, tmp_path_factory):
 
     cache_dir = tmp_path_factory.mktemp("cache")
     return open_experiment(str(synthetic_folder), profile="smoke", seed=0, cache_dir=cache_dir)
+
+
+@pytest.fixture(scope="session")
+def estimator_folder(tmp_path_factory):
+    """A shipped model in small: two untrained networks, their manifest and a calibration."""
+    import keras
+
+    from posekit import pose_networks
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    keras.utils.set_random_seed(0)
+    stages = []
+    for view, frame_px in (("whole", 32), ("person", 64)):
+        network = pose_networks.residual_network(
+            head="soft_argmax", frame_px=frame_px, widths=(4, 4, 4, 4), blocks=(1, 1, 1, 1)
+        )
+        network.save(folder / f"{view}.keras")
+        stages.append(
+            {
+                "file": f"{view}.keras",
+                "sha256": hashlib.sha256((folder / f"{view}.keras").read_bytes()).hexdigest(),
+                "head": "soft_argmax",
+                "view": view,
+                "passes": 1,
+                "flip_average": view == "person",
+            }
+        )
+    manifest = {
+        "version": 1,
+        "joints": list(JOINTS),
+        "stages": stages,
+        "calibration": {"slope": 2.0, "offsets": [0.1 * joint for joint in range(len(JOINTS))]},
+        "data": {"split": {"name": "standard", "seed": 5, "images": 9000}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from posekit import artifacts
+from posekit import artifacts, metrics
 from posekit.__main__ import main
 from posekit.datasets import lsp
 from posekit.geometry import resize_keypoints
@@ -125,6 +126,8 @@ def test_command_is_required(capsys):
         (["train", "--seed", "1.5"], "--seed: must be a whole number from 0 to 2**32 - 1; got 1.5"),
         (["train", "--epochs", "ten"], "--epochs: invalid int value: 'ten'"),
         (["train", "--epochs", "0"], "`epochs` must be"),
+        (["predict", "a.jpg", "--box", "1,2,3"], "--box: must be four numbers X,Y,WIDTH,HEIGHT in"),
+        (["predict", "a.jpg", "--box=1,2,3,x"], "X,Y,WIDTH,HEIGHT in pixels; got 1,2,3,x"),
         (["data", "check", "--data", ""], "`data` must be 'synthetic' or the path"),
         (["data", "make", "somewhere", "--images", "0"], "`count` must be"),
     ],
@@ -197,8 +200,18 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
     scores = artifacts.read_json(tmp_path / "scores.json")
     out, err = capsys.readouterr()
     assert "warning" not in err
-    value = scores["metrics"]["pck_0.2"]["value"]
-    assert f"pck_0.2      {value:.3f} (95 % interval " in out
+    everything, limbs = out.split("limb joints (12):")
+    assert everything.startswith("all joints (14):")
+    for shown, block, constant in (
+        (everything, scores, scores["mean_pose"]),
+        (limbs, scores["limb_joints"], scores["mean_pose"]["limb_joints"]),
+    ):
+        value, beside = (each["metrics"]["pck_0.2"]["value"] for each in (block, constant))
+        assert f"  pck_0.2      {value:.3f} (95 % interval " in shown
+        assert f"; mean pose {beside:.3f}\n" in shown
+    assert scores["limb_joints"]["joints"] == list(JOINTS[:12]) and scores["joints"] == list(JOINTS)
+    # A network that answers with coordinates does not say how sure it is.
+    assert scores["reliability"] is None and "confidences" not in out
     assert (scores["part"], scores["comparable"], scores["model"]) == (
         "validation",
         True,
@@ -238,6 +251,40 @@ def test_evaluate_all_and_another_split(capsys, trained, synthetic_folder, tmp_p
     warning = capsys.readouterr().err
     assert "another split (standard, seed 0, 48 images)" in warning
     assert "this one (standard, seed 1, 48 images)" in warning
+
+
+def test_evaluate_measures_a_shipped_models_confidences(
+    capsys, monkeypatch, own_cache, synthetic_folder, estimator_folder, tmp_path
+):
+    from posekit import estimators
+
+    monkeypatch.setattr(estimators, "SHIPPED", estimator_folder.parent)
+    arguments = ["evaluate", "--model", "tiny", "--data", str(synthetic_folder)]
+    arguments += ["--profile", "smoke", "--json", str(tmp_path / "scores.json")]
+    assert main([*arguments, "--predictions", str(tmp_path / "predictions.npz")]) == 0
+    out, err = capsys.readouterr()
+    assert "tiny was trained on another split (standard, seed 5, 9000 images)" in err
+
+    scores = artifacts.read_json(tmp_path / "scores.json")
+    dataset = lsp.read(synthetic_folder)
+    with np.load(tmp_path / "predictions.npz", allow_pickle=False) as written:
+        chosen = dataset.subset(np.isin(dataset.image_ids, written["image_ids"]))
+        assert chosen.image_ids.tolist() == written["image_ids"].tolist()
+        keypoints_px = written["keypoints_px"]
+    expected = metrics.pck_total(
+        keypoints_px, chosen.keypoints_px, chosen.labelled, joints=JOINTS[:12]
+    )
+    assert scores["limb_joints"]["metrics"]["pck_0.2"]["value"] == pytest.approx(expected)
+    # PCK counts the same joints, so the mean share that is right is PCK itself.
+    reliability = scores["reliability"]
+    count = np.array(reliability["count"])
+    share = np.array(reliability["share_correct"], float)
+    pck = np.nansum(share * count) / count.sum()
+    assert pck == pytest.approx(scores["metrics"]["pck_0.2"]["value"])
+    gap = np.abs(share - np.array(reliability["mean_confidence"], float))
+    error = np.nansum(gap * count) / count.sum()
+    assert reliability["expected_calibration_error"] == pytest.approx(error)
+    assert f"confidences are off by {error:.3f} on average" in out
 
 
 @pytest.mark.parametrize(
@@ -304,6 +351,22 @@ def test_validation_is_that_of_the_limited_training(monkeypatch, own_cache, tmp_
     assert images == {"train": 12, "validation": 12, "all": 20}
 
 
+def test_the_fixed_development_part_is_whole(monkeypatch, own_cache, tmp_path):
+    from dataclasses import replace
+
+    from posekit import profiles
+
+    limited = replace(profiles.PROFILES["smoke"], max_images=12)
+    monkeypatch.setitem(profiles.PROFILES, "smoke", limited)
+    model = save_network(tmp_path / "network.keras")
+    data = ["--data", str(lspet_zip(tmp_path / "lspet.zip")), "--profile", "smoke"]
+    written = ["--split", "development", "--json", str(tmp_path / "scores.json")]
+    assert main(["evaluate", "--model", model, *data, *written]) == 0
+    scores = artifacts.read_json(tmp_path / "scores.json")
+    assert scores["data"]["images"] == 20
+    assert scores["image_count"] == scores["data"]["split"]["development"] > 0
+
+
 def test_unusable_models_are_refused(capsys, synthetic_folder, tmp_path):
     data = ["--data", synthetic_folder, "--profile", "smoke"]
     for model in (tmp_path / "none.keras", tmp_path):
@@ -313,11 +376,14 @@ def test_unusable_models_are_refused(capsys, synthetic_folder, tmp_path):
 
     seven = save_network(tmp_path / "seven.keras", joints=7)
     message = refused(capsys, ["evaluate", "--model", seven, *data])
-    assert "must have shape (None, 28), 14 joints as (x, y); got (None, 14)" in message
+    assert "must have shape (None, 28) (coordinates) for 14 joints; got (None, 14)" in message
 
     (tmp_path / "text.keras").write_text("no network")
     message = refused(capsys, ["predict", "photo.jpg", "--model", tmp_path / "text.keras"])
     assert "text.keras: must be a Keras model file" in message
+
+    message = refused(capsys, ["predict", "photo.jpg", "--model", "worst"])
+    assert "must be the name of a shipped model" in message and "got 'worst'" in message
 
 
 def test_predict_draws_photographs(capsys, trained, synthetic_folder, tmp_path):
@@ -334,10 +400,49 @@ def test_predict_draws_photographs(capsys, trained, synthetic_folder, tmp_path):
             assert (described["width_px"], described["height_px"]) == original.size
 
 
-def test_predict_names_the_bad_photograph(capsys, trained, tmp_path):
-    (tmp_path / "text.jpg").write_text("no picture")
-    message = refused(capsys, ["predict", tmp_path / "text.jpg", "--model", trained])
-    assert message.startswith("error: ") and "text.jpg: must be a JPEG or PNG image" in message
+def test_predict_takes_folders_and_names_bad_photographs_last(
+    capsys, monkeypatch, estimator_folder, synthetic_folder, tmp_path
+):
+    from posekit import estimators
+
+    # The shipped model is the default.
+    shutil.copytree(estimator_folder, tmp_path / "models" / "best")
+    monkeypatch.setattr(estimators, "SHIPPED", tmp_path / "models")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_text("no picture")
+    shutil.copy(synthetic_folder / "images" / "im00001.jpg", folder / "b.jpg")
+    Image.new("L", (7, 30), 90).save(folder / "c.PNG")
+    gone = str(tmp_path / "gone.png")
+    assert main(["predict", gone, str(folder), "--out", str(tmp_path / "poses")]) == 1
+    out, err = capsys.readouterr()
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        str(folder / name) for name in ("b.jpg", "c.PNG")
+    ]
+    assert [line.split(".")[0] for line in err.splitlines()] == [
+        f"error: {tmp_path / 'gone'}",
+        f"error: {folder / 'a'}",
+    ]
+    for name in ("b", "c"):
+        described = artifacts.read_json(tmp_path / "poses" / f"{name}_pose.json")
+        assert described["model"] == "best"
+        assert all(0 <= value <= 1 for value in described["confidence"].values())
+
+
+def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, tmp_path):
+    pictures = sorted((synthetic_folder / "images").iterdir())[:2]
+    arguments = ["--out", tmp_path, "--box=-5,0,40,80"]
+    tiny = ["--model", estimator_folder]
+    assert main([str(word) for word in ["predict", pictures[0], *arguments, *tiny]]) == 0
+    capsys.readouterr()
+    # The square around the box.
+    described = artifacts.read_json(tmp_path / f"{pictures[0].stem}_pose.json")
+    assert described["box_px"] == [-25, 0, 80, 80]
+
+    message = refused(capsys, ["predict", *pictures, *arguments, *tiny])
+    assert "a box needs exactly one image; got 2 images" in message
+    message = refused(capsys, ["predict", pictures[0], *arguments, "--model", trained])
+    assert "which sees whole pictures" in message
 
 
 @pytest.mark.parametrize(

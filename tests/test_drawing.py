@@ -40,6 +40,38 @@ def test_a_limb_with_a_missing_joint_is_left_out():
     assert drawn[30, 50].any() and not drawn[:, :40].any()
 
 
+def test_joints_that_are_rather_wrong_are_pale():
+    image, keypoints_px = np.zeros((200, 300, 3), np.uint8), np.rint(spread_pose(300, 200))
+    confidences = np.ones(JOINT_COUNT)
+    wrist, elbow, neck = (INDEX[name] for name in ("left_wrist", "left_elbow", "neck"))
+    confidences[[wrist, elbow, neck]] = [0.49, 0.5, np.nan]
+    drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences)
+    colours = {joint: drawn[y, x] for joint, (x, y) in enumerate(keypoints_px.astype(int))}
+    for joint, name in ((elbow, "left"), (neck, "centre")):
+        assert tuple(colours[joint]) == drawing.SIDE_COLOURS[name]
+    # A mixture with white: lighter in every channel, and the order of the channels stays.
+    sure = np.array(drawing.SIDE_COLOURS["left"])
+    assert (colours[wrist] > sure).all() and colours[wrist].max() < 255
+    assert colours[wrist].argsort().tolist() == sure.argsort().tolist()
+
+
+def test_a_limb_is_as_sure_as_its_ends():
+    labelled = np.zeros(JOINT_COUNT, bool)
+    ends = [INDEX["left_elbow"], INDEX["left_wrist"]]
+    labelled[ends] = True
+    keypoints_px = np.zeros((JOINT_COUNT, 2))
+    keypoints_px[ends] = [[10, 30], [70, 30]]
+    middle = {}
+    for confidence in (0.4, 0.6):
+        confidences = np.ones(JOINT_COUNT)
+        confidences[ends[1]] = confidence
+        image = np.zeros((60, 80, 3), np.uint8)
+        drawn = drawing.draw_skeleton(image, keypoints_px, labelled, confidences)
+        middle[confidence] = drawn[30, 40]
+    assert tuple(middle[0.6]) == drawing.SIDE_COLOURS["left"]
+    assert (middle[0.4] > middle[0.6]).all()
+
+
 def test_nothing_labelled_draws_nothing():
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     drawn = drawing.draw_skeleton(image, np.zeros((14, 2)), np.zeros(14, bool))
@@ -65,6 +97,8 @@ def test_every_limb_is_a_segment_and_mirroring_keeps_them():
 def test_bad_arguments_are_all_named():
     with pytest.raises(PosekitError, match=r"float64 \(4, 4, 3\)(.|\n)*got \(3, 2\)"):
         drawing.draw_skeleton(np.zeros((4, 4, 3)), np.zeros((3, 2)))
+    with pytest.raises(PosekitError, match=r"`confidences` must have shape \(14,\); got \(2,\)"):
+        drawing.draw_skeleton(np.zeros((4, 4, 3), np.uint8), np.zeros((14, 2)), None, [1, 0])
     keypoints_px = np.zeros((14, 2))
     keypoints_px[3] = np.nan
     with pytest.raises(PosekitError, match=r"must be finite; got \[nan, nan\] at \[0, 3\]"):

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import baselines, evaluation
+from posekit import baselines, evaluation, metrics
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINT_COUNT
+from posekit.skeleton import JOINT_COUNT, JOINTS, LIMB_JOINTS
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,58 @@ def test_the_true_keypoints_score_perfectly(experiment):
     assert values["mpjpe_px"] == pytest.approx(0, abs=1e-6)
     assert scores["image_count"] == len(indices)
     assert (scores["part"], scores["split"], scores["comparable"]) == ("test", "standard", True)
+
+
+def test_original_pixels_score_like_the_frame(experiment):
+    pose_px = evaluation.constant_poses(experiment)["mean_pose"]
+    part = experiment.part("validation")
+    pred_px = evaluation.to_original_px(
+        np.broadcast_to(pose_px, part.keypoints_px.shape), part.image_sizes_px, 96
+    )
+    for joints in (None, LIMB_JOINTS):
+        np.testing.assert_equal(
+            evaluation.score_original_px(pred_px, experiment, "validation", seed=0, joints=joints),
+            evaluation.score(pose_px, experiment, "validation", seed=0, joints=joints),
+        )
+
+
+def test_chosen_joints_alone_are_scored(experiment):
+    part = experiment.part("test")
+    pred_px = part.keypoints_px.copy()
+    head = [JOINTS.index("neck"), JOINTS.index("head_top")]
+    pred_px[:, head] += 1000
+    limbs = evaluation.score_original_px(pred_px, experiment, "test", seed=0, joints=LIMB_JOINTS)
+    assert limbs["metrics"]["pck_0.2"]["value"] == 1 and limbs["joints"] == list(LIMB_JOINTS)
+    assert limbs["scored_joint_count"] == part.labelled[:, :12].sum()
+    everything = evaluation.score_original_px(pred_px, experiment, "test", seed=0)
+    assert everything["metrics"]["pck_0.2"]["value"] < 1
+
+
+def test_right_joints_by_hand(experiment):
+    # A torso of 50 px: right within 10 px. The second image's is not labelled, the third's is 0.
+    part = experiment.dataset.subset([0, 1, 2])
+    true_px = np.zeros((3, JOINT_COUNT, 2))
+    true_px[:, JOINTS.index("left_shoulder")] = [[30, 40], [30, 40], [0, 0]]
+    labelled = np.ones((3, JOINT_COUNT), bool)
+    labelled[0, 3] = labelled[1, JOINTS.index("right_hip")] = False
+    true_px[0, 3] = np.nan
+    part = replace(part, keypoints_px=true_px, labelled=labelled)
+    pred_px = true_px.copy()
+    pred_px[0, :4] = [[6, 8], [6, 8.01], [0, 0], [0, 0]]
+    correct, counted = evaluation.right_joints(pred_px, part)
+    assert correct[0].tolist() == [True, False, True, False] + [True] * 10
+    assert not correct[1:].any()
+    np.testing.assert_array_equal(counted[0], labelled[0])
+    assert not counted[1].any() and counted[2].all()
+
+
+def test_right_joints_divide_to_pck(experiment):
+    part = experiment.part("train")
+    pred_px = part.keypoints_px + np.random.default_rng(0).normal(0, 10, part.keypoints_px.shape)
+    correct, counted = evaluation.right_joints(pred_px, part)
+    pck = metrics.pck(pred_px, part.keypoints_px, part.labelled)
+    assert 0 < pck.min() and pck.max() < 1
+    np.testing.assert_allclose(correct.sum(axis=0) / counted.sum(axis=0), pck)
 
 
 def test_one_pose_scores_like_the_same_pose_for_each_image(experiment):

@@ -4,10 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from posekit import pipeline
+from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets import splits
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
@@ -114,6 +116,75 @@ def test_the_posters_split_has_no_test_part(synthetic_folder, tmp_path):
     assert not opened.split.comparable and len(opened.split.validation) == 5
     with pytest.raises(PosekitError, match="because the poster split has no test part"):
         opened.images("test")
+
+
+def test_squashed_canvases_are_the_frames(experiment):
+    canvases = experiment.canvases("squashed", 96)
+    assert canvases.crop(96, AUGMENTATIONS["none"]) is None
+    for part in PARTS:
+        np.testing.assert_array_equal(canvases.images(part), experiment.images(part))
+        np.testing.assert_allclose(
+            canvases.targets(part, "masked"), experiment.targets(part, "masked"), rtol=1e-6
+        )
+
+
+def test_each_view_has_its_canvas(experiment):
+    turned = AUGMENTATIONS["turned"]
+    for view, canvas_px, share in [("squashed", 64, 1), ("whole", 224, 1), ("person", 256, 0.6)]:
+        canvases = experiment.canvases(view, 64)
+        assert canvases.frames.images.shape == (48, canvas_px, canvas_px, 3)
+        assert canvases.crop(64, turned) == pipeline.Crop(64, canvas_px, share, turned)
+    # Larger canvases are cut to the input even where nothing is varied.
+    assert canvases.crop(64, AUGMENTATIONS["none"]).canvas_px == 256
+
+
+@pytest.mark.parametrize("view", ["whole", "person"])
+def test_keypoints_on_canvases_belong_to_the_same_pixels(experiment, view):
+    canvases = experiment.canvases(view, 96)
+    part = experiment.part("train")
+    images, targets = canvases.images("train"), canvases.targets("train", "masked")
+    assert targets.dtype == np.float32 and targets.shape == (38, 14, 3)
+    np.testing.assert_array_equal(targets[..., 2], part.labelled)
+
+    def grey_at(image, place_px):
+        """The smoothed picture's value at a place: half a pixel hardly matters."""
+        column, row = np.round(place_px).astype(int)
+        return image[row, column]
+
+    on_canvas, in_picture = [], []
+    for index in range(len(part)):
+        picture = pipeline.decode(part.read_image(str(part.image_ids[index]))).numpy()
+        scale = images.shape[1] / canvases.boxes_px[experiment.split.train[index], 2]
+        # Smooth both by the same length of the picture.
+        canvas = cv2.GaussianBlur(images[index].mean(axis=-1), (0, 0), max(4 * scale, 1))
+        smooth = cv2.GaussianBlur(picture.mean(axis=-1), (0, 0), 4)
+        for joint in np.flatnonzero(part.labelled[index]):
+            place_px = part.keypoints_px[index, joint]
+            if (place_px > 16).all() and (place_px < part.image_sizes_px[index] - 17).all():
+                on_canvas.append(grey_at(canvas, targets[index, joint, :2]))
+                in_picture.append(grey_at(smooth, place_px))
+    assert len(on_canvas) > 100 and np.std(in_picture) > 20
+    assert np.abs(np.subtract(on_canvas, in_picture)).mean() < 3
+
+
+def test_a_persons_crop_shows_all_joints_with_a_margin(experiment):
+    canvases = experiment.canvases("person", 96)
+    crop = canvases.crop(96, AUGMENTATIONS["none"])
+    targets = canvases.targets("train", "masked")
+    moved = pipeline.cropped_targets(targets, crop)
+    counted = targets[..., 2] > 0
+    low_px = np.where(counted[..., None], moved[..., :2], np.inf).min(axis=1)
+    high_px = np.where(counted[..., None], moved[..., :2], -np.inf).max(axis=1)
+    # The longer side of the joints' box, and 1.3 times that, in the middle of the frame.
+    np.testing.assert_allclose((high_px - low_px).max(axis=1), 96 / 1.3, rtol=1e-4)
+    np.testing.assert_allclose((low_px + high_px) / 2, 47.5, atol=1e-2)
+
+
+def test_an_input_larger_than_the_canvas_is_refused(experiment):
+    with pytest.raises(PosekitError, match="at most 224, the side of the whole view's .*got 256"):
+        experiment.canvases("whole", 256)
+    with pytest.raises(PosekitError, match="'squashed', 'whole', 'person'; got 'half'"):
+        experiment.canvases("half", 96)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from posekit.geometry import mirror_keypoints, resize_keypoints
+from posekit.geometry import (
+    keypoints_into_boxes,
+    keypoints_out_of_boxes,
+    mirror_keypoints,
+    resize_keypoints,
+)
 from posekit.skeleton import INDEX
 
 
@@ -82,12 +87,61 @@ def test_mirror_and_resize_may_come_in_either_order():
     np.testing.assert_allclose(mirrored_first_px, mirrored_last_px)
 
 
+def boxes():
+    rng = np.random.default_rng(1)
+    return np.concatenate([rng.uniform(-50, 50, (4, 2)), rng.uniform(10, 300, (4, 2))], axis=1)
+
+
+def test_into_a_box_by_hand():
+    # The box covers the picture's pixels 10 to 19 and 20 to 24; a frame pixel shows 2.5 by 1.25.
+    box_px = (10, 20, 10, 5)
+    points_px = np.array([[9.5, 19.5], [19.5, 24.5], [14.5, 22], [10.75, 20.125]])
+    got = keypoints_into_boxes(points_px, box_px, 4)
+    np.testing.assert_allclose(got, [[-0.5, -0.5], [3.5, 3.5], [1.5, 1.5], [0, 0]])
+
+
+def test_the_box_of_the_whole_picture_is_a_resize():
+    keypoints_px, _ = poses()
+    sizes_px = np.array([[100, 200], [33, 47], [640, 480], [1, 9]])
+    boxes_px = np.concatenate([np.zeros((4, 2)), sizes_px], axis=1)
+    np.testing.assert_allclose(
+        keypoints_into_boxes(keypoints_px, boxes_px, 96),
+        resize_keypoints(keypoints_px, sizes_px, (96, 96)),
+    )
+
+
+def test_a_box_at_the_frames_size_is_a_shift():
+    keypoints_px, _ = poses()
+    got = keypoints_into_boxes(keypoints_px, (7, -3, 96, 96), 96)
+    np.testing.assert_allclose(got, keypoints_px - [7, -3])
+
+
+def test_out_of_boxes_undoes_into_boxes():
+    keypoints_px, _ = poses()
+    there = keypoints_into_boxes(keypoints_px, boxes(), 96)
+    assert there.shape == keypoints_px.shape and not np.allclose(there, keypoints_px)
+    np.testing.assert_allclose(keypoints_out_of_boxes(there, boxes(), 96), keypoints_px)
+    back = keypoints_out_of_boxes(keypoints_px, boxes(), 96)
+    np.testing.assert_allclose(keypoints_into_boxes(back, boxes(), 96), keypoints_px)
+
+
+def test_boxes_of_a_batch_are_those_of_each():
+    keypoints_px, _ = poses()
+    for function in (keypoints_into_boxes, keypoints_out_of_boxes):
+        together_px = function(keypoints_px, boxes(), 64)
+        for person in range(4):
+            alone_px = function(keypoints_px[person], boxes()[person], 64)
+            np.testing.assert_array_equal(together_px[person], alone_px)
+
+
 def test_arguments_are_left_alone():
     keypoints_px, labelled = poses()
-    sizes_px = np.full((4, 2), 100)
-    for array in (keypoints_px, labelled, sizes_px):
+    sizes_px, boxes_px = np.full((4, 2), 100), boxes()
+    for array in (keypoints_px, labelled, sizes_px, boxes_px):
         array.flags.writeable = False
     mirrored_px, mirrored = mirror_keypoints(keypoints_px, labelled, sizes_px[:, 0])
     resized_px = resize_keypoints(keypoints_px, sizes_px, sizes_px)
-    for result in (mirrored_px, mirrored, resized_px):
+    into_px = keypoints_into_boxes(keypoints_px, boxes_px, 96)
+    out_px = keypoints_out_of_boxes(keypoints_px, boxes_px, 96)
+    for result in (mirrored_px, mirrored, resized_px, into_px, out_px):
         assert not any(np.shares_memory(result, given) for given in (keypoints_px, labelled))

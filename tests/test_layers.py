@@ -39,6 +39,8 @@ LAYERS = {
         posekit.studies.prediction posekit.studies.saliency posekit.plots
         posekit.plots.style posekit.plots.pictures posekit.plots.curves
         posekit.plots.comparisons posekit.plots.statistics posekit.plots.network
+        posekit.plots.ladder posekit.studies.rungs posekit.studies.climbing
+        posekit.studies.ladder
     """.split(),
     "reports": """
         posekit.report posekit.report_parameters posekit.report_execution posekit.report_index

@@ -45,6 +45,16 @@ def test_a_batch_where_nothing_counts_gives_zero_and_no_gradient():
     np.testing.assert_array_equal(tape.gradient(loss, predictions), np.zeros((2, 4)))
 
 
+def test_metric_reads_coordinates_off_other_outputs():
+    # An output in tenths of pixels, x and y in its last axis.
+    tenths = 10 * PREDICTIONS.reshape(2, 2, 2)
+    metric = WeightedMSE(lambda output: output.reshape(-1, 4) / 10)
+    metric.update_state(TARGETS, tenths)
+    assert float(metric.result()) == pytest.approx(BY_HAND)
+    metric.update_state(TARGETS[:1], tenths[:1])  # 30 / 6 becomes (30 + 25) / 8
+    assert float(metric.result()) == pytest.approx(55 / 8)
+
+
 def test_metric_pools_uneven_batches_and_starts_anew_after_a_reset():
     metric = WeightedMSE()
     metric.update_state(TARGETS[:1], PREDICTIONS[:1])  # one joint, mean 12.5

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import losses, models
+from posekit import heads, losses, models
 from posekit.errors import PosekitError
 from posekit.fused_batchnorm import fused_batch_norm
 from posekit.skeleton import JOINT_COUNT
@@ -162,7 +162,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("inputs", "outputs", "finding"),
     [
-        ((32, 32, 3), 30, r"14 joints as \(x, y\); got \(None, 30\)"),
+        ((32, 32, 3), 30, r"\(None, 28\) \(coordinates\) for 14 joints; got \(None, 30\)"),
         ((32, 48, 3), 28, r"square RGB images; got shape \(None, 32, 48, 3\)"),
         ((32, 32, 1), 28, r"square RGB images; got shape \(None, 32, 32, 1\)"),
         ((None, None, 3), 28, r"square RGB images; got shape \(None, None, None, 3\)"),
@@ -174,6 +174,49 @@ def test_a_model_with_other_inputs_or_outputs_is_refused(tmp_path, inputs, outpu
     small_network(inputs, outputs).save(path)
     with pytest.raises(PosekitError, match=finding):
         models.load(path)
+
+
+def save_with_output(path, output_shape):
+    """A network whose output, without the batch axis, has the shape given."""
+    x = keras.Input((32, 32, 3))
+    flat = keras.layers.Dense(int(np.prod(output_shape)))(keras.layers.Flatten()(x[:, ::8, ::8]))
+    keras.Model(x, keras.layers.Reshape(output_shape)(flat)).save(path)
+
+
+SHAPES = {"coordinates": (28,), "soft_argmax": (4, 4, 14), "simcc": (14, 2, 64)}
+
+
+@pytest.mark.parametrize("head", SHAPES)
+def test_the_output_must_be_that_of_the_head(tmp_path, head):
+    path = tmp_path / "network.keras"
+    save_with_output(path, SHAPES[head])
+    for accepted in (head, None):
+        assert models.load(path, head=accepted).output_shape == (None, *SHAPES[head])
+    for other in SHAPES.keys() - {head}:
+        found = ", ".join(map(str, SHAPES[head]))
+        with pytest.raises(PosekitError, match=rf"\({other}\) for 14 joints; got \(None, {found}"):
+            models.load(path, head=other)
+
+
+@pytest.mark.parametrize("shape", [(30,), (4, 4, 16), (16, 2, 64), (14, 3, 64)])
+def test_an_output_of_no_head_is_refused_and_all_are_listed(tmp_path, shape):
+    path = tmp_path / "network.keras"
+    save_with_output(path, shape)
+    found = ", ".join(map(str, shape))
+    with pytest.raises(
+        PosekitError, match=rf"coordinates.* or .*soft_argmax.* or .*simcc.*got \(None, {found}"
+    ):
+        models.load(path, head=None)
+
+
+def test_the_output_shapes_are_those_of_the_heads():
+    assert set(models.OUTPUT_SHAPES) == set(heads.HEADS)
+    features = keras.Input((4, 4, 8))
+    for name, head in heads.HEADS.items():
+        shape = head.output(features, JOINT_COUNT, 32).shape
+        pattern = models.OUTPUT_SHAPES[name]
+        assert len(shape) == len(pattern)
+        assert all(wanted in (None, size) for size, wanted in zip(shape, pattern, strict=True))
 
 
 def test_a_model_with_code_in_its_file_is_refused(tmp_path):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import geometry, pipeline
+from posekit import geometry, pipeline, views
+from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINT_COUNT, MIRROR
@@ -109,6 +110,45 @@ def test_the_cache_spares_reading_and_knows_its_content(people, tmp_path):
         pipeline.load_frames(swapped, frame_px=16, cache_dir=tmp_path).images[0], first.images[1]
     )
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_frames_of_boxes_are_cut_from_the_pictures(people, tmp_path):
+    boxes_px = views.whole_boxes(people.image_sizes_px)
+    boxes_px[3] = (5, 9, 30, 30)
+    frames = pipeline.load_frames(people, frame_px=32, boxes_px=boxes_px, cache_dir=tmp_path)
+    assert frames.images.shape == (12, 32, 32, 3)
+    for index in (0, 3, 11):
+        picture = pipeline.decode(people.read_image(str(people.image_ids[index]))).numpy()
+        expected = views.cut(picture, boxes_px[index], 32)
+        np.testing.assert_array_equal(frames.images[index], expected)
+
+
+def test_other_boxes_are_another_cache(people, tmp_path):
+    boxes_px = views.whole_boxes(people.image_sizes_px)
+    arguments = {"frame_px": 16, "cache_dir": tmp_path}
+    first = pipeline.load_frames(people, boxes_px=boxes_px, **arguments)
+    again = pipeline.load_frames(refusing(people), boxes_px=boxes_px, **arguments)
+    np.testing.assert_array_equal(again.images, first.images)
+    squashed = pipeline.load_frames(people, **arguments)
+    moved_px = boxes_px.copy()
+    moved_px[7] += [5, 0, 0, 0]
+    moved = pipeline.load_frames(people, boxes_px=moved_px, **arguments)
+    assert len(list(tmp_path.iterdir())) == 3
+    changed = (moved.images != first.images).any(axis=(1, 2, 3))
+    assert np.flatnonzero(changed).tolist() == [7]
+    assert (squashed.images != first.images).any()
+
+
+def test_bad_pictures_are_named_where_boxes_are_cut(people, tmp_path):
+    bad = damaged(people, {"im00005": lambda encoded: b""})
+    with pytest.raises(PosekitError, match="image im00005 must be a whole JPEG .* Input is empty"):
+        pipeline.load_frames(
+            bad,
+            frame_px=16,
+            boxes_px=views.whole_boxes(people.image_sizes_px),
+            cache_dir=tmp_path,
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -291,3 +331,138 @@ def test_no_pipeline_starts_the_tuner_that_makes_iterators_slow_to_destroy():
     for dataset in (training, pipeline.evaluation_batches(images, batch_size=4)):
         assert dataset.options().autotune.enabled is False
         assert dataset.options().deterministic is True
+
+
+CANVAS_PX, CROP_PX = 48, 24
+
+# Half of the canvas at its own scale: rows and columns 12 to 35.
+PLAIN = pipeline.Crop(CROP_PX, CANVAS_PX, share=0.5, augmentation=AUGMENTATIONS["none"])
+VARIED = replace(PLAIN, share=0.7, augmentation=AUGMENTATIONS["turned"])
+# For evaluation the same as PLAIN.
+VARIED_IN_TRAINING = replace(PLAIN, augmentation=AUGMENTATIONS["turned"])
+
+
+def dotted(count=12, *, reach_px=6):
+    """Canvases with a bright dot on the one joint of each that counts, near the middle."""
+    rng = np.random.default_rng(0)
+    targets = rng.uniform(0, CANVAS_PX - 1, (count, JOINT_COUNT, 3)).astype(np.float32)
+    targets[..., 2] = 0
+    marked = rng.integers(0, JOINT_COUNT, count)
+    middle = (CANVAS_PX - 1) / 2
+    places_px = rng.uniform(middle - reach_px, middle + reach_px, (count, 2))
+    targets[np.arange(count), marked] = np.column_stack([places_px, np.ones(count)])
+    row, column = np.indices((CANVAS_PX, CANVAS_PX))
+    squared = (column - places_px[:, :1, None]) ** 2 + (row - places_px[:, 1:, None]) ** 2
+    dots = (30 + 200 * np.exp(-squared / (2 * 1.5**2))).round().astype(np.uint8)
+    return np.repeat(dots[..., None], 3, axis=-1), targets
+
+
+def batches_of(crop, *, count=12, seed=0, epochs=1, first_epoch=0, flip="random"):
+    batches, _ = pipeline.training_batches(
+        *dotted(count),
+        batch_size=4,
+        seed=seed,
+        epochs=epochs,
+        first_epoch=first_epoch,
+        flip=flip,
+        crop=crop,
+    )
+    return list(batches.as_numpy_iterator())
+
+
+def assert_same_batches(one, other):
+    assert len(one) == len(other) > 0
+    for ours, theirs in zip(one, other, strict=True):
+        for part, same_part in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(part, same_part)
+
+
+def test_unvaried_crops_are_slices():
+    images, targets = dotted()
+    batches = batches_of(PLAIN, flip="none")
+    assert all(batch_images.shape == (4, CROP_PX, CROP_PX, 3) for batch_images, _ in batches)
+    assert all(part.dtype == np.float32 for batch in batches for part in batch)
+    shown = np.concatenate([batch_images for batch_images, _ in batches])
+    # Every example is there once, in the order of the epoch: sorting makes both sides alike.
+    slices = images[:, 12:36, 12:36].astype(np.float32)
+    order, expected_order = (
+        np.lexsort(each.reshape(12, -1).T) for each in (shown.round(3), slices)
+    )
+    np.testing.assert_allclose(shown[order], slices[expected_order], atol=1e-3)
+    moved = np.concatenate([batch_targets for _, batch_targets in batches])[order]
+    np.testing.assert_allclose(moved[..., :2], targets[expected_order, :, :2] - 12, atol=1e-4)
+    assert (moved[..., 2].sum(axis=1) == 1).all()
+
+
+def test_evaluation_crops_are_slices_in_order_with_their_tail():
+    images, targets = dotted(11)
+    batches = pipeline.evaluation_batches(images, targets, batch_size=4, crop=VARIED_IN_TRAINING)
+    both = list(batches.as_numpy_iterator())
+    assert [len(batch) for batch, _ in both] == [4, 4, 3]
+    shown, moved = (np.concatenate(parts) for parts in zip(*both, strict=True))
+    assert shown.shape == (11, CROP_PX, CROP_PX, 3) and shown.dtype == np.float32
+    np.testing.assert_allclose(shown, images[:, 12:36, 12:36], atol=1e-3)
+    np.testing.assert_allclose(moved[..., :2], targets[..., :2] - 12, atol=1e-4)
+    np.testing.assert_array_equal(moved[..., 2], targets[..., 2])
+
+
+def test_cropped_targets_are_those_of_evaluation():
+    images, targets = dotted()
+    batches = pipeline.evaluation_batches(images, targets, batch_size=12, crop=VARIED)
+    ((_, moved),) = batches.as_numpy_iterator()
+    got = pipeline.cropped_targets(targets, VARIED)
+    np.testing.assert_allclose(got[..., :2], moved[..., :2], atol=1e-4)
+    np.testing.assert_array_equal(got[..., 2], targets[..., 2])
+
+
+@pytest.mark.parametrize("flip", pipeline.FLIPS)
+def test_dots_are_found_where_the_varied_joints_say(flip):
+    # Nothing may cover the dots.
+    augmentation = replace(AUGMENTATIONS["turned"], erase=0.0, any_rotation=0.5)
+    crop = replace(VARIED, augmentation=augmentation)
+    row, column = np.indices((CROP_PX, CROP_PX))
+    seen = 0
+    for images, targets in batches_of(crop, count=24, epochs=2, flip=flip):
+        for image, joints in zip(images, targets, strict=True):
+            if not joints[:, 2].any():
+                continue
+            (place_px,) = joints[joints[:, 2] > 0, :2]
+            # The frame's edge would cut the dot off.
+            if not (3 < place_px).all() or not (place_px < CROP_PX - 4).all():
+                continue
+            near = np.hypot(column - place_px[0], row - place_px[1]) < 6
+            grey = image.mean(axis=-1)
+            weight = np.where(near, grey - np.median(grey[near]), 0).clip(0)
+            found_px = [(weight * axis).sum() / weight.sum() for axis in (column, row)]
+            assert weight.max() > 20
+            np.testing.assert_allclose(found_px, place_px, atol=0.4)
+            seen += 1
+    assert seen > 20
+
+
+def test_varied_crops_are_the_same_for_the_same_seed_alone():
+    first = batches_of(VARIED, seed=7, epochs=2)
+    assert_same_batches(first, batches_of(VARIED, seed=7, epochs=2))
+    other = batches_of(VARIED, seed=8, epochs=2)
+    assert not np.array_equal(first[0][0], other[0][0])
+
+
+def test_every_example_is_turned_anew_in_every_epoch():
+    _, targets = dotted()
+    # The distance between two joints tells which example it is, and their direction its turn.
+    step = targets[:, 1, 0] - targets[:, 0, 0] + 1j * (targets[:, 1, 1] - targets[:, 0, 1])
+    crop = replace(PLAIN, augmentation=Augmentation(rotation_degrees=30.0))
+    moved = np.concatenate([part for _, part in batches_of(crop, epochs=3, flip="none")])
+    moved_step = moved[:, 1, 0] - moved[:, 0, 0] + 1j * (moved[:, 1, 1] - moved[:, 0, 1])
+    example = np.abs(np.abs(moved_step)[:, None] - np.abs(step)).argmin(axis=1)
+    np.testing.assert_allclose(np.abs(moved_step), np.abs(step[example]), rtol=1e-4)
+    assert sorted(example[:12]) == sorted(example[12:24]) == list(range(12))
+    turn = np.angle(moved_step / step[example])
+    assert len(np.unique(turn.round(4))) == 36
+
+
+def test_resumed_varied_crops_are_those_of_the_undisturbed_run():
+    undisturbed = batches_of(VARIED, seed=3, epochs=3)
+    for first_epoch in (1, 2):
+        resumed = batches_of(VARIED, seed=3, epochs=3, first_epoch=first_epoch)
+        assert_same_batches(resumed, undisturbed[3 * first_epoch :])

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,21 +11,33 @@ from posekit.skeleton import JOINTS
 
 
 class ConstantPose:
-    """Stands in for a network: the same pose of the 96 x 96 frame for every picture."""
+    """Stands in for an estimator: the same pose, as shares of the picture, for every picture."""
 
-    input_shape = (None, 96, 96, 3)
+    name = "constant"
 
-    def __init__(self, pose_px):
-        self.pose_px = np.asarray(pose_px, np.float32)
+    def __init__(self, confidences=np.nan):
+        self.share = np.random.default_rng(0).uniform(0, 1, (14, 2))
+        self.confidences = np.broadcast_to(confidences, 14).astype(float)
+        self.batches = []
 
-    def predict(self, batches, verbose):
-        count = sum(len(batch) for batch in batches.as_numpy_iterator())
-        return np.tile(self.pose_px.ravel(), (count, 1))
+    def estimate(self, images, boxes_px=None):
+        self.batches.append(len(images))
+        sizes_px = np.array([image.shape[1::-1] for image in images])
+        whole_px = np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=1)
+        return SimpleNamespace(
+            keypoints_px=self.share * sizes_px[:, None] - 0.5,
+            confidences=np.tile(self.confidences, (len(images), 1)),
+            boxes_px=(whole_px if boxes_px is None else np.array(boxes_px)).astype(float),
+        )
 
 
 @pytest.fixture
 def model():
-    return ConstantPose(np.random.default_rng(0).uniform(0, 95, (14, 2)))
+    return ConstantPose()
+
+
+def predict(model, paths, folder, **settings):
+    return list(prediction.predict_files(model, paths, folder, **settings))
 
 
 def photo(width_px=192, height_px=48, seed=0):
@@ -82,65 +95,133 @@ def test_half_a_picture_is_refused(tmp_path, name):
         prediction.read_photo(tmp_path / name)
 
 
-def test_keypoints_are_in_pixels_of_the_photograph():
-    # Frame to 192 x 48: x grows twofold, y shrinks by half, about the pixels' outer border.
-    pose_px = np.stack([np.linspace(-0.5, 95.5, 14), np.linspace(95.5, -0.5, 14)], axis=1)
-    got = prediction.predict_photo(ConstantPose(pose_px), np.array(photo(192, 48)))
-    expected = np.stack([np.linspace(-0.5, 191.5, 14), np.linspace(47.5, -0.5, 14)], axis=1)
-    np.testing.assert_allclose(got, expected, atol=1e-4)
+def test_folders_stand_for_their_pictures(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "deeper.jpg").mkdir(parents=True)
+    for name in ("b.JPG", "a.png", "c.jpeg", ".hidden.png", "notes.txt", "yoga_pose.png"):
+        (folder / name).touch()
+    # What an earlier prediction left: known by the JSON file beside it.
+    for name in ("a_pose.png", "a_pose.json"):
+        (folder / name).touch()
+    names = ["a.png", "b.JPG", "c.jpeg", "yoga_pose.png"]
+    assert prediction.find_photos([folder]) == [folder / name for name in names]
+    gone = tmp_path / "gone.jpg"
+    assert prediction.find_photos([str(gone), folder])[:2] == [gone, folder / "a.png"]
 
 
-def test_keypoints_scale_with_the_photograph(model):
-    small = prediction.predict_photo(model, np.array(photo(60, 90)))
-    large = prediction.predict_photo(model, np.array(photo(180, 270)))
-    np.testing.assert_allclose(large + 0.5, 3 * (small + 0.5), atol=1e-3)
+def test_folders_without_pictures_are_named(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    finding = r"a must hold JPEG or PNG files; got none(.|\n)*b must hold JPEG or PNG files"
+    with pytest.raises(PosekitError, match=finding):
+        prediction.find_photos([tmp_path / "a", tmp_path / "b"])
 
 
-def test_files_are_drawn_and_described(tmp_path, model):
+@pytest.mark.parametrize("confidences", [np.nan, np.linspace(0, 1, 14)])
+def test_files_are_drawn_and_described(tmp_path, confidences):
+    model = ConstantPose(confidences)
     photo(192, 48).save(tmp_path / "first.png")
     photo(50, 70).save(tmp_path / "second.jpg")
-    paths = [str(tmp_path / "first.png"), str(tmp_path / "second.jpg")]
-    results = prediction.predict_files(model, paths, tmp_path / "new" / "folder")
+    paths = [tmp_path / "first.png", tmp_path / "second.jpg"]
+    results = predict(model, paths, tmp_path / "new" / "folder")
 
     assert [result["image"] for result in results] == paths
     for result, path, size in zip(results, paths, [(192, 48), (50, 70)], strict=True):
+        assert result["problem"] is None
         with Image.open(result["drawn"]) as drawn:
             assert drawn.format == "PNG" and drawn.size == size
             assert not np.array_equal(np.asarray(drawn), prediction.read_photo(path))
         described = json.loads(result["json"].read_text())
-        assert (described["image"], described["width_px"], described["height_px"]) == (path, *size)
-        assert list(described["keypoints_px"]) == list(JOINTS)
+        assert described["image"] == str(path) and described["model"] == "constant"
+        assert (described["width_px"], described["height_px"]) == size
+        assert described["box_px"] == [0, 0, *size]
+        assert list(described["keypoints_px"]) == list(described["confidence"]) == list(JOINTS)
         written_px = np.array(list(described["keypoints_px"].values()))
-        np.testing.assert_allclose(written_px, result["keypoints_px"], atol=0.006)
-        assert ((written_px > -0.5) & (written_px < np.array(size) - 0.5)).all()
+        np.testing.assert_allclose(written_px, model.share * size - 0.5, atol=0.006)
+        # NumPy reads JSON's null as NaN, as it is meant.
+        written = np.array(list(described["confidence"].values()), float)
+        np.testing.assert_allclose(written, model.confidences, atol=0.0006)
     files = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
     assert files == ["first_pose.json", "first_pose.png", "second_pose.json", "second_pose.png"]
+
+
+def test_photographs_are_predicted_in_chunks(monkeypatch, tmp_path, model):
+    monkeypatch.setattr(prediction, "CHUNK_SIZE", 3)
+    paths = [tmp_path / f"{number}.png" for number in range(7)]
+    for path in paths:
+        photo(20, 10).save(path)
+    results = prediction.predict_files(model, paths, tmp_path / "out")
+    assert next(results)["image"] == paths[0]
+    # The first is there before the fourth is read.
+    assert model.batches == [3] and (tmp_path / "out" / "0_pose.json").is_file()
+    assert len(list(results)) == 6
+    assert model.batches == [3, 3, 1]
+
+
+def test_a_bad_photograph_holds_up_no_other(monkeypatch, tmp_path, model):
+    monkeypatch.setattr(prediction, "CHUNK_SIZE", 2)
+    paths = [tmp_path / f"{name}.png" for name in ("gone", "lost", "good", "text", "fine")]
+    for name in ("good", "fine"):
+        photo(20, 10).save(tmp_path / f"{name}.png")
+    (tmp_path / "text.png").write_text("no picture")
+    results = {result["image"].stem: result for result in predict(model, paths, tmp_path)}
+    assert list(results) == ["gone", "lost", "text", "good", "fine"]
+    for name in ("good", "fine"):
+        assert results[name]["problem"] is None and results[name]["json"].is_file()
+    for name, finding in (("gone", "No such file"), ("text", "10 bytes that begin like neither")):
+        assert f"{name}.png: " in results[name]["problem"] and finding in results[name]["problem"]
+        assert results[name]["drawn"] is results[name]["json"] is None
+    # A chunk without a readable photograph asks for no pose.
+    assert model.batches == [1, 1]
 
 
 def test_photographs_themselves_are_left_alone(tmp_path, model):
     photo().save(tmp_path / "photo.png")
     before = (tmp_path / "photo.png").read_bytes()
-    prediction.predict_files(model, [tmp_path / "photo.png"], tmp_path)
+    predict(model, [tmp_path / "photo.png"], tmp_path)
     assert (tmp_path / "photo.png").read_bytes() == before
+
+
+def test_a_photograph_is_never_written_over(monkeypatch, tmp_path, model):
+    for name in ("x.jpg", "x_pose.png"):
+        photo().save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    finding = r"written over; got .*x_pose\.png, which is also where the drawn copy of .*x\.jpg"
+    with pytest.raises(PosekitError, match=finding):
+        predict(model, prediction.find_photos([tmp_path]), ".")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jpg", "x_pose.png"]
+    assert len(predict(model, prediction.find_photos([tmp_path]), "out")) == 2
 
 
 def test_drawn_colours_are_not_swapped(tmp_path, model):
     Image.new("RGB", (192, 48), (250, 0, 0)).save(tmp_path / "red.png")
-    (result,) = prediction.predict_files(model, [tmp_path / "red.png"], tmp_path)
+    (result,) = predict(model, [tmp_path / "red.png"], tmp_path)
     drawn = prediction.read_photo(result["drawn"])
     assert (drawn == [250, 0, 0]).all(axis=-1).any()
     assert not (drawn == [0, 0, 250]).all(axis=-1).any()
 
 
+def test_doubtful_joints_are_drawn_otherwise(tmp_path):
+    photo().save(tmp_path / "photo.png")
+    drawn = []
+    for confidence in (np.nan, 0.9, 0.1):
+        model = ConstantPose(confidence)
+        (result,) = predict(model, [tmp_path / "photo.png"], tmp_path / str(confidence))
+        drawn.append(prediction.read_photo(result["drawn"]))
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[2] != drawn[0]).any()
+
+
 def test_two_photographs_of_one_name_are_refused_before_anything_is_written(tmp_path, model):
     paths = [tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.png"]
     with pytest.raises(PosekitError, match="names must differ.*got 'x' more than once"):
-        prediction.predict_files(model, paths, tmp_path / "out")
+        predict(model, paths, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_what_was_written_before_a_bad_photograph_stays(tmp_path, model):
-    photo().save(tmp_path / "good.png")
-    with pytest.raises(PosekitError, match=r"bad\.png: the image must be a readable file"):
-        prediction.predict_files(model, [tmp_path / "good.png", tmp_path / "bad.png"], tmp_path)
-    assert (tmp_path / "good_pose.json").is_file()
+def test_the_box_goes_with_the_one_photograph(tmp_path, model):
+    photo().save(tmp_path / "photo.png")
+    (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, box_px=(-5, 0, 40, 80))
+    assert json.loads(result["json"].read_text())["box_px"] == [-5, 0, 40, 80]
+    with pytest.raises(PosekitError, match="needs exactly one image; got 2 images"):
+        predict(model, ["a.jpg", "b.jpg"], tmp_path, box_px=(-5, 0, 40, 80))

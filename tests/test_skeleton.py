@@ -55,3 +55,8 @@ def test_groups_hold_every_joint_and_every_stick_once():
     assert sorted(grouped_joints) == sorted(JOINTS)
     grouped_sticks = np.concatenate(list(skeleton.STICK_GROUPS.values())).tolist()
     assert sorted(grouped_sticks) == sorted(["torso", *(name for name, _, _ in LIMBS)])
+
+
+def test_limb_joints_are_all_but_the_two_of_the_head():
+    assert list(skeleton.LIMB_JOINTS) == list(JOINTS[:12])
+    assert set(JOINTS) - set(skeleton.LIMB_JOINTS) == {"neck", "head_top"}

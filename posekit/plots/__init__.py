@@ -10,6 +10,7 @@ from posekit.plots.comparisons import (
     seed_comparison,
 )
 from posekit.plots.curves import learning_curves, pck_curves
+from posekit.plots.ladder import bias_and_variance, ladder_costs, ladder_steps
 from posekit.plots.network import architecture
 from posekit.plots.pictures import (
     activation_grid,
@@ -31,12 +32,15 @@ __all__ = [
     "activation_grid",
     "architecture",
     "aspect_ratios",
+    "bias_and_variance",
     "constant_guesses",
     "edge_correlation",
     "error_by_bin",
     "error_by_joint",
     "joint_visibility",
     "junk_coordinates",
+    "ladder_costs",
+    "ladder_steps",
     "learning_curves",
     "pck_curves",
     "person_size",

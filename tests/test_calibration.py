@@ -1,0 +1,178 @@
+"""Known slopes and offsets are found again; reliability by hand; bad input is named."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from posekit import calibration
+from posekit.calibration import Calibration
+from posekit.errors import PosekitError
+
+SLOPE, OFFSETS = 1.6, np.array([-0.8, 0.0, 1.1])
+
+
+def simulated(count=6000, *, slope=SLOPE, offsets=OFFSETS, seed=0):
+    """Raw values, hits and what is known, of a network that is as sure as the formula says."""
+    rng = np.random.default_rng(seed)
+    raw = rng.uniform(0.02, 0.98, (count, len(offsets)))
+    correct = rng.random(raw.shape) < expit(slope * logit(raw) + offsets)
+    return raw, correct, rng.random(raw.shape) < 0.8
+
+
+def test_known_slope_and_offsets_are_found():
+    fitted = calibration.fit(*simulated())
+    # Their standard errors are 0.02 to 0.04.
+    assert fitted.slope == pytest.approx(SLOPE, abs=0.1)
+    np.testing.assert_allclose(fitted.offsets, OFFSETS, atol=0.15)
+
+
+def test_confidences_by_hand():
+    chosen = Calibration(2.0, np.array([0.0, 1.0]))
+    # Log-odds of 0.8 are log 4; twice that is log 16.
+    got = chosen.confidence(np.array([[0.8, 0.5]]))
+    np.testing.assert_allclose(got, [[16 / 17, np.e / (1 + np.e)]])
+    identity = Calibration(1.0, np.zeros(3))
+    np.testing.assert_allclose(identity.confidence(np.array([0.1, 0.5, 0.9])), [0.1, 0.5, 0.9])
+
+
+def test_a_surer_network_is_never_less_confident():
+    fitted = calibration.fit(*simulated())
+    raw = np.linspace(0, 1, 201)[:, None]
+    confidence = fitted.confidence(raw)
+    assert confidence.shape == (201, 3)
+    assert (np.diff(confidence, axis=0) >= 0).all() and (confidence[0] < confidence[-1]).all()
+    assert 0 < confidence.min() and confidence.max() < 1  # even of raw 0 and 1
+
+
+def test_a_network_that_is_surer_where_it_errs_gets_one_confidence():
+    raw, correct, counted = simulated(slope=-2.0, offsets=np.zeros(3))
+    fitted = calibration.fit(raw, correct, counted)
+    assert fitted.slope == 0
+    share = correct[counted].mean()
+    np.testing.assert_allclose(fitted.confidence(raw)[counted].mean(), share, atol=1e-3)
+
+
+def test_the_mean_confidence_is_the_share_that_was_right():
+    # The likelihood's derivative by the common offset is zero just there.
+    raw, correct, counted = simulated(500)
+    confidence = calibration.fit(raw, correct, counted).confidence(raw)
+    np.testing.assert_allclose(confidence[counted].mean(), correct[counted].mean(), atol=1e-3)
+
+
+def test_what_is_not_known_does_not_matter():
+    raw, correct, counted = simulated(500)
+    one = calibration.fit(raw, correct, counted)
+    other = calibration.fit(np.where(counted, raw, 0.5), correct ^ ~counted, counted)
+    assert one.slope == pytest.approx(other.slope, rel=1e-4)
+    np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-3)
+
+
+def test_a_joint_seen_once_stays_near_the_others():
+    raw, correct, counted = simulated(2000, offsets=np.full(3, 0.5))
+    counted[:, 2] = False
+    counted[0, 2], correct[0, 2], raw[0, 2] = True, False, 0.9
+    offsets = calibration.fit(raw, correct, counted).offsets
+    # Without a prior, one miss would send its offset to minus infinity. With it, one joint moves
+    # by less than 1 from the common offset, and the two others together as far to the other side.
+    assert -1.5 < offsets[2] - offsets[:2].mean() < 0
+
+
+def test_calibrated_confidences_are_reliable_on_new_data():
+    fitted = calibration.fit(*simulated(slope=0.4, seed=0))
+    raw, correct, counted = simulated(slope=0.4, seed=1)
+    before, after = (
+        calibration.reliability(values[counted], correct[counted])["expected_calibration_error"]
+        for values in (raw, fitted.confidence(raw))
+    )
+    assert after < 0.02 < 0.08 < before
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"correct": np.ones((5, 2), bool)}, r"got \(5, 3\), \(5, 2\) and \(5, 3\)"),
+        ({"counted": np.array([[True, False, True]] * 5)}, "got none for joint 1"),
+        ({"raw": np.full((5, 3), np.nan)}, r"`raw` must be in \[0, 1\]; got nan at \[0, 0\]"),
+        ({"raw": np.array([[0.5, 0.5, 1.5]] * 5)}, r"got 1.5 at \[0, 2\]"),
+    ],
+)
+def test_bad_arguments_of_fit_are_named(change, finding):
+    arguments = {
+        "raw": np.full((5, 3), 0.5),
+        "correct": np.ones((5, 3), bool),
+        "counted": np.ones((5, 3), bool),
+        **change,
+    }
+    with pytest.raises(PosekitError, match=rf"calibration\.fit\(\): .*{finding}"):
+        calibration.fit(**arguments)
+
+
+def test_json_and_back():
+    chosen = Calibration(1.25, np.array([0.5, -2.0]))
+    again = calibration.from_json(json.loads(json.dumps(calibration.to_json(chosen))))
+    assert again.slope == 1.25
+    np.testing.assert_array_equal(again.offsets, chosen.offsets)
+
+
+@pytest.mark.parametrize(
+    ("stored", "finding"),
+    [
+        ({"slope": 1.0}, r"got \{'slope': 1.0\}"),
+        ({"slope": None, "offsets": [1]}, "got .*None"),
+        ({"slope": 1.0, "offsets": ["high"]}, "got .*'high'"),
+        ([1, 2], r"got \[1, 2\]"),
+    ],
+)
+def test_a_stored_calibration_that_is_none_is_refused(stored, finding):
+    with pytest.raises(PosekitError, match=finding):
+        calibration.from_json(stored)
+
+
+def test_reliability_by_hand():
+    got = calibration.reliability(
+        np.array([0.05, 0.15, 0.17, 0.95]), np.array([False, False, True, True])
+    )
+    np.testing.assert_allclose(got["edges"], np.arange(11) / 10)
+    assert got["count"] == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    nothing = [None] * 7
+    assert got["mean_confidence"] == pytest.approx([0.05, 0.16, *nothing, 0.95])
+    assert got["share_correct"] == [0, 0.5, *nothing, 1]
+    # Distances 0.05, 0.34 and 0.05, of one, two and one joints.
+    assert got["expected_calibration_error"] == pytest.approx((0.05 + 2 * 0.34 + 0.05) / 4)
+    assert json.loads(json.dumps(got)) == got
+
+
+def test_confidences_on_the_edges_have_a_bin():
+    got = calibration.reliability(np.array([0.0, 0.5, 1.0]), np.array([False, True, True]), bins=2)
+    assert got["count"] == [1, 2] and got["mean_confidence"] == [0, 0.75]
+
+
+def test_the_perfect_have_no_error_and_the_boastful_all_of_it():
+    confidence = np.repeat([0.0, 0.25, 0.75, 1.0], 4)
+    correct = np.repeat([0, 1, 0, 1, 0, 1], [4, 1, 3, 3, 1, 4]).astype(bool)
+    assert calibration.reliability(confidence, correct)["expected_calibration_error"] == 0
+    boastful = calibration.reliability(np.ones(8), np.zeros(8, bool))
+    assert boastful["expected_calibration_error"] == 1
+
+
+def test_no_joints_have_no_error():
+    got = calibration.reliability(np.zeros(0), np.zeros(0, bool), bins=3)
+    assert got["count"] == [0, 0, 0] and got["share_correct"] == [None] * 3
+    assert got["expected_calibration_error"] is None
+
+
+def test_bad_arguments_of_reliability_are_named():
+    with pytest.raises(PosekitError, match=r"one shape \(M,\); got \(2, 2\) and \(4,\)"):
+        calibration.reliability(np.full((2, 2), 0.5), np.ones(4, bool))
+    with pytest.raises(PosekitError, match=r"`confidence` must be in \[0, 1\]; got nan at \[1\]"):
+        calibration.reliability(np.array([0.5, np.nan]), np.ones(2, bool))
+
+
+def test_arguments_are_left_alone():
+    arrays = simulated(50)
+    for array in arrays:
+        array.flags.writeable = False
+    fitted = calibration.fit(*arrays)
+    assert not np.shares_memory(fitted.confidence(arrays[0]), arrays[0])

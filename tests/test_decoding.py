@@ -1,0 +1,141 @@
+"""Maps made by hand: the strongest hill, its place within a cell, and how sure that is."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from posekit import decoding
+from posekit.geometry import mirror_keypoints
+from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
+
+FRAME_PX = 96
+HEIGHT, WIDTH = 12, 16  # unequal, so that x and y cannot be exchanged
+
+
+def cell_centre(row, column):
+    """Cells are 6 px wide and 8 px high."""
+    return [column * 6 + 2.5, row * 8 + 3.5]
+
+
+def hill(x_px, y_px, spread_px, *, height=HEIGHT, width=WIDTH):
+    """A map (h, w) that is a Gaussian around a place; its sum is 1."""
+    row, column = np.mgrid[:height, :width]
+    x = (column + 0.5) * FRAME_PX / width - 0.5
+    y = (row + 0.5) * FRAME_PX / height - 0.5
+    values = np.exp(-((x - x_px) ** 2 + (y - y_px) ** 2) / (2 * spread_px**2))
+    return values / values.sum()
+
+
+def placed(one_map):
+    keypoints_px, mass = decoding.place(one_map[None, ..., None], FRAME_PX)
+    assert keypoints_px.shape == (1, 1, 2) and mass.shape == (1, 1)
+    return keypoints_px[0, 0], mass[0, 0]
+
+
+def random_maps(count=3):
+    rng = np.random.default_rng(0)
+    return decoding.softmax_maps(rng.normal(0, 3, (count, HEIGHT, WIDTH, JOINT_COUNT)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_is_scipys(dtype):
+    logits = np.random.default_rng(0).normal(0, 400, (2, 3, 4, 5)).astype(dtype)
+    np.testing.assert_allclose(
+        decoding.softmax_maps(logits), softmax(logits.astype(float), axis=(1, 2)), rtol=1e-9
+    )
+    np.testing.assert_allclose(decoding.softmax_maps(logits).sum(axis=(1, 2)), 1)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 11), (11, 15)])
+def test_one_hot_cell_is_its_centre_with_all_the_mass(row, column):
+    one_map = np.zeros((HEIGHT, WIDTH))
+    one_map[row, column] = 1
+    keypoint_px, mass = placed(one_map)
+    np.testing.assert_allclose(keypoint_px, cell_centre(row, column))
+    assert mass == 1
+
+
+@pytest.mark.parametrize("share", [0.6, 0.4])
+def test_of_two_hills_the_higher_one_not_their_mean(share):
+    left, right = hill(20.5, 51.5, 5), hill(74.5, 43.5, 5)  # on cells' centres
+    keypoint_px, mass = placed(share * left + (1 - share) * right)
+    expected_px = (20.5, 51.5) if share > 0.5 else (74.5, 43.5)
+    np.testing.assert_allclose(keypoint_px, expected_px, atol=0.1)
+    assert mass == pytest.approx(0.6 * placed(left if share > 0.5 else right)[1], rel=0.05)
+
+
+def test_a_hill_beats_a_lone_cell_that_is_higher():
+    broad = 0.8 * hill(68.5, 59.5, 7)
+    one_map = broad.copy()
+    one_map[2, 2] += 0.2
+    assert one_map[2, 2] > broad.max()
+    np.testing.assert_allclose(placed(one_map)[0], (68.5, 59.5), atol=0.1)
+
+
+def test_a_place_between_cells_is_found():
+    places_px = np.random.default_rng(0).uniform(20, 75, (50, 2))
+    found = [placed(hill(x_px, y_px, 4)) for x_px, y_px in places_px]
+    error_px = np.linalg.norm([keypoint_px for keypoint_px, _ in found] - places_px, axis=1)
+    cells = np.floor((places_px + 0.5) / [6, 8])
+    from_centre_px = np.linalg.norm(cells * [6, 8] + [2.5, 3.5] - places_px, axis=1)
+    # The neighbourhood draws a place to its top cell's centre, by less than a third of the way.
+    assert error_px.mean() < from_centre_px.mean() / 3 and error_px.max() < 1.5
+    # The radius is 1.9 standard deviations, within which a Gaussian has 84 percent of its mass.
+    assert np.mean([mass for _, mass in found]) == pytest.approx(0.84, abs=0.05)
+
+
+def test_mass_tells_peaked_from_flat():
+    sharp, blurred, flat = (
+        placed(each)[1] for each in (hill(50, 50, 1.5), hill(50, 50, 8), np.full((12, 16), 1 / 192))
+    )
+    assert sharp > 0.99 > blurred > flat > 0
+    # Of a flat map the disc's share: its radius is 0.08 of the frame, counted in whole cells.
+    assert flat == pytest.approx(np.pi * 0.08**2, abs=0.012)
+
+
+def test_joints_and_pictures_do_not_mix():
+    maps = random_maps()
+    keypoints_px, mass = decoding.place(maps, FRAME_PX)
+    for picture in range(3):
+        for joint in (0, 5, 13):
+            alone_px, alone = placed(maps[picture, :, :, joint])
+            np.testing.assert_allclose(keypoints_px[picture, joint], alone_px)
+            assert mass[picture, joint] == pytest.approx(alone)
+
+
+def test_the_frames_side_is_the_unit():
+    maps = random_maps()
+    small_px, small = decoding.place(maps, FRAME_PX)
+    large_px, large = decoding.place(maps, 2 * FRAME_PX)
+    np.testing.assert_allclose(large_px, (small_px + 0.5) * 2 - 0.5)
+    np.testing.assert_allclose(large, small)
+
+
+def test_mirror_twice_is_identity():
+    maps = random_maps()
+    once = decoding.mirror_maps(maps, MIRROR)
+    assert not np.allclose(once, maps)
+    np.testing.assert_array_equal(decoding.mirror_maps(once, MIRROR), maps)
+
+
+def test_the_mirrored_left_wrist_is_the_right_wrist():
+    maps = np.zeros((1, HEIGHT, WIDTH, JOINT_COUNT))
+    maps[0, 3, 1, INDEX["left_wrist"]] = 1
+    mirrored = decoding.mirror_maps(maps, MIRROR)
+    assert np.argwhere(mirrored).tolist() == [[0, 3, WIDTH - 2, INDEX["right_wrist"]]]
+
+
+def test_places_of_mirrored_maps_are_mirrored_places():
+    maps = random_maps()
+    keypoints_px, mass = decoding.place(maps, FRAME_PX)
+    of_mirror_px, of_mirror = decoding.place(decoding.mirror_maps(maps, MIRROR), FRAME_PX)
+    expected_px, _ = mirror_keypoints(keypoints_px, np.ones(mass.shape, bool), FRAME_PX)
+    np.testing.assert_allclose(of_mirror_px, expected_px)
+    np.testing.assert_allclose(of_mirror, mass[:, list(MIRROR)])
+
+
+def test_arguments_are_left_alone():
+    maps = random_maps()
+    maps.flags.writeable = False
+    assert not np.shares_memory(decoding.softmax_maps(maps), maps)
+    assert decoding.place(maps, FRAME_PX)[0].shape == (3, JOINT_COUNT, 2)

@@ -1,0 +1,165 @@
+"""Delivered models: what is written, that it reads back, and that small files predict alike."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from functools import partial
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from posekit import delivery, estimators, evaluation, pose_networks, recipes, training
+from posekit.errors import PosekitError
+from posekit.recipes import Model
+
+NARROW = partial(pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
+STAGE = {
+    "label_treatment": "masked",
+    "network": "residual",
+    "head": "soft_argmax",
+    "loss": "cross_entropy",
+    "batch_size": 16,
+    "frame_px": 64,
+    "epochs": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def built(experiment, tmp_path_factory):
+    """(folder of the model, folder of the trainings, the estimator) of a tiny two-stage model."""
+    folder, run_dir = tmp_path_factory.mktemp("models") / "tiny", tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(pose_networks.NETWORKS, "residual", NARROW)
+        patched.setitem(recipes.RECIPES, "tiny_whole", {**STAGE, "view": "whole"})
+        patched.setitem(
+            recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
+        )
+        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), passes=2))
+        estimator = delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
+        patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
+        delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
+    return folder, run_dir, estimator
+
+
+def test_the_folder_describes_its_stages(built, experiment):
+    folder, _, estimator = built
+    assert {path.name for path in folder.iterdir()} == {
+        "manifest.json",
+        "whole.keras",
+        "person.keras",
+    }
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert [stage["view"] for stage in manifest["stages"]] == ["whole", "person"]
+    assert [stage["passes"] for stage in manifest["stages"]] == [1, 2]
+    assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
+        "tiny_whole",
+        "tiny_person",
+    ]
+    assert manifest["data"]["fingerprint"] == experiment.dataset.fingerprint()
+    assert str(folder.parent) not in (folder / "manifest.json").read_text()
+    assert [stage.frame_px for stage in estimator.stages] == [64, 64]
+
+
+def test_the_second_stage_started_from_the_first(built):
+    _, run_dir, _ = built
+    configs = {
+        run.config.view: run
+        for run in map(training.open_run, sorted((run_dir / "training").iterdir()))
+    }
+    assert configs["person"].config.initial_weights == str(configs["whole"].folder / "best.keras")
+    assert configs["whole"].config.initial_weights is None
+
+
+def test_the_calibration_is_that_of_the_validation_part(built, experiment):
+    _, _, estimator = built
+    part = experiment.part("validation")
+    poses = estimator.estimate_dataset(part)
+    correct, counted = evaluation.right_joints(poses.keypoints_px, part)
+    # At the likelihood's maximum all confidences together equal all hits (the common offset).
+    assert poses.confidences[counted].sum() == pytest.approx(correct[counted].sum(), abs=1.0)
+    assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
+
+
+def test_the_files_load_without_posekit_in_safe_mode(built):
+    folder, _, _ = built
+    program = (
+        "import sys, keras\n"
+        "model = keras.saving.load_model(sys.argv[1], safe_mode=True)\n"
+        "assert 'posekit' not in sys.modules\n"
+        "print(model.output_shape, {weight.dtype for weight in model.weights})"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program, str(folder / "person.keras")],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=True,
+    )
+    assert finished.stdout.strip().endswith("(None, 8, 8, 14) {'float32'}")
+
+
+def test_half_the_bytes_and_the_same_network(tmp_path):
+    network = NARROW(head="soft_argmax", frame_px=64)
+    path = tmp_path / "network.keras"
+    network.save(path)
+    whole = _weight_bytes(path)
+    delivery.halve(path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"network.keras"}
+    assert _weight_bytes(path) < 0.6 * whole
+    halved = keras.saving.load_model(path, compile=False, safe_mode=True)
+    for full, half in zip(network.get_weights(), halved.get_weights(), strict=True):
+        # Half precision keeps 11 bits of every number that is not tiny.
+        np.testing.assert_allclose(half, full, rtol=2**-11, atol=1e-7)
+        np.testing.assert_array_equal(half, half.astype(np.float16).astype(np.float32))
+
+
+def test_halving_what_is_no_model_leaves_it_as_it_was(tmp_path):
+    path = tmp_path / "network.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", b"no weights")
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="signature"):
+        delivery.halve(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["network.keras"]
+
+
+def test_an_unknown_model_is_refused(experiment, tmp_path):
+    with pytest.raises(PosekitError, match="'from_scratch', 'best'; got 'worst'"):
+        delivery.build("worst", experiment, tmp_path, tmp_path / "worst", seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_every_recipe_is_a_training(name):
+    settings = dict(recipes.RECIPES[name])
+    first = settings.pop("starts_from", None)
+    assert first is None or first in recipes.RECIPES
+    config = training.TrainingConfig(seed=0, **settings)
+    assert config.frame_px % 32 == 0
+
+
+@pytest.mark.parametrize("name", recipes.MODELS)
+def test_every_model_begins_with_the_whole_picture(name):
+    views = [recipes.RECIPES[stage]["view"] for stage in recipes.MODELS[name].stages]
+    assert views == ["whole", "person"]
+
+
+def _weight_bytes(path):
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as weights:
+        sizes = []
+        with h5py.File(weights) as file:
+            file.visititems(
+                lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None
+            )
+    return sum(sizes)
+
+
+def test_a_shipped_name_and_its_folder_are_the_same(built, monkeypatch):
+    folder, _, _ = built
+    monkeypatch.setattr(estimators, "SHIPPED", folder.parent)
+    by_name, by_path = estimators.load("tiny"), estimators.load(folder)
+    assert by_name.name == by_path.name == "tiny"
