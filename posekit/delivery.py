@@ -90,8 +90,11 @@ def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
     )
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
-    correct, counted = evaluation.right_joints(poses.keypoints_px, part)
-    fitted = calibration.fit(poses.raw, correct, counted)
+    fitted = None
+    # Only maps say how sure they are.
+    if not np.isnan(poses.raw).any():
+        correct, counted = evaluation.right_joints(poses.keypoints_px, part)
+        fitted = calibration.to_json(calibration.fit(poses.raw, correct, counted))
     listed = [
         _write_stage(stage, recipe, run, folder)
         for stage, (recipe, run) in zip(estimator.stages, runs.items(), strict=True)
@@ -106,7 +109,7 @@ def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
             "fill": views.FILL,
             "person_margin": views.PERSON_MARGIN,
             "stages": listed,
-            "calibration": calibration.to_json(fitted),
+            "calibration": fitted,
             "data": experiment.describe(),
             **artifacts.provenance(),
         },

@@ -331,11 +331,13 @@ def cropped_targets(targets, crop):
         crop: Crop.
 
     Returns:
-        float64 (N, K, 3), x, y in the crop's frame; weights as they were.
+        float64 (N, K, 3), x, y in the crop's frame; a joint outside it has weight 0.
     """
     matrix = crop.draw(np.random.default_rng(0), 1, varied=False)["matrices"][0]
     moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
-    return np.concatenate([moved, targets[..., 2:]], axis=-1)
+    inside = ((moved >= -0.5) & (moved <= crop.frame_px - 0.5)).all(axis=-1)
+    weight = np.where(inside, targets[..., 2], 0)
+    return np.concatenate([moved, weight[..., None]], axis=-1)
 
 
 def steps_per_epoch(image_count, *, batch_size, flip):

@@ -20,8 +20,9 @@ class Profile:
         batch_size: int.
         resamples: int, bootstrap resamples behind each interval.
         saliency_images: int, how many images notebook 05 looks at.
-        ladder: "short" or "whole", which ladder notebook 06 climbs.
-        ladder_epochs: int, of each training in notebook 06.
+        ladder: "shortest", "short" or "whole", which ladder notebook 06 climbs.
+        ladder_epochs: int, of each training in notebook 06; the short ladder begins with those of
+            notebook 02 where `epochs` is the same.
     """
 
     name: str
@@ -52,7 +53,7 @@ PROFILES = {
             batch_size=16,
             resamples=100,
             saliency_images=8,
-            ladder="short",
+            ladder="shortest",
             ladder_epochs=2,
         ),
         Profile(

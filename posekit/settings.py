@@ -3,6 +3,14 @@
 # As `data`: drawn people, instead of a path.
 SYNTHETIC = "synthetic"
 
-NETWORKS = ("poster_batchnorm", "poster_plain", "residual", "residual_slim", "lite0", "lite0_short")
+NETWORKS = (
+    "poster_batchnorm",
+    "poster_plain",
+    "residual",
+    "residual_slim",
+    "lite0",
+    "lite0_quick",
+    "lite0_short",
+)
 SCHEDULES = ("constant", "cosine", "warmup_cosine")
 FLIPS = ("none", "random", "double")

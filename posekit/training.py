@@ -73,8 +73,8 @@ class TrainingConfig:
         weight_average: float in [0, 1), momentum of the average of the weights that is validated
             and saved; 0 saves the weights themselves.
         dropout, stochastic_depth: float in [0, 1), see pose_networks.
-        initial_weights: None; "imagenet" for "lite0" and "lite0_short"; or the path of a saved model whose layers
-            of the same names the training starts from.
+        initial_weights: None; "imagenet" for the "lite0" networks; or the path of a saved model
+            whose layers of the same names the training starts from.
         mixed_precision: bool, compute in bfloat16; weights, head and loss stay float32.
     """
 
@@ -136,7 +136,7 @@ class TrainingConfig:
             )
         if self.initial_weights == IMAGENET and not self.network.startswith("lite0"):
             problems.append(
-                '`initial_weights` "imagenet" exist for "lite0" and "lite0_short" alone; got '
+                '`initial_weights` "imagenet" exist for the "lite0" networks alone; got '
                 f"network {self.network!r}."
             )
         raise_problems("TrainingConfig()", problems)

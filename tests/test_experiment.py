@@ -147,7 +147,6 @@ def test_keypoints_on_canvases_belong_to_the_same_pixels(experiment, view):
     np.testing.assert_array_equal(targets[..., 2], part.labelled)
 
     def grey_at(image, place_px):
-        """The smoothed picture's value at a place: half a pixel hardly matters."""
         column, row = np.round(place_px).astype(int)
         return image[row, column]
 

@@ -102,6 +102,27 @@ def test_layer_table_counts_parameters_and_operations(networks):
     assert 200 < sum(row["megaflops"] for row in table.values()) < 300
 
 
+def test_operations_of_every_kind_of_kernel_by_hand():
+    # 6 x 4 pixels of 3 channels; stride 2 leaves 3 x 2.
+    pixels = keras.Input((6, 4, 3))
+    seen = keras.layers.Conv2D(8, 3, 2, padding="same", name="conv")(pixels)
+    alone = keras.layers.DepthwiseConv2D(5, padding="same", name="depthwise")(seen)
+    both = keras.layers.Add(name="add")([seen, alone])
+    rows = keras.layers.Reshape((2, 24), name="rows")(both)
+    model = keras.Model(pixels, keras.layers.Dense(10, name="dense")(rows))
+    table = {row["name"]: row["megaflops"] * 1e6 for row in models.layer_table(model)}
+    assert table["conv"] == pytest.approx(2 * (3 * 2) * (3 * 3 * 3 * 8))
+    assert table["depthwise"] == pytest.approx(2 * (3 * 2) * (5 * 5 * 8))
+    assert table["dense"] == pytest.approx(2 * 2 * (24 * 10))
+    assert table["add"] == table["rows"] == 0
+    assert models.count_flops(model) == 2592 + 2400 + 960
+
+
+def test_operations_are_the_tables_sum(networks):
+    total = sum(row["megaflops"] for row in models.layer_table(networks[True]))
+    assert models.count_flops(networks[True]) == pytest.approx(total * 1e6)
+
+
 def test_arguments_shape_the_network():
     network = models.poster_network(
         batch_norm=True,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from posekit import plots
+from posekit import calibration, plots
 from posekit.drawing import SEGMENTS
 from posekit.errors import PosekitError
 from posekit.plots.pictures import PREDICTED_COLOUR, TRUE_COLOUR
@@ -351,3 +351,14 @@ def test_pck_curves_leave_a_gap_where_nothing_was_measured():
     unknown, known = figure.axes[0].lines
     assert np.isnan(unknown.get_ydata()).all()
     np.testing.assert_array_equal(known.get_ydata(), [0, 100])
+
+
+def test_reliability_shows_filled_bins_beside_the_diagonal():
+    measured = calibration.reliability([0.05, 0.15, 0.95, 0.95], [0, 1, 1, 0])
+    axis, counts = plots.reliability({"model": measured}).axes
+    diagonal, curve = axis.lines
+    np.testing.assert_allclose(curve.get_xydata(), [[0.05, 0], [0.15, 1], [0.95, 0.5]])
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+    # By hand: (0.05 + 0.85 + 2 * 0.45) / 4.
+    assert curve.get_label() == "model: off by 0.450"
+    assert counts.patches[0].get_data().values.sum() == 4

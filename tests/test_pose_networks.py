@@ -152,6 +152,15 @@ def test_nothing_or_the_whole_trunk_can_be_frozen(short):
     assert trainable_names(frozen) == {"coordinates_unit"}
 
 
+def test_large_depthwise_kernels_can_keep_their_weights():
+    network = pose_networks.lite0_network(
+        head="coordinates", frame_px=32, stages=5, frozen_stages=0, fixed_kernel=5
+    )
+    fixed = {layer.name for layer in network.layers if layer.weights} - trainable_names(network)
+    # The third and the fifth stage: blocks 3 and 4, and 8 to 10.
+    assert fixed == {f"block{number}_depthwise" for number in (3, 4, 8, 9, 10)}
+
+
 def test_deeper_branches_are_left_out_more_often():
     network = residual(blocks=(1, 1, 2, 1), stochastic_depth=0.5)
     rates = [layer.rate for layer in network.layers if layer.name.endswith("_drop")]
@@ -255,3 +264,8 @@ def test_transfer_refuses_strangers_and_other_shapes():
         pose_networks.transfer(wider, network)
     for name, values in weights_of(network).items():
         assert_equal(values, before[name])
+
+
+def test_a_trunk_that_ends_elsewhere_is_refused():
+    with pytest.raises(PosekitError, match="`stages` must be one of 5, 7; got 6"):
+        pose_networks.lite0_network(head="soft_argmax", frame_px=64, stages=6)

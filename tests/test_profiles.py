@@ -15,7 +15,7 @@ def test_profiles_go_by_their_own_names():
 
 def test_a_larger_profile_is_nowhere_smaller():
     smoke, quick, full = (asdict(profile) for profile in profiles.PROFILES.values())
-    for size in (*SIZES, "saliency_images"):
+    for size in (*SIZES, "saliency_images", "ladder_epochs"):
         assert 0 < smoke[size] <= quick[size] <= full[size], size
     assert smoke["max_images"] < quick["max_images"]
     assert full["max_images"] is None

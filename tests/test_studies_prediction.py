@@ -148,3 +148,10 @@ def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
     artifacts.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="the split that is open here.*got .*'poster'"):
         prediction.trained_model(tmp_path, experiment)
+
+
+def test_reliability_of_shipped_models_is_read_from_their_folders(tmp_path):
+    assert prediction.shipped_reliability(tmp_path) == {}
+    artifacts.write_json(tmp_path / "best" / "development.json", {"reliability": {"count": [3]}})
+    (tmp_path / "other").mkdir()
+    assert prediction.shipped_reliability(tmp_path) == {"best": {"count": [3]}}

@@ -399,7 +399,7 @@ def test_a_folder_without_a_training_is_refused(tmp_path):
         ),
         (
             {"network": "residual", "initial_weights": "imagenet"},
-            "for \"lite0\" and \"lite0_short\" alone; got network 'residual'",
+            "for the \"lite0\" networks alone; got network 'residual'",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from posekit.plots.comparisons import (
     error_by_joint,
     seed_comparison,
 )
+from posekit.plots.confidence import reliability
 from posekit.plots.curves import learning_curves, pck_curves
 from posekit.plots.ladder import bias_and_variance, ladder_costs, ladder_steps
 from posekit.plots.network import architecture
@@ -46,6 +47,7 @@ __all__ = [
     "person_size",
     "pose_components",
     "prediction_grid",
+    "reliability",
     "saliency_overlay",
     "sample_grid",
     "seed_comparison",

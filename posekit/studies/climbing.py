@@ -138,20 +138,21 @@ class _Sample:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """One rung under one seed: its trainings and what it found on the samples."""
+    """One rung under one seed: its trainings, its costs and what it found on the samples."""
 
     seed: int
-    estimator: estimators.PoseEstimator
     runs: list
+    parameters: int
+    flops: int
     sums: dict
     pck_per_joint: np.ndarray
 
 
 def _samples(experiment):
     dataset, split = experiment.dataset, experiment.split
-    train, validation = (split.indices(dataset, part) for part in ("train", "validation"))
-    spread = np.linspace(0, len(train) - 1, min(len(train), len(validation)))
-    chosen = {"validation": validation, "train": train[spread.round().astype(int)]}
+    validation, trained = (split.indices(dataset, part) for part in ("validation", "train"))
+    spread = np.linspace(0, len(trained) - 1, min(len(trained), len(validation)))
+    chosen = {"validation": validation, "train": trained[spread.round().astype(int)]}
     return {
         part: _Sample(
             dataset.subset(indices),
@@ -183,8 +184,9 @@ def _look(rung, experiment, run_dir, seed, samples):
     validation = samples["validation"].dataset
     return _Look(
         seed=seed,
-        estimator=estimator,
         runs=runs,
+        parameters=sum(stage.network.count_params() for stage in estimator.stages),
+        flops=_flops(estimator),
         sums={part: sample.sums(pred_px[part]) for part, sample in samples.items()},
         pck_per_joint=metrics.pck(
             pred_px["validation"], validation.keypoints_px, validation.labelled
@@ -222,6 +224,7 @@ def train(rung, experiment, run_dir, seed):
 
 
 def estimator_of(rung, runs):
+    """The estimators.PoseEstimator of one rung, from what `train` gives."""
     return estimators.of_runs(
         rung.key,
         runs[-len(rung.stages) :],
@@ -253,8 +256,8 @@ def _row(rung, parent, looks, samples):
         "change": change_in_words(rung, parent),
         "parent": rung.parent,
         "settings": rung.settings(),
-        "parameters": sum(stage.network.count_params() for stage in own[0].estimator.stages),
-        "gigaflops": _flops(own[0].estimator) / 1e9,
+        "parameters": own[0].parameters,
+        "gigaflops": own[0].flops / 1e9,
         "minutes": float(np.mean([row["minutes"] for row in by_seed])),
         "epochs": by_seed[0]["epochs"],
         **scores,

@@ -1,0 +1,181 @@
+"""The ladder: scores rung by rung, bias and variance, and what accuracy costs.
+
+All figures number the rungs from the bottom up, so that a number means one rung in all of them.
+"""
+
+import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
+
+from posekit.errors import PosekitError
+from posekit.plots.style import PALETTE, QUIET, new_figure, styled
+
+# Score -> how its axis is called.
+AXES = {
+    "pck_0.2": "PCK@0.2 (share of joints, more is better)",
+    "frame_mse": "MSE (px² of the 96 x 96 frame, less is better)",
+}
+
+
+@styled
+def ladder_steps(rungs, mean_pose):
+    """PCK and MSE of every rung as a staircase; branches hang beside it.
+
+    Args:
+        rungs: non-empty list of dict, from the bottom up, with "key", "title", "parent" (a key or
+            None), "branch" (bool, True where the staircase goes on without it) and "validation",
+            score -> {"value", "interval": [low, high]}.
+        mean_pose: dict, score -> {"value"}, of the constant pose, drawn as a line.
+
+    Returns:
+        Figure with two axes, PCK first, the first rung at the bottom.
+
+    Raises:
+        PosekitError: no rung, or a parent that does not come before its rung.
+    """
+    _check("ladder_steps()", rungs)
+    figure, ((left, right),) = new_figure(
+        1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
+    )
+    for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
+        _draw_steps(axis, rungs, score)
+        constant = mean_pose[score]["value"]
+        axis.axvline(constant, color=QUIET, linestyle=":", label="mean pose")
+        axis.set(xlabel=xlabel, ylim=(-0.6, len(rungs) - 0.4))
+        axis.set_xlim(left=0)
+        axis.grid(axis="y", visible=False)
+    _number_rungs(left, rungs)
+    left.set_title("What is each idea worth?")
+    right.set_title("(hollow: tried beside the way up; bars: 95 % intervals)")
+    right.legend(loc="upper right")
+    return figure
+
+
+def _draw_steps(axis, rungs, score):
+    place_of = {rung["key"]: place for place, rung in enumerate(rungs)}
+    values = [rung["validation"][score]["value"] for rung in rungs]
+    for place, rung in enumerate(rungs):
+        low, high = rung["validation"][score]["interval"]
+        colour = QUIET if rung["branch"] else PALETTE[0]
+        axis.hlines(place, low, high, color=colour, linewidth=3, alpha=0.5)
+        if rung["parent"] is not None:
+            below = place_of[rung["parent"]]
+            # Up from the parent's value, then across to the rung's own.
+            axis.plot(
+                [values[below], values[below], values[place]],
+                [below, place, place],
+                "--" if rung["branch"] else "-",
+                color=colour,
+                linewidth=1.2,
+            )
+        axis.plot(
+            values[place],
+            place,
+            "o",
+            color=colour,
+            markerfacecolor="white" if rung["branch"] else colour,
+            zorder=3,
+        )
+        # Numbers stand where the next step does not go: PCK climbs to the right, MSE to the left.
+        rightwards = score == "pck_0.2"
+        axis.annotate(
+            f"{values[place]:.3f}" if rightwards else f"{values[place]:.0f}",
+            (high if rightwards else low, place),
+            xytext=(6 if rightwards else -6, 0),
+            textcoords="offset points",
+            ha="left" if rightwards else "right",
+            va="center",
+            fontsize=8,
+        )
+    axis.margins(x=0.12)
+
+
+@styled
+def bias_and_variance(rungs):
+    """The training and the validation error of every rung, side by side.
+
+    Args:
+        rungs: non-empty list of dict as for `ladder_steps`, with "train" like "validation".
+
+    Returns:
+        Figure with two axes, PCK first, each with a pair of bars for every rung.
+
+    Raises:
+        PosekitError: as for `ladder_steps`.
+    """
+    _check("bias_and_variance()", rungs)
+    figure, ((left, right),) = new_figure(
+        1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
+    )
+    places = np.arange(len(rungs))
+    for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
+        for shift, part, colour in (
+            (0.19, "train", PALETTE[5]),
+            (-0.19, "validation", PALETTE[0]),
+        ):
+            values = [rung[part][score]["value"] for rung in rungs]
+            axis.barh(places + shift, values, height=0.36, color=colour, label=f"{part} images")
+        axis.set(xlabel=xlabel, ylim=(-0.6, len(rungs) - 0.4))
+        axis.grid(axis="y", visible=False)
+    _number_rungs(left, rungs)
+    left.set_title("Is it bias or variance?")
+    right.set_title("(the training error is bias, what validation adds is variance)")
+    left.legend(loc="lower right")
+    return figure
+
+
+@styled
+def ladder_costs(rungs):
+    """PCK against the minutes of training and against the operations of a picture.
+
+    Args:
+        rungs: non-empty list of dict as for `ladder_steps`, with "minutes" and "gigaflops", > 0.
+
+    Returns:
+        Figure with two axes, logarithmic to the right, one numbered point for each rung.
+
+    Raises:
+        PosekitError: as for `ladder_steps`.
+    """
+    _check("ladder_costs()", rungs)
+    figure, ((left, right),) = new_figure(1, 2, size_inches=(10, 3.8), sharey=True)
+    for axis, cost, xlabel in (
+        (left, "minutes", "minutes of training, all networks"),
+        (right, "gigaflops", "billion operations for one picture"),
+    ):
+        for number, rung in enumerate(rungs, start=1):
+            at = (rung[cost], rung["validation"]["pck_0.2"]["value"])
+            colour = QUIET if rung["branch"] else PALETTE[0]
+            axis.plot(*at, "o", color=colour, markersize=6)
+            axis.annotate(
+                str(number), at, xytext=(5, 3), textcoords="offset points", fontsize=8
+            )
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.margins(x=0.1, y=0.1)
+        axis.set_xlabel(xlabel)
+    left.set_ylim(bottom=0)
+    left.set_ylabel("PCK@0.2 (share of joints)")
+    left.set_title("What does accuracy cost? (numbers as on the ladder)")
+    return figure
+
+
+def _number_rungs(axis, rungs):
+    """Names at the left; with a shared axis the other panel follows."""
+    names = [f"{number}  {rung['title']}" for number, rung in enumerate(rungs, start=1)]
+    axis.set_yticks(range(len(rungs)), names)
+    axis.tick_params(axis="y", length=0)
+
+
+def _check(caller, rungs):
+    known = set()
+    for rung in rungs:
+        if rung["parent"] is not None and rung["parent"] not in known:
+            raise PosekitError(
+                f"{caller}: the parent of each of `rungs` must come before it; got "
+                f"{rung['parent']!r} for {rung['key']}."
+            )
+        known.add(rung["key"])
+    if not known:
+        raise PosekitError(f"{caller}: `rungs` must hold at least one; got none.")

@@ -1,0 +1,484 @@
+import json
+import math
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from posekit import artifacts, estimators, evaluation, models, profiles, training
+from posekit.errors import PosekitError
+from posekit.skeleton import LIMB_JOINTS
+from posekit.studies import climbing, ladder
+from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
+
+LADDERS = {
+    "whole": for_profile(profiles.by_name("full")),
+    "whole, no ImageNet": for_profile(profiles.by_name("full"), imagenet=False),
+    "short": for_profile(profiles.by_name("quick")),
+    "shortest": for_profile(profiles.by_name("smoke")),
+}
+
+# What each rung of the whole ladder claims to change, and from which rung.
+CHANGES = {
+    "masked": ("poster", {"label_treatment"}),
+    "l1": ("masked", {"loss"}),
+    "residual": ("l1", {"network"}),
+    "map": ("residual", {"head"}),
+    "cross_entropy": ("map", {"loss"}),
+    "simcc": ("cross_entropy", {"head"}),
+    "schedule": (
+        "cross_entropy",
+        {"schedule", "learning_rate", "weight_decay", "clip_norm", "weight_average"},
+    ),
+    "augmentation": ("schedule", {"augmentation"}),
+    "whole": ("augmentation", {"view", "frame_px"}),
+    "drawn": ("whole", {"initial_weights"}),
+    "cascade": ("whole", {"stages", "view"}),
+    "imagenet": ("cascade", {"network", "initial_weights", "learning_rate"}),
+    "second_look": ("imagenet", {"passes", "flip_average"}),
+}
+
+
+def differing(rung, parent):
+    """Names of everything in which two rungs' settings differ."""
+    looks = ("passes", "flip_average")
+    names = {name for name in looks if getattr(rung, name) != getattr(parent, name)}
+    before = list(parent.stages)
+    if len(rung.stages) != len(before):
+        names.add("stages")
+        assert rung.stages[: len(before)] == parent.stages
+        before.append(before[-1])
+    for old, new in zip(map(asdict, before), map(asdict, rung.stages), strict=True):
+        names |= {name for name in old if old[name] != new[name]}
+    return names
+
+
+@pytest.mark.parametrize("rungs", LADDERS.values(), ids=LADDERS)
+def test_a_rung_differs_from_its_parent_in_what_it_says_and_nothing_else(rungs):
+    by_key = {rung.key: rung for rung in rungs}
+    assert len(by_key) == len(rungs) and rungs[0].parent is None
+    for rung in rungs[1:]:
+        assert differing(rung, by_key[rung.parent]) == set(rung.change), rung.key
+
+
+def test_the_whole_ladder_makes_the_changes_it_is_meant_to_make():
+    assert [rung.key for rung in LADDERS["whole"]] == ["poster", *CHANGES]
+    found = {rung.key: (rung.parent, set(rung.change)) for rung in LADDERS["whole"][1:]}
+    assert found == CHANGES
+
+
+@pytest.mark.parametrize("rungs", LADDERS.values(), ids=LADDERS)
+def test_every_network_has_the_same_budget(rungs):
+    stages = [stage for rung in rungs for stage in rung.stages]
+    assert len({stage.epochs for stage in stages}) == 1
+    assert len({stage.batch_size for stage in stages}) == 1
+    assert len({stage.seed for stage in stages}) == 1
+
+
+@pytest.mark.parametrize("name", ["smoke", "quick"])
+def test_the_short_ladder_starts_with_what_notebook_02_trains(name):
+    profile = profiles.by_name(name)
+    for rung, treatment in zip(for_profile(profile), ("poster_origin", "masked"), strict=False):
+        assert rung.stages == (
+            training.TrainingConfig(
+                "poster_batchnorm",
+                treatment,
+                epochs=profile.epochs,
+                seed=0,
+                batch_size=profile.batch_size,
+            ),
+        )
+
+
+def test_shorter_ladders_lead_to_a_cascade_too():
+    assert [rung.key for rung in LADDERS["short"]] == [
+        "poster",
+        "masked",
+        "map",
+        "schedule",
+        "cascade",
+    ]
+    assert [rung.key for rung in LADDERS["shortest"]] == ["poster", "masked", "map", "cascade"]
+    assert {len(LADDERS[name][-1].stages) for name in ("short", "shortest")} == {2}
+
+
+def test_epochs_come_from_the_profile_or_the_caller():
+    full = profiles.by_name("full")
+    assert for_profile(full)[0].stages[0].epochs == full.ladder_epochs
+    assert for_profile(full, epochs=3)[-1].stages[1].epochs == 3
+
+
+def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
+    last = LADDERS["whole, no ImageNet"][-1]
+    assert (last.parent, last.passes, last.flip_average) == ("cascade", 2, True)
+    assert all(stage.initial_weights is None for stage in last.stages)
+
+
+def test_branches_are_not_on_the_way_up():
+    line = main_line(LADDERS["whole"])
+    beside = {rung.key for rung in LADDERS["whole"]} - set(line)
+    assert beside == {"simcc", "drawn"}
+    assert (line[0], line[-1]) == ("poster", "second_look")
+
+
+def test_a_parent_must_come_before_its_child():
+    poster, masked = LADDERS["short"][:2]
+    with pytest.raises(PosekitError, match="`parent` of masked must come before it; got 'poster'"):
+        main_line((masked, poster))
+
+
+def test_changes_in_words():
+    by_key = {rung.key: rung for rung in LADDERS["whole"]}
+
+    def words(key):
+        return change_in_words(by_key[key], by_key.get(by_key[key].parent))
+
+    assert words("poster") == "the start"
+    assert words("l1") == "loss: mse to l1"
+    assert words("whole") == "view: squashed to whole; frame px: 96 to 128"
+    assert words("cascade") == "a second network; view: whole to person"
+    assert words("imagenet") == (
+        "network: residual to lite0_short, lite0; initial weights: none to imagenet; "
+        "learning rate: 0.002 to 0.001"
+    )
+    assert words("second_look") == "passes: 1 to 2; flip average: False to True"
+
+
+def tiny_rungs():
+    """The poster's network on frames of 32 pixels, then asked about mirrored pictures too."""
+    config = training.TrainingConfig(
+        "poster_plain", "poster_origin", epochs=1, seed=7, batch_size=16, frame_px=32
+    )
+    first = Rung("poster", "First", "It is there.", (config,))
+    return first, first.changed("mirrored", "Second", "It looks twice.", flip_average=True)
+
+
+@pytest.fixture(scope="module")
+def climbed(experiment, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("climb")
+    return run_dir, climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0])
+
+
+def test_a_climb_scores_as_metrics_do(climbed, experiment):
+    run_dir, result = climbed
+    for rung, row in zip(tiny_rungs(), result["rungs"], strict=True):
+        (run,) = climbing.train(rung, experiment, run_dir, 0)
+        estimator = estimators.of_runs("x", [run], flip_average=rung.flip_average)
+        found = estimator.estimate_dataset(experiment.part("validation"))
+        expected = evaluation.score_original_px(
+            found.keypoints_px,
+            experiment,
+            "validation",
+            seed=experiment.split.seed,
+            joints=LIMB_JOINTS,
+        )
+        for name, score in row["validation"].items():
+            wanted = expected["metrics"][name]
+            assert score["value"] == pytest.approx(wanted["value"]), name
+            assert score["interval"] == pytest.approx(wanted["interval"]), name
+        assert row["minutes"] == sum(run.history["seconds"]) / 60
+        assert row["parameters"] == run.best_model().count_params()
+        copies = 2 if rung.flip_average else 1
+        assert row["gigaflops"] == copies * models.count_flops(run.best_model()) / 1e9
+        assert run.config == replace(rung.stages[0], seed=0)
+
+
+def test_a_difference_is_that_of_the_scores(climbed):
+    first, second = climbed[1]["rungs"]
+    assert first["difference"] is None
+    for name, difference in second["difference"].items():
+        scores = [row["validation"][name]["value"] for row in (first, second)]
+        assert difference["value"] == pytest.approx(scores[1] - scores[0])
+        low, high = difference["interval"]
+        assert low <= difference["value"] <= high
+        assert difference["decided"] == (not low <= 0 <= high)
+        # More is better for PCK and PCP, less for MSE; a gap is how much worse validation is.
+        train = second["train"][name]["value"]
+        assert second["gap"][name] == (
+            scores[1] - train if name == "frame_mse" else train - scores[1]
+        )
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        value = value.values()
+    if isinstance(value, (list, tuple, type({}.values()))):
+        return [number for item in value for number in numbers_in(item)]
+    return [value] if isinstance(value, (int, float)) else []
+
+
+def test_the_file_is_complete_and_finite(climbed):
+    run_dir, result = climbed
+    written = json.loads((run_dir / "ladder.json").read_text())
+    assert written["complete"] and written["seeds"] == [0] and written["epochs"] == 1
+    assert written["joints"] == list(LIMB_JOINTS)
+    assert written["images"] == {"validation": 5, "train": 5}
+    assert written["versions"]["posekit"] and len(written["headline"]) == 4
+    assert set(written["mean_pose"]) == {"pck_0.2", "pcp_0.5", "frame_mse"}
+    for row in written["rungs"]:
+        assert all(map(math.isfinite, numbers_in(row)))
+        assert len(row["pck_per_joint"]) == 14
+        for part in ("train", "validation"):
+            for score in row[part].values():
+                assert score["interval"][0] <= score["value"] <= score["interval"][1]
+    # The rungs share their one training.
+    assert len(written["needs"]) == 1
+    assert all((run_dir / path).is_file() for path in written["needs"])
+
+
+def test_nothing_is_trained_twice(climbed, experiment, monkeypatch):
+    run_dir, result = climbed
+    monkeypatch.setattr(training, "_go_on", lambda *_: pytest.fail("trained again"))
+    again = climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0], out=run_dir / "again.json")
+    assert again["rungs"] == result["rungs"]
+    assert json.loads((run_dir / "again.json").read_text())["complete"]
+
+
+def test_an_interrupted_climb_keeps_what_it_has(climbed, experiment, monkeypatch, tmp_path):
+    run_dir, result = climbed
+
+    def stop_at_the_second(rung, *arguments):
+        if rung.key == "mirrored":
+            raise KeyboardInterrupt
+        return train(rung, *arguments)
+
+    train = climbing.train
+    monkeypatch.setattr(climbing, "train", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0], out=tmp_path / "out.json")
+    kept = json.loads((tmp_path / "out.json").read_text())
+    assert not kept["complete"]
+    assert [row["key"] for row in kept["rungs"]] == ["poster"]
+    assert not ladder.fits(kept, tiny_rungs(), experiment, [0])
+
+
+def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
+    run_dir, _ = climbed
+    stored = artifacts.read_json(run_dir / "ladder.json")
+    rungs = tiny_rungs()
+    assert ladder.fits(stored, rungs, experiment, [0])
+    assert not ladder.fits(stored, rungs, experiment, [0, 1])
+    assert not ladder.fits(stored, rungs[:1], experiment, [0])
+    longer = tuple(rung.changed(rung.key, "", "", epochs=2) for rung in rungs)
+    assert not ladder.fits(stored, longer, experiment, [0])
+    assert not ladder.fits(stored, (rungs[0], replace(rungs[1], passes=2)), experiment, [0])
+    other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
+    assert not ladder.fits(other, rungs, experiment, [0])
+    # A field that a later version of the settings adds has its default in older files.
+    for row in stored["rungs"]:
+        assert row["settings"]["stages"][0].pop("dropout") == 0.0
+    assert ladder.fits(stored, rungs, experiment, [0])
+    stored["rungs"][0]["settings"]["stages"][0]["forgotten"] = 1
+    assert not ladder.fits(stored, rungs, experiment, [0])
+
+
+def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypatch, tmp_path):
+    run_dir, result = climbed
+    monkeypatch.setattr(ladder, "TRACKED", run_dir / "ladder.json")
+    monkeypatch.setattr(ladder, "for_profile", lambda *_, **__: tiny_rungs())
+    monkeypatch.setattr(ladder, "climb", lambda *_, **__: {"rungs": []})
+    read = ladder.climb_or_read(experiment, tmp_path, seeds=[0])
+    assert read["rungs"] == artifacts.read_json(run_dir / "ladder.json")["rungs"]
+    assert read["needs"] == []
+    assert ladder.tracked_beside(read) is None
+    new = ladder.climb_or_read(experiment, tmp_path, seeds=[1])
+    assert new == {"rungs": []}
+    assert ladder.tracked_beside(new)["rungs"] == read["rungs"]
+    monkeypatch.setattr(ladder, "TRACKED", tmp_path / "absent.json")
+    assert ladder.tracked() is None and ladder.tracked_beside(new) is None
+
+
+def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
+    network = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(28)]
+    )
+    shift_px = {("poster", 0): 3.0, ("poster", 1): 5.0, ("mirrored", 0): 1.0, ("mirrored", 1): 2.0}
+
+    def estimator(rung, runs):
+        def estimate_dataset(dataset):
+            moved_px = dataset.keypoints_px + shift_px[rung.key, runs[0].config.seed]
+            return SimpleNamespace(keypoints_px=moved_px)
+
+        stage = estimators.Stage(network, "coordinates", "squashed", passes=3, flip_average=True)
+        once = replace(stage, passes=1, flip_average=False)
+        return SimpleNamespace(stages=(stage, once), estimate_dataset=estimate_dataset)
+
+    def fit(config, *_):
+        return SimpleNamespace(
+            config=config,
+            folder=tmp_path / "training" / f"{config.seed}",
+            history={"epoch": [1, 2], "seconds": [30.0, 60.0 * (1 + config.seed)]},
+        )
+
+    monkeypatch.setattr(climbing, "estimator_of", estimator)
+    monkeypatch.setattr(training, "fit", fit)
+    result = climbing.climb(tiny_rungs(), experiment, tmp_path, seeds=[0, 1])
+    first, second = result["rungs"]
+    validation = experiment.part("validation")
+    # Moved by d in x and y, a coordinate's error in the frame is d * 96 / side, squared.
+    joints = validation.labelled[:, :12].sum(axis=1)
+    scale = ((96 / validation.image_sizes_px) ** 2).mean(axis=1)
+    unit = (joints * scale).sum() / joints.sum()
+    assert first["validation"]["frame_mse"]["value"] == pytest.approx((9 + 25) / 2 * unit)
+    assert second["difference"]["frame_mse"]["value"] == pytest.approx((2.5 - 17) * unit)
+    over_seeds = first["over_seeds"]["frame_mse"]
+    assert over_seeds["mean"] == pytest.approx(17 * unit)
+    assert over_seeds["standard_deviation"] == pytest.approx((25 - 9) / math.sqrt(2) * unit)
+    assert [row["minutes"] for row in first["by_seed"]] == [1.5, 2.5]
+    assert (first["minutes"], first["epochs"]) == (2.0, 2)
+    # 3 looks at the picture and its mirror image by the first network, one by the second.
+    assert first["gigaflops"] == pytest.approx(7 * 2 * 32 * 32 * 3 * 28 / 1e9)
+    assert first["parameters"] == 2 * (32 * 32 * 3 * 28 + 28)
+
+
+def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, tmp_path):
+    seen = []
+
+    def fit(config, chosen, run_dir):
+        seen.append((chosen, config))
+        return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(climbing, "open_experiment", lambda data, **_: data)
+    first = tiny_rungs()[0]
+    rung = first.changed("drawn", "", "", initial_weights="synthetic")
+    runs = climbing.train(rung, experiment, tmp_path, 4)
+    (drawn, before), (real, after) = seen
+    assert (drawn, before.initial_weights) == ("synthetic", None)
+    assert (real, after.initial_weights) == (experiment, str(tmp_path / "1" / "best.keras"))
+    assert [run.config for run in runs] == [before, after]
+    assert replace(after, initial_weights=None) == before == replace(first.stages[0], seed=4)
+
+
+def test_drawn_data_have_no_rung_that_starts_from_drawn_people():
+    def keys(name):
+        chosen = SimpleNamespace(
+            profile=profiles.by_name("full"), dataset=SimpleNamespace(name=name)
+        )
+        return [rung.key for rung in ladder.rungs(chosen, with_imagenet=True)]
+
+    assert keys("lspet") == ["poster", *CHANGES]
+    assert keys("synthetic") == [key for key in keys("lspet") if key != "drawn"]
+
+
+def row(key, title, pck, mse, parent=None, *, step=None, branch=False):
+    score = {
+        "pck_0.2": {"value": pck, "interval": [pck - 0.01, pck + 0.01]},
+        "pcp_0.5": {"value": pck, "interval": [pck, pck]},
+        "frame_mse": {"value": mse, "interval": [mse - 5, mse + 5]},
+    }
+    difference = None
+    if step is not None:
+        value, decided = step
+        interval = [value - 0.02, value + 0.02]
+        difference = {
+            "pck_0.2": {"value": value, "interval": interval, "decided": decided},
+            "frame_mse": {"value": -9.0, "interval": [-12.0, -6.0], "decided": True},
+        }
+    return {
+        "key": key,
+        "title": title,
+        "idea": "An idea.",
+        "change": "loss: mse to l1",
+        "parent": parent,
+        "branch": branch,
+        "validation": score,
+        "train": {"frame_mse": {"value": mse - 40}, "pck_0.2": {"value": pck + 0.1}},
+        "gap": {"frame_mse": 40.0, "pck_0.2": 0.1},
+        "difference": difference,
+        "gigaflops": 0.2 * (1 + len(key)),
+        "parameters": 1000,
+        "minutes": 10.0 * len(key),
+        "epochs": 12,
+        "pck_per_joint": {"right_ankle": pck, "neck": None},
+    }
+
+
+@pytest.fixture
+def result():
+    return {
+        "data": {
+            "name": "people",
+            "images": 9000,
+            "split": {"comparable": True, "name": "standard"},
+        },
+        "epochs": 12,
+        "joints": list(LIMB_JOINTS),
+        "images": {"validation": 1234, "train": 1234},
+        "mean_pose": {"pck_0.2": {"value": 0.03}, "frame_mse": {"value": 250.0}},
+        "rungs": [
+            row("a", "Start", 0.05, 240.0),
+            row("bb", "Small", 0.06, 230.0, "a", step=(0.01, False)),
+            row("ccc", "Long", 0.2, 200.0, "bb", step=(0.14, True)),
+            row("x", "Aside", 0.1, 220.0, "ccc", step=(-0.1, True), branch=True),
+            row("dddd", "Back", 0.15, 125.0, "ccc", step=(-0.05, True)),
+        ],
+    }
+
+
+def test_answer_tells_what_helps_what_harms_and_what_is_open(result):
+    text = ladder.answer(result)
+    assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 joints")
+    assert "from 0.050 (95 % interval 0.040 to 0.060) (Start) to 0.150" in text
+    assert "the mean pose gets 0.030" in text and "beats the mean pose by 50%" in text
+    assert "Steps that help: Long (+0.140 PCK). Steps that harm: Back (-0.050 PCK)." in text
+    assert "Not decided by these images: Small (+0.010 PCK)." in text
+    assert "Aside" not in text  # a branch is no step of the way up
+    assert "(bias) goes from 200.0 to 85.0" in text and "(variance) from 40.0 to 40.0" in text
+    assert "costs 1.00 billion operations in place of 0.40, training 40.0 minutes" in text
+    assert "not comparable" not in text
+
+
+def test_worth_has_a_line_for_each_change(result):
+    lines = ladder.worth(result).splitlines()
+    assert len(lines) == 4
+    assert lines[0] == (
+        "- **Small**, from Start (loss: mse to l1): PCK@0.2 +0.010 (95 % interval -0.010 to "
+        "+0.030, not decided), MSE -9.0 (95 % interval -12.0 to -6.0)."
+    )
+    assert lines[2].startswith("- **Aside**, from Long")
+
+
+def test_tables_name_branches_and_parents(result):
+    scores = ladder.score_table(result)
+    assert [line["title"] for line in scores] == ["Start", "Small", "Long", "(Aside)", "Back"]
+    assert [line["decided"] for line in scores] == ["-", "no", "yes", "yes", "yes"]
+    assert scores[0]["PCK against its parent"] is None
+    assert scores[2]["95 % interval"] == pytest.approx([0.12, 0.16])
+    ideas = ladder.idea_table(result)
+    assert [line["made from"] for line in ideas] == ["-", "Start", "Small", "Long", "Long"]
+
+
+def test_photograph_words(result):
+    text = ladder.photograph_words(result)
+    assert text.startswith("9,000 pictures of people. On 1,234 validation images")
+    assert text.endswith(ladder.worth(result)) and "Answer" not in text
+    assert ladder.photograph_words(None) == "No other ladder is there."
+
+
+def test_joints_of_both_ends(result):
+    assert ladder.joint_arguments(result) == {"Start": [0.05, None], "Back": [0.15, None]}
+
+
+def test_pictures_are_shown_of_drawn_people_alone(experiment, monkeypatch, tmp_path):
+    validation = experiment.part("validation")
+
+    def estimator(rung, runs):
+        return SimpleNamespace(
+            estimate_dataset=lambda dataset: SimpleNamespace(keypoints_px=dataset.keypoints_px + 1)
+        )
+
+    monkeypatch.setattr(ladder, "train", lambda *_: [])
+    monkeypatch.setattr(ladder, "estimator_of", estimator)
+    stored = {"epochs": 2, "seeds": [3]}
+    drawn = replace(experiment, dataset=replace(experiment.dataset, name="synthetic"))
+    shown = ladder.pictures(stored, drawn, tmp_path, count=3)
+    assert list(shown["titles"]) == list(validation.image_ids[[0, 2, 4]])
+    np.testing.assert_array_equal(shown["pred_px"], shown["true_px"] + 1)
+    assert [image.shape[1::-1] for image in shown["images"]] == [
+        tuple(size) for size in validation.image_sizes_px[[0, 2, 4]]
+    ]
+    photographs = replace(experiment, dataset=replace(experiment.dataset, name="lspet"))
+    assert ladder.pictures(stored, photographs, tmp_path, count=3) is None
