@@ -64,6 +64,7 @@ def _parser():
     _add_evaluate(commands)
     _add_predict(commands)
     _add_report(commands)
+    _add_ladder(commands)
     return parser
 
 
@@ -82,8 +83,8 @@ def _command(commands, name, function, description, example):
 def _add_data(commands):
     data = commands.add_parser(
         "data",
-        help="make, check and summarise data sets",
-        description="Make, check and summarise data sets.",
+        help="get, make, check and summarise data sets",
+        description="Get, make, check and summarise data sets.",
         epilog="example: python -m posekit data make data/synthetic --images 500",
         formatter_class=AS_WRITTEN,
     )
@@ -98,6 +99,27 @@ def _add_data(commands):
     make.add_argument("folder", type=Path, help="folder to write, must not hold anything else")
     make.add_argument("--images", type=int, default=2000, help="how many (default: %(default)s)")
     make.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
+    fetch = _command(
+        actions,
+        "fetch",
+        "fetch_data",
+        "get LSP or LSPet, verify it and put it in place; run again to go on after an interruption",
+        "python -m posekit data fetch lspet --to data/raw",
+    )
+    fetch.add_argument("name", choices=("lsp", "lspet"), help="which data set")
+    fetch.add_argument(
+        "--to",
+        type=_from_here,
+        default=Path("data/raw"),
+        help="folder that NAME_dataset.zip goes to (default: %(default)s)",
+    )
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        help="URL of a zip, or path of a zip or folder, to try before the known sources, which "
+        "posekit/datasets/mirrors.toml lists",
+    )
     check = _command(
         actions,
         "check",
@@ -243,6 +265,37 @@ def _add_report(commands):
         help="another notebook parameter, e.g. 02_training.epochs=50; may be repeated",
     )
     report.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
+
+
+def _add_ladder(commands):
+    ladder = _command(
+        commands,
+        "ladder",
+        "ladder",
+        "train and score every rung from the poster's recipe to the best model; run again to go "
+        "on after an interruption",
+        "python -m posekit ladder --data data/raw/lspet_dataset.zip --profile full",
+    )
+    _add_data_options(ladder)
+    ladder.add_argument("--epochs", type=_epochs, help="of every network; default: the profile's")
+    ladder.add_argument(
+        "--seeds",
+        type=_epochs,
+        default=1,
+        help="how many, counted from --seed (default: %(default)s)",
+    )
+    ladder.add_argument(
+        "--run-dir",
+        type=_from_here,
+        default=Path("reports/ladder-run"),
+        help="folder that the trainings go to (default: %(default)s)",
+    )
+    ladder.add_argument(
+        "--out",
+        type=_from_here,
+        help="write the result here, anew after each rung (default: ladder.json in --run-dir); "
+        "reports/ladder.json is the one that notebook 06 shows",
+    )
 
 
 def _add_data_options(parser, split_of="--split"):

@@ -21,6 +21,14 @@ def make_data(options):
     return 0
 
 
+def fetch_data(options):
+    """Get a data set from the first source that has it, and print where it is."""
+    from posekit.datasets import download
+
+    print(download.fetch(options.name, artifacts.from_root(options.to), source=options.source))
+    return 0
+
+
 def check_data(options):
     """Read a data set, decode every image, say what is wrong."""
     dataset = _read(options.data)
@@ -190,6 +198,30 @@ def report(options):
         print(failure.index)
         return 1
     print(index)
+    return 0
+
+
+def ladder(options):
+    """Climb the profile's ladder and print what each rung brought."""
+    from posekit.experiment import open_experiment
+    from posekit.studies import climbing, ladder
+
+    engine.start(options.seed)
+    experiment = open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        split=options.split_kind,
+        bad_images=_bad_images(options),
+    )
+    result = climbing.climb(
+        ladder.rungs(experiment, epochs=options.epochs),
+        experiment,
+        artifacts.from_root(options.run_dir),
+        seeds=range(options.seed, options.seed + options.seeds),
+        out=options.out,
+    )
+    print(ladder.worth(result))
     return 0
 
 

@@ -1,15 +1,12 @@
 """A pose for a person's own photographs: find, read, predict, draw, write."""
 
-import io
 from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
-from posekit import artifacts, drawing
-from posekit.datasets.lsp import PICTURE_FORMATS
+from posekit import artifacts, drawing, image_files
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import JOINTS
 
@@ -52,28 +49,20 @@ def read_photo(path):
         uint8 (H, W, 3), RGB.
 
     Raises:
-        PosekitError: the file is missing, empty or no whole image.
+        PosekitError: the file is missing, empty, no whole image or beyond the limits of
+            `image_files`.
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = _read_bounded(path)
     except OSError as error:
         raise PosekitError(
             f"{path}: the image must be a readable file; got {error.strerror}."
         ) from error
     try:
-        with Image.open(io.BytesIO(content), formats=PICTURE_FORMATS) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except Image.UnidentifiedImageError as error:
-        raise PosekitError(
-            f"{path}: must be a JPEG or PNG image; got {len(content)} bytes that begin like "
-            "neither."
-        ) from error
-    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
-        raise PosekitError(
-            f"{path}: must be a whole JPEG or PNG image; got {len(content)} bytes that do not "
-            f"decode ({error})."
-        ) from error
+        return image_files.decode(content, upright=True)
+    except PosekitError as error:
+        raise PosekitError(f"{path}: {error}.") from error
 
 
 def predict_files(estimator, paths, folder, *, box_px=None):
@@ -127,6 +116,20 @@ def predict_files(estimator, paths, folder, *, box_px=None):
                 },
             )
             yield {"image": path, "drawn": drawn, "json": described, "problem": None}
+
+
+def _read_bounded(path):
+    """A file's bytes, read in pieces: some files have no size, and some no end."""
+    content = bytearray()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            content += piece
+            if len(content) > image_files.FILE_LIMIT_BYTES:
+                raise PosekitError(
+                    f"{path}: must have at most {image_files.FILE_LIMIT_BYTES:,} bytes; got more. "
+                    "Make the image smaller."
+                )
+    return bytes(content)
 
 
 def _is_photo(path):

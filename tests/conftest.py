@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+from local_site import LocalSite
 
 from posekit import engine
 from posekit.datasets import synthetic
@@ -63,3 +64,13 @@ def estimator_folder(tmp_path_factory):
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """A web server on this machine, see LocalSite."""
+    # A proxy of the machine's could not reach it.
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    local = LocalSite()
+    yield local
+    local.close()

@@ -22,6 +22,7 @@ COMMANDS = (
     [],
     ["data"],
     ["data", "make"],
+    ["data", "fetch"],
     ["data", "check"],
     ["data", "summarise"],
     ["train"],

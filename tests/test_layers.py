@@ -22,7 +22,9 @@ LAYERS = {
         posekit.datasets.pose_dataset posekit.datasets.lsp posekit.datasets.splits
         posekit.datasets.synthetic posekit.datasets.scenes posekit.datasets.figures
         posekit.datasets.pose_families posekit.datasets.outfits
-        posekit.datasets.backgrounds posekit.datasets.rendering
+        posekit.datasets.backgrounds posekit.datasets.rendering posekit.image_files
+        posekit.datasets.containers posekit.datasets.joints_mat posekit.datasets.transfer
+        posekit.datasets.verification posekit.datasets.download
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
@@ -39,7 +41,7 @@ LAYERS = {
         posekit.studies.prediction posekit.studies.saliency posekit.plots
         posekit.plots.style posekit.plots.pictures posekit.plots.curves
         posekit.plots.comparisons posekit.plots.statistics posekit.plots.network
-        posekit.plots.ladder posekit.studies.rungs posekit.studies.climbing
+        posekit.plots.confidence posekit.plots.ladder posekit.studies.rungs posekit.studies.climbing
         posekit.studies.ladder
     """.split(),
     "reports": """

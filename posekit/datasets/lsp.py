@@ -6,16 +6,15 @@ All three come as `images/im*.jpg` (or .png) beside `joints.mat`; data/README.md
 import csv
 import io
 import re
-import threading
 import warnings
-import zipfile
 from collections import Counter
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-import scipy.io
-from PIL import Image
 
+from posekit import image_files
+from posekit.datasets.containers import ADVICE, open_container
+from posekit.datasets.joints_mat import read_joints
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.skeleton import JOINT_COUNT, JOINTS
@@ -26,8 +25,6 @@ KINDS = ("lsp", "lspet", "synthetic")
 FIXED_TEST_NUMBERS = {"lsp": range(1001, 2001), "lspet": range(9001, 10001)}
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
-PICTURE_FORMATS = ("JPEG", "PNG")
-ADVICE = "data/README.md shows the layout and names sources."
 
 
 def read(source, *, bad_images="error"):
@@ -54,10 +51,10 @@ def read(source, *, bad_images="error"):
     """
     check_choice("lsp.read()", "bad_images", bad_images, ("error", "skip"))
     caller = str(source)
-    files = _open_source(Path(source))
-    names = _picture_names(caller, files)  # in the order of stems
+    files = open_container(Path(source))
+    names = picture_names(caller, files)
     image_ids = np.array([_stem(name) for name in names])
-    joints, is_lsp = _read_joints(caller, files.read("joints.mat"), len(names))
+    joints, is_lsp = read_joints(caller, files.read("joints.mat"), len(names))
     kind = _kind(caller, files, is_lsp)
     fixed_test = _fixed_test(caller, kind, image_ids)
     _check_values(caller, image_ids, joints)
@@ -121,13 +118,10 @@ def check_images(dataset):
     """
     problems = []
     for image_id in dataset.image_ids.tolist():
-        # A damaged file can fail anywhere in a decoder: every exception is a finding.
         try:
-            encoded = io.BytesIO(dataset.read_image(image_id))
-            with Image.open(encoded, formats=PICTURE_FORMATS) as image:
-                image.load()
-        except Exception as error:
-            problems.append((image_id, _finding(error)))
+            image_files.decode(dataset.read_image(image_id))
+        except PosekitError as error:
+            problems.append((image_id, str(error)))
     return problems
 
 
@@ -138,14 +132,53 @@ def decode(dataset, index):
         PosekitError: the picture does not decode in full.
     """
     image_id = str(dataset.image_ids[index])
+    encoded = dataset.read_image(image_id)
     try:
-        encoded = io.BytesIO(dataset.read_image(image_id))
-        with Image.open(encoded, formats=PICTURE_FORMATS) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, Image.DecompressionBombError, SyntaxError) as error:
-        raise PosekitError(
-            f"{dataset.name}: image {image_id} must decode in full; got {_finding(error)}."
-        ) from error
+        return image_files.decode(encoded)
+    except PosekitError as error:
+        raise PosekitError(f"{dataset.name}: image {image_id} {error}.") from error
+
+
+def picture_names(caller, files):
+    """Names of a data set's pictures, in the order of their stems, as the labels are.
+
+    Args:
+        caller: str, the data set, for messages.
+        files: what `containers.open_container` gives.
+
+    Returns:
+        list of str, names in the container ("images/im0001.jpg").
+
+    Raises:
+        PosekitError: no joints.mat, no pictures, or two of one stem.
+    """
+    names = [
+        name
+        for name in files.names
+        if name.startswith("images/")
+        and name.count("/") == 1
+        and name.lower().endswith(PICTURE_SUFFIXES)
+        and not _stem(name).startswith(".")
+    ]
+    problems = []
+    if "joints.mat" not in files.names:
+        problems.append(
+            "`joints.mat` must lie beside the folder `images`; "
+            f"got none among {len(files.names)} files. {ADVICE}"
+        )
+    if not names:
+        problems.append(
+            "`images` must hold pictures (.jpg or .png); "
+            f"got none among {len(files.names)} files. {ADVICE}"
+        )
+    counts = Counter(_stem(name) for name in names)
+    problems += [
+        f"`images` must hold one picture per name; got {count} files for {stem}. Keep one."
+        for stem, count in sorted(counts.items())
+        if count > 1
+    ]
+    raise_problems(caller, problems)
+    return sorted(names, key=_stem)
 
 
 def summarise(dataset):
@@ -192,163 +225,8 @@ def summarise(dataset):
     }
 
 
-class _Folder:
-    def __init__(self, path):
-        self._path = path
-        self.names = [
-            file.relative_to(path).as_posix()
-            for pattern in ("*", "images/*")
-            for file in path.glob(pattern)
-            if file.is_file()
-        ]
-
-    def open(self, name):
-        return (self._path / name).open("rb")
-
-    def read(self, name):
-        try:
-            return (self._path / name).read_bytes()
-        except OSError as error:
-            raise _unreadable(self._path, name, error) from error
-
-
-class _Archive:
-    def __init__(self, path):
-        self._path = path
-        self._lock = threading.Lock()
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise PosekitError(
-                f"lsp.read(): `source` must be a folder or a zip file; got {path}, which is "
-                f"neither ({error}). {ADVICE}"
-            ) from error
-        names = [name for name in self._zip.namelist() if not name.endswith("/")]
-        raise_problems(
-            str(path),
-            [
-                f"`{name}` must be a path inside the archive; got an absolute path or '..'. "
-                "Do not trust this file: get the archive from its source again."
-                for name in names
-                if _escapes(name)
-            ],
-        )
-        # macOS adds a twin of every entry that holds no data of ours.
-        names = [name for name in names if not name.startswith("__MACOSX/")]
-        tops = {name.partition("/")[0] + "/" for name in names}
-        only = tops.pop() if len(tops) == 1 else ""
-        is_leading = only != "images/" and all(name.startswith(only) for name in names)
-        self._prefix = only if is_leading else ""
-        self.names = [name.removeprefix(self._prefix) for name in names]
-
-    def open(self, name):
-        return self._zip.open(self._prefix + name)
-
-    def read(self, name):
-        # A damaged, encrypted or oddly compressed entry each raise their own type.
-        try:
-            with self._lock:
-                return self._zip.read(self._prefix + name)
-        except Exception as error:
-            raise _unreadable(self._path, name, error) from error
-
-
-def _open_source(path):
-    if path.is_dir():
-        return _Folder(path)
-    if path.exists():
-        return _Archive(path)
-    raise PosekitError(
-        f"lsp.read(): `source` must be a folder or a zip file; got {path}, which does not exist. "
-        f"{ADVICE}"
-    )
-
-
-def _escapes(name):
-    # Windows rules know both slashes and drive letters, so they also cover POSIX names.
-    path = PureWindowsPath(name)
-    return bool(path.anchor) or ".." in path.parts
-
-
-def _unreadable(source, name, error):
-    return PosekitError(
-        f"{source}: `{name}` must be readable; got {error}. Get the data from its source again."
-    )
-
-
 def _stem(name):
     return PurePosixPath(name).stem
-
-
-def _picture_names(caller, files):
-    names = [
-        name
-        for name in files.names
-        if name.startswith("images/")
-        and name.count("/") == 1
-        and name.lower().endswith(PICTURE_SUFFIXES)
-        and not _stem(name).startswith(".")
-    ]
-    problems = []
-    if "joints.mat" not in files.names:
-        problems.append(
-            "`joints.mat` must lie beside the folder `images`; "
-            f"got none among {len(files.names)} files. {ADVICE}"
-        )
-    if not names:
-        problems.append(
-            "`images` must hold pictures (.jpg or .png); "
-            f"got none among {len(files.names)} files. {ADVICE}"
-        )
-    counts = Counter(_stem(name) for name in names)
-    problems += [
-        f"`images` must hold one picture per name; got {count} files for {stem}. Keep one."
-        for stem, count in sorted(counts.items())
-        if count > 1
-    ]
-    raise_problems(caller, problems)
-    return sorted(names, key=_stem)
-
-
-def _read_joints(caller, content, image_count):
-    """float64 (N, 14, 3) of (x, y, flag), and whether the axes are LSP's."""
-    # SciPy answers a damaged file with whatever its parser stumbled over.
-    try:
-        variables = scipy.io.loadmat(io.BytesIO(content))
-    except NotImplementedError as error:
-        raise PosekitError(
-            f"{caller}: `joints.mat` must be a MATLAB file of version 7 or older; got version 7.3 "
-            "(HDF5). Save it again with MATLAB's save -v7, or get the original."
-        ) from error
-    except Exception as error:
-        raise PosekitError(
-            f"{caller}: `joints.mat` must be a MATLAB file; got {len(content)} bytes that are "
-            f"none ({error}). Get the data from its source again."
-        ) from error
-    if "joints" not in variables:
-        found = sorted(name for name in variables if not name.startswith("__"))
-        raise PosekitError(
-            f"{caller}: `joints.mat` must hold the variable `joints`; got {found}. {ADVICE}"
-        )
-    joints = variables["joints"]
-    shape = joints.shape
-    is_lsp = shape[:2] == (3, JOINT_COUNT)
-    problems = []
-    if len(shape) != 3 or not (is_lsp or shape[:2] == (JOINT_COUNT, 3)):
-        problems.append(
-            "`joints` in joints.mat must have shape (3, 14, N) for LSP or (14, 3, N) for LSPet; "
-            f"got {shape}."
-        )
-    elif shape[2] != image_count:
-        problems.append(
-            "`images` must hold one picture per label in joints.mat; "
-            f"got {image_count} pictures and {shape[2]} labels. Get the missing files."
-        )
-    if joints.dtype.kind not in "fiu":
-        problems.append(f"`joints` in joints.mat must hold real numbers; got dtype {joints.dtype}.")
-    raise_problems(caller, problems)
-    axes = (2, 1, 0) if is_lsp else (2, 0, 1)
-    return joints.transpose(axes).astype(np.float64), is_lsp
 
 
 def _kind(caller, files, is_lsp):
@@ -405,20 +283,29 @@ def _annotations(caller, files, image_ids):
             "Write the synthetic set again."
         )
     text = files.read("annotations.csv").decode("utf-8", errors="replace")
-    reader = csv.DictReader(io.StringIO(text))
     columns = ("image", "activity", "person_count")
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    wanted = set(image_ids.tolist())
+    try:
+        reader = csv.DictReader(io.StringIO(text), restval="")
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
+        rows = {
+            stem: row for row in reader if not missing and (stem := _stem(row["image"])) in wanted
+        }
+    except csv.Error as error:
+        raise PosekitError(
+            f"{caller}: `annotations.csv` must be a table; got {error}. "
+            "Write the synthetic set again."
+        ) from error
     if missing:
         raise PosekitError(
             f"{caller}: `annotations.csv` must have the columns {', '.join(columns)}; "
             f"got none named {', '.join(missing)}. Write the synthetic set again."
         )
-    rows = {_stem(row["image"]): row for row in reader}
     problems = []
     for image_id in image_ids.tolist():
         if image_id not in rows:
             problems.append(f"`annotations.csv` must describe every picture; got no {image_id}.")
-        elif not re.fullmatch("[0-9]+", rows[image_id]["person_count"] or ""):
+        elif not re.fullmatch("[0-9]{1,9}", rows[image_id]["person_count"]):
             problems.append(
                 "`person_count` in annotations.csv must be a whole number; "
                 f"got {rows[image_id]['person_count']!r} for {image_id}."
@@ -438,17 +325,13 @@ def _read_sizes(files, names):
     for index, name in enumerate(names):
         # Pillow reads only the header here, and a zip is inflated only as far as that.
         try:
-            with files.open(name) as file, Image.open(file, formats=PICTURE_FORMATS) as image:
-                sizes[index] = image.size
+            with files.open(name) as file:
+                sizes[index] = image_files.read_size_px(file)
+        except PosekitError as error:
+            problem_of[index] = str(error)
         except Exception as error:
-            problem_of[index] = _finding(error)
+            problem_of[index] = f"must be readable; got {error}"
     return sizes, problem_of
-
-
-def _finding(error):
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "no JPEG or PNG header"
-    return str(error) or type(error).__name__
 
 
 def _keep_readable(caller, bad_images, names, problem_of):
@@ -457,7 +340,7 @@ def _keep_readable(caller, bad_images, names, problem_of):
         raise_problems(
             caller,
             [
-                f"`{names[index]}` must be a JPEG or PNG picture; got {problem}. "
+                f"`{names[index]}` {problem}. "
                 'Get it again, or drop it with bad_images="skip" (--skip-bad-images).'
                 for index, problem in problem_of.items()
             ],
@@ -466,7 +349,7 @@ def _keep_readable(caller, bad_images, names, problem_of):
         bad = [names[index] for index in problem_of]
         more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
         warnings.warn(
-            f"{caller}: dropped {len(bad)} pictures without a readable header: "
+            f"{caller}: dropped {len(bad)} pictures that cannot be used: "
             f"{', '.join(bad[:10])}{more}.",
             stacklevel=3,
         )

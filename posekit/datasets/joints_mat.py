@@ -1,0 +1,167 @@
+"""The labels of LSP, LSPet and the synthetic set: the variable `joints` of joints.mat.
+
+The file may come from strangers, and SciPy 1.17 ends the whole process on a MATLAB file whose
+values have a type that it does not know. Only one array of numbers is wanted here, so that much of
+the format is read with NumPy alone; the tests hold it against SciPy's reader.
+
+Source: "MAT-File Format", MathWorks, chapter 1 (level 5: MATLAB versions 5 to 7).
+"""
+
+import math
+import struct
+import zlib
+from itertools import islice
+
+import numpy as np
+
+from posekit.datasets.containers import ADVICE
+from posekit.errors import PosekitError, raise_problems
+from posekit.skeleton import JOINT_COUNT
+
+# LSPet's 10,000 labels take 3.4 MB.
+INFLATED_LIMIT_BYTES = 64 << 20
+
+HEADER_BYTES = 128
+HDF5_SIGNATURE = b"\x89HDF"
+BYTE_ORDERS = {b"IM": "<", b"MI": ">"}
+VERSION_5, VERSION_73 = 0x0100, 0x0200
+
+MATRIX, COMPRESSED = 14, 15
+VALUE_TYPES = {
+    **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
+    **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
+}
+CLASSES = ("none", "cell", "struct", "object", "char", "sparse", "double", "single") + tuple(
+    f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")
+)
+NUMBER_CLASSES = CLASSES[6:]
+IS_COMPLEX = 0x0800
+
+
+def read_joints(caller, content, image_count):
+    """Read the labels of a data set.
+
+    Args:
+        caller: str, the data set, for messages.
+        content: bytes of joints.mat.
+        image_count: int, how many labels there must be.
+
+    Returns:
+        float64 (N, 14, 3) of (x, y, flag), and bool, True where the axes are LSP's, (3, 14, N),
+        False where they are LSPet's, (14, 3, N).
+
+    Raises:
+        PosekitError: no whole MATLAB file of version 5 to 7, one that unpacks beyond the limit, or
+            no real numbers of such a shape under the name `joints`.
+    """
+    try:
+        variables = _variables(caller, content)
+        if "joints" not in variables:
+            raise PosekitError(
+                f"{caller}: `joints.mat` must hold the variable `joints`; "
+                f"got {sorted(variables)}. {ADVICE}"
+            )
+        flags, shape, values, order = variables["joints"]
+        is_lsp = shape[:2] == (3, JOINT_COUNT)
+        _check_declared(caller, flags, shape, is_lsp, image_count)
+        joints = _array(shape, values, order)
+    except _Damaged as damage:
+        raise PosekitError(
+            f"{caller}: `joints.mat` must be a MATLAB file; got {len(content)} bytes that are "
+            f"none ({damage}). Get the data from its source again."
+        ) from damage
+    return joints.transpose((2, 1, 0) if is_lsp else (2, 0, 1)), is_lsp
+
+
+class _Damaged(Exception):
+    """What is wrong with a MATLAB file."""
+
+
+def _variables(caller, content):
+    """name -> (flags, shape, elements that follow the name, byte order), values unread."""
+    order = BYTE_ORDERS.get(content[126:HEADER_BYTES])
+    version = struct.unpack_from(f"{order}H", content, 124)[0] if order else None
+    if version == VERSION_73 or content.startswith(HDF5_SIGNATURE):
+        raise PosekitError(
+            f"{caller}: `joints.mat` must be a MATLAB file of version 7 or older; got version 7.3 "
+            "(HDF5). Save it again with MATLAB's save -v7, or get the original."
+        )
+    if version != VERSION_5:
+        raise _Damaged("no header of version 5 to 7")
+    variables = {}
+    for kind, body in _elements(memoryview(content)[HEADER_BYTES:], order):
+        if kind == COMPRESSED:
+            kind, body = next(_elements(_inflated(caller, body), order), (None, None))
+        if kind == MATRIX:
+            parts = _elements(body, order)
+            head = [bytes(part) for _, part in islice(parts, 3)]
+            if len(head) < 3 or len(head[0]) < 4 or len(head[1]) % 4:
+                raise _Damaged("a variable without flags, shape and name")
+            flags = struct.unpack_from(f"{order}I", head[0])[0]
+            shape = tuple(np.frombuffer(head[1], f"{order}i4").tolist())
+            variables[head[2].decode("latin-1")] = (flags, shape, parts, order)
+    return variables
+
+
+def _check_declared(caller, flags, shape, is_lsp, image_count):
+    problems = []
+    if len(shape) != 3 or not (is_lsp or shape[:2] == (JOINT_COUNT, 3)):
+        problems.append(
+            "`joints` in joints.mat must have shape (3, 14, N) for LSP or (14, 3, N) for LSPet; "
+            f"got {shape}."
+        )
+    elif shape[2] != image_count:
+        problems.append(
+            "`images` must hold one picture per label in joints.mat; "
+            f"got {image_count} pictures and {shape[2]} labels. Get the missing files."
+        )
+    name = dict(enumerate(CLASSES)).get(flags & 0xFF, "unknown")
+    if name not in NUMBER_CLASSES or flags & IS_COMPLEX:
+        got = f"complex {name}" if flags & IS_COMPLEX else name
+        problems.append(f"`joints` in joints.mat must hold real numbers; got the class {got}.")
+    raise_problems(caller, problems)
+
+
+def _array(shape, parts, order):
+    kind, values = next(parts, (None, b""))
+    if kind not in VALUE_TYPES:
+        raise _Damaged(f"values of the unknown type {kind}")
+    dtype = np.dtype(f"{order}{VALUE_TYPES[kind]}")
+    if len(values) != math.prod(shape) * dtype.itemsize:
+        raise _Damaged(f"{len(values)} bytes of {dtype.name} for the shape {shape}")
+    return np.frombuffer(values, dtype).reshape(shape, order="F").astype(np.float64)
+
+
+def _elements(data, order):
+    """Type and content of each data element, one after the other."""
+    position = 0
+    while position < len(data):
+        if len(data) - position < 8:
+            raise _Damaged("an element without a whole tag")
+        kind, size = struct.unpack_from(f"{order}II", data, position)
+        start = position + 8
+        if kind >> 16:
+            # Up to four bytes are kept in the tag itself, beside a type and size of half length.
+            kind, size, start = kind & 0xFFFF, kind >> 16, position + 4
+        end = start + size
+        if end > (len(data) if start == position + 8 else position + 8):
+            raise _Damaged(f"an element of {size:,} bytes that ends early")
+        yield kind, data[start:end]
+        # All but compressed elements are padded to eight bytes.
+        position = end if kind == COMPRESSED else position + -(-(end - position) // 8) * 8
+
+
+def _inflated(caller, compressed):
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(compressed, INFLATED_LIMIT_BYTES + 1)
+    except zlib.error as error:
+        raise _Damaged(str(error)) from error
+    if len(data) > INFLATED_LIMIT_BYTES:
+        raise PosekitError(
+            f"{caller}: `joints.mat` must unpack to at most {INFLATED_LIMIT_BYTES:,} bytes; "
+            "got more. Do not trust this file: get the data from its source again."
+        )
+    if not inflater.eof:
+        raise _Damaged("compressed values that end early")
+    return data

@@ -1,0 +1,94 @@
+"""Whether a copy of a data set is the right one and whole, and how it is kept."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+from posekit.datasets import lsp
+from posekit.datasets.containers import open_container
+from posekit.errors import raise_problems
+
+
+def content_sha256(source):
+    """The digest of a data set's content, whatever holds it.
+
+    It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte
+    order of names: the SHA-256 of the file in hexadecimal digits, two blanks, the name with
+    `images/` where it has that, and a line feed.
+
+    Args:
+        source: path of a folder or zip in the official layout.
+
+    Returns:
+        str, 64 hexadecimal digits.
+
+    Raises:
+        PosekitError: no data set is there, or a file cannot be read.
+    """
+    files = open_container(Path(source))
+    digest = hashlib.sha256()
+    for name in _content_names(source, files):
+        digest.update(_line(name, files.read(name)))
+    return digest.hexdigest()
+
+
+def check_structure(path, *, name, image_ids):
+    """Read a data set and decode all of its pictures.
+
+    Args:
+        path: Path of a folder or zip.
+        name: str, which set it must be.
+        image_ids: list of str, the pictures that it must hold.
+
+    Raises:
+        PosekitError: it is no such set, or a picture is not whole.
+    """
+    dataset = lsp.read(path)
+    found = dataset.image_ids.tolist()
+    problems = []
+    if dataset.name != name:
+        problems.append(f"the data set must be {name}; got {dataset.name}.")
+    if len(found) != len(image_ids):
+        problems.append(f"`images` must hold {len(image_ids):,} pictures; got {len(found):,}.")
+    elif found != image_ids:
+        odd = next(one for one, right in zip(found, image_ids, strict=True) if one != right)
+        problems.append(f"`images` must run from {image_ids[0]} to {image_ids[-1]}; got {odd}.")
+    raise_problems(str(path), problems)
+    raise_problems(
+        str(path), [f"`{image_id}` {problem}." for image_id, problem in lsp.check_images(dataset)]
+    )
+
+
+def pack(source, path):
+    """Write a data set as a plain zip of joints.mat, the pictures and the authors' README.txt.
+
+    Without times and compression (pictures have theirs), equal sets make equal files.
+
+    Args:
+        source: path of a folder or zip in the official layout.
+        path: Path of the zip to write.
+
+    Returns:
+        str, the `content_sha256` of what was written.
+
+    Raises:
+        PosekitError: no data set is there, or a file cannot be read.
+    """
+    files = open_container(source)
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in _content_names(source, files):
+            content = files.read(name)
+            archive.writestr(zipfile.ZipInfo(name), content)
+            digest.update(_line(name, content))
+        if "README.txt" in files.names:
+            archive.writestr(zipfile.ZipInfo("README.txt"), files.read("README.txt"))
+    return digest.hexdigest()
+
+
+def _content_names(source, files):
+    return sorted(["joints.mat", *lsp.picture_names(str(source), files)])
+
+
+def _line(name, content):
+    return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()

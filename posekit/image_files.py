@@ -1,0 +1,107 @@
+"""JPEG and PNG files that may come from strangers: sizes from headers, RGB pixels.
+
+The size is checked before anything is decoded, so that a small file cannot claim all memory.
+Messages of the errors begin with the rule; callers put the name of the file in front.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from posekit.errors import PosekitError
+
+FORMATS = ("JPEG", "PNG")
+
+# 240 MB decoded. LSPet's largest picture has 2 million pixels, most cameras' 12 to 61 million.
+PIXEL_LIMIT = 80_000_000
+# The longest side that a JPEG file can name; drawing and resizing are tested up to no more.
+SIDE_LIMIT_PX = 65_535
+# A picture of the pixel limit fits even where it is not compressed at all.
+FILE_LIMIT_BYTES = 256 << 20
+
+
+def read_size_px(file):
+    """Width and height from the header, without decoding.
+
+    Args:
+        file: binary file, open for reading.
+
+    Returns:
+        (int, int), width and height of the picture as stored, pixels.
+
+    Raises:
+        PosekitError: no readable header of a JPEG or PNG, or a size beyond the limits.
+    """
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            size_px = image.size
+    except Image.UnidentifiedImageError:
+        raise PosekitError("must be a JPEG or PNG picture; got no JPEG or PNG header") from None
+    except Exception as error:
+        raise _of_header(error) from error
+    _check_size(size_px)
+    return size_px
+
+
+def decode(encoded, *, upright=False):
+    """Decode a picture in full.
+
+    Args:
+        encoded: bytes of a JPEG or PNG, in any of their colour modes. Of 16 bits a channel, the
+            upper eight are used, as TensorFlow does too; transparency is dropped.
+        upright: bool, apply the EXIF orientation. Without it the picture is in the frame as
+            stored, which is the frame that labels are in.
+
+    Returns:
+        uint8 (H, W, 3), RGB.
+
+    Raises:
+        PosekitError: no JPEG or PNG, a size beyond the limits, or no whole picture.
+    """
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
+    except Image.UnidentifiedImageError:
+        raise PosekitError(
+            f"must be a JPEG or PNG image; got {len(encoded)} bytes that begin like neither"
+        ) from None
+    except Exception as error:
+        raise _of_header(error) from error
+    with image:
+        _check_size(image.size)
+        # A damaged or hostile file can fail anywhere in a decoder, each with its own error.
+        try:
+            return _rgb(ImageOps.exif_transpose(image) if upright else image)
+        except Exception as error:
+            raise PosekitError(
+                f"must be a whole JPEG or PNG image; got {len(encoded)} bytes that do not decode "
+                f"({_finding(error)})"
+            ) from error
+
+
+def _rgb(image):
+    if image.mode.startswith("I;16"):
+        # Pillow's own conversion clips: everything from 256 on would be white.
+        grey = (np.asarray(image) >> 8).astype(np.uint8)  # (H, W)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    return np.asarray(image.convert("RGB"))
+
+
+def _check_size(size_px):
+    width, height = size_px
+    if width * height > PIXEL_LIMIT or max(size_px) > SIDE_LIMIT_PX:
+        raise PosekitError(
+            f"must have at most {PIXEL_LIMIT:,} pixels and sides of at most {SIDE_LIMIT_PX:,}; "
+            f"got {width} x {height}"
+        )
+
+
+def _of_header(error):
+    if isinstance(error, Image.DecompressionBombError):
+        # Pillow refuses more than twice its own limit before it tells the size.
+        return PosekitError(f"must have at most {PIXEL_LIMIT:,} pixels; got {_finding(error)}")
+    return PosekitError(f"must be a JPEG or PNG picture; got a damaged header ({_finding(error)})")
+
+
+def _finding(error):
+    return str(error).rstrip(".") or type(error).__name__
