@@ -24,7 +24,7 @@ class Model:
 
 MODELS = {
     "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), passes=2),
-    "best": Model(("best_whole", "best_person"), passes=2),
+    "best": Model(("best_whole", "best_person"), passes=2, flip_average=True),
 }
 
 # What all stages share. Missing joints are masked, and the mean of noisy weights is kept.
