@@ -48,7 +48,6 @@ def summarise_data(options):
 def train(options):
     """Train one network and print where it is and how it compares."""
     from posekit import training
-    from posekit.experiment import open_experiment
 
     engine.start(options.seed)
     profile = profiles.by_name(options.profile)
@@ -63,13 +62,7 @@ def train(options):
         flip=options.flip,
         patience=options.patience,
     )
-    experiment = open_experiment(
-        options.data,
-        profile=options.profile,
-        seed=options.seed,
-        split=options.split_kind,
-        bad_images=_bad_images(options),
-    )
+    experiment = _open(options, split=options.split_kind)
     run = training.fit(config, experiment, artifacts.from_root(options.run_dir))
     print(f"{run.folder}")
     mean_pose = run.baselines["mean_pose"]
@@ -86,15 +79,9 @@ def train(options):
 def build(options):
     """Make a shipped model anew: train its stages, calibrate, write its folder."""
     from posekit import delivery
-    from posekit.experiment import open_experiment
 
     engine.start(options.seed)
-    experiment = open_experiment(
-        options.data,
-        profile=options.profile,
-        seed=options.seed,
-        bad_images=_bad_images(options),
-    )
+    experiment = _open(options)
     delivery.build(
         options.name,
         experiment,
@@ -110,16 +97,12 @@ def build(options):
 def evaluate(options):
     """Score a model and write what was asked for."""
     from posekit import estimators, evaluation
-    from posekit.experiment import open_experiment
 
     engine.start(options.seed)
     estimator = estimators.load(options.model)
-    experiment = open_experiment(
-        options.data,
-        profile=options.profile,
-        seed=options.seed,
+    experiment = _open(
+        options,
         split=options.split_kind,
-        bad_images=_bad_images(options),
         # The profile's limit shaped the split that the network was trained on; without it,
         # training images would turn up in validation. The fixed test parts are no part of that.
         limit_images=options.split != "all",
@@ -203,17 +186,10 @@ def report(options):
 
 def ladder(options):
     """Climb the profile's ladder and print what each rung brought."""
-    from posekit.experiment import open_experiment
     from posekit.studies import climbing, ladder
 
     engine.start(options.seed)
-    experiment = open_experiment(
-        options.data,
-        profile=options.profile,
-        seed=options.seed,
-        split=options.split_kind,
-        bad_images=_bad_images(options),
-    )
+    experiment = _open(options, split=options.split_kind)
     result = climbing.climb(
         ladder.rungs(experiment, epochs=options.epochs),
         experiment,
@@ -223,6 +199,19 @@ def ladder(options):
     )
     print(ladder.worth(result))
     return 0
+
+
+def _open(options, **choices):
+    """The experiment that the data options name; `choices` as for `open_experiment`."""
+    from posekit.experiment import open_experiment
+
+    return open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        bad_images=_bad_images(options),
+        **choices,
+    )
 
 
 def _read(data):

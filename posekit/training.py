@@ -275,7 +275,7 @@ def _folder_name(config, model, experiment):
         TRAINING_VERSION,
         asdict(config),
         model.get_config(),
-        # Pretrained weights are known by what they are, not by where they lie.
+        # A path may hold other weights the next time: what they are counts as well.
         _weights_digest(model) if config.initial_weights else None,
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
