@@ -7,6 +7,8 @@ the map's strongest hill: its highest cell after smoothing, then the mean of wha
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from posekit.geometry import cell_centres
+
 # All as shares of the frame's side. A crop around a person shows a torso of about 0.35, so that
 # PCK@0.2's radius is about 0.07; the three were chosen on validation.
 SMOOTHING = 0.05
@@ -56,8 +58,7 @@ def place(maps, frame_px):
     cell_px = np.array([frame_px / width, frame_px / height])
     sigma = SMOOTHING * frame_px / cell_px  # cells, of x and y
     smooth = gaussian_filter(maps, (0, sigma[1], sigma[0], 0), mode="constant")
-    y, x = np.mgrid[:height, :width]
-    centres_px = (np.stack([x.ravel(), y.ravel()], axis=-1) + 0.5) * cell_px - 0.5  # (C, 2)
+    centres_px = cell_centres(height, width, frame_px)  # (C, 2)
 
     flat = maps.reshape(count, height * width, joints)
     top = smooth.reshape(flat.shape).argmax(axis=1)  # (N, K)

@@ -73,3 +73,18 @@ def keypoints_out_of_boxes(keypoints_frame_px, boxes_px, frame_px):
     boxes_px = np.asarray(boxes_px, float)
     corner_px, size_px = boxes_px[..., None, :2], boxes_px[..., None, 2:]
     return (np.asarray(keypoints_frame_px, float) + 0.5) * size_px / frame_px + corner_px - 0.5
+
+
+def cell_centres(height, width, frame_px):
+    """Where the cells of a map are in the frame.
+
+    Args:
+        height, width: int, cells.
+        frame_px: int, side of the frame, pixels.
+
+    Returns:
+        float32 (height * width, 2), (x, y), pixels; row by row.
+    """
+    y, x = np.mgrid[:height, :width]
+    cells = np.stack([x.ravel(), y.ravel()], axis=-1)
+    return ((cells + 0.5) * [frame_px / width, frame_px / height] - 0.5).astype(np.float32)

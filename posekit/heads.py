@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from posekit.errors import check_choice
+from posekit.geometry import cell_centres
 from posekit.losses import weighted_mse
 
 # Standard deviation of the map or line that a labelled joint asks for, as a share of the frame's
@@ -66,21 +67,6 @@ def log_map(logits):
     _, height, width, joints = ops.shape(logits)
     flat = ops.reshape(ops.cast(logits, "float32"), (-1, height * width, joints))
     return ops.log_softmax(flat, axis=1)
-
-
-def cell_centres(height, width, frame_px):
-    """Where the cells of a map are in the frame.
-
-    Args:
-        height, width: int, cells.
-        frame_px: int, side of the frame, pixels.
-
-    Returns:
-        float32 (height * width, 2), (x, y), pixels; row by row.
-    """
-    y, x = np.mgrid[:height, :width]
-    cells = np.stack([x.ravel(), y.ravel()], axis=-1)
-    return ((cells + 0.5) * [frame_px / width, frame_px / height] - 0.5).astype(np.float32)
 
 
 def _mean_over_counted(per_joint, weight):
