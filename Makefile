@@ -10,7 +10,7 @@ RUN ?=
 RESUME ?=
 SET ?=
 
-.PHONY: help setup reports test lab imagenet strip lock clean
+.PHONY: help setup reports test lab imagenet peers strip lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -70,6 +70,14 @@ models/imagenet/lite0.npz: models/imagenet/convert_lite0.py models/imagenet/requ
 	  -r models/imagenet/requirements.txt
 	models/imagenet/.venv/bin/python models/imagenet/convert_lite0.py $@
 	rm -rf models/imagenet/.venv
+
+peers: benchmarks/.venv/.installed  ## make benchmarks/.venv with what posekit is measured against
+
+benchmarks/.venv/.installed: benchmarks/requirements.txt $(VENV)/.installed
+	$(BIN)/python -m venv --clear benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r benchmarks/requirements.txt
+	@touch $@
 
 strip: setup  ## remove outputs from the notebooks before a commit
 	$(BIN)/python -m nbconvert --clear-output --inplace notebooks/*.ipynb

@@ -1,5 +1,6 @@
 """One photograph, from its file to keypoints: posekit against MediaPipe Pose, side by side.
 
+    make peers
     .venv/bin/python benchmarks/prediction_latency.py --data data/raw/lspet_dataset.zip
 
 Both run as processes of their own with their default threads and see the same files in turn. The

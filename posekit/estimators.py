@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from posekit import artifacts, calibration, decoding, heads, models, pipeline, views
+from posekit import artifacts, calibration, decoding, heads, inference, models, pipeline, views
 from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.geometry import keypoints_out_of_boxes
@@ -30,7 +30,7 @@ class Stage:
     """One network and what it looks at.
 
     Attributes:
-        network: keras.Model.
+        network: keras.Model, or inference.CompiledNetwork where it is read to predict.
         head: str, one of heads.HEADS.
         view: str, one of views.VIEWS.
         passes: int > 0, how often it looks; each pass looks around the pose of the one before.
@@ -38,7 +38,7 @@ class Stage:
         hill: bool, whether a joint is placed at its map's strongest hill, not at the map's mean.
     """
 
-    network: keras.Model
+    network: object
     head: str
     view: str
     passes: int = 1
@@ -177,15 +177,20 @@ def load(model):
         return _from_manifest(path)
     if path.is_dir() and (path / CONFIG).is_file():
         head, view = _head_and_view(path / CONFIG)
-        network = models.load(path, head=head)
-        return PoseEstimator(str(model), (Stage(network, head, view),))
+        return PoseEstimator(str(model), (Stage(_compiled(path, head), head, view),))
     if not path.exists() and path.suffix != ".keras":
         shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
         raise PosekitError(
             f"estimators.load(): `model` must be the name of a shipped model ({shipped or 'none'}) "
             f"or the path of a model; got {str(model)!r}."
         )
-    return PoseEstimator(str(model), (Stage(models.load(path), "coordinates", "squashed"),))
+    return PoseEstimator(
+        str(model), (Stage(_compiled(path, "coordinates"), "coordinates", "squashed"),)
+    )
+
+
+def _compiled(path, head):
+    return inference.CompiledNetwork(models.load(path, head=head))
 
 
 def training_split(model):
@@ -301,7 +306,7 @@ def _from_manifest(folder):
                 f"{file}: must have the SHA-256 {digest} of the manifest; got {found}. "
                 "Fetch the model again."
             )
-        stages.append(Stage(models.load(file, head=settings["head"]), **settings))
+        stages.append(Stage(_compiled(file, settings["head"]), **settings))
     return PoseEstimator(folder.name, tuple(stages), read)
 
 

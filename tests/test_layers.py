@@ -29,7 +29,7 @@ LAYERS = {
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
         posekit.fused_batchnorm posekit.saliency posekit.timing posekit.heads
-        posekit.pose_networks posekit.imagenet
+        posekit.pose_networks posekit.imagenet posekit.inference
     """.split(),
     "experiments": """
         posekit.evaluation posekit.experiment posekit.training posekit.prediction

@@ -1,0 +1,58 @@
+"""Compiled networks answer as Keras does."""
+
+import numpy as np
+import pytest
+
+from posekit import inference, models, pose_networks
+
+FRAME_PX = 64
+
+
+def poster():
+    return models.poster_network(batch_norm=True, frame_px=FRAME_PX)
+
+
+def built(name, head):
+    network = pose_networks.NETWORKS[name](
+        head=head, frame_px=FRAME_PX, dropout=0.2, stochastic_depth=0.2
+    )
+    # Fresh heads of lite0 answer almost nothing, and nothing is easily equal.
+    rng = np.random.default_rng(1)
+    for variable in network.trainable_variables[-2:]:
+        variable.assign(rng.normal(0, 0.3, variable.shape))
+    return network
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        poster,
+        lambda: built("residual_slim", "simcc"),
+        lambda: built("lite0_short", "soft_argmax"),
+    ],
+    ids=["poster", "residual_slim", "lite0_short"],
+)
+def test_answers_are_those_of_keras(make):
+    network = make()
+    compiled = inference.CompiledNetwork(network)
+    assert compiled.input_shape == network.input_shape
+    # Batches of changing size, the first again at the end.
+    for count, seed in ((2, 0), (1, 1), (5, 2), (2, 0)):
+        rng = np.random.default_rng(seed)
+        images = rng.uniform(0, 255, (count, FRAME_PX, FRAME_PX, 3)).astype(np.float32)
+        expected = network.predict_on_batch(images)
+        assert expected.std() > 1e-3
+        np.testing.assert_allclose(
+            compiled.predict_on_batch(images), expected, atol=2e-4 * np.abs(expected).max()
+        )
+
+
+def test_later_training_does_not_reach_it():
+    network = poster()
+    compiled = inference.CompiledNetwork(network)
+    images = np.full((1, FRAME_PX, FRAME_PX, 3), 100.0, np.float32)
+    before = compiled.predict_on_batch(images)
+    for variable in network.trainable_variables:
+        variable.assign(variable + 0.1)
+    np.testing.assert_array_equal(compiled.predict_on_batch(images), before)
+    assert np.abs(network.predict_on_batch(images) - before).max() > 1
