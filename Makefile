@@ -10,7 +10,7 @@ RUN ?=
 RESUME ?=
 SET ?=
 
-.PHONY: help setup reports test lab imagenet peers strip lock clean
+.PHONY: help setup reports test verify fuzz kill lab imagenet exporters peers strip lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -48,7 +48,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	fi; \
 	echo "Installing into $(VENV) with $$($$python --version) (one to three minutes)"; \
 	$$python -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+	  -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -58,6 +59,15 @@ reports: setup  ## run every notebook and write HTML reports with an index
 
 test: setup  ## run all tests; real data are tested when POSEKIT_LSPET names the zip
 	$(BIN)/python -m pytest
+
+verify: setup  ## run the report in RUN again and compare all its numbers
+	$(BIN)/python -m posekit report --verify "$(RUN)"
+
+fuzz: setup  ## give 60,000 damaged inputs to all readers (minutes)
+	PYTHONPATH=tests $(BIN)/python -m fuzz
+
+kill: setup  ## kill trainings and reports 30 times, go on, compare with undisturbed ones
+	$(BIN)/python tests/kill_and_go_on.py
 
 lab: setup  ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyterlab notebooks
@@ -71,12 +81,18 @@ models/imagenet/lite0.npz: models/imagenet/convert_lite0.py models/imagenet/requ
 	models/imagenet/.venv/bin/python models/imagenet/convert_lite0.py $@
 	rm -rf models/imagenet/.venv
 
-peers: benchmarks/.venv/.installed  ## make benchmarks/.venv with what posekit is measured against
+exporters: setup  ## add what ONNX export and examples/ need
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/export_requirements.txt
 
-benchmarks/.venv/.installed: benchmarks/requirements.txt $(VENV)/.installed
+peers: benchmarks/.venv/.installed  ## make the environments of what posekit is measured against
+
+benchmarks/.venv/.installed: benchmarks/requirements.txt benchmarks/metrics_requirements.txt $(VENV)/.installed
 	$(BIN)/python -m venv --clear benchmarks/.venv
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r benchmarks/requirements.txt
+	$(BIN)/python -m venv --clear benchmarks/.venv-metrics
+	benchmarks/.venv-metrics/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps -r benchmarks/metrics_requirements.txt
 	@touch $@
 
 strip: setup  ## remove outputs from the notebooks before a commit

@@ -28,14 +28,20 @@ def main():
     parser.add_argument("--data", required=True, help="LSPet's zip or folder")
     parser.add_argument("--model", default="best", help="default: %(default)s")
     parser.add_argument("--complexity", default="1", help="MediaPipe: 0 lite, 1 full, 2 heavy")
+    parser.add_argument(
+        "--split",
+        default="validation",
+        choices=("validation", "development"),
+        help="development once for each delivered model; default: %(default)s",
+    )
     parser.add_argument("--images", type=int, default=60, help="default: %(default)s")
     parser.add_argument("--turns", type=int, default=7, help="default: %(default)s")
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args()
     whole = experiment.open_experiment(options.data, profile="full", seed=0)
-    validation = whole.part("validation")
-    chosen = np.linspace(0, len(validation) - 1, options.images).round().astype(int)
-    part = validation.subset(np.unique(chosen))
+    part = whole.part(options.split)
+    chosen = np.linspace(0, len(part) - 1, options.images).round().astype(int)
+    part = part.subset(np.unique(chosen))
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for image_id in part.image_ids:
@@ -55,7 +61,9 @@ def main():
     low, high = result["ratio_range"]
     print(f"posekit is {result['ratio']:.2f} times as fast ({low:.2f} to {high:.2f})")
     if options.json is not None:
-        artifacts.write_json(options.json, {**result, **artifacts.provenance()})
+        artifacts.write_json(
+            options.json, {"split": options.split, **result, **artifacts.provenance()}
+        )
 
 
 def _pck(answers, part):

@@ -2,15 +2,18 @@
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
+from posekit import interruption
 from posekit.baselines import LABEL_TREATMENTS
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
 from posekit.profiles import PROFILES
 from posekit.recipes import MODELS
-from posekit.settings import FLIPS, NETWORKS, SCHEDULES, SYNTHETIC
+from posekit.settings import EXPORT_FORMATS, FLIPS, NETWORKS, SCHEDULES, SYNTHETIC
+from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN
 
 DATA_HELP = (
     '"synthetic", or the path of a folder or zip in the official LSP or LSPet layout; several '
@@ -31,23 +34,33 @@ def main(arguments=None):
         arguments: list of str, or None for the process's own.
 
     Returns:
-        int, the exit status: 0 done, 1 a report's notebook failed, or data or photographs have
-        faults, 2 bad input.
+        int, the exit status: 0 done, 1 a report's notebook failed or a verified one's numbers
+        differ, or data or photographs have faults, 2 bad input.
     """
     options = _parser().parse_args(arguments)
     # TensorFlow reads this as it loads: without a GPU it would greet every process with errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # The commands load TensorFlow; --help must not.
-    from posekit import commands
-
+    farewell = f"stopped; what is finished is kept\nto go on: {_again(options, arguments)}"
     try:
-        return getattr(commands, options.command)(options)
+        with interruption.bounded(farewell):
+            # The commands load TensorFlow; --help must not.
+            from posekit import commands
+
+            return getattr(commands, options.command)(options)
     except PosekitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; what is finished is kept, run it again to go on", file=sys.stderr)
+        print(farewell, file=sys.stderr)
         return 130
+
+
+def _again(options, arguments):
+    """The command that goes on where this one was stopped."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if options.command == "report" and not (options.resume or options.verify):
+        words.append("--resume")
+    return shlex.join([sys.executable, "-m", "posekit", *words])
 
 
 def _parser():
@@ -65,6 +78,7 @@ def _parser():
     _add_predict(commands)
     _add_report(commands)
     _add_ladder(commands)
+    _add_export(commands)
     return parser
 
 
@@ -222,12 +236,23 @@ def _add_predict(commands):
         commands,
         "predict",
         "predict",
-        "draw the pose on copies of photographs and write it as JSON; exit status 1 when a "
-        "photograph could not be read, after all others are done",
-        "python -m posekit predict photo.jpg holiday/ --out poses",
+        "draw the pose on copies of photographs, videos or a webcam's pictures and write it as "
+        "JSON or CSV; exit status 1 when something could not be read, after all else is done",
+        "python -m posekit predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
     )
-    predict.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="JPEG or PNG files, or folders of them"
+    source = predict.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "images",
+        nargs="*",
+        default=[],
+        metavar="IMAGE",
+        help="JPEG, PNG or video files, folders of them, or quoted patterns",
+    )
+    source.add_argument(
+        "--camera",
+        type=_camera,
+        metavar="NUMBER",
+        help="instead: record this webcam, 0 is the first, until q in the window or Ctrl-C",
     )
     predict.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
     predict.add_argument(
@@ -241,7 +266,32 @@ def _add_predict(commands):
         type=Path,
         default=Path("."),
         help="folder of NAME_pose.png, where joints that are more likely wrong than right are "
-        "pale, and of NAME_pose.json (default: here)",
+        "pale, and of NAME_pose.json; of a video, NAME_pose.mp4 has no sound (default: here)",
+    )
+    predict.add_argument(
+        "--format",
+        choices=("json", "csv"),
+        default="json",
+        help="csv: one row for each joint, in poses.csv for all photographs, in NAME_pose.csv for "
+        "a video (default: %(default)s)",
+    )
+    predict.add_argument(
+        "--smooth",
+        action="store_true",
+        help="steady the joints of a video with a one-euro filter",
+    )
+    predict.add_argument(
+        "--smooth-cutoff",
+        type=float,
+        metavar="HERTZ",
+        help=f"of a joint at rest: lower is calmer and lags more (default: {CUTOFF_HZ})",
+    )
+    predict.add_argument(
+        "--smooth-gain",
+        type=float,
+        metavar="HERTZ",
+        help="by which the cutoff rises for each person length a second (default: "
+        f"{SPEED_GAIN}); both settings imply --smooth",
     )
 
 
@@ -265,6 +315,14 @@ def _add_report(commands):
         help="another notebook parameter, e.g. 02_training.epochs=50; may be repeated",
     )
     report.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
+    report.add_argument(
+        "--verify",
+        type=_from_here,
+        metavar="RUN",
+        help="instead: run the finished report in this folder again, with its own settings and "
+        "none from here, into a folder beside it, and compare all numbers; exit status 1 where "
+        "they differ",
+    )
 
 
 def _add_ladder(commands):
@@ -296,6 +354,35 @@ def _add_ladder(commands):
         help="write the result here, anew after each rung (default: ladder.json in --run-dir); "
         "reports/ladder.json is the one that notebook 06 shows",
     )
+
+
+def _add_export(commands):
+    export = _command(
+        commands,
+        "export",
+        "export",
+        "write a model for LiteRT or ONNX Runtime, with all that other programs must know to use "
+        "it; examples/ shows how",
+        "python -m posekit export --model best --to exported --format litert-float16",
+    )
+    export.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
+    export.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder of one file for each stage and of manifest.json",
+    )
+    export.add_argument(
+        "--format",
+        choices=EXPORT_FORMATS,
+        default="litert",
+        help="litert and onnx compute in float32; litert-float16 is half as large; litert-int8 a "
+        "quarter, and looks at pictures of the training part of --data, to learn what range each "
+        "layer's values have: give it the --profile and --seed of the training; onnx needs "
+        "benchmarks/export_requirements.txt (default: %(default)s)",
+    )
+    _add_data_options(export)
 
 
 def _add_data_options(parser, split_of="--split"):
@@ -339,6 +426,12 @@ def _seed(text):
     # The range that NumPy and Keras take.
     if not text.isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1; got {text}")
+    return int(text)
+
+
+def _camera(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 0; got {text}")
     return int(text)
 
 

@@ -1,10 +1,13 @@
-"""What notebooks and commands leave on disk: names, atomic writes, provenance.
+"""What notebooks and commands leave on disk: names, atomic writes, digests, provenance.
 
 A run lives in one folder (`run_dir`). A file is written beside its final name and renamed, so
 a reader never sees half of it.
 """
 
 import csv
+import errno
+import glob
+import hashlib
 import json
 import os
 import subprocess
@@ -25,11 +28,17 @@ CACHE_DIR = PROJECT_ROOT / ".cache"
 PRODUCER = {
     "exploration.json": "01_data_exploration",
     "training.json": "02_training",
+    "sanity.json": "02_training",
     "batchnorm_comparison.json": "03_batchnorm_comparison",
     "prediction.json": "04_prediction_visualization",
     "saliency.json": "05_saliency",
     "ladder.json": "06_beyond_the_poster",
 }
+
+PARTIAL = ".partial-"
+
+# What a system says that has no room: a full disk, a quota, a bound on the size of files.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 VERSIONED_PACKAGES = ("posekit", "tensorflow", "keras", "numpy", "scipy", "opencv-python", "pillow")
 
@@ -47,7 +56,8 @@ def replacing(path):
     """Yield a temporary path beside `path`; on success it is renamed to `path`.
 
     Raises:
-        PosekitError: the path is a folder, or its folder cannot be made or written to.
+        PosekitError: the path is a folder, its folder cannot be made or written to, or there is
+            no room for the file. An earlier file is then as it was.
     """
     path = Path(path)
     if path.is_dir():
@@ -56,7 +66,7 @@ def replacing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix stays whole: Keras and NumPy look at it.
         handle, temporary = tempfile.mkstemp(
-            prefix=".partial-", suffix=f"-{path.name}", dir=path.parent
+            prefix=PARTIAL, suffix=f"-{path.name}", dir=path.parent
         )
     except OSError as error:
         raise PosekitError(
@@ -70,9 +80,61 @@ def replacing(path):
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         yield Path(temporary)
+        _force_to_disk(temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise PosekitError(
+            f"{path}: there must be room to write the file; got {os.strerror(error.errno)}. What "
+            "was there before is whole. Make room, then run it again."
+        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _force_to_disk(path):
+    # Else a power cut soon after the rename could leave the new name with none of the content.
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def reserve(path, size_bytes):
+    """Empty a file and see that there is room for so many bytes in it, where the system can tell.
+
+    Raises:
+        OSError: there is no room.
+    """
+    with Path(path).open("wb") as file:
+        if hasattr(os, "posix_fallocate"):  # macOS has none
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+
+
+def sweep(folder, name=""):
+    """Remove what killed processes had half written. Only who holds the folder's lock may.
+
+    Args:
+        folder: Path, looked at without the folders in it; it need not exist.
+        name: str, the start of the files' names whose leftovers are meant; empty for all.
+    """
+    for path in folder.glob(f"{PARTIAL}*-{glob.escape(name)}*"):
+        path.unlink(missing_ok=True)
+
+
+def set_aside(path):
+    """Rename a damaged file to NAME.damaged, over an earlier one, and return that path."""
+    aside = path.with_name(f"{path.name}.damaged")
+    os.replace(path, aside)
+    return aside
+
+
+def digest(path):
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_text(path, text):
@@ -103,7 +165,8 @@ def read_json(path):
             else "Check the path."
         )
         raise PosekitError(f"{path}: the file must exist; got nothing there. {advice}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    # Beside what is no JSON: numbers of too many digits, and lists in lists without end.
+    except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
 
 
@@ -121,12 +184,19 @@ def write_npz(path, **arrays):
         np.savez_compressed(file, **arrays)
 
 
-def provenance():
-    """What made an artifact: Python, package versions, the git commit (None outside git)."""
+def provenance(**settings):
+    """What made an artifact: Python, package versions, the git commit (None outside git), cores.
+
+    Args:
+        **settings: what else shaped it, such as a notebook's parameters; kept as "settings".
+    """
     return {
+        **({"settings": settings} if settings else {}),
         "python": sys.version.split()[0],
         "versions": {name: _version(name) for name in VERSIONED_PACKAGES},
         "git_commit": _git_commit(),
+        # Sums over threads depend on how many there are.
+        "cores": os.cpu_count(),
     }
 
 

@@ -4,6 +4,7 @@ A confidence is calibrated when, of all joints given 0.7, seven in ten are right
 PCK's sense: within 0.2 torso lengths of the annotation.
 """
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,12 +88,20 @@ def from_json(stored):
     Raises:
         PosekitError: it is not that.
     """
-    try:
-        return Calibration(float(stored["slope"]), np.array(stored["offsets"], float))
-    except (KeyError, TypeError, ValueError) as error:
+    slope, offsets = (
+        (stored.get("slope"), stored.get("offsets")) if isinstance(stored, dict) else (None, None)
+    )
+    if not (
+        _is_finite_number(slope)
+        and slope >= 0
+        and isinstance(offsets, list)
+        and all(map(_is_finite_number, offsets))
+    ):
         raise PosekitError(
-            f"calibration: must hold a number `slope` and a list `offsets`; got {stored!r}."
-        ) from error
+            "calibration: must hold a finite number `slope` >= 0 and a list `offsets` of finite "
+            f"numbers; got {stored!r}."
+        )
+    return Calibration(float(slope), np.array(offsets, float))
 
 
 def to_json(calibration):
@@ -150,6 +159,11 @@ def _check_shares(caller, name, values):
         raise PosekitError(
             f"{caller}: `{name}` must be in [0, 1]; got {values[first]} at {list(first)}."
         )
+
+
+def _is_finite_number(value):
+    # A whole number may be too large for any float.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _log_odds(raw):

@@ -2,13 +2,20 @@
 
 import json
 import os
+import shutil
 import sys
+import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
-from posekit import artifacts, engine, profiles
+from posekit import artifacts, engine, profiles, temporal_smoothing
 from posekit.datasets import lsp, synthetic
+from posekit.errors import PosekitError
+from posekit.settings import SYNTHETIC
 from posekit.skeleton import LIMB_JOINTS
 from posekit.sources import load
 from posekit.studies.wording import number, verdict, with_interval
@@ -120,47 +127,98 @@ def evaluate(options):
         print(f"confidences are off by {error:.3f} on average")
     if not experiment.split.comparable:
         print(f"split {experiment.split.name}: not comparable with other scores")
+    made_by = {
+        "model": options.model,
+        "data": experiment.describe(),
+        **artifacts.provenance(profile=options.profile, seed=options.seed, part=options.split),
+    }
     if options.json is not None:
-        described = {
-            "model": options.model,
-            "data": experiment.describe(),
-            **scores,
-            "mean_pose": mean_pose,
-            "reliability": reliability,
-            **artifacts.provenance(),
-        }
-        artifacts.write_json(options.json, described)
+        described = {"mean_pose": mean_pose, "reliability": reliability}
+        artifacts.write_json(options.json, {**made_by, **scores, **described})
     if options.predictions is not None:
         artifacts.write_npz(
-            options.predictions, image_ids=part.image_ids, keypoints_px=poses.keypoints_px
+            options.predictions,
+            image_ids=part.image_ids,
+            keypoints_px=poses.keypoints_px,
+            made_by=json.dumps(made_by),
         )
     return 0
 
 
 def predict(options):
-    """Predict photographs; name those that could not be read when the others are done."""
+    """Predict photographs, videos or a camera; name what could not be read when all is done."""
     from posekit import estimators, prediction
 
-    photos = prediction.find_photos(options.images)
+    smoothing = _smoothing(options)
     engine.start(0)
-    problems = []
+    if options.camera is not None:
+        return _predict_camera(estimators.load(options.model), smoothing, options)
+    paths = prediction.find_files(options.images)
     results = prediction.predict_files(
-        estimators.load(options.model), photos, options.out, box_px=options.box
+        estimators.load(options.model),
+        paths,
+        options.out,
+        box_px=options.box,
+        file_format=options.format,
+        smoothing=smoothing,
     )
-    for result in results:
-        if result["problem"] is None:
-            print(f"{result['image']}: {result['drawn']}, {result['json']}")
-        else:
+    problems = []
+    alone = len(paths) == 1  # a video has a bar of its own
+    for result in tqdm(results, total=len(paths), leave=False, disable=alone or None):
+        if result["drawn"] is not None:
+            tqdm.write(f"{result['image']}: {result['drawn']}, {result['poses']}")
+        if result["problem"] is not None:
             problems.append(result["problem"])
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
+def _predict_camera(estimator, smoothing, options):
+    """Record a camera's poses until q or Ctrl-C; without a display, no window is shown."""
+    from posekit import video, video_prediction
+
+    if options.box is not None:
+        raise PosekitError(
+            "predict: a box needs exactly one image; got a camera. Leave one of them out."
+        )
+    stream = video.Camera(options.camera)
+    # A recording cannot be made again, so none replaces another.
+    stem = f"camera{options.camera}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    with ExitStack() as stack:
+        show = stack.enter_context(video.window(stream.name)) if video.has_display() else None
+        print(f"{stream.name}: {'q or ' if show else ''}Ctrl-C ends", file=sys.stderr)
+        result = video_prediction.predict_video(
+            estimator,
+            stream,
+            options.out,
+            stem,
+            file_format=options.format,
+            smoothing=smoothing,
+            show=show,
+        )
+    print(f"{result['image']}: {result['drawn']}, {result['poses']}")
+    if result["problem"] is None:
+        return 0
+    print(f"error: {result['problem']}", file=sys.stderr)
+    return 1
+
+
+def _smoothing(options):
+    """The filter that the options ask for; a setting of it switches it on."""
+    settings = {"cutoff_hz": options.smooth_cutoff, "speed_gain": options.smooth_gain}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if options.smooth or settings:
+        return temporal_smoothing.OneEuroFilter(**settings)
+    return None
+
+
 def report(options):
     """Run all notebooks; print the path of the index whether or not one failed."""
     from posekit.report import ReportFailed, run
 
+    if options.verify is not None:
+        return _verify(options.verify)
     data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
     run_dir = options.run_dir or Path("reports") / f"{options.profile}-{data_name}"
     parameters = {
@@ -184,6 +242,31 @@ def report(options):
     return 0
 
 
+def _verify(run_dir):
+    """Run a finished report again beside it, compare, and write and print what differs."""
+    from posekit import report_verify
+    from posekit.report import ReportFailed, run
+
+    settings = report_verify.settings(run_dir)
+    rerun_dir = Path(tempfile.mkdtemp(prefix=f"{run_dir.name}-again-", dir=run_dir.parent))
+    try:
+        run(rerun_dir, parameters={}, **settings)
+        result = report_verify.compare(run_dir, rerun_dir)
+    except ReportFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    except PosekitError:
+        shutil.rmtree(rerun_dir)
+        raise
+    artifacts.write_json(run_dir / "verification.json", {**result, **artifacts.provenance()})
+    print(report_verify.in_words(result))
+    if not result["agrees"]:
+        print(f"the rerun stays in {rerun_dir}")
+        return 1
+    shutil.rmtree(rerun_dir)
+    return 0
+
+
 def ladder(options):
     """Climb the profile's ladder and print what each rung brought."""
     from posekit.studies import climbing, ladder
@@ -198,6 +281,32 @@ def ladder(options):
         out=options.out,
     )
     print(ladder.worth(result))
+    return 0
+
+
+def export(options):
+    """Write a model for another runtime; print what was written and how large it is."""
+    from posekit import estimators
+    from posekit.export import export as write
+
+    engine.start(options.seed)
+    dataset = None
+    if options.format == "litert-int8":
+        experiment = _open(options, split=options.split_kind)
+        dataset = experiment.part("train")
+        trained, here = estimators.training_split(options.model), experiment.split.summary()
+        if options.data != SYNTHETIC and trained not in (None, here):
+            print(
+                f"warning: {options.model} was trained on another split ({_split_words(trained)}) "
+                f"than this one ({_split_words(here)}); where these are the same pictures, int8 "
+                "looks at some that were kept for scores",
+                file=sys.stderr,
+            )
+    path = write(options.model, options.to, file_format=options.format, dataset=dataset)
+    for stage in artifacts.read_json(path)["stages"]:
+        file = path.parent / stage["file"]
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    print(path)
     return 0
 
 

@@ -17,7 +17,7 @@ from posekit import (
     views,
 )
 from posekit.errors import check_choice
-from posekit.estimators import MANIFEST, MANIFEST_VERSION
+from posekit.manifests import MANIFEST, MANIFEST_VERSION
 from posekit.skeleton import JOINTS
 
 
@@ -51,6 +51,7 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
         folder,
         passes=model.passes,
         flip_average=model.flip_average,
+        margin=model.margin,
     )
 
 
@@ -69,7 +70,16 @@ def _train(recipe, runs, experiment, run_dir, *, seed, epochs, verbose):
     runs[recipe] = training.fit(config, experiment, run_dir, verbose=verbose)
 
 
-def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
+def deliver(
+    name,
+    runs,
+    experiment,
+    folder,
+    *,
+    passes=1,
+    flip_average=False,
+    margin=views.PERSON_MARGIN,
+):
     """Write a model folder: one file for each stage, and the manifest with the calibration.
 
     Args:
@@ -80,13 +90,14 @@ def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
         folder: Path, made where missing.
         passes: int > 0, how often the last stage looks.
         flip_average: bool, whether the last stage also asks the mirrored picture.
+        margin: float, of the last stage, see estimators.Stage.
 
     Returns:
         PoseEstimator, read back from the folder.
     """
     folder = Path(folder)
     estimator = estimators.of_runs(
-        name, list(runs.values()), passes=passes, flip_average=flip_average
+        name, list(runs.values()), passes=passes, flip_average=flip_average, margin=margin
     )
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
@@ -107,7 +118,6 @@ def deliver(name, runs, experiment, folder, *, passes=1, flip_average=False):
             "joints": list(JOINTS),
             "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
             "fill": views.FILL,
-            "person_margin": views.PERSON_MARGIN,
             "stages": listed,
             "calibration": fitted,
             "data": experiment.describe(),
@@ -131,6 +141,7 @@ def _write_stage(stage, recipe, run, folder):
         "head": stage.head,
         "passes": stage.passes,
         "flip_average": stage.flip_average,
+        "margin": stage.margin,
         "training": {
             "recipe": recipe,
             "seed": run.config.seed,

@@ -4,23 +4,21 @@ The first stage sees the whole picture; each later one sees a square around the 
 far. A folder with a manifest is an estimator, and so is any single network that was trained here.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from posekit import artifacts, calibration, decoding, heads, inference, models, pipeline, views
+from posekit import artifacts, decoding, heads, inference, manifests, models, pipeline, views
 from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.geometry import keypoints_out_of_boxes
-from posekit.skeleton import JOINTS, MIRROR
+from posekit.manifests import MANIFEST
+from posekit.skeleton import MIRROR
 
 SHIPPED = PROJECT_ROOT / "models"
-MANIFEST = "manifest.json"
 CONFIG = "config.json"
-MANIFEST_VERSION = 1
 
 BATCH_SIZE = 32
 
@@ -30,11 +28,13 @@ class Stage:
     """One network and what it looks at.
 
     Attributes:
-        network: keras.Model, or inference.CompiledNetwork where it is read to predict.
+        network: keras.Model, or what inference made of it where it is read to predict.
         head: str, one of heads.HEADS.
         view: str, one of views.VIEWS.
         passes: int > 0, how often it looks; each pass looks around the pose of the one before.
         flip_average: bool, whether the mirrored picture is asked too: twice the time.
+        margin: float > 0, side of the square around a pose over the longer side of the box of its
+            joints.
         hill: bool, whether a joint is placed at its map's strongest hill, not at the map's mean.
     """
 
@@ -43,6 +43,7 @@ class Stage:
     view: str
     passes: int = 1
     flip_average: bool = False
+    margin: float = views.PERSON_MARGIN
     hill: bool = True
 
     @property
@@ -136,7 +137,9 @@ class PoseEstimator:
                     looked_at_px = views.squashed_boxes(sizes_px)
                 elif keypoints_px is not None:
                     found = np.ones(keypoints_px.shape[:2], bool)
-                    looked_at_px = views.person_boxes(keypoints_px, found)
+                    looked_at_px = views.person_boxes(
+                        keypoints_px, found, margin=stage.margin
+                    )
                 in_frame_px, raw = _look(stage, images, looked_at_px)
                 keypoints_px = keypoints_out_of_boxes(in_frame_px, looked_at_px, stage.frame_px)
         return keypoints_px, raw, looked_at_px
@@ -158,13 +161,14 @@ class PoseEstimator:
         )
 
 
-def load(model):
+def load(model, *, compiled=True):
     """An estimator by name or path.
 
     Args:
         model: the name of a shipped model ("best", "from_scratch"), a folder with a manifest, the
             folder of a training, or a `.keras` file of a network that predicts coordinates from
-            squashed pictures, as the poster's do.
+            squashed pictures, as the poster's do. A manifest may also name exported files.
+        compiled: bool, whether Keras networks are made fast for prediction.
 
     Returns:
         PoseEstimator.
@@ -172,25 +176,29 @@ def load(model):
     Raises:
         PosekitError: nothing of the kind is there, or a file is not what the manifest says.
     """
-    path = _path_of(model)
+    path = path_of(model)
     if (path / MANIFEST).is_file():
-        return _from_manifest(path)
+        return _from_manifest(path, compiled)
     if path.is_dir() and (path / CONFIG).is_file():
         head, view = _head_and_view(path / CONFIG)
-        return PoseEstimator(str(model), (Stage(_compiled(path, head), head, view),))
+        return PoseEstimator(str(model), (Stage(_network(path, head, compiled), head, view),))
     if not path.exists() and path.suffix != ".keras":
         shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
         raise PosekitError(
             f"estimators.load(): `model` must be the name of a shipped model ({shipped or 'none'}) "
             f"or the path of a model; got {str(model)!r}."
         )
-    return PoseEstimator(
-        str(model), (Stage(_compiled(path, "coordinates"), "coordinates", "squashed"),)
-    )
+    network = _network(path, "coordinates", compiled)
+    return PoseEstimator(str(model), (Stage(network, "coordinates", "squashed"),))
 
 
-def _compiled(path, head):
-    return inference.CompiledNetwork(models.load(path, head=head))
+def _network(path, head, compiled):
+    if path.suffix in inference.READERS:
+        network = inference.read(path)
+        models.check_shapes(path, network, head=head)
+        return network
+    network = models.load(path, head=head)
+    return inference.compiled(network) if compiled else network
 
 
 def training_split(model):
@@ -202,17 +210,19 @@ def training_split(model):
     Returns:
         dict of `splits.Split.summary`, or None where nothing beside the model tells.
     """
-    path = _path_of(model)
+    path = path_of(model)
     folder = path if path.is_dir() else path.parent
     file = folder / (MANIFEST if (folder / MANIFEST).is_file() else CONFIG)
     try:
         split = artifacts.read_json(file)["data"]["split"]
-        return split if {"name", "seed", "images"} <= set(split) else None
+        known = isinstance(split, dict) and {"name", "seed", "images"} <= set(split)
+        return split if known else None
     except (PosekitError, KeyError, TypeError):
         return None  # another program's file says nothing about splits
 
 
-def _path_of(model):
+def path_of(model):
+    """The Path of a model, as `load` takes it; it need not exist."""
     shipped = SHIPPED / str(model)
     return shipped if (shipped / MANIFEST).is_file() else Path(model)
 
@@ -232,7 +242,7 @@ def _head_and_view(path):
     return head, view
 
 
-def of_runs(name, runs, *, passes=1, flip_average=False):
+def of_runs(name, runs, *, passes=1, flip_average=False, margin=views.PERSON_MARGIN):
     """An estimator from finished trainings, not calibrated.
 
     Args:
@@ -240,6 +250,7 @@ def of_runs(name, runs, *, passes=1, flip_average=False):
         runs: list of training.TrainingRun, one for each stage, in order.
         passes: int > 0, how often the last stage looks.
         flip_average: bool, whether the last stage also asks the mirrored picture.
+        margin: float > 0, of the last stage.
 
     Returns:
         PoseEstimator.
@@ -249,65 +260,26 @@ def of_runs(name, runs, *, passes=1, flip_average=False):
         Stage(run.best_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
         for run in runs
     ]
-    stages[-1] = replace(stages[-1], passes=passes, flip_average=flip_average)
+    stages[-1] = replace(stages[-1], passes=passes, flip_average=flip_average, margin=margin)
     return PoseEstimator(name, tuple(stages))
 
 
-def _from_manifest(folder):
-    path = folder / MANIFEST
-    manifest = artifacts.read_json(path)
-    try:
-        version, joints = manifest["version"], tuple(manifest["joints"])
-        listed = [
-            (
-                folder / stage["file"],
-                stage["sha256"],
-                {
-                    "head": stage["head"],
-                    "view": stage["view"],
-                    "passes": int(stage["passes"]),
-                    "flip_average": bool(stage["flip_average"]),
-                },
-            )
-            for stage in manifest["stages"]
-        ]
-        fitted = manifest["calibration"]
-    except KeyError as error:
-        raise PosekitError(
-            f"{path}: must describe an estimator's stages; got a manifest without {error}."
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise PosekitError(
-            f"{path}: must describe an estimator's stages; got values of other kinds ({error})."
-        ) from error
-    problems = []
-    if version != MANIFEST_VERSION:
-        problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
-    if joints != JOINTS:
-        problems.append(f"`joints` must be {', '.join(JOINTS)}; got {', '.join(map(str, joints))}.")
-    if not listed:
-        problems.append("`stages` must list a network; got none.")
-    for number, (_, _, settings) in enumerate(listed):
-        if settings["passes"] < 1:
-            problems.append(f"`passes` must be > 0; got {settings['passes']} in stage {number}.")
-    read = None if fitted is None else calibration.from_json(fitted)
-    if read is not None and read.offsets.shape != (len(JOINTS),):
-        problems.append(
-            f"`calibration` must have {len(JOINTS)} offsets; got shape {read.offsets.shape}."
-        )
-    raise_problems(str(path), problems)
+def _from_manifest(folder, compiled):
+    entries, fitted = manifests.read(folder)
     stages = []
-    for file, digest, settings in listed:
-        check_choice(str(path), "head", settings["head"], tuple(heads.HEADS))
-        check_choice(str(path), "view", settings["view"], tuple(views.VIEWS))
-        found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
-        if found != digest:
-            raise PosekitError(
-                f"{file}: must have the SHA-256 {digest} of the manifest; got {found}. "
-                "Fetch the model again."
+    for entry in entries:
+        manifests.check_file(entry)
+        stages.append(
+            Stage(
+                _network(entry.path, entry.head, compiled),
+                entry.head,
+                entry.view,
+                entry.passes,
+                entry.flip_average,
+                entry.margin,
             )
-        stages.append(Stage(_compiled(file, settings["head"]), **settings))
-    return PoseEstimator(folder.name, tuple(stages), read)
+        )
+    return PoseEstimator(folder.name, tuple(stages), fitted)
 
 
 def _look(stage, images, boxes_px):

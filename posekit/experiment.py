@@ -1,13 +1,12 @@
 """The data of one experiment, ready to train on: images, split, frames and targets together."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from posekit import baselines, pipeline, profiles, sources, views
-from posekit.artifacts import CACHE_DIR, write_npz
+from posekit import artifacts, baselines, caches, pipeline, profiles, sources, views
+from posekit.artifacts import CACHE_DIR
 from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets import splits
 from posekit.datasets.pose_dataset import PoseDataset
@@ -214,15 +213,18 @@ def _similarity_groups(dataset, cache_dir):
     threshold = splits.SIMILARITY_THRESHOLD
     key = f"{dataset.fingerprint()}-{threshold}-v{pipeline.FRAMES_VERSION}"
     path = cache_dir / f"groups-{key}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as cached:
-            return cached["groups"]
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
-        pass  # Missing or damaged: it is made anew.
-    # Groups must not depend on the network's input size, so thumbnails have one of their own.
-    frames = pipeline.load_frames(dataset, frame_px=splits.PICTURE_SIDE, cache_dir=cache_dir)
-    groups = splits.similarity_groups(
-        splits.grey_thumbnails(frames.images), threshold=threshold
-    )
-    write_npz(path, groups=groups)
-    return groups
+
+    def write(temporary):
+        # Groups must not depend on the network's input size, so thumbnails have one of their own.
+        frames = pipeline.load_frames(dataset, frame_px=splits.PICTURE_SIDE, cache_dir=cache_dir)
+        thumbnails = splits.grey_thumbnails(frames.images)
+        groups = splits.similarity_groups(thumbnails, threshold=threshold)
+        artifacts.write_npz(temporary, groups=groups)
+
+    caches.ensure(path, write, holds=lambda old: _read_groups(old).shape == (len(dataset),))
+    return _read_groups(path)
+
+
+def _read_groups(path):
+    with np.load(path, allow_pickle=False) as cached:
+        return cached["groups"]

@@ -24,6 +24,9 @@ TARGET_SPREAD = 0.04
 # Bins of SimCC per frame pixel.
 BINS_PER_PX = 2
 
+# Greatest size of the logarithm of a joint's spread, in tenths of the frame's side.
+SPREAD_BOUND = 5.0
+
 
 @dataclass(frozen=True)
 class Head:
@@ -107,6 +110,31 @@ def _coordinates_loss(targets, output, frame_px, name):
     return _mean_length(targets_px, weight, predicted_px, frame_px, name)
 
 
+def _spread_output(features, joints, frame_px):
+    places_px = _coordinates_output(features, joints, frame_px)
+    pooled = layers.GlobalAveragePooling2D(name="spread_pooled")(features)
+    logarithm = layers.Dense(2 * joints, dtype="float32", name="spread_logarithm")(pooled)
+    return layers.Concatenate(axis=-1, dtype="float32", name="places_and_spreads")(
+        [
+            layers.Reshape((joints, 2), dtype="float32", name="places_px")(places_px),
+            layers.Reshape((joints, 2), dtype="float32", name="spreads")(logarithm),
+        ]
+    )  # (N, K, 4)
+
+
+def _spread_coordinates(output, frame_px):
+    return ops.reshape(output[..., :2], (-1, 2 * ops.shape(output)[1]))
+
+
+def _spread_loss(targets, output, frame_px, name):
+    targets_px, weight = _counted_targets(targets)
+    error = ops.abs(output[..., :2] - targets_px) / frame_px * 10
+    # A spread of nothing would make one error infinitely costly, and one of everything free.
+    logarithm = ops.clip(output[..., 2:], -SPREAD_BOUND, SPREAD_BOUND)
+    cost = error * ops.exp(-logarithm) + logarithm + float(np.log(2))  # (N, K, 2)
+    return _mean_over_counted(ops.sum(cost, axis=-1), weight)
+
+
 def _map_output(features, joints, frame_px):
     return layers.Conv2D(joints, 1, dtype="float32", name="map_logits")(features)
 
@@ -173,6 +201,15 @@ HEADS = {
             output=_coordinates_output,
             loss=_coordinates_loss,
             coordinates=lambda output, frame_px: output,
+        ),
+        # Each coordinate with the spread of its error, trained by the likelihood of a Laplace
+        # distribution: residual log-likelihood estimation (Li et al., ICCV 2021) without its flow.
+        Head(
+            name="spread",
+            losses=("laplace",),
+            output=_spread_output,
+            loss=_spread_loss,
+            coordinates=_spread_coordinates,
         ),
         # Integral regression (Sun et al., ECCV 2018) under "l1"; under "cross_entropy" the map's
         # shape is asked for as well, as DSNT's regularisation does (Nibali et al., 2018).

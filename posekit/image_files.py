@@ -17,6 +17,9 @@ FORMATS = ("JPEG", "PNG")
 PIXEL_LIMIT = 80_000_000
 # The longest side that a JPEG file can name; drawing and resizing are tested up to no more.
 SIDE_LIMIT_PX = 65_535
+# A progressive JPEG has about ten scans. Each passes over the whole picture and may take but a few
+# bytes of the file: without a limit, one of a megabyte keeps a reader busy for a minute.
+SCAN_LIMIT = 1000
 # A picture of the pixel limit fits even where it is not compressed at all.
 FILE_LIMIT_BYTES = 256 << 20
 
@@ -69,8 +72,12 @@ def decode(encoded, *, upright=False):
         raise _of_header(error) from error
     with image:
         _check_size(image.size)
+        if image.format != "PNG":
+            _check_scans(encoded)
         # A damaged or hostile file can fail anywhere in a decoder, each with its own error.
         try:
+            if image.format == "PNG":
+                _check_sums(encoded)
             return _rgb(ImageOps.exif_transpose(image) if upright else image)
         except Exception as error:
             raise PosekitError(
@@ -94,6 +101,19 @@ def _check_size(size_px):
             f"must have at most {PIXEL_LIMIT:,} pixels and sides of at most {SIDE_LIMIT_PX:,}; "
             f"got {width} x {height}"
         )
+
+
+def _check_scans(encoded):
+    # Pixels never look like the mark of a scan; what else a file holds hardly ever does.
+    count = encoded.count(b"\xff\xda")
+    if count > SCAN_LIMIT:
+        raise PosekitError(f"must have at most {SCAN_LIMIT:,} scans; got {count:,}")
+
+
+def _check_sums(encoded):
+    # Pillow decodes pixels without a look at their checksums.
+    with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
+        image.verify()
 
 
 def _of_header(error):

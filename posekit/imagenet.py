@@ -4,7 +4,6 @@ The published checkpoint is PyTorch's; models/imagenet/convert_lite0.py reads it
 of its own and writes plain arrays. Here they are folded and put into a network.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -46,17 +45,24 @@ def load_into(network, path=WEIGHTS):
             given = arrays[name].shape if name in arrays else "none"
             if given != wanted:
                 problems.append(f"`{name}` must have shape {wanted}; got {given}.")
+            elif arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+                problems.append(
+                    f"`{name}` must hold finite float numbers; got dtype {arrays[name].dtype}."
+                )
     raise_problems(str(path), problems)
     for layer in trunk:
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
 
 
 def _read(path):
+    # A damaged file fails anywhere in zipfile, zlib or NumPy, each with its own error. Where it
+    # holds but one array, NumPy answers with that, which is no context manager.
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    # NumPy answers with an array, which is no context manager, where the file holds just one.
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            arrays = dict(stored)
+    except Exception as error:
         raise PosekitError(
             f"{path}: must be the npz file that `make imagenet` writes; got {error}."
         ) from error
+    # An entry of the zip that is no array comes back as bytes.
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}

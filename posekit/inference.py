@@ -1,7 +1,7 @@
 """Networks made fast for prediction: LiteRT, which comes with TensorFlow, on all of the cores.
 
 The first pictures cost a second or two of compiling, each later one a third to a quarter of what
-Keras takes. The answers differ by rounding alone.
+Keras takes. The answers differ by rounding alone. Exported files (`export`) are read here too.
 """
 
 import os
@@ -10,24 +10,32 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from posekit.errors import PosekitError
 
-class CompiledNetwork:
-    """A network that can only predict, with the names that it has in Keras.
+
+class LiteRtNetwork:
+    """A network that can only predict.
 
     Args:
-        network: keras.Model with one input and one output; its weights are copied.
+        flatbuffer: bytes, LiteRT's file format; one input and one output.
+
+    Attributes:
+        input_shape, output_shape: tuple, as Keras gives them; None where any size fits.
     """
 
-    def __init__(self, network):
-        self.input_shape = tuple(network.input_shape)
+    def __init__(self, flatbuffer):
         with warnings.catch_warnings():
             # It says that LiteRT will move to a package of its own; TensorFlow is pinned.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
             self._interpreter = tf.lite.Interpreter(
-                model_content=_converted(network), num_threads=_usable_cores()
+                model_content=flatbuffer, num_threads=_usable_cores()
             )
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        (source,), (target,) = (
+            self._interpreter.get_input_details(),
+            self._interpreter.get_output_details(),
+        )
+        self._input, self._output = source["index"], target["index"]
+        self.input_shape, self.output_shape = map(_shape, (source, target))
         self._batch_size = None
 
     def predict_on_batch(self, images):
@@ -41,23 +49,110 @@ class CompiledNetwork:
         return self._interpreter.get_tensor(self._output)
 
 
-def _converted(network):
-    """The network as a LiteRT flatbuffer; its weights are constants, as LiteRT's kernels want."""
+class OnnxNetwork:
+    """An ONNX file that ONNX Runtime answers with; attributes and method as of LiteRtNetwork.
+
+    Args:
+        path: Path.
+
+    Raises:
+        PosekitError: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, path):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise PosekitError(
+                f"{path}: needs ONNX Runtime, which posekit itself does not; got {error}. "
+                "Install benchmarks/export_requirements.txt, or take a LiteRT file."
+            ) from error
+        choices = onnxruntime.SessionOptions()
+        choices.intra_op_num_threads = _usable_cores()
+        # Threads that wait in a loop double the time where two of them share a core.
+        choices.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            path, choices, providers=["CPUExecutionProvider"]
+        )
+        (source,), (target,) = self._session.get_inputs(), self._session.get_outputs()
+        self._input = source.name
+        # Sizes that may vary have names in place of numbers.
+        self.input_shape, self.output_shape = (
+            tuple(size if isinstance(size, int) else None for size in each.shape)
+            for each in (source, target)
+        )
+
+    def predict_on_batch(self, images):
+        """The network's output, float32, for images of its input shape, float32."""
+        return self._session.run(None, {self._input: np.ascontiguousarray(images)})[0]
+
+
+def compiled(network):
+    """The LiteRtNetwork of a keras.Model with one input and one output; its weights are copied."""
+    return LiteRtNetwork(converter(network).convert())
+
+
+def converter(network):
+    """TensorFlow's converter of a keras.Model to LiteRT, for its options to be set."""
+    return tf.lite.TFLiteConverter.from_concrete_functions(
+        [prediction(network).get_concrete_function()]
+    )
+
+
+def prediction(network):
+    """What a network predicts, as a tf.function of images float32 (N, S, S, 3).
+
+    The weights are copied, and are constants, as LiteRT's kernels want.
+    """
     weights = [
         [np.array(variable) for variable in variables]
         for variables in (network.trainable_variables, network.non_trainable_variables)
     ]
 
-    def predict(images):
+    @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.float32, name="image")])
+    def predict(image):
         trainable, others = ([tf.constant(values) for values in group] for group in weights)
-        return network.stateless_call(trainable, others, images, training=False)[0]
+        return network.stateless_call(trainable, others, image, training=False)[0]
 
-    signature = tf.TensorSpec(network.input_shape, tf.float32)
-    function = tf.function(predict).get_concrete_function(signature)
-    return tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+    return predict
+
+
+def read(path):
+    """Read an exported file.
+
+    Args:
+        path: Path whose suffix is one of READERS.
+
+    Returns:
+        LiteRtNetwork or OnnxNetwork.
+
+    Raises:
+        PosekitError: the file is not of its kind, or its runtime is missing.
+    """
+    try:
+        return READERS[path.suffix](path)
+    except PosekitError:
+        raise
+    # Each runtime has errors of its own for a file that is no model; all mean the same here.
+    except Exception as error:
+        raise PosekitError(
+            f"{path}: must be a model with one input and one output that its runtime reads; "
+            f"got {error}"
+        ) from error
+
+
+def _shape(details):
+    return tuple(size if size >= 0 else None for size in details["shape_signature"].tolist())
 
 
 def _usable_cores():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+# How to read each kind of exported file.
+READERS = {
+    ".tflite": lambda path: LiteRtNetwork(path.read_bytes()),
+    ".onnx": OnnxNetwork,
+}

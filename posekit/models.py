@@ -135,6 +135,7 @@ def _multiply_adds(layer):
 # Output shapes by head, see `heads`; None fits any size.
 OUTPUT_SHAPES = {
     "coordinates": (None, 2 * JOINT_COUNT),
+    "spread": (None, JOINT_COUNT, 4),
     "soft_argmax": (None, None, None, JOINT_COUNT),
     "simcc": (None, JOINT_COUNT, 2, None),
 }
@@ -168,19 +169,30 @@ def load(path, *, head="coordinates"):
         raise PosekitError(
             f"{path}: must be a Keras model file that loads in safe mode; got {error}"
         ) from error
+    check_shapes(path, model, head=head)
+    return model
+
+
+def check_shapes(path, network, *, head):
+    """Raise PosekitError unless a network goes from square pictures to the head's output.
+
+    Args:
+        path: where it was read, for the message.
+        network: what has the attributes `input_shape` and `output_shape`.
+        head: as for `load`.
+    """
     heads = OUTPUT_SHAPES if head is None else (head,)
-    if not any(_fits(model.output_shape, OUTPUT_SHAPES[name]) for name in heads):
+    if not any(_fits(network.output_shape, OUTPUT_SHAPES[name]) for name in heads):
         wanted = " or ".join(f"{OUTPUT_SHAPES[name]} ({name})" for name in heads)
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {JOINT_COUNT} joints; "
-            f"got {model.output_shape}."
+            f"got {network.output_shape}."
         )
-    side = model.input_shape[1]
-    if side is None or model.input_shape != (None, side, side, 3):
+    side = network.input_shape[1] if len(network.input_shape) == 4 else None
+    if side is None or network.input_shape != (None, side, side, 3):
         raise PosekitError(
-            f"{path}: the model's input must be square RGB images; got shape {model.input_shape}."
+            f"{path}: the model's input must be square RGB images; got shape {network.input_shape}."
         )
-    return model
 
 
 def _fits(shape, pattern):

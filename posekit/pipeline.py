@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from posekit import augment, views
-from posekit.artifacts import CACHE_DIR, replacing
+from posekit import augment, caches, views
+from posekit.artifacts import CACHE_DIR
 from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.settings import FLIPS
@@ -93,7 +93,8 @@ def load_frames(
         Frames, in the data set's order.
 
     Raises:
-        PosekitError: images that do not decode, each named; or the cache is not writable.
+        PosekitError: images that do not decode, each named; or the cache is not writable or has
+            no room.
     """
     shapes_them = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
     if boxes_px is not None:
@@ -102,25 +103,23 @@ def load_frames(
     key = hashlib.sha256(shapes_them.encode()).hexdigest()[:16]
     path = cache_dir / f"frames-{frame_px}px-{key}.npy"
     shape = (len(dataset), frame_px, frame_px, 3)
-    if not _holds(path, shape):
-        with replacing(path) as temporary:
-            frames = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-            _decode_into(frames, dataset, frame_px, boxes_px)
-            frames.flush()
-            del frames
+    caches.ensure(
+        path,
+        lambda temporary: _write_frames(temporary, shape, dataset, boxes_px),
+        holds=lambda old: np.load(old, mmap_mode="r", allow_pickle=False).shape == shape,
+    )
     in_memory = np.prod(shape) <= memory_limit_bytes
     images = np.load(path, mmap_mode=None if in_memory else "r", allow_pickle=False)
     return Frames(images, "memory" if in_memory else "file", images.nbytes / 1e6)
 
 
-def _holds(path, shape):
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False).shape == shape
-    except (OSError, ValueError, EOFError):
-        return False
+def _write_frames(path, shape, dataset, boxes_px):
+    """Decode all images into an .npy file, a frame at a time.
 
-
-def _decode_into(frames, dataset, frame_px, boxes_px):
+    Frames are written, not mapped: a full disk is then an error, not the end of the process.
+    """
+    count, frame_px = shape[:2]
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     problems = []
 
     def show(index):
@@ -142,7 +141,7 @@ def _decode_into(frames, dataset, frame_px, boxes_px):
         return frame
 
     decoded = (
-        tf.data.Dataset.range(len(dataset))
+        tf.data.Dataset.range(count)
         .map(
             lambda index: (index, tf.py_function(show_or_note, [index], tf.uint8)),
             num_parallel_calls=_cores(),
@@ -151,8 +150,12 @@ def _decode_into(frames, dataset, frame_px, boxes_px):
         .prefetch(64)
         .with_options(_options())
     )
-    for index, frame in decoded.as_numpy_iterator():
-        frames[index] = frame
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        start = file.tell()
+        for index, frame in decoded.as_numpy_iterator():
+            file.seek(start + int(index) * frame.nbytes)
+            file.write(frame.tobytes())
     raise_problems(dataset.name, sorted(problems))
 
 

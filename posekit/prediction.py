@@ -1,42 +1,61 @@
-"""A pose for a person's own photographs: find, read, predict, draw, write."""
+"""A pose for a person's own photographs and videos: find, read, predict, draw, write."""
 
+import glob
+import os
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from posekit import artifacts, drawing, image_files
-from posekit.errors import PosekitError, raise_problems
-from posekit.skeleton import JOINTS
+from posekit import artifacts, drawing, image_files, pose_files, video, video_prediction
+from posekit.errors import PosekitError, check_choice, raise_problems
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 # How many photographs are in memory at a time; one of 24 megapixels takes 72 MB.
 CHUNK_SIZE = 8
 
+# Where the poses of all photographs go as CSV.
+TABLE = "poses.csv"
 
-def find_photos(paths):
-    """The files that paths of files and folders stand for.
+
+def find_files(paths):
+    """The photographs and videos that paths of files and folders and patterns stand for.
 
     Args:
-        paths: list of paths. A folder stands for the JPEG and PNG files in it, by name, without
-            hidden ones and without the pictures that `predict_files` wrote there.
+        paths: list of paths. A folder stands for the JPEG, PNG and video files in it, a pattern
+            such as "clips/*.mp4" or "holiday/**/*.jpg" for those that it matches; by name,
+            without hidden ones and without what `predict_files` wrote there.
 
     Returns:
         list of Path, in the order given; files as named, whether or not they are there.
 
     Raises:
-        PosekitError: a folder without such a file.
+        PosekitError: a folder or pattern without such a file.
     """
-    photos, problems = [], []
-    for path in map(Path, paths):
-        found = sorted(filter(_is_photo, path.iterdir())) if path.is_dir() else [path]
-        if not found:
-            problems.append(f"{path} must hold JPEG or PNG files; got none. Name another folder.")
-        photos += found
+    found, problems = [], []
+    for path in map(str, paths):
+        if os.path.isdir(path):
+            matches = _wanted(Path(path).iterdir())
+        elif os.path.exists(path) or not set(path) & set("*?["):
+            matches = [Path(path)]
+        else:
+            matches = _wanted(map(Path, glob.iglob(path, recursive=True)))
+        if not matches:
+            problems.append(
+                f"{path} must hold JPEG, PNG or video files; got none. Name another folder or "
+                "pattern."
+            )
+        found += matches
     raise_problems("predict", problems)
-    return photos
+    return found
+
+
+def is_video(path):
+    """Whether a file's name is that of a video."""
+    return Path(path).suffix.lower() in video.SUFFIXES
 
 
 def read_photo(path):
@@ -65,27 +84,56 @@ def read_photo(path):
         raise PosekitError(f"{path}: {error}.") from error
 
 
-def predict_files(estimator, paths, folder, *, box_px=None):
-    """Predict photographs; write a drawn copy and a JSON file of each.
+def predict_files(
+    estimator, paths, folder, *, box_px=None, file_format="json", smoothing=None
+):
+    """Predict photographs, then videos; write a drawn copy and the poses of each.
 
-    A few photographs are read, predicted and written at a time.
+    A few photographs, and one frame of a video, are in memory at a time.
 
     Args:
         estimator: estimators.PoseEstimator.
-        paths: list of image paths.
-        folder: where NAME_pose.png and NAME_pose.json go.
-        box_px: None, or x, y, width and height of the person in the one image, pixels.
+        paths: list of paths of photographs and videos.
+        folder: where NAME_pose.png goes for a photograph, NAME_pose.mp4 for a video, and
+            NAME_pose.json for both; as CSV, NAME_pose.csv for a video, and `TABLE` for all
+            photographs together.
+        box_px: None, or x, y, width and height of the person in the one photograph, pixels.
+        file_format: str, one of pose_files.FORMATS.
+        smoothing: temporal_smoothing.OneEuroFilter for videos, or None.
 
     Yields:
-        dict for each image: image, drawn, json (paths) and problem (None). For an image that
-        cannot be read, problem says what is wrong with it; drawn and json are None.
+        dict for each file: image, drawn, poses (paths) and problem (None). For what cannot be
+        read, problem says what is wrong with it; drawn and poses are None. A video that ends
+        early has all of them.
 
     Raises:
-        PosekitError: before anything is written, two images share a name, an image would be
-            written over, or a box comes with any number of images but one; later, the box does
-            not fit or the folder is not writable.
+        PosekitError: before anything is written, two files share a name, one would be written
+            over, there is a box with anything but one photograph, or smoothing without a video;
+            later, the box does not fit or the folder is not writable.
     """
-    _check_files(paths, folder, box_px)
+    _check_files(paths, folder, box_px, file_format, smoothing)
+    photos = [path for path in paths if not is_video(path)]
+    if photos:
+        with _photo_writer(folder, file_format, estimator.name) as write:
+            yield from _predict_photos(estimator, photos, folder, box_px, write)
+    for path in filter(is_video, paths):
+        try:
+            stream = video.VideoFile(path)
+        except PosekitError as error:
+            yield {"image": path, "drawn": None, "poses": None, "problem": str(error)}
+            continue
+        result = video_prediction.predict_video(
+            estimator,
+            stream,
+            folder,
+            Path(path).stem,
+            file_format=file_format,
+            smoothing=smoothing,
+        )
+        yield {**result, "image": path}
+
+
+def _predict_photos(estimator, paths, folder, box_px, write):
     boxes_px = None if box_px is None else np.array([box_px], float)
     for start in range(0, len(paths), CHUNK_SIZE):
         images = {}
@@ -93,29 +141,45 @@ def predict_files(estimator, paths, folder, *, box_px=None):
             try:
                 images[path] = read_photo(path)
             except PosekitError as error:
-                yield {"image": path, "drawn": None, "json": None, "problem": str(error)}
+                yield {"image": path, "drawn": None, "poses": None, "problem": str(error)}
         if not images:
             continue
         poses = estimator.estimate(list(images.values()), boxes_px)
         for index, (path, image) in enumerate(images.items()):
-            drawn, described = _outputs(path, folder)
-            confidences = poses.confidences[index]
-            _write_drawing(drawn, image, poses.keypoints_px[index], confidences)
-            artifacts.write_json(
-                described,
-                {
-                    "image": str(path),
-                    "width_px": image.shape[1],
-                    "height_px": image.shape[0],
-                    "model": estimator.name,
-                    "box_px": poses.boxes_px[index].round(2),
-                    "keypoints_px": dict(
-                        zip(JOINTS, poses.keypoints_px[index].round(2), strict=True)
-                    ),
-                    "confidence": dict(zip(JOINTS, confidences.round(3), strict=True)),
-                },
-            )
-            yield {"image": path, "drawn": drawn, "json": described, "problem": None}
+            drawn = _drawn_path(path, folder)
+            keypoints_px, confidences = poses.keypoints_px[index], poses.confidences[index]
+            _write_drawing(drawn, image, keypoints_px, confidences)
+            written = write(path, image, keypoints_px, confidences, poses.boxes_px[index])
+            yield {"image": path, "drawn": drawn, "poses": written, "problem": None}
+
+
+@contextmanager
+def _photo_writer(folder, file_format, model):
+    """Yield a function that writes a photograph's pose and returns the path of the file."""
+    folder = Path(folder)
+    if file_format == "csv":
+        with pose_files.writing_csv(folder / TABLE, ("image",)) as add:
+
+            def write_row(path, image, *pose):
+                add({"image": str(path)}, *pose)
+                return folder / TABLE
+
+            yield write_row
+        return
+    made_by = artifacts.provenance()
+
+    def write_json(path, image, *pose):
+        written = folder / f"{Path(path).stem}_pose.json"
+        head = {
+            "image": str(path),
+            "width_px": image.shape[1],
+            "height_px": image.shape[0],
+            "model": model,
+        }
+        artifacts.write_json(written, {**head, **pose_files.described(*pose), "made_by": made_by})
+        return written
+
+    yield write_json
 
 
 def _read_bounded(path):
@@ -132,21 +196,29 @@ def _read_bounded(path):
     return bytes(content)
 
 
-def _is_photo(path):
-    written = path.stem.endswith("_pose") and path.with_suffix(".json").is_file()
+def _wanted(paths):
+    return sorted(path for path in paths if _is_wanted(path))
+
+
+def _is_wanted(path):
+    beside = (path.with_suffix(".json"), path.with_suffix(".csv"), path.with_name(TABLE))
+    written = path.stem.endswith("_pose") and any(each.is_file() for each in beside)
     return (
-        path.suffix.lower() in SUFFIXES
+        path.suffix.lower() in SUFFIXES + video.SUFFIXES
         and path.is_file()
         and not path.name.startswith(".")
         and not written
     )
 
 
-def _outputs(path, folder):
-    return tuple(Path(folder) / f"{Path(path).stem}_pose.{kind}" for kind in ("png", "json"))
+def _drawn_path(path, folder):
+    if is_video(path):
+        return video_prediction.output_paths(folder, Path(path).stem, "json")[0]
+    return Path(folder) / f"{Path(path).stem}_pose.png"
 
 
-def _check_files(paths, folder, box_px):
+def _check_files(paths, folder, box_px, file_format, smoothing):
+    check_choice("predict", "format", file_format, pose_files.FORMATS)
     problems = []
     stems = Counter(Path(path).stem for path in paths)
     repeated = sorted(stem for stem, count in stems.items() if count > 1)
@@ -157,16 +229,20 @@ def _check_files(paths, folder, box_px):
         )
     inputs = {Path(path).resolve() for path in paths}
     for path in paths:
-        drawn, _ = _outputs(path, folder)
+        drawn = _drawn_path(path, folder)
         if drawn.resolve() in inputs:
             problems.append(
                 f"no image may be written over; got {drawn}, which is also where the drawn copy "
                 f"of {path} goes. Predict into another folder."
             )
-    if box_px is not None and len(paths) != 1:
+    videos = sum(map(is_video, paths))
+    if box_px is not None and (len(paths) != 1 or videos):
         problems.append(
-            f"a box needs exactly one image; got {len(paths)} images. Predict each with its box."
+            f"a box needs exactly one image; got {len(paths) - videos} images and {videos} "
+            "videos. Predict each image with its box."
         )
+    if smoothing is not None and not videos:
+        problems.append("smoothing needs a video; got images alone. Leave it out for them.")
     raise_problems("predict", problems)
 
 

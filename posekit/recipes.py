@@ -15,11 +15,14 @@ class Model:
         stages: names of the recipes, in the order of the stages.
         passes: int > 0, how often the last stage looks.
         flip_average: bool, whether the last stage also asks the mirrored picture.
+        margin: float, side of the square that the last stage sees, over the longer side of the
+            box of the joints.
     """
 
     stages: tuple
     passes: int = 1
     flip_average: bool = False
+    margin: float = 1.3
 
 
 MODELS = {

@@ -1,22 +1,36 @@
 """Notebooks -> HTML: run them in order, strictly, with one index page over all of them."""
 
-import fcntl
 import hashlib
 import json
 import os
 import sys
 import time
-from contextlib import contextmanager
+import warnings
 from datetime import UTC, datetime
 
 import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
-from posekit import artifacts, report_execution, report_index, report_parameters
+from posekit import artifacts, locks, report_execution, report_index, report_parameters
 from posekit.errors import PosekitError, raise_problems
 
 NOTEBOOKS_DIR = artifacts.PROJECT_ROOT / "notebooks"
+
+# What index.json says of a notebook that was never run; its name, title and size come on top.
+BLANK_ENTRY = {
+    "html": None,
+    "parameters": {},
+    "inputs": None,
+    "started": None,
+    "finished": None,
+    "seconds": None,
+    "compute_seconds": None,
+    "error": None,
+    "answer": "",
+    "headline": [],
+    "files": {},
+}
 
 
 class ReportFailed(PosekitError):
@@ -51,7 +65,7 @@ def run(
             others keep their place in the index.
         resume: bool, whether to leave out a notebook that succeeded last time with the same code,
             parameters, data and package versions, after the same runs of those before it, and
-            whose files are still there: its page, its artifacts, and what these list under
+            whose files are as it left them: its page, its artifacts, and what these list under
             "needs" (paths in `run_dir`, such as trained networks).
         notebooks_dir: path of the folder with `NN_name.ipynb`.
 
@@ -74,7 +88,9 @@ def run(
     declared = {name: report_parameters.declared(name, suite[name]) for name in selected}
     given = report_parameters.resolve(declared, {"run_dir": str(run_dir), **parameters}, overrides)
 
-    with _locked(run_dir):
+    with locks.held(run_dir / ".lock", what=f"report {run_dir}"):
+        for folder in (run_dir, run_dir / "executed"):
+            artifacts.sweep(folder)
         earlier = _earlier_entries(run_dir)
         index = {
             "parameters": dict(parameters),
@@ -84,7 +100,7 @@ def run(
             "seconds": None,
             "provenance": artifacts.provenance(),
             "notebooks": [
-                _waiting_entry(name, suite[name], earlier.get(name), name in selected)
+                _waiting_entry(name, suite[name], earlier.get(name), resume or name not in selected)
                 for name in suite
             ],
         }
@@ -100,10 +116,13 @@ def run(
             for name in selected:
                 entry = entries[name]
                 inputs = _inputs(index, name, suite[name], {**declared[name], **given[name]})
-                if resume and _is_unchanged(run_dir, earlier.get(name), inputs):
+                if resume and _is_unchanged(earlier.get(name), inputs):
                     entry["status"] = "reused"
                     bar.update(entry["cells"])
                 else:
+                    # What follows on this one will have to be run anew as well.
+                    for other in selected[selected.index(name) :]:
+                        entries[other]["status"] = "not run"
                     links = _links(run_dir, name, list(suite), selected)
                     entry["inputs"] = inputs
                     entry |= _run_notebook(
@@ -151,62 +170,54 @@ def _select(suite, notebooks):
     return [name for name in suite if any(name in names for names in named.values())]
 
 
-@contextmanager
-def _locked(run_dir):
-    """Hold `run_dir` for this process; the system lets go of it when the process ends."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        file = (run_dir / ".lock").open("a+")
-    except OSError as error:
-        raise PosekitError(
-            f"run(): `run_dir` must be a folder that can be written to; got {run_dir}: "
-            f"{error.strerror}. Choose another folder."
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise PosekitError(
-                f"run(): `run_dir` must be used by one report at a time; got {run_dir}, in use by "
-                f"process {file.read()}. Wait for it, or choose another folder."
-            ) from None
-        # The file stays: were it deleted, two runs could each lock a file of this name.
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
 def _earlier_entries(run_dir):
+    """What the last run noted of each notebook whose files are still as it left them."""
     path = run_dir / "index.json"
     if not path.exists():
         return {}
-    return {entry["name"]: entry for entry in artifacts.read_json(path)["notebooks"]}
+    try:
+        # An entry of an earlier version of posekit may say less; its notebook is run anew.
+        noted = {
+            entry["name"]: entry
+            for entry in artifacts.read_json(path)["notebooks"]
+            if BLANK_ENTRY.keys() <= entry.keys()
+        }
+        changed = {name: _changed_file(run_dir, entry) for name, entry in noted.items()}
+    except (PosekitError, KeyError, TypeError, AttributeError):
+        aside = artifacts.set_aside(path)
+        _warn(f"{path}: is damaged and set aside as {aside.name}; every notebook is run anew.")
+        return {}
+    for name, file in changed.items():
+        if file is not None and noted[name]["status"] in report_index.DONE:
+            _warn(f"{name}: {run_dir / file} is missing or not as the notebook left it.")
+    return {name: entry for name, entry in noted.items() if changed[name] is None}
 
 
-def _waiting_entry(name, notebook, earlier, is_selected):
-    """A notebook's entry before its turn: what is known from an earlier run stays in sight."""
-    blank = {
-        "name": name,
-        "executed": f"executed/{name}.ipynb",
-        "html": None,
-        "parameters": {},
-        "inputs": None,
-        "started": None,
-        "finished": None,
-        "seconds": None,
-        "compute_seconds": None,
-        "error": None,
-        "answer": "",
-        "headline": [],
-    }
+def _changed_file(run_dir, entry):
+    """A file that a notebook left and that is no longer so, or None."""
+    for file, digest in entry["files"].items():
+        if not (run_dir / file).is_file() or artifacts.digest(run_dir / file) != digest:
+            return file
+    return None
+
+
+def _warn(message):
+    warnings.warn(message, stacklevel=4)
+
+
+def _waiting_entry(name, notebook, earlier, may_stay):
+    """A notebook's entry before its turn: what is known from an earlier run stays in sight.
+
+    What may be reused stays done until then, so that a run killed in the meantime forgets nothing.
+    """
     status = "not run"
-    if earlier and not is_selected:
+    if earlier and may_stay:
         status = "kept" if earlier["status"] in report_index.DONE else earlier["status"]
     return {
-        **blank,
+        **BLANK_ENTRY,
+        "executed": f"executed/{name}.ipynb",
         **(earlier or {}),
+        "name": name,
         "status": status,
         "title": report_index.title_of(name, notebook),
         "cells": len(notebook.cells),
@@ -231,22 +242,19 @@ def _inputs(index, name, notebook, values):
     }
 
 
-def _is_unchanged(run_dir, earlier, inputs):
+def _is_unchanged(earlier, inputs):
     return (
         earlier is not None
         and earlier["status"] in report_index.DONE
         and earlier["inputs"] == inputs
-        and all((run_dir / path).exists() for path in _files_of(run_dir, earlier))
     )
 
 
-def _files_of(run_dir, entry):
-    """What a notebook left in `run_dir`: its pages, its artifacts and what these need."""
-    yield from (entry["html"], entry["executed"])
+def _files_of(run_dir, name):
+    """What a notebook left in `run_dir` beside its pages: artifacts, and what these need."""
     for artifact, producer in artifacts.PRODUCER.items():
-        if producer == entry["name"]:
+        if producer == name and (run_dir / artifact).is_file():
             yield artifact
-            # Who asks on has found the artifact; `all` stops at the first that is missing.
             yield from artifacts.read_json(run_dir / artifact).get("needs", [])
 
 
@@ -309,6 +317,7 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
     with artifacts.replacing(run_dir / entry["executed"]) as temporary:
         nbformat.write(executed, temporary)
     artifacts.write_text(run_dir / f"{name}.html", page)
+    files = [f"{name}.html", entry["executed"], *_files_of(run_dir, name)]
     return {
         "status": "failed" if error else "ok",
         "html": f"{name}.html",
@@ -324,6 +333,11 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
         "error": error,
         "answer": report_index.answer_of(executed),
         "headline": headline,
+        # A file that should be there and is not has no digest, and never equals itself again.
+        "files": {
+            file: artifacts.digest(run_dir / file) if (run_dir / file).is_file() else None
+            for file in files
+        },
     }
 
 

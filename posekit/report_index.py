@@ -54,7 +54,11 @@ def headline_of(run_dir, name):
     rows, problems = [], []
     for artifact, producer in artifacts.PRODUCER.items():
         if producer == name and (run_dir / artifact).exists():
-            headline = artifacts.read_json(run_dir / artifact).get("headline", [])
+            stored = artifacts.read_json(run_dir / artifact)
+            headline = stored.get("headline", []) if isinstance(stored, dict) else stored
+            if not isinstance(stored, dict) or not isinstance(headline, list):
+                problems.append(f"`headline` of {artifact} must be a list; got {headline!r}.")
+                continue
             rows += headline
             problems += [
                 f"`headline` of {artifact} must list a label, a value and perhaps an interval "
@@ -64,6 +68,15 @@ def headline_of(run_dir, name):
             ]
     raise_problems(name, problems)
     return rows
+
+
+def data_fingerprints(run_dir, names):
+    """The fingerprints of all data that the artifacts of these notebooks were made from."""
+    paths = [
+        run_dir / artifact for artifact, producer in artifacts.PRODUCER.items() if producer in names
+    ]
+    described = [artifacts.read_json(path).get("data", {}) for path in paths if path.exists()]
+    return sorted({data["fingerprint"] for data in described if "fingerprint" in data})
 
 
 def figures_of(notebook):
@@ -111,7 +124,12 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
             if output.output_type == "stream":
                 output["text"] = settle_lines(output.text)
     exporter = HTMLExporter(template_file=str(TEMPLATES / "notebook.html.j2"), embed_images=True)
-    report = {"previous": previous, "following": following, "error": error}
+    report = {
+        "previous": previous,
+        "following": following,
+        "error": error,
+        "provenance": artifacts.provenance(),
+    }
     page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
     return page
 
@@ -127,11 +145,14 @@ def write(run_dir, index):
     Returns:
         path of index.html.
     """
+    done = [entry for entry in index["notebooks"] if entry["status"] in DONE]
     figures = {
         entry["name"]: figures_of(nbformat.read(run_dir / entry["executed"], as_version=4))
-        for entry in index["notebooks"]
-        if entry["status"] in DONE and (run_dir / entry["executed"]).exists()
+        for entry in done
+        if (run_dir / entry["executed"]).exists()
     }
+    names = [entry["name"] for entry in done]
+    index = {**index, "data_fingerprints": data_fingerprints(run_dir, names)}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -4,6 +4,7 @@ papermill passes over a misspelt name, a missing tag and a derived value; here e
 """
 
 import ast
+import math
 import re
 
 from posekit.errors import PosekitError, raise_problems
@@ -12,6 +13,10 @@ from posekit.errors import PosekitError, raise_problems
 PLAIN_TYPES = (str, int, float, bool, type(None))
 
 _BARE_WORD = re.compile(r"[\w./~:+-]+")
+
+# What Python's parser and `ast.literal_eval` raise for texts that are no literals, from a dict with
+# a list for a key to a thousand brackets in each other.
+_NO_LITERAL = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 
 
 def declared(name, notebook):
@@ -40,19 +45,21 @@ def declared(name, notebook):
         )
     try:
         statements = ast.parse(tagged[0].source).body
-    except SyntaxError as error:
-        raise PosekitError(f"{name}: the parameters cell must be Python; got {error}.") from error
+    except _NO_LITERAL as error:
+        raise PosekitError(
+            f"{name}: the parameters cell must be Python; got {error or type(error).__name__}."
+        ) from None
 
     defaults, problems = {}, []
     for statement in statements:
         try:
             (target,) = statement.targets
             defaults[target.id] = _plain(ast.literal_eval(statement.value))
-        except (AttributeError, ValueError):
+        except (AttributeError, *_NO_LITERAL):
             problems.append(
                 "the parameters cell must only hold `name = value` with a str, int, float, bool, "
-                f"None, list or dict; got `{ast.unparse(statement)}`. A value derived from a "
-                "parameter belongs in a later cell."
+                f"None, list or dict; got `{_shown(tagged[0].source, statement)}`. A value derived "
+                "from a parameter belongs in a later cell."
             )
     raise_problems(name, problems)
     return defaults
@@ -113,14 +120,14 @@ def resolve(declared_by_notebook, parameters, overrides=()):
 def _parse(override):
     key, equals, text = override.partition("=")
     notebook, _, name = key.strip().rpartition(".")
-    if not equals or not name.isidentifier():
+    if not equals or not name.isidentifier() or not notebook.isprintable():
         raise ValueError(
             f"an override must read name=value or notebook.name=value; got {override!r}."
         )
     text = text.strip()
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except _NO_LITERAL:
         if not _BARE_WORD.fullmatch(text):
             raise ValueError(
                 f"`{name}` must be a Python literal or a bare word; got {text!r}. "
@@ -130,7 +137,14 @@ def _parse(override):
     return notebook or None, name, value
 
 
+def _shown(source, statement):
+    """A statement as it stands in the cell, on one line."""
+    text = ast.get_source_segment(source, statement)
+    return text if text.isprintable() else repr(text)
+
+
 def _like(default, value):
+    value = _plain(value)
     if type(default) is float and type(value) is int:
         return float(value)
     if default is not None and type(value) is not type(default):
@@ -138,16 +152,23 @@ def _like(default, value):
             f"{type(default).__name__}, as its default {default!r} is; "
             f"got {type(value).__name__} {value!r}."
         )
-    return _plain(value)
+    return value
 
 
 def _plain(value):
+    """The value, when a notebook's source and a report's JSON can both hold it."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _plain(item) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if type(value) not in PLAIN_TYPES:
         raise ValueError(
             f"a str, int, float, bool, None, list or dict; got {type(value).__name__} {value!r}."
         )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"finite; got {value}.")
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise ValueError(f"a number of at most 63 bits; got one of {value.bit_length():,}.")
+    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+        raise ValueError(f"text that UTF-8 can hold; got {value!r}.")
     return value

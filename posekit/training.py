@@ -6,6 +6,8 @@ A training lives in its own folder, named after its settings and data:
     history.json, .csv      one row per finished epoch
     best.keras, last.keras  plain Keras models, loadable without posekit
     checkpoint.weights.h5   weights and optimizer, to go on from
+    checkpoint.json         which epoch all of these belong to, with their digests
+    previous/               the same files, one epoch before, see `generations`
     tensorboard/            logs for TensorBoard
 """
 
@@ -28,6 +30,7 @@ from posekit import (
     evaluation,
     heads,
     imagenet,
+    locks,
     losses,
     models,
     pipeline,
@@ -37,6 +40,7 @@ from posekit import (
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_batchnorm import fused_batch_norm
+from posekit.generations import Generations
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
 # Part of every training's name: raise it when a change of code, other than of the network's
@@ -45,6 +49,9 @@ TRAINING_VERSION = 1
 
 # Weights of the pretrained network, in place of a model's path.
 IMAGENET = "imagenet"
+
+# The kernel of a report that was killed lives on for about a second.
+LOCK_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -193,8 +200,8 @@ def fit(config, experiment, run_dir, *, verbose=None):
         TrainingRun.
 
     Raises:
-        PosekitError: the split leaks, the loss is no longer finite, or the folder is not
-            writable.
+        PosekitError: the split leaks, the loss is no longer finite, the folder is not writable,
+            has no room or is in use by another process.
     """
     engine.use_global_futex_hash()
     splits.check_no_leak(experiment.split)
@@ -202,10 +209,18 @@ def fit(config, experiment, run_dir, *, verbose=None):
     keras.utils.set_random_seed(config.seed)
     model = build(config)
     folder = Path(run_dir) / "training" / _folder_name(config, model, experiment)
-    history = _read_history(folder)
-    if not _finished(history, config):
+    generations = Generations(folder)
+    if not (generations.is_whole() and _finished(_read_history(folder), config)):
         verbose = _progress_style() if verbose is None else verbose
-        _go_on(config, model, experiment, folder, history, verbose)
+        with locks.held(
+            folder / ".lock",
+            what=f"training {folder}",
+            patience_seconds=LOCK_PATIENCE_SECONDS,
+        ):
+            generations.recover()
+            history = _read_history(folder)
+            if not _finished(history, config):
+                _go_on(config, model, experiment, generations, history, verbose)
     return open_run(folder)
 
 
@@ -308,20 +323,19 @@ def _out_of_patience(history, patience):
     return len(history) - 1 - best >= patience
 
 
-def _go_on(config, model, experiment, folder, history, verbose):
+def _go_on(config, model, experiment, generations, history, verbose):
+    folder = generations.folder
     canvases = experiment.canvases(config.view, config.frame_px)
     crop = canvases.crop(config.frame_px, augmentation.by_name(config.augmentation))
     train_images = canvases.images("train")
     head = heads.by_name(config.head)
-    artifacts.write_json(
-        folder / "config.json",
-        {
-            "config": asdict(config),
-            "data": experiment.describe(),
-            "baselines": _constant_scores(canvases, crop, config),
-            **artifacts.provenance(),
-        },
-    )
+    described = {
+        "config": asdict(config),
+        "data": experiment.describe(),
+        "baselines": _constant_scores(canvases, crop, config),
+        **artifacts.provenance(),
+    }
+    generations.write("config.json", lambda path: artifacts.write_json(path, described))
     # A compiled model would carry our loss in its file and need posekit to be read; one in mixed
     # precision would be slow wherever bfloat16 is.
     twin = build(replace(config, mixed_precision=False, initial_weights=None))
@@ -334,7 +348,12 @@ def _go_on(config, model, experiment, folder, history, verbose):
         metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
     )
     first_epoch = _restore(model, folder / "checkpoint.weights.h5", steps)
-    # The history is written before the checkpoint, so it may be one epoch ahead after a kill.
+    if len(history) < first_epoch:
+        raise PosekitError(
+            f"{folder}: history.json must have a row for each of the checkpoint's {first_epoch} "
+            f"epochs; got {len(history)}. Remove the folder to train anew."
+        )
+    # Killed in its first epoch's end, a training may have a history and no checkpoint.
     history = history[:first_epoch]
 
     train, _ = pipeline.training_batches(
@@ -363,7 +382,7 @@ def _go_on(config, model, experiment, folder, history, verbose):
             shuffle=False,
             verbose=verbose,
             callbacks=[
-                EpochRecorder(folder, history, config.patience, twin),
+                EpochRecorder(generations, history, config.patience, twin),
                 keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
             ],
         )
@@ -418,23 +437,35 @@ def _restore(model, checkpoint, steps):
         return 0
     model.optimizer.build(model.trainable_variables)
     model.load_weights(checkpoint)
-    return int(model.optimizer.iterations) // steps
+    iterations = int(model.optimizer.iterations)
+    _wind_on_dropout(model, iterations)
+    return iterations // steps
+
+
+def _wind_on_dropout(model, iterations):
+    """Let dropout draw on where it was: it draws once a step, and Keras' checkpoints omit that."""
+    for layer in model.layers:
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = keras.ops.convert_to_numpy(generator.state).copy()
+            state[1] = iterations
+            generator.state.assign(state)
 
 
 class EpochRecorder(keras.callbacks.Callback):
     """After each epoch: the history row, the best and last model, the checkpoint; early stop.
 
     Args:
-        folder: Path of the training.
+        generations: Generations of the training's folder.
         history: list of dict, the rows of the epochs already finished; extended in place.
         patience: int or None, see TrainingConfig.
         twin: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
     """
 
-    def __init__(self, folder, history, patience, twin):
+    def __init__(self, generations, history, patience, twin):
         super().__init__()
         self._twin = twin
-        self._folder = folder
+        self._generations = generations
         self._history = history
         self._patience = patience
 
@@ -457,8 +488,9 @@ class EpochRecorder(keras.callbacks.Callback):
         # A step that ruins the weights may be the epoch's last: only validation then shows it.
         if not np.isfinite([logs["loss"], logs["val_mse"]]).all():
             raise PosekitError(
-                f"{self._folder}: the loss must stay finite; got {logs['loss']} in training and "
-                f"{logs['val_mse']} in validation, in epoch {epoch + 1}. Lower the learning rate."
+                f"{self._generations.folder}: the loss must stay finite; got {logs['loss']} in "
+                f"training and {logs['val_mse']} in validation, in epoch {epoch + 1}. Lower the "
+                "learning rate."
             )
         row = {
             "epoch": epoch + 1,
@@ -469,18 +501,24 @@ class EpochRecorder(keras.callbacks.Callback):
         }
         earlier = [kept["validation_mse"] for kept in self._history]
         self._history.append(row)
+        write = self._generations.write
         if row["validation_mse"] < min(earlier, default=np.inf):
-            self._save(self._twin.save, "best.keras")
-        self._save(self._twin.save, "last.keras")
-        artifacts.write_json(self._folder / "history.json", self._history)
-        artifacts.write_csv(self._folder / "history.csv", self._history)
-        self._save(self.model.save_weights, "checkpoint.weights.h5")
+            write("best.keras", self._twin.save)
+        write("last.keras", self._twin.save)
+        write("history.json", lambda path: artifacts.write_json(path, self._history))
+        write("history.csv", lambda path: artifacts.write_csv(path, self._history))
+        write("checkpoint.weights.h5", self._write_checkpoint)
+        self._generations.commit(epoch + 1)
         if _out_of_patience(self._history, self._patience):
             self.model.stop_training = True
 
-    def _save(self, save, name):
-        with artifacts.replacing(self._folder / name) as temporary:
-            save(temporary)
+    def _write_checkpoint(self, path):
+        # HDF5 that finds the disk full takes the whole process down in the end, so room is asked
+        # for first: the values and the table that says where they are.
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        size_bytes = sum(8192 + variable.numpy().nbytes for variable in variables)
+        artifacts.reserve(path, size_bytes)
+        self.model.save_weights(path)
 
 
 def _progress_style():

@@ -44,8 +44,8 @@ VIEWS = {
     )
 }
 
-# Side of the person's box: the longer side of the box around the joints, and this much more,
-# since hands, feet and the hair reach beyond the joints.
+# Side of the person's box in training: the longer side of the box around the joints, and this
+# much more, since hands, feet and the hair reach beyond the joints.
 PERSON_MARGIN = 1.3
 
 
@@ -79,12 +79,13 @@ def squashed_boxes(image_sizes_px):
     return np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=-1)
 
 
-def person_boxes(keypoints_px, labelled):
-    """A square around each person: the box of the joints, `PERSON_MARGIN` times as wide.
+def person_boxes(keypoints_px, labelled, *, margin=PERSON_MARGIN):
+    """A square around each person: the box of the joints, `margin` times as wide.
 
     Args:
         keypoints_px: float (N, K, 2), (x, y), pixels.
         labelled: bool (N, K), at least one joint of each person.
+        margin: float > 0.
 
     Returns:
         float64 (N, 4), x, y, width, height, pixels; it may reach beyond the picture.
@@ -101,7 +102,7 @@ def person_boxes(keypoints_px, labelled):
     low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2) + 0.5  # (N, 2)
     high_px = np.where(counted, keypoints_px, -np.inf).max(axis=-2) + 0.5
     longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
-    side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
+    side_px = margin * np.maximum(longer_px, LEAST_SIDE_PX)
     return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
 
 

@@ -53,6 +53,7 @@ def estimator_folder(tmp_path_factory):
                 "view": view,
                 "passes": 1,
                 "flip_average": view == "person",
+                "margin": 1.25,
             }
         )
     manifest = {

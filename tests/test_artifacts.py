@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 import os
 import stat
@@ -46,6 +47,59 @@ def test_a_failure_leaves_the_old_file_whole(tmp_path):
         raise RuntimeError("power cut")
     assert path.read_text() == "old"
     assert names_in(tmp_path) == ["history.json"]
+
+
+@pytest.mark.parametrize("code", artifacts.NO_ROOM)
+def test_no_room_is_named_and_leaves_the_old_file_whole(tmp_path, code):
+    path = tmp_path / "history.json"
+    path.write_text("old")
+    finding = rf"history\.json: there must be room to write the file; got {os.strerror(code)}\. "
+    with pytest.raises(PosekitError, match=finding), artifacts.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(code, "words of a library")
+    assert path.read_text() == "old" and names_in(tmp_path) == ["history.json"]
+
+
+def test_other_faults_keep_their_name(tmp_path):
+    with pytest.raises(PermissionError, match="x"), artifacts.replacing(tmp_path / "a"):
+        raise PermissionError(errno.EACCES, "x")
+
+
+def test_the_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    """Else a power cut could leave the new name with none of the content."""
+    steps, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: steps.append("content") or fsync(handle))
+    monkeypatch.setattr(os, "replace", lambda *names: steps.append("name") or replace(*names))
+    artifacts.write_text(tmp_path / "x", "x")
+    assert steps == ["content", "name"]
+
+
+def test_room_is_asked_for_first(tmp_path):
+    with pytest.raises(OSError, match="File too large|No space left"):
+        artifacts.reserve(tmp_path / "x", 1 << 62)
+    artifacts.reserve(tmp_path / "x", 1000)
+    assert (tmp_path / "x").stat().st_size in (0, 1000)  # 0 where a system cannot tell
+
+
+def test_sweeping_removes_half_written_files_alone(tmp_path):
+    for name in (".partial-a1_-x.json", ".partial-b-x.json.sha256", ".partial-c-[y].npy", "x.json"):
+        (tmp_path / name).touch()
+    artifacts.sweep(tmp_path, "[y].npy")
+    assert names_in(tmp_path) == [".partial-a1_-x.json", ".partial-b-x.json.sha256", "x.json"]
+    artifacts.sweep(tmp_path)
+    artifacts.sweep(tmp_path / "not there")
+    assert names_in(tmp_path) == ["x.json"]
+
+
+def test_setting_aside_and_the_digest(tmp_path):
+    path = tmp_path / "x.npy"
+    for text in ("first", "abc"):
+        path.write_text(text)
+        aside = artifacts.set_aside(path)
+    assert names_in(tmp_path) == ["x.npy.damaged"] and aside.read_text() == "abc"
+    # The standard's own example, FIPS 180-2.
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert artifacts.digest(aside) == known
 
 
 def test_json_that_cannot_be_written_leaves_the_old_file_whole(tmp_path):
@@ -152,7 +206,11 @@ def test_npz_needs_no_pickle(tmp_path):
 
 def test_provenance_names_what_made_an_artifact():
     found = artifacts.provenance()
-    assert set(found) == {"python", "versions", "git_commit"}
+    assert set(found) == {"python", "versions", "git_commit", "cores"}
+    assert artifacts.provenance(seed=3, epochs=None) == {
+        "settings": {"seed": 3, "epochs": None},
+        **found,
+    }
     assert set(found["versions"]) == set(artifacts.VERSIONED_PACKAGES)
     assert found["versions"]["numpy"] == np.__version__
     assert json.loads(json.dumps(found)) == found

@@ -123,6 +123,12 @@ def test_json_and_back():
         ({"slope": None, "offsets": [1]}, "got .*None"),
         ({"slope": 1.0, "offsets": ["high"]}, "got .*'high'"),
         ([1, 2], r"got \[1, 2\]"),
+        ({"slope": -1.0, "offsets": [1]}, "slope. >= 0 .*got .*-1.0"),
+        ({"slope": float("nan"), "offsets": [1]}, "got .*nan"),
+        ({"slope": "1", "offsets": [1]}, "got .*'1'"),
+        ({"slope": 1.0, "offsets": [10**400]}, "got .*1000"),
+        ({"slope": 1.0, "offsets": [float("inf")]}, "got .*inf"),
+        ({"slope": 1.0, "offsets": [[1]]}, r"got .*\[\[1\]\]"),
     ],
 )
 def test_a_stored_calibration_that_is_none_is_refused(stored, finding):

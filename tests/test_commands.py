@@ -29,6 +29,7 @@ COMMANDS = (
     ["evaluate"],
     ["predict"],
     ["report"],
+    ["export"],
 )
 
 
@@ -222,6 +223,9 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
 
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as written:
         image_ids, keypoints_px = written["image_ids"], written["keypoints_px"]
+        made_by = json.loads(str(written["made_by"]))
+    assert made_by["data"] == scores["data"] and made_by["versions"] == scores["versions"]
+    assert made_by["settings"] == {"profile": "smoke", "seed": 0, "part": "validation"}
     count = scores["data"]["split"]["validation"]
     assert image_ids.dtype.kind == "U" and image_ids.shape == (count,)
     assert keypoints_px.shape == (count, 14, 2) and keypoints_px.dtype == np.float64
@@ -470,8 +474,13 @@ def test_interrupting_is_no_fault(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "summarise_data", interrupted)
-    assert main(["data", "summarise", "--data", "synthetic"]) == 130
-    assert "run it again to go on" in capsys.readouterr().err
+    monkeypatch.setattr(commands, "report", interrupted)
+    assert main(["data", "summarise", "--data", "my zip"]) == 130
+    kept = f"stopped; what is finished is kept\nto go on: {sys.executable} -m posekit "
+    assert capsys.readouterr().err == f"{kept}data summarise --data 'my zip'\n"
+    for arguments in (["--seed", "1"], ["--seed", "1", "--resume"]):
+        assert main(["report", *arguments]) == 130
+        assert capsys.readouterr().err == f"{kept}report --seed 1 --resume\n"
 
 
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet zip")

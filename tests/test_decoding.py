@@ -65,11 +65,11 @@ def test_of_two_hills_the_higher_one_not_their_mean(share):
 
 
 def test_a_hill_beats_a_lone_cell_that_is_higher():
-    broad = 0.8 * hill(68.5, 59.5, 7)
+    # Cells of 4 px, of the size of those of the networks that ship.
+    broad = hill(69.5, 61.5, 7, height=24, width=24)
     one_map = broad.copy()
-    one_map[2, 2] += 0.2
-    assert one_map[2, 2] > broad.max()
-    np.testing.assert_allclose(placed(one_map)[0], (68.5, 59.5), atol=0.1)
+    one_map[2, 2] = 1.2 * broad.max()
+    np.testing.assert_allclose(placed(one_map)[0], (69.5, 61.5), atol=0.1)
 
 
 def test_a_place_between_cells_is_found():

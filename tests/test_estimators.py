@@ -96,18 +96,19 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
     ("change", "finding"),
     [
         (lambda it: it.update(version=2), "`version` must be 1; got 2"),
-        (lambda it: it["joints"].reverse(), "`joints` must be right_ankle, .*; got head_top, neck"),
+        (lambda it: it["joints"].reverse(), "`joints` must be right_ankle, .*; got 'head_top', 'neck'"),
         (lambda it: it.update(joints=[1]), "`joints` must be right_ankle, .*; got 1"),
         (lambda it: it.update(joints=None), "got values of other kinds .*NoneType"),
         (lambda it: it.pop("calibration"), "got a manifest without 'calibration'"),
         (lambda it: it["stages"][1].pop("view"), "got a manifest without 'view'"),
         (lambda it: it["stages"].clear(), "`stages` must list a network; got none"),
-        (lambda it: it["stages"][1].update(passes=0), "`passes` must be > 0; got 0 in stage 1"),
-        (lambda it: it["stages"][1].update(passes="two"), "other kinds .*'two'"),
+        (lambda it: it["stages"][1].update(passes=0), "`passes` must be .* > 0 .*; got 0 in stage 1"),
+        (lambda it: it["stages"][1].update(passes="two"), "`passes` must be .*; got 'two' in stage 1"),
+        (lambda it: it["stages"][1].update(margin=0.5), r"`margin` must be .* 1 \.\.\. 4; got 0.5"),
         (lambda it: it["stages"][0].update(head="eyes"), "`head` must be one of .*; got 'eyes'"),
         (lambda it: it["stages"][0].update(view="far"), "`view` must be one of .*; got 'far'"),
         (lambda it: it["calibration"].update(offsets=[1]), r"14 offsets; got shape \(1,\)"),
-        (lambda it: it.update(calibration={"slope": 1}), "`slope` and a list `offsets`; got"),
+        (lambda it: it.update(calibration={"slope": 1}), "`slope` >= 0 and a list `offsets` of .*; got"),
         (lambda it: it.update(stages=["whole"]), "got values of other kinds .*string"),
     ],
 )
@@ -190,13 +191,21 @@ def test_tiny_pictures_get_a_pose(tiny, size):
     assert (poses.confidences > 0).all() and (poses.confidences < 1).all()
 
 
-def test_the_second_stage_looks_around_the_first_ones_pose():
+@pytest.mark.parametrize("margin", [1.3, 1.1])
+def test_the_second_stage_looks_around_the_first_ones_pose(margin):
     first, second = always(SPREAD_PX), always(CENTRE_PX)
-    stages = (Stage(first, "coordinates", "whole"), Stage(second, "coordinates", "person"))
+    stages = (
+        Stage(first, "coordinates", "whole"),
+        Stage(second, "coordinates", "person", margin=margin),
+    )
     image = picture(64, 64)
     poses = PoseEstimator("two", stages).estimate([image])
     in_picture_px = (SPREAD_PX + 0.5) * 2 - 0.5
-    box_px = views.person_boxes(in_picture_px[None], np.ones((1, JOINT_COUNT), bool))
+    # The joints span 32 pixels of the picture in x and 56 in y.
+    box_px = views.person_boxes(
+        in_picture_px[None], np.ones((1, JOINT_COUNT), bool), margin=margin
+    )
+    assert box_px[0, 2:] == pytest.approx(56 * margin)
     np.testing.assert_allclose(poses.boxes_px, box_px)
     np.testing.assert_array_equal(second.seen[0][0], views.cut(image, box_px[0], FRAME_PX))
     # The centre of a crop is the centre of its box; x = 4 to 20 and y = 2 to 30 in the frame.

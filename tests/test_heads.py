@@ -22,6 +22,8 @@ def output_at(name, places_px, *, frame_px=FRAME_PX):
     count, joints, _ = places_px.shape
     if name == "coordinates":
         return places_px.reshape(count, 2 * joints).astype(np.float32)
+    if name == "spread":
+        return np.concatenate([places_px, np.zeros_like(places_px)], axis=-1).astype(np.float32)
     if name == "soft_argmax":
         centres_px = heads.cell_centres(HEIGHT, WIDTH, frame_px)[None, :, None]  # (1, C, 1, 2)
         logits = gaussian_logits(centres_px, places_px[:, None]).sum(axis=-1)  # (N, C, K)
@@ -48,7 +50,7 @@ def some_places(count=3, joints=4):
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(PosekitError, match="'coordinates', 'soft_argmax', 'simcc'; got 'argmax'"):
+    with pytest.raises(PosekitError, match="'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'argmax'"):
         heads.by_name("argmax")
 
 
@@ -122,6 +124,35 @@ def test_lengths_by_hand(loss, by_hand):
     output = np.array([[13, 24, 10, 40, -500, 900]], np.float32)
     targets = at(truth_px, [1, 1, 0])
     assert loss_of("coordinates", loss, targets, output, frame_px=100) == pytest.approx(by_hand)
+
+
+def test_a_doubted_place_costs_less_where_it_is_wrong_and_more_where_it_is_right():
+    # Errors of 6 and 8 px in a frame of 100 are 0.6 and 0.8; spreads of 1 and 2 are logarithms
+    # 0 and log 2. The density of a Laplace distribution of spread b is exp(-|x| / b) / (2 b).
+    truth_px = np.array([[[40.0, 50.0]]])
+    sure = np.array([[[46.0, 58.0, 0.0, 0.0]]], np.float32)
+    doubting = np.array([[[46.0, 58.0, np.log(2), np.log(2)]]], np.float32)
+    costs = [
+        loss_of("spread", "laplace", at(truth_px), output, frame_px=100)
+        for output in (sure, doubting)
+    ]
+    assert costs == pytest.approx([1.4 + 2 * np.log(2), 0.7 + 2 * np.log(4)])
+    # The spread that a joint's errors ask for is their mean size.
+    spread = tf.Variable([[[40.0, 57.0, np.log(0.7), np.log(0.7)]]])
+    with tf.GradientTape() as tape:
+        cost = heads.by_name("spread").loss(
+            at(truth_px + [[[7.0, 0.0]]]), spread, 100, "laplace"
+        )
+    np.testing.assert_allclose(tape.gradient(cost, spread)[0, 0, 2:], [0, 0], atol=1e-6)
+
+
+def test_a_spread_cannot_run_away():
+    truth_px = np.array([[[40.0, 50.0]]])
+    bound = heads.SPREAD_BOUND
+    for logarithm in (-bound - 1, -1e9, 1e9):
+        output = np.array([[[40.0, 50.0, logarithm, logarithm]]], np.float32)
+        expected = 2 * (np.sign(logarithm) * bound + np.log(2))
+        assert loss_of("spread", "laplace", at(truth_px), output) == pytest.approx(expected)
 
 
 def test_a_map_under_l1_costs_the_length_of_its_mean():
@@ -226,7 +257,7 @@ def test_a_loss_does_not_change_with_the_resolution(name, loss):
     double = at((truth_px + 0.5) * 2 - 0.5)
     # A map has no unit; coordinates have.
     output = output_at(name, said_px)
-    said = output if name == "soft_argmax" else (output + 0.5) * 2 - 0.5
+    said = output if name == "soft_argmax" else output_at(name, (said_px + 0.5) * 2 - 0.5)
     assert loss_of(name, loss, double, said, frame_px=2 * FRAME_PX) == pytest.approx(
         loss_of(name, loss, targets, output), rel=1e-4
     )

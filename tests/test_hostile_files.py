@@ -173,6 +173,27 @@ def test_every_cut_of_a_zip(tmp_path):
         refused(path, "must be a folder or a zip file; got .*neither")
 
 
+def test_an_entry_that_declares_nothing(tmp_path):
+    # Reading no bytes is where a checksum is easily forgotten.
+    name = "images/im00002.jpg"
+    path = write_zip(tmp_path / "set.zip", FILES)
+    files = containers.open_container(path)
+    assert zlib.crc32(files.read(name)) == zlib.crc32(FILES[name])
+    patched(path, struct.pack("<I", len(FILES[name])), bytes(4))
+    with pytest.raises(PosekitError, match=f"`{name}` must be readable; got Bad CRC-32"):
+        containers.open_container(path).read(name)
+
+
+def test_a_name_longer_than_any_file_system_takes(tmp_path):
+    refused(tmp_path / ("a" * 5000), "must be a folder or a zip file that can be read; .* too long")
+
+
+def test_numbers_longer_than_any_set_has(tmp_path):
+    files = lspet_files(labels(1))
+    long = {"images/im" + "1" * 5000 + ".jpg": picture(), "joints.mat": files["joints.mat"]}
+    refused(write_zip(tmp_path / "set.zip", long), "im and a number of at most 9 digits; got im111")
+
+
 def test_names_of_no_encoding(tmp_path):
     path = zip_with(tmp_path / "set.zip", "images/é.jpg")
     patched(path, "é".encode(), b"\xff\xff")
@@ -259,6 +280,30 @@ def test_a_large_photograph_is_welcome(monkeypatch, tmp_path):
     # Pillow's own warning comes later than the limit.
     monkeypatch.undo()
     assert image_files.PIXEL_LIMIT < Image.MAX_IMAGE_PIXELS
+
+
+def test_pictures_of_many_scans(monkeypatch):
+    # Each scan of a progressive picture passes over all of its pixels again.
+    content = picture(20, 10, progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    many = content[:-2] + last * 1001 + content[-2:]
+    scans = many.count(b"\xff\xda")
+    with pytest.raises(PosekitError, match=f"at most 1,000 scans; got {scans:,}"):
+        image_files.decode(many)
+    few = content[:-2] + last * 90 + content[-2:]
+    assert image_files.decode(few).shape == (10, 20, 3)
+
+
+def test_a_png_with_a_wrong_checksum():
+    # What is wrong here would else be other pixels: Pillow does not look.
+    content = picture(file_format="PNG")
+    assert image_files.decode(content).shape == (10, 20, 3)
+    size = struct.unpack_from(">I", content, content.index(b"IDAT") - 4)[0]
+    place = content.index(b"IDAT") + 4 + size
+    for spoilt in (place, place - 1):
+        changed = content[:spoilt] + bytes([content[spoilt] ^ 1]) + content[spoilt + 1 :]
+        with pytest.raises(PosekitError, match="bytes that do not decode .*(bad|broken) "):
+            image_files.decode(changed)
 
 
 def test_files_without_end(monkeypatch, tmp_path):
@@ -437,6 +482,23 @@ def test_bomb_in_the_labels(monkeypatch):
         refused_labels(content, "must unpack to at most 1,048,576 bytes; got more")
 
 
+def test_many_small_bombs_in_the_labels(monkeypatch):
+    # Each is within the limit; together they are not.
+    monkeypatch.setattr(joints_mat, "INFLATED_LIMIT_BYTES", 1 << 20)
+    small = zlib.compress(bytes(300 << 10))
+    part = struct.pack("<II", 15, len(small)) + small
+    whole = labels_by_hand("<")
+    assert read_labels(whole[:128] + 3 * part + whole[128:])[1] is False
+    refused_labels(whole[:128] + 4 * part + whole[128:], "must unpack to at most 1,048,576 bytes")
+
+
+def test_labels_among_too_many_elements():
+    whole = labels_by_hand("<")
+    nothing = struct.pack("<II", 9, 0)
+    assert read_labels(whole[:128] + nothing * 9_999 + whole[128:])[1] is False
+    refused_labels(whole[:128] + nothing * 10_000 + whole[128:], "more than 10,000 elements")
+
+
 def test_labels_that_are_no_numbers():
     cells = np.full((14, 3, 2), None)
     cells[:] = [[["a"]]]
@@ -456,7 +518,8 @@ def test_labels_full_of_nan(tmp_path):
     joints = np.full((2, 14, 3), np.nan)
     message = refused(
         write_folder(tmp_path, lspet_files(joints)),
-        r"`joints` in joints.mat must be finite; got \[nan, nan\] for right_ankle of im00001",
+        r"`joints` in joints.mat must be finite and lie where a picture can; "
+        r"got \[nan, nan\] for right_ankle of im00001",
     )
     assert "... and 46 more." in message
 

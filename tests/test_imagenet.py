@@ -70,6 +70,32 @@ def test_a_lone_array_is_refused(network, tmp_path):
         imagenet.load_into(network, path)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "finding"),
+    [
+        (lambda kernel: kernel * np.nan, "`stem/kernel` must hold finite .*; got dtype float32"),
+        (lambda kernel: kernel.astype(int), "`stem/kernel` must hold .*; got dtype int"),
+        (lambda kernel: kernel.astype("U9"), "`stem/kernel` must hold .*; got dtype <U9"),
+    ],
+)
+def test_arrays_that_are_no_weights(network, arrays, tmp_path, spoil, finding):
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{**arrays, "stem/kernel": spoil(arrays["stem/kernel"])})
+    with pytest.raises(PosekitError, match=finding):
+        imagenet.load_into(network, path)
+
+
+@pytest.mark.parametrize("place", [60, -60])
+def test_a_damaged_archive_is_refused(network, arrays, tmp_path, place):
+    path = tmp_path / "weights.npz"
+    np.savez_compressed(path, **arrays)
+    content = bytearray(path.read_bytes())
+    content[place : place + 30] = b"\xff" * 30
+    path.write_bytes(content)
+    with pytest.raises(PosekitError, match=r"weights\.npz: (must be the npz|.* got none)"):
+        imagenet.load_into(network, path)
+
+
 def test_lacking_and_misshapen_arrays_are_all_named_and_nothing_changes(network, arrays, tmp_path):
     path = tmp_path / "weights.npz"
     del arrays["block7_expand/bias"]

@@ -34,7 +34,7 @@ def built(name, head):
 )
 def test_answers_are_those_of_keras(make):
     network = make()
-    compiled = inference.CompiledNetwork(network)
+    compiled = inference.compiled(network)
     assert compiled.input_shape == network.input_shape
     # Batches of changing size, the first again at the end.
     for count, seed in ((2, 0), (1, 1), (5, 2), (2, 0)):
@@ -49,7 +49,7 @@ def test_answers_are_those_of_keras(make):
 
 def test_later_training_does_not_reach_it():
     network = poster()
-    compiled = inference.CompiledNetwork(network)
+    compiled = inference.compiled(network)
     images = np.full((1, FRAME_PX, FRAME_PX, 3), 100.0, np.float32)
     before = compiled.predict_on_batch(images)
     for variable in network.trainable_variables:

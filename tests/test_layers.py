@@ -24,7 +24,9 @@ LAYERS = {
         posekit.datasets.pose_families posekit.datasets.outfits
         posekit.datasets.backgrounds posekit.datasets.rendering posekit.image_files
         posekit.datasets.containers posekit.datasets.joints_mat posekit.datasets.transfer
-        posekit.datasets.verification posekit.datasets.download
+        posekit.datasets.verification posekit.datasets.download posekit.manifests posekit.locks
+        posekit.generations posekit.caches posekit.interruption posekit.pose_files
+        posekit.temporal_smoothing posekit.video posekit.datasets.clips
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
@@ -33,7 +35,7 @@ LAYERS = {
     """.split(),
     "experiments": """
         posekit.evaluation posekit.experiment posekit.training posekit.prediction
-        posekit.estimators posekit.delivery
+        posekit.estimators posekit.delivery posekit.video_prediction posekit.export
     """.split(),
     "stories": """
         posekit.studies posekit.studies.wording posekit.studies.poster
@@ -42,10 +44,11 @@ LAYERS = {
         posekit.plots.style posekit.plots.pictures posekit.plots.curves
         posekit.plots.comparisons posekit.plots.statistics posekit.plots.network
         posekit.plots.confidence posekit.plots.ladder posekit.studies.rungs posekit.studies.climbing
-        posekit.studies.ladder
+        posekit.studies.ladder posekit.studies.sanity
     """.split(),
     "reports": """
         posekit.report posekit.report_parameters posekit.report_execution posekit.report_index
+        posekit.report_verify
     """.split(),
     "command line": "posekit.commands posekit.__main__".split(),
 }

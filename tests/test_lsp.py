@@ -217,8 +217,9 @@ BAD_SETS = {
         "one picture per label in joints.mat; got 2 pictures and 3 labels",
     ),
     "label missing": (with_joints(np.ones((14, 3, 1))), "got 2 pictures and 1 labels"),
-    "NaN": (changed(1, 3, [np.nan, 4, 1]), r"finite; got \[nan, 4.0\] for left_hip of im00002"),
-    "infinite": (changed(0, 12, [3, np.inf, 0]), r"finite; got \[3.0, inf\] for neck of im00001"),
+    "NaN": (changed(1, 3, [np.nan, 4, 1]), r"finite .*; got \[nan, 4.0\] for left_hip of im00002"),
+    "infinite": (changed(0, 12, [3, np.inf, 0]), r"finite .*; got \[3.0, inf\] for neck of im00001"),
+    "far away": (changed(0, 12, [3, -65_536, 0]), r"can; got \[3.0, -65536.0\] for neck of im00001"),
     "flag 2": (changed(0, 13, [3, 3, 2]), "flags.*0 or 1; got 2.0 for head_top of im00001"),
     "flag NaN": (changed(0, 0, [3, 3, np.nan]), "0 or 1; got nan for right_ankle of im00001"),
     "two pictures of one name": (
@@ -227,7 +228,7 @@ BAD_SETS = {
     ),
     "unnumbered picture": (
         without(lspet_files(labels(2)), "images/im00002.jpg") | {"images/photo.jpg": picture()},
-        "must be named im and a number; got photo",
+        "must be named im and a number of at most 9 digits; got photo",
     ),
     "numbers of different lengths": (
         {f"images/im{number}.jpg": picture() for number in (1, 9, 10)}

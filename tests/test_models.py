@@ -204,7 +204,7 @@ def save_with_output(path, output_shape):
     keras.Model(x, keras.layers.Reshape(output_shape)(flat)).save(path)
 
 
-SHAPES = {"coordinates": (28,), "soft_argmax": (4, 4, 14), "simcc": (14, 2, 64)}
+SHAPES = {"coordinates": (28,), "spread": (14, 4), "soft_argmax": (4, 4, 14), "simcc": (14, 2, 64)}
 
 
 @pytest.mark.parametrize("head", SHAPES)

@@ -15,7 +15,9 @@ from posekit import report
 from posekit.artifacts import PRODUCER, PROJECT_ROOT
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-COMMON_PARAMETERS = {"run_dir", "data", "profile", "seed", "split", "bad_images"}
+COMMON_PARAMETERS = {
+    *("run_dir", "data", "profile", "seed", "split", "bad_images", "deterministic"),
+}
 LITERALS = (str, int, float, bool, list, type(None))
 MOST_LINES = 15
 
@@ -30,7 +32,7 @@ def test_there_are_notebooks():
 
 
 def test_every_notebook_writes_an_artifact():
-    assert sorted(PRODUCER.values()) == [path.stem for path in NOTEBOOKS]
+    assert sorted(set(PRODUCER.values())) == [path.stem for path in NOTEBOOKS]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,9 +82,35 @@ def check_report(index_path, run_dir):
     for artifact, notebook in PRODUCER.items():
         written = json.loads((run_dir / artifact).read_text())
         assert written["headline"], artifact
-        assert written["versions"]["posekit"], artifact
+        check_story(written, artifact)
         page = (run_dir / f"{notebook}.html").read_text()
         assert "Answer." in page and "data:image/png;base64," in page, notebook
+        assert f"Commit {written['git_commit'] or 'unknown'}; Python" in page, notebook
+        assert written["data"]["fingerprint"] in page, notebook
+    check_everything_else_tells_its_story(index, index_path.read_text(), run_dir)
+    sanity = json.loads((run_dir / "sanity.json").read_text())
+    assert [row["passed"] for row in sanity["checks"]] == [True] * 5
+
+
+def check_story(written, name):
+    """An artifact says what it was made from, with which settings and by which versions."""
+    assert written["data"]["fingerprint"] and "seed" in written["data"]["split"], name
+    assert {"settings", "config", "rungs"} & set(written), name
+    assert written["python"] and written["versions"]["posekit"], name
+    assert {"git_commit", "cores"} <= set(written), name
+
+
+def check_everything_else_tells_its_story(index, index_page, run_dir):
+    """Trainings, the split and the index, beside the notebooks' artifacts."""
+    configs = sorted(run_dir.glob("training/*/config.json"))
+    assert len(configs) == len(list(run_dir.glob("training/*/last.keras"))) > 0
+    for path in configs:
+        check_story(json.loads(path.read_text()), path)
+    split = json.loads((run_dir / "split.json").read_text())
+    assert {"seed", "dataset_fingerprint", "versions", "git_commit"} <= set(split)
+    assert index["data_fingerprints"] == [split["dataset_fingerprint"]]
+    assert split["dataset_fingerprint"] in index_page
+    assert (index["provenance"]["git_commit"] or "Commit") in index_page
 
 
 def test_all_run_on_synthetic_data(tmp_path):

@@ -1,3 +1,4 @@
+import csv
 import json
 from types import SimpleNamespace
 
@@ -5,15 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit import prediction
+from posekit import prediction, video
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
+from posekit.temporal_smoothing import OneEuroFilter
 
 
 class ConstantPose:
     """Stands in for an estimator: the same pose, as shares of the picture, for every picture."""
 
     name = "constant"
+
+    stages = ()
 
     def __init__(self, confidences=np.nan):
         self.share = np.random.default_rng(0).uniform(0, 1, (14, 2))
@@ -104,17 +108,17 @@ def test_folders_stand_for_their_pictures(tmp_path):
     for name in ("a_pose.png", "a_pose.json"):
         (folder / name).touch()
     names = ["a.png", "b.JPG", "c.jpeg", "yoga_pose.png"]
-    assert prediction.find_photos([folder]) == [folder / name for name in names]
+    assert prediction.find_files([folder]) == [folder / name for name in names]
     gone = tmp_path / "gone.jpg"
-    assert prediction.find_photos([str(gone), folder])[:2] == [gone, folder / "a.png"]
+    assert prediction.find_files([str(gone), folder])[:2] == [gone, folder / "a.png"]
 
 
 def test_folders_without_pictures_are_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    finding = r"a must hold JPEG or PNG files; got none(.|\n)*b must hold JPEG or PNG files"
+    finding = r"a must hold JPEG, PNG or video files; got none(.|\n)*b must hold JPEG, PNG or video files"
     with pytest.raises(PosekitError, match=finding):
-        prediction.find_photos([tmp_path / "a", tmp_path / "b"])
+        prediction.find_files([tmp_path / "a", tmp_path / "b"])
 
 
 @pytest.mark.parametrize("confidences", [np.nan, np.linspace(0, 1, 14)])
@@ -131,10 +135,11 @@ def test_files_are_drawn_and_described(tmp_path, confidences):
         with Image.open(result["drawn"]) as drawn:
             assert drawn.format == "PNG" and drawn.size == size
             assert not np.array_equal(np.asarray(drawn), prediction.read_photo(path))
-        described = json.loads(result["json"].read_text())
+        described = json.loads(result["poses"].read_text())
         assert described["image"] == str(path) and described["model"] == "constant"
         assert (described["width_px"], described["height_px"]) == size
         assert described["box_px"] == [0, 0, *size]
+        assert described["made_by"]["versions"]["posekit"]
         assert list(described["keypoints_px"]) == list(described["confidence"]) == list(JOINTS)
         written_px = np.array(list(described["keypoints_px"].values()))
         np.testing.assert_allclose(written_px, model.share * size - 0.5, atol=0.006)
@@ -167,10 +172,10 @@ def test_a_bad_photograph_holds_up_no_other(monkeypatch, tmp_path, model):
     results = {result["image"].stem: result for result in predict(model, paths, tmp_path)}
     assert list(results) == ["gone", "lost", "text", "good", "fine"]
     for name in ("good", "fine"):
-        assert results[name]["problem"] is None and results[name]["json"].is_file()
+        assert results[name]["problem"] is None and results[name]["poses"].is_file()
     for name, finding in (("gone", "No such file"), ("text", "10 bytes that begin like neither")):
         assert f"{name}.png: " in results[name]["problem"] and finding in results[name]["problem"]
-        assert results[name]["drawn"] is results[name]["json"] is None
+        assert results[name]["drawn"] is results[name]["poses"] is None
     # A chunk without a readable photograph asks for no pose.
     assert model.batches == [1, 1]
 
@@ -188,9 +193,9 @@ def test_a_photograph_is_never_written_over(monkeypatch, tmp_path, model):
     monkeypatch.chdir(tmp_path)
     finding = r"written over; got .*x_pose\.png, which is also where the drawn copy of .*x\.jpg"
     with pytest.raises(PosekitError, match=finding):
-        predict(model, prediction.find_photos([tmp_path]), ".")
+        predict(model, prediction.find_files([tmp_path]), ".")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jpg", "x_pose.png"]
-    assert len(predict(model, prediction.find_photos([tmp_path]), "out")) == 2
+    assert len(predict(model, prediction.find_files([tmp_path]), "out")) == 2
 
 
 def test_drawn_colours_are_not_swapped(tmp_path, model):
@@ -222,6 +227,93 @@ def test_two_photographs_of_one_name_are_refused_before_anything_is_written(tmp_
 def test_the_box_goes_with_the_one_photograph(tmp_path, model):
     photo().save(tmp_path / "photo.png")
     (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, box_px=(-5, 0, 40, 80))
-    assert json.loads(result["json"].read_text())["box_px"] == [-5, 0, 40, 80]
+    assert json.loads(result["poses"].read_text())["box_px"] == [-5, 0, 40, 80]
     with pytest.raises(PosekitError, match="needs exactly one image; got 2 images"):
         predict(model, ["a.jpg", "b.jpg"], tmp_path, box_px=(-5, 0, 40, 80))
+
+
+def clip(path):
+    with video.writing(path, 10, (64, 48)) as show:
+        show(0.2, np.zeros((48, 64, 3), np.uint8))
+
+
+def test_patterns_stand_for_what_they_match(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    names = ("b.jpg", "a.jpg", "notes.txt", "c.MP4", "deep/d.jpg", "deep/er/e.mov", "[1].jpg")
+    for name in names:
+        (tmp_path / name).touch()
+
+    def found(*patterns):
+        return [str(path) for path in prediction.find_files(patterns)]
+
+    assert found("*.jpg") == ["[1].jpg", "a.jpg", "b.jpg"]
+    assert found("?.*") == ["a.jpg", "b.jpg", "c.MP4"]
+    assert found("**/*.mov", "deep/*") == ["deep/er/e.mov", "deep/d.jpg"]
+    # A name that is there is no pattern.
+    assert found("[1].jpg") == ["[1].jpg"]
+    with pytest.raises(PosekitError, match=r"\*\.png must hold .* files; got none"):
+        found("*.jpg", "*.png")
+
+
+def test_what_was_written_is_not_found_again(tmp_path, model):
+    photo().save(tmp_path / "a.png")
+    clip(tmp_path / "b.mp4")
+    inputs = [tmp_path / "a.png", tmp_path / "b.mp4"]
+    for file_format in ("json", "csv"):
+        predict(model, prediction.find_files([tmp_path]), tmp_path, file_format=file_format)
+        assert prediction.find_files([tmp_path]) == inputs
+
+
+def test_photographs_and_videos_go_together(tmp_path, model):
+    photo().save(tmp_path / "a.png")
+    clip(tmp_path / "b.mp4")
+    (tmp_path / "c.avi").write_text("no video")
+    paths = [tmp_path / name for name in ("c.avi", "b.mp4", "a.png")]
+    results = predict(model, paths, tmp_path / "out", file_format="csv")
+    assert [result["image"].name for result in results] == ["a.png", "c.avi", "b.mp4"]
+    assert results[1]["drawn"] is results[1]["poses"] is None
+    assert "c.avi: must be a video with frames" in results[1]["problem"]
+    assert results[0]["problem"] is results[2]["problem"] is None
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a_pose.png", "b_pose.csv", "b_pose.mp4", "poses.csv"]
+
+
+def test_photographs_share_one_table(tmp_path, model):
+    for name in ("a", "b"):
+        photo().save(tmp_path / f"{name}.png")
+    (tmp_path / "c.png").write_text("no picture")
+    paths = [tmp_path / f"{name}.png" for name in "acb"]
+    results = predict(model, paths, tmp_path / "out", file_format="csv")
+    tables = [result["poses"] for result in results if result["problem"] is None]
+    assert tables == [tmp_path / "out" / "poses.csv"] * 2
+    with tables[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [str(paths[0])] * 14 + [str(paths[2])] * 14
+    np.testing.assert_allclose(float(rows[3]["x_px"]), model.share[3, 0] * 192 - 0.5, atol=0.01)
+
+
+def test_a_stop_keeps_the_rows_so_far(tmp_path, model):
+    for name in ("a", "b"):
+        photo().save(tmp_path / f"{name}.png")
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    results = prediction.predict_files(model, paths, tmp_path / "out", file_format="csv")
+    next(results)
+    results.close()
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["a_pose.png", "partial_poses.csv"]
+    assert len((tmp_path / "out" / "partial_poses.csv").read_text().splitlines()) == 15
+
+
+def test_what_videos_do_not_go_with_is_refused(tmp_path, model):
+    with pytest.raises(PosekitError, match="exactly one image; got 0 images and 1 videos"):
+        predict(model, ["a.mp4"], tmp_path, box_px=(0, 0, 9, 9))
+    with pytest.raises(PosekitError, match="smoothing needs a video; got images alone"):
+        predict(model, ["a.jpg"], tmp_path, smoothing=OneEuroFilter())
+    with pytest.raises(PosekitError, match="`format` must be one of 'json', 'csv'; got 'xml'"):
+        predict(model, ["a.jpg"], tmp_path, file_format="xml")
+    with pytest.raises(PosekitError, match="names must differ.*got 'a' more than once"):
+        predict(model, ["a.jpg", "a.mp4"], tmp_path)
+    finding = r"written over; got .*a_pose\.mp4, which is also where the drawn copy of .*a\.mov"
+    with pytest.raises(PosekitError, match=finding):
+        predict(model, [tmp_path / "a.mov", tmp_path / "a_pose.mp4"], tmp_path)

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from posekit import report, report_index, report_parameters
+from posekit import artifacts, locks, report, report_index, report_parameters
 from posekit.errors import PosekitError
 
 PARAMETERS = 'run_dir = ""\nseed = 0  # a comment with x = 1\n'
@@ -133,7 +133,7 @@ def test_resolve_gives_each_notebook_what_it_declares():
         ("epochs=2.5", "must be int.*got float 2.5"),
         ("epochs=True", "must be int.*got bool True"),
         ("fast=1", "must be bool.*got int 1"),
-        ("sizes=(1, 2)", r"must be list.*got tuple \(1, 2\)"),
+        ("sizes=(1, 2)", r"must be .* list.*got tuple \(1, 2\)"),
         ("limit=(1, 2)", r"`limit` of 02_b must be a str.*got tuple \(1, 2\)"),
         ("data=None", "must be str.*got NoneType None"),
         ("data=my photos", "literal or a bare word; got 'my photos'"),
@@ -147,7 +147,7 @@ def test_resolve_refuses(override, message):
 
 
 def test_resolve_refuses_paths_and_unknown_names_together():
-    with pytest.raises(PosekitError, match="(?s)must be str.*got PosixPath.*`sed` must be a param"):
+    with pytest.raises(PosekitError, match="(?s)must be a str.*got PosixPath.*`sed` must be a param"):
         report_parameters.resolve(DECLARED, {"data": Path("x"), "sed": 1})
 
 
@@ -223,29 +223,12 @@ def test_run_refuses_before_it_writes(tmp_path):
 
 def test_second_run_into_the_folder_names_the_first(tmp_path):
     folder = save(tmp_path / "notebooks", n01_a=notebook())
-    hold = (
-        "import sys, pathlib; from posekit import report\n"
-        "with report._locked(pathlib.Path(sys.argv[1])):\n"
-        "    print('held', flush=True); sys.stdin.read()\n"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", hold, str(tmp_path)],
-        cwd=report.artifacts.PROJECT_ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(PosekitError, match=f"in use by process {holder.pid}\\."):
-            report.run(tmp_path, parameters=GIVEN, notebooks_dir=folder)
-    finally:
-        holder.kill()
-        holder.communicate()
-    # The dead process's number is still in the file and no longer matters.
-    assert (tmp_path / ".lock").read_text() == str(holder.pid)
-    with report._locked(tmp_path):
-        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+    in_use = f"report {tmp_path}/run: must be used by one .* got process {os.getpid()} on "
+    with (
+        locks.held(tmp_path / "run" / ".lock", what="the first"),
+        pytest.raises(PosekitError, match=in_use),
+    ):
+        report.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
 
 
 def test_code_state_follows_the_package(tmp_path):
@@ -412,42 +395,72 @@ def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
     assert statuses == ["ok", "ok"]
 
 
-UNCHANGED = {
-    "name": "02_training",
-    "status": "ok",
-    "inputs": {"parameters": {"seed": 0}},
-    "html": "02_training.html",
-    "executed": "executed/02_training.ipynb",
-}
-NEEDED = "training/a/best.keras"
+PAGE, EXECUTED, NEEDED = "02_training.html", "executed/02_training.ipynb", "training/a/best.keras"
 
 
 @pytest.fixture
-def unchanged_dir(tmp_path):
-    for path in (UNCHANGED["html"], UNCHANGED["executed"], NEEDED):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).touch()
-    (tmp_path / "training.json").write_text(json.dumps({"needs": [NEEDED]}))
-    return tmp_path
+def finished_entry(tmp_path):
+    """A folder with what a notebook left there, and its entry in the index."""
+    left = {PAGE: "page", EXECUTED: "cells", NEEDED: "network", "training.json": "{}"}
+    for path, text in left.items():
+        artifacts.write_text(tmp_path / path, text)
+    entry = {
+        **report.BLANK_ENTRY,
+        "name": "02_training",
+        "status": "ok",
+        "inputs": {"parameters": {"seed": 0}},
+        "files": {path: artifacts.digest(tmp_path / path) for path in left},
+    }
+    artifacts.write_json(tmp_path / "index.json", {"notebooks": [entry]})
+    return entry
 
 
-def test_unchanged_needs_success_and_equal_inputs(unchanged_dir):
-    inputs = UNCHANGED["inputs"]
-    assert report._is_unchanged(unchanged_dir, UNCHANGED, inputs)
-    assert not report._is_unchanged(unchanged_dir, UNCHANGED, {"parameters": {"seed": 1}})
-    assert not report._is_unchanged(unchanged_dir, {**UNCHANGED, "status": "failed"}, inputs)
-    assert not report._is_unchanged(unchanged_dir, None, inputs)
-    # An artifact may need nothing.
-    (unchanged_dir / "training.json").write_text("{}")
-    assert report._is_unchanged(unchanged_dir, UNCHANGED, inputs)
+def test_unchanged_needs_success_and_equal_inputs(finished_entry):
+    inputs = finished_entry["inputs"]
+    assert report._is_unchanged(finished_entry, inputs)
+    assert not report._is_unchanged(finished_entry, {"parameters": {"seed": 1}})
+    assert not report._is_unchanged({**finished_entry, "status": "failed"}, inputs)
+    assert not report._is_unchanged(None, inputs)
 
 
-@pytest.mark.parametrize(
-    "gone", [UNCHANGED["html"], UNCHANGED["executed"], "training.json", NEEDED]
-)
-def test_unchanged_needs_every_file_it_left(unchanged_dir, gone):
-    (unchanged_dir / gone).unlink()
-    assert not report._is_unchanged(unchanged_dir, UNCHANGED, UNCHANGED["inputs"])
+def test_what_a_notebook_left_is_what_its_artifact_needs_as_well(tmp_path):
+    artifacts.write_json(tmp_path / "training.json", {"needs": [NEEDED]})
+    assert list(report._files_of(tmp_path, "02_training")) == ["training.json", NEEDED]
+    assert list(report._files_of(tmp_path, "03_batchnorm_comparison")) == []
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("?")])
+@pytest.mark.parametrize("name", [PAGE, EXECUTED, "training.json", NEEDED])
+def test_earlier_results_count_while_their_files_are_as_they_were(
+    tmp_path, finished_entry, name, damage
+):
+    assert report._earlier_entries(tmp_path) == {"02_training": finished_entry}
+    damage(tmp_path / name)
+    with pytest.warns(UserWarning, match=f"02_training: {tmp_path / name} is missing or not as"):
+        assert report._earlier_entries(tmp_path) == {}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"notebooks": [1]}', '{"notebooks": 1}'])
+def test_a_damaged_index_is_set_aside(tmp_path, content):
+    (tmp_path / "index.json").write_text(content)
+    with pytest.warns(UserWarning, match=r"index\.json: is damaged .* as index\.json\.damaged"):
+        assert report._earlier_entries(tmp_path) == {}
+    assert not (tmp_path / "index.json").exists()
+
+
+def test_an_index_of_an_earlier_version_is_not_called_damaged(tmp_path, finished_entry):
+    del finished_entry["files"]
+    artifacts.write_json(tmp_path / "index.json", {"notebooks": [finished_entry]})
+    assert report._earlier_entries(tmp_path) == {}
+    assert (tmp_path / "index.json").exists()
+
+
+def test_what_may_be_reused_stays_done_until_its_turn(finished_entry):
+    node = notebook()
+    for may_stay, status in ((True, "kept"), (False, "not run")):
+        entry = report._waiting_entry("02_training", node, finished_entry, may_stay)
+        assert entry["status"] == status and entry["files"] == finished_entry["files"]
+    assert report._waiting_entry("02_training", node, None, True)["status"] == "not run"
 
 
 def test_failure_keeps_the_part_before_it(tmp_path):

@@ -353,6 +353,35 @@ def test_leak_is_refused():
     assert f"images [{first}] and [{second}]" in str(caught.value)
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("there", "here"), [("train", "validation"), ("development", "test")])
+def test_twins_in_two_parts_are_found_without_the_groups(there, here, mirrored):
+    dataset = made_up(range(8501, 9101))
+    split = splits.standard(dataset, np.arange(600), seed=0)
+    pictures = np.random.default_rng(0).uniform(0, 255, (600, 24, 24))
+    pairs, largest = splits.twins_across_parts(pictures, split, block=256)
+    assert pairs.shape == (0, 2) and 0.05 < largest < 0.5  # noise resembles nothing
+    twins = getattr(split, there)[-1], getattr(split, here)[0]
+    pictures[twins[1]] = pictures[twins[0]][:, ::-1] if mirrored else pictures[twins[0]]
+    pairs, largest = splits.twins_across_parts(pictures, split, block=256)
+    np.testing.assert_array_equal(pairs, [sorted(twins)])
+    assert largest == pytest.approx(1, abs=1e-5)
+    splits.check_no_leak(split)  # by the groups, which are wrong, all is well
+
+
+def test_twins_in_one_part_or_left_out_do_not_count():
+    dataset = made_up(range(8501, 9101))
+    groups = np.arange(600)
+    groups[0] = groups[-1]  # a twin of a test image: left out
+    split = splits.standard(dataset, groups, seed=0)
+    assert split.left_out.tolist() == [0]
+    pictures = np.random.default_rng(0).uniform(0, 255, (600, 24, 24))
+    pictures[0] = pictures[-1]
+    pictures[split.train[1]] = pictures[split.train[0]]
+    pairs, largest = splits.twins_across_parts(pictures, split)
+    assert not len(pairs) and largest < 0.5
+
+
 def test_an_image_in_two_parts_is_refused():
     split = splits.poster(made_up(range(1, 41)), np.arange(40), seed=0)
     twice = np.append(split.validation, split.train[0])
@@ -382,7 +411,8 @@ def test_read_refuses_other_data_and_damaged_files(tmp_path):
     split = splits.standard(dataset, np.arange(40), seed=0)
     path = tmp_path / "split.json"
     splits.write(split, dataset, path)
-    with pytest.raises(PosekitError, match=f"fingerprint {dataset.fingerprint()}.*got lspet with"):
+    named = f"fingerprint {dataset.fingerprint()!r}.*got lspet with"
+    with pytest.raises(PosekitError, match=named):
         splits.read(path, other)
     with pytest.raises(PosekitError, match="one the split was drawn for"):
         splits.write(split, other, path)
@@ -394,6 +424,17 @@ def test_read_refuses_other_data_and_damaged_files(tmp_path):
     path.write_text(json.dumps({**stored, "train": stored["train"] + stored["validation"]}))
     with pytest.raises(PosekitError, match="44 entries, 40 of them different"):
         splits.read(path, dataset)
+    for changes, finding in (
+        ({"comparable": None}, "`comparable` true or false; got 'standard', 0 and None"),
+        ({"test": [{}]}, "values of other kinds .*unhashable"),
+        ({"groups": 5}, "values of other kinds .*not subscriptable"),
+        ({"groups": dict.fromkeys(stored["groups"], "a")}, "whole number for each image; got <U1"),
+    ):
+        path.write_text(json.dumps({**stored, **changes}))
+        with pytest.raises(PosekitError, match=f"split.json: .*{finding}"):
+            splits.read(path, dataset)
+    path.write_text(json.dumps({**stored, "train": stored["train"][::-1]}))
+    assert (np.diff(splits.read(path, dataset).train) > 0).all()
     del stored["seed"], stored["test"]
     path.write_text(json.dumps(stored))
     with pytest.raises(PosekitError, match="must hold a split; got a file without seed, test"):

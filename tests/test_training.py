@@ -3,17 +3,20 @@
 import csv
 import json
 import math
+import os
 import shutil
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from posekit import evaluation, models, pose_networks, training
+from posekit import evaluation, locks, models, pose_networks, training
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
+from posekit.generations import Generations
 from posekit.training import TrainingConfig
 
 EPOCHS = 3
@@ -76,7 +79,10 @@ def test_the_folder_holds_what_the_module_promises(undisturbed):
         "best.keras",
         "last.keras",
         "checkpoint.weights.h5",
+        "checkpoint.json",
+        "previous",
         "tensorboard",
+        ".lock",
     }
     assert list(undisturbed.folder.glob("tensorboard/*/events.out.*"))
     assert undisturbed.folder.name.startswith("poster_batchnorm-masked-seed0-")
@@ -154,22 +160,22 @@ def test_another_network_under_the_same_name_is_another_training(undisturbed, sm
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
     undisturbed, small, tmp_path, monkeypatch, moment
 ):
-    recorder, save = training.EpochRecorder, training.EpochRecorder._save
+    recorder, write = training.EpochRecorder, Generations.write
 
     def killed_in_epoch(self, batch, logs=None):
         if len(self._history) == 1:
             raise Killed
 
-    def killed_before_checkpoint(self, saving, name):
-        if len(self._history) == 2 and name == "checkpoint.weights.h5":
+    def killed_before_checkpoint(self, name, writing):
+        if name == "checkpoint.weights.h5" and len(training._read_history(self.folder)) == 2:
             raise Killed
-        save(self, saving, name)
+        write(self, name, writing)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
         if moment == "in an epoch":
             patched.setattr(recorder, "on_train_batch_end", killed_in_epoch, raising=False)
         else:
-            patched.setattr(recorder, "_save", killed_before_checkpoint)
+            patched.setattr(Generations, "write", killed_before_checkpoint)
         training.fit(BATCH_NORM, small, tmp_path, verbose=0)
     folder = tmp_path / "training" / undisturbed.folder.name
     written = 1 if moment == "in an epoch" else 2
@@ -190,12 +196,61 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
     assert resumed.best_epoch == undisturbed.best_epoch
 
 
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["checkpoint.weights.h5", "history.json", "best.keras"])
+def test_a_damaged_file_is_named_and_trained_anew(undisturbed, small, tmp_path, name):
+    folder = tmp_path / "training" / undisturbed.folder.name
+    shutil.copytree(undisturbed.folder, folder)
+    flip_a_bit(folder / name)
+    with pytest.warns(UserWarning, match=rf"{name}: is damaged and set aside as {name}\.damaged"):
+        again = training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+    assert again.history["epoch"] == [1, 2, 3] and (folder / f"{name}.damaged").is_file()
+    np.testing.assert_allclose(
+        again.history["validation_mse"], undisturbed.history["validation_mse"], rtol=1e-4
+    )
+
+
+def test_a_network_with_a_flipped_bit_is_refused(undisturbed, tmp_path):
+    path = shutil.copy(undisturbed.folder / "best.keras", tmp_path)
+    flip_a_bit(Path(path))
+    with pytest.raises(PosekitError, match=r"best\.keras: must be a Keras model .* CRC"):
+        models.load(path)
+
+
+def test_a_training_in_use_is_refused(undisturbed, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOCK_PATIENCE_SECONDS", 0.0)
+    lock = tmp_path / "training" / undisturbed.folder.name / ".lock"
+    with (
+        locks.held(lock, what="the first"),
+        pytest.raises(PosekitError, match=f"one process at a time; got process {os.getpid()} on"),
+    ):
+        training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+
+
+def test_a_training_of_an_earlier_version_goes_on(undisturbed, small, tmp_path):
+    """Those have no record of their epochs: history and checkpoint speak for themselves."""
+    folder = tmp_path / "training" / undisturbed.folder.name
+    shutil.copytree(undisturbed.folder, folder)
+    shutil.rmtree(folder / "previous")
+    (folder / "checkpoint.json").unlink()
+    assert training.fit(BATCH_NORM, small, tmp_path).history == undisturbed.history
+    rows = json.loads((folder / "history.json").read_text())
+    (folder / "history.json").write_text(json.dumps(rows[:2]))
+    with pytest.raises(PosekitError, match="a row for each of the checkpoint's 3 epochs; got 2"):
+        training.fit(BATCH_NORM, small, tmp_path)
+
+
 def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path):
     model = models.poster_network(batch_norm=False, frame_px=32)
     model.compile(optimizer="adam")
     twin = keras.models.clone_model(model)
     history = []
-    recorder = training.EpochRecorder(tmp_path, history, 2, twin)
+    recorder = training.EpochRecorder(Generations(tmp_path), history, 2, twin)
     recorder.set_model(model)
     bias = model.get_layer("coordinates_unit").bias
     for epoch, validation_mse in enumerate([5.0, 3.0, 4.0, 3.0]):
@@ -304,6 +359,30 @@ def test_the_average_is_what_is_saved(averaged):
         assert not np.array_equal(before, kept.numpy())
 
 
+def test_dropout_draws_on_after_an_interruption(tmp_path, narrow_residual):
+    settings = config(**MAPS | {"dropout": 0.3, "stochastic_depth": 0.3})
+
+    def compiled():
+        keras.utils.set_random_seed(settings.seed)
+        model = training.build(settings)
+        model.compile(training._optimizer(settings, 2), loss="mse", run_eagerly=True)
+        return model
+
+    def draws(model):
+        """[seed, how many draws] of each layer that drops."""
+        dropping = [layer for layer in model.layers if getattr(layer, "seed_generator", None)]
+        return [layer.seed_generator.state.numpy().tolist() for layer in dropping]
+
+    trained = compiled()
+    for _ in range(2):
+        trained.train_on_batch(np.zeros((2, 64, 64, 3)), np.zeros((2, 8, 8, 14)))
+    trained.save_weights(tmp_path / "checkpoint.weights.h5")
+    resumed = compiled()
+    assert len(draws(resumed)) > 1 and draws(resumed) != draws(trained)
+    assert training._restore(resumed, tmp_path / "checkpoint.weights.h5", 2) == 1
+    assert draws(resumed) == draws(trained)
+
+
 def test_mixed_precision_trains_and_saves_full_precision(small, tmp_path, narrow_residual):
     settings = config(**MAPS | {"mixed_precision": True, "epochs": 1})
     run = training.fit(settings, small, tmp_path, verbose=0)
@@ -387,7 +466,7 @@ def test_a_folder_without_a_training_is_refused(tmp_path):
         ({"patience": 0}, "`patience` must be a whole number >= 1; got 0"),
         ({"learning_rate": 0}, "`learning_rate` must be a finite number > 0; got 0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
-        ({"head": "heatmap"}, "'coordinates', 'soft_argmax', 'simcc'; got 'heatmap'"),
+        ({"head": "heatmap"}, "'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'heatmap'"),
         ({"head": "simcc", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
         ({"view": "face"}, "'squashed', 'whole', 'person'; got 'face'"),
         ({"augmentation": "wild"}, "'none', 'turned'; got 'wild'"),

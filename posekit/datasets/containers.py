@@ -38,10 +38,16 @@ def open_container(path):
             links, unprintable or repeated names, other compressions than deflate, or sizes beyond
             the limits.
     """
-    if path.is_dir():
-        return _Folder(path)
-    if path.exists():
-        return _Archive(path)
+    try:
+        if path.is_dir():
+            return _Folder(path)
+        if path.exists():
+            return _Archive(path)
+    except OSError as error:
+        raise PosekitError(
+            f"lsp.read(): `source` must be a folder or a zip file that can be read; got "
+            f"{str(path)!r}: {error.strerror}."
+        ) from error
     raise PosekitError(
         f"lsp.read(): `source` must be a folder or a zip file; got {path}, which does not exist. "
         f"{ADVICE}"
@@ -106,8 +112,9 @@ class _Archive:
         # A damaged, encrypted or wrongly declared entry each raise their own type.
         try:
             with self._lock, self.open(name) as file:
-                # Without the size, zipfile would inflate all there is before it looks at it.
-                return file.read(self._zip.getinfo(self._prefix + name).file_size)
+                # Without the size, zipfile would inflate all there is before it looks at it. One
+                # byte more than none makes it compare the checksum of an empty file too.
+                return file.read(self._zip.getinfo(self._prefix + name).file_size or 1)
         except Exception as error:
             raise _unreadable(self._path, name, error) from error
 

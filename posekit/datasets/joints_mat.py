@@ -18,8 +18,9 @@ from posekit.datasets.containers import ADVICE
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import JOINT_COUNT
 
-# LSPet's 10,000 labels take 3.4 MB.
+# LSPet's 10,000 labels take 3.4 MB, all of a file's variables in LSP and LSPet no more.
 INFLATED_LIMIT_BYTES = 64 << 20
+ELEMENT_LIMIT = 10_000
 
 HEADER_BYTES = 128
 HDF5_SIGNATURE = b"\x89HDF"
@@ -51,8 +52,8 @@ def read_joints(caller, content, image_count):
         False where they are LSPet's, (14, 3, N).
 
     Raises:
-        PosekitError: no whole MATLAB file of version 5 to 7, one that unpacks beyond the limit, or
-            no real numbers of such a shape under the name `joints`.
+        PosekitError: no whole MATLAB file of version 5 to 7, one that unpacks beyond the limit or
+            has too many elements, or no real numbers of such a shape under the name `joints`.
     """
     try:
         variables = _variables(caller, content)
@@ -88,10 +89,14 @@ def _variables(caller, content):
         )
     if version != VERSION_5:
         raise _Damaged("no header of version 5 to 7")
-    variables = {}
-    for kind, body in _elements(memoryview(content)[HEADER_BYTES:], order):
+    variables, inflated_bytes = {}, 0
+    elements = _elements(memoryview(content)[HEADER_BYTES:], order)
+    for kind, body in islice(elements, ELEMENT_LIMIT):
         if kind == COMPRESSED:
-            kind, body = next(_elements(_inflated(caller, body), order), (None, None))
+            # The limit is on all that is unpacked: many small bombs are a large one.
+            inflated = _inflated(caller, body, INFLATED_LIMIT_BYTES - inflated_bytes)
+            inflated_bytes += len(inflated)
+            kind, body = next(_elements(inflated, order), (None, None))
         if kind == MATRIX:
             parts = _elements(body, order)
             head = [bytes(part) for _, part in islice(parts, 3)]
@@ -100,6 +105,8 @@ def _variables(caller, content):
             flags = struct.unpack_from(f"{order}I", head[0])[0]
             shape = tuple(np.frombuffer(head[1], f"{order}i4").tolist())
             variables[head[2].decode("latin-1")] = (flags, shape, parts, order)
+    if next(elements, None) is not None:
+        raise _Damaged(f"more than {ELEMENT_LIMIT:,} elements")
     return variables
 
 
@@ -151,13 +158,13 @@ def _elements(data, order):
         position = end if kind == COMPRESSED else position + -(-(end - position) // 8) * 8
 
 
-def _inflated(caller, compressed):
+def _inflated(caller, compressed, limit_bytes):
     inflater = zlib.decompressobj()
     try:
-        data = inflater.decompress(compressed, INFLATED_LIMIT_BYTES + 1)
+        data = inflater.decompress(compressed, limit_bytes + 1)
     except zlib.error as error:
         raise _Damaged(str(error)) from error
-    if len(data) > INFLATED_LIMIT_BYTES:
+    if len(data) > limit_bytes:
         raise PosekitError(
             f"{caller}: `joints.mat` must unpack to at most {INFLATED_LIMIT_BYTES:,} bytes; "
             "got more. Do not trust this file: get the data from its source again."

@@ -318,6 +318,7 @@ def write(split, dataset, path):
             "dataset_fingerprint": split.fingerprint,
             **{part: dataset.image_ids[getattr(split, part)] for part in (*PARTS, "left_out")},
             "groups": dict(zip(dataset.image_ids.tolist(), split.groups.tolist(), strict=True)),
+            **artifacts.provenance(),
         },
     )
 
@@ -343,11 +344,21 @@ def read(path, dataset):
             f"{path}: must hold a split; got a file without {', '.join(missing)}. "
             "Draw the split again."
         )
+    if not (
+        isinstance(stored["name"], str)
+        and type(stored["seed"]) is int
+        and type(stored["comparable"]) is bool
+    ):
+        raise PosekitError(
+            f"{path}: `name` must be a text, `seed` a whole number and `comparable` true or false; "
+            f"got {stored['name']!r}, {stored['seed']!r} and {stored['comparable']!r}. "
+            "Draw the split again."
+        )
     _check_same_dataset(str(path), stored["dataset_fingerprint"], dataset)
     index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids.tolist())}
     try:
         parts = {
-            part: np.array([index_of[image_id] for image_id in stored[part]], int)
+            part: np.array(sorted(index_of[image_id] for image_id in stored[part]), int)
             for part in (*PARTS, "left_out")
         }
         groups = np.array([stored["groups"][image_id] for image_id in index_of])
@@ -356,6 +367,16 @@ def read(path, dataset):
             f"{path}: must list the images of {dataset.name}; got {error} in only one of the two. "
             "Draw the split again."
         ) from error
+    except (TypeError, ValueError) as error:
+        raise PosekitError(
+            f"{path}: must list image ids by part and a number for each image; got values of other "
+            f"kinds ({error}). Draw the split again."
+        ) from error
+    if groups.ndim != 1 or groups.dtype.kind != "i":
+        raise PosekitError(
+            f"{path}: `groups` must hold a whole number for each image; got {groups.dtype} of "
+            f"shape {groups.shape}. Draw the split again."
+        )
     return Split(
         name=stored["name"],
         seed=stored["seed"],
@@ -386,6 +407,37 @@ def check_no_leak(split):
                 f"{here[split.groups[here] == group].tolist()}. Draw the split again."
             )
     raise_problems("check_no_leak()", problems)
+
+
+def twins_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
+    """Nearly identical or mirrored pictures in two parts, looked for without the split's groups.
+
+    Left-out images do not count.
+
+    Args:
+        thumbnails: float (N, h, w), grey levels in [0, 255], of the split's images in order.
+        split: Split.
+        threshold: float in (0, 1), as for `similarity_groups`.
+        block: int > 0, how many pictures are compared with all others at a time.
+
+    Returns:
+        pairs: int (M, 2), indices of the images whose similarity exceeds `threshold`.
+        largest: float, the largest similarity of all pairs in two parts, at least 0.
+    """
+    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
+    part_of = np.full(len(thumbnails), -1)
+    for number, part in enumerate(PARTS):
+        part_of[getattr(split, part)] = number
+    found, largest = [np.empty((0, 2), int)], 0.0
+    for start in range(0, len(direct), block):
+        here, onwards = part_of[start : start + block, None], part_of[start:]
+        apart = (here != onwards) & (here >= 0) & (onwards >= 0)
+        for others in (direct[start:], mirrored[start:]):
+            similarity = np.where(apart, direct[start : start + block] @ others.T, 0.0)
+            largest = max(largest, float(similarity.max()))
+            found.append(np.argwhere(similarity > threshold) + start)
+    # Within a block each pair is met from both sides, and some also by way of the mirror.
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0), largest
 
 
 def _normalised(thumbnails):
@@ -451,6 +503,6 @@ def _check_same_dataset(caller, fingerprint, dataset):
     if dataset.fingerprint() != fingerprint:
         raise PosekitError(
             f"{caller}: `dataset` must be the one the split was drawn for (fingerprint "
-            f"{fingerprint}); got {dataset.name} with fingerprint {dataset.fingerprint()}. "
+            f"{fingerprint!r}); got {dataset.name} with fingerprint {dataset.fingerprint()}. "
             "Use the same data, or draw a new split."
         )

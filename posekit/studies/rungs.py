@@ -244,6 +244,13 @@ def _whole(poster, imagenet):
         "Short cuts around every two convolutions let a deeper network train.",
         network="residual",
     )
+    doubting = residual.changed(
+        "likelihood",
+        "Places with their spread",
+        "A network that says how sure it is can leave a doubtful label alone.",
+        head="spread",
+        loss="laplace",
+    )
     mapped = residual.changed(
         "map",
         "Soft-argmax map",
@@ -299,8 +306,8 @@ def _whole(poster, imagenet):
         view="person",
     )
     climbed = [
-        poster, masked, absolute, residual, mapped, entropy, simcc, schedule, turned, whole, drawn,
-        cascade,
+        poster, masked, absolute, residual, doubting, mapped, entropy, simcc, schedule, turned,
+        whole, drawn, cascade,
     ]  # fmt: skip
     if imagenet:
         climbed.append(

@@ -1,0 +1,75 @@
+"""A photograph to a pose with an exported model, in NumPy and Pillow alone, for any runtime.
+
+For models that answer with maps, as the shipped ones do. The numbers come from the export's
+manifest.json; its "how_to" says the same in words.
+"""
+
+import json
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+def find_pose(folder, photo, open_network):
+    """Joint -> place in the photograph's pixels and confidence, None where not calibrated.
+
+    `open_network(file)` gives a function from a frame (S, S, 3) to logits (h, w, K), float32.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    picture = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
+    size = np.array(picture.size, float)
+    side = size.max()
+    corner = (size - side) / 2  # the smallest centred square that holds all of the picture
+    for stage in manifest["stages"]:
+        network, frame_px = open_network(folder / stage["file"]), stage["input_px"]
+        for _ in range(stage["passes"]):
+            if stage["view"] == "person":
+                low, high = keypoints.min(axis=0) + 0.5, keypoints.max(axis=0) + 0.5
+                side = stage["margin"] * max(*(high - low), manifest["least_side_px"])
+                corner = (low + high - side) / 2
+            frame = cut(picture, corner, side, frame_px, manifest["fill"])
+            maps = softmax(network(frame))
+            if stage["flip_average"]:
+                mirrored = softmax(network(np.ascontiguousarray(frame[:, ::-1])))
+                maps = (maps + mirrored[:, ::-1, manifest["mirror"]]) / 2
+            in_frame, mass = place(maps, frame_px, **manifest["decoding"])
+            keypoints = (in_frame + 0.5) * side / frame_px + corner - 0.5
+    confidences = [None] * len(mass)
+    if manifest["calibration"]:
+        mass, fitted = np.clip(mass, 1e-4, 1 - 1e-4), manifest["calibration"]
+        odds = fitted["slope"] * np.log(mass / (1 - mass)) + fitted["offsets"]
+        confidences = (1 / (1 + np.exp(-odds))).tolist()
+    joints = zip(manifest["joints"], keypoints.tolist(), confidences, strict=True)
+    return {name: {"x_px": x, "y_px": y, "confidence": sure} for name, (x, y), sure in joints}
+
+
+def cut(picture, corner, side, frame_px, fill):
+    """A square of the picture as float32 (frame_px, frame_px, 3); `fill` beyond its edge."""
+    beyond = np.concatenate([-corner, corner + side - picture.size]).max()
+    border = max(0, int(np.ceil(beyond)))
+    canvas = ImageOps.expand(picture, border, (fill, fill, fill))
+    box = (*(corner + border), *(corner + border + side))
+    return np.asarray(canvas.resize((frame_px, frame_px), Image.BILINEAR, box), np.float32)
+
+
+def softmax(logits):
+    """Logits (h, w, K) to probabilities of each joint's place, float64 (h, w, K)."""
+    raised = np.exp(logits.astype(float) - logits.max(axis=(0, 1)))
+    return raised / raised.sum(axis=(0, 1))
+
+
+def place(maps, frame_px, smoothing, neighbourhood, sure_radius):
+    """Keypoints (K, 2) in the frame at each map's strongest hill, and the mass there (K,)."""
+    cells = (np.arange(len(maps)) + 0.5) * frame_px / len(maps) - 0.5  # the same for x and y
+    nearby = np.exp(-((cells[:, None] - cells) ** 2) / (2 * (smoothing * frame_px) ** 2))
+    smooth = np.einsum("yi,xj,ijk->kyx", nearby, nearby, maps)
+    keypoints, mass = [], []
+    for probability, top in zip(maps.transpose(2, 0, 1), smooth, strict=True):
+        y, x = cells[list(np.unravel_index(top.argmax(), top.shape))]
+        away = (cells[:, None] - y) ** 2 + (cells - x) ** 2
+        weight = probability * np.exp(-away / (2 * (neighbourhood * frame_px) ** 2))
+        x, y = weight.sum(axis=0) @ cells / weight.sum(), weight.sum(axis=1) @ cells / weight.sum()
+        away = (cells[:, None] - y) ** 2 + (cells - x) ** 2
+        keypoints.append((x, y))
+        mass.append(probability[away <= (sure_radius * frame_px) ** 2].sum())
+    return np.array(keypoints), np.array(mass)

@@ -1,0 +1,70 @@
+"""Files that can always be made anew: used when their bytes are as they were, else remade."""
+
+import math
+import warnings
+
+from posekit import artifacts, locks
+
+
+def ensure(path, write, *, holds):
+    """Have a cache file at `path`.
+
+    A digest in NAME.sha256, in the format of sha256sum, tells whether the file is as it was
+    written. A damaged one is set aside as NAME.damaged, with a warning. While one process writes
+    the file, others wait for it.
+
+    Args:
+        path: Path of the cache file.
+        write: function of a temporary path that writes the file there.
+        holds: function of a path, whether a file without a digest, which earlier versions left,
+            can be used. It may raise anything for one that cannot.
+
+    Raises:
+        PosekitError: the folder is not writable, or there is no room.
+    """
+    if _is_as_written(path):
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    with locks.held(lock, what=f"cache {path}", patience_seconds=math.inf):
+        artifacts.sweep(path.parent, path.name)
+        # Another process may have made it while this one waited.
+        if _is_as_written(path):
+            return
+        if path.is_file():
+            if not _note(path).is_file() and _is_usable(path, holds):
+                _record(path)
+                return
+            aside = artifacts.set_aside(path)
+            warnings.warn(
+                f"{path}: the cache is damaged. It is set aside as {aside.name} and made anew.",
+                stacklevel=3,
+            )
+        # A file must never meet the digest of another one.
+        _note(path).unlink(missing_ok=True)
+        with artifacts.replacing(path) as temporary:
+            write(temporary)
+        _record(path)
+
+
+def _is_as_written(path):
+    try:
+        recorded = _note(path).read_text(encoding="ascii").split()
+        return bool(recorded) and artifacts.digest(path) == recorded[0]
+    except (OSError, ValueError):
+        return False
+
+
+def _is_usable(path, holds):
+    try:
+        return holds(path)
+    # A damaged file may fail in any way; all mean the same here.
+    except Exception:
+        return False
+
+
+def _record(path):
+    artifacts.write_text(_note(path), f"{artifacts.digest(path)}  {path.name}\n")
+
+
+def _note(path):
+    return path.with_name(f"{path.name}.sha256")

@@ -1,0 +1,250 @@
+"""Models for other programs: LiteRT or ONNX files, and a manifest that says how to use them.
+
+The manifest is the model's own with what posekit's source would tell: how a picture becomes a
+network's input, what its output means, and how keypoints come from it. `examples/` uses it.
+"""
+
+import hashlib
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from posekit import artifacts, calibration, decoding, estimators, inference, views
+from posekit.errors import PosekitError, check_choice
+from posekit.manifests import MANIFEST, MANIFEST_VERSION
+from posekit.settings import EXPORT_FORMATS
+from posekit.skeleton import JOINTS, MIRROR
+
+# Pictures on which int8 networks find out the range of each layer's values, and frames that each
+# of them sees of those.
+REPRESENTATIVE_IMAGES = 100
+REPRESENTATIVE_FRAMES = 200
+
+# Read by ONNX Runtime 1.12 and later.
+ONNX_OPSET = 17
+
+FRAME = (
+    "Cut the stage's box out of the RGB picture, `fill` beyond the picture's edge, and scale it to "
+    "input_px x input_px: averaging areas where it shrinks, bilinear where it grows. The input is "
+    "float32 (N, input_px, input_px, 3), 0 to 255; the network scales it itself. An integer "
+    "coordinate is a pixel's centre: x of the picture is (x + 0.5 - box_x) * input_px / box_width "
+    "- 0.5 of the frame, and likewise y."
+)
+BOXES = {
+    "whole": "The smallest centred square that holds all of the picture.",
+    "squashed": "The picture itself, whatever its aspect.",
+    "person": (
+        "A square with the centre of the box around all keypoints of the stage or pass before, or "
+        "of a box that is known. That box reaches from the least to the greatest x and y + 0.5, "
+        "since the picture's first pixel begins at -0.5; the square's side is `margin` times its "
+        "longer side, which is at least `least_side_px`."
+    ),
+}
+OUTPUTS = {
+    "coordinates": "(N, 2K): x0, y0, x1, y1, ... in the frame's pixels.",
+    "spread": "(N, K, 4): x, y in the frame's pixels, then the logarithms of both spreads.",
+    "soft_argmax": (
+        "(N, h, w, K): logits; softmax over the h * w cells of each joint gives the probability of "
+        "its place. Cell i of n is at (i + 0.5) * input_px / n - 0.5. Smooth each map with a "
+        "Gaussian of standard deviation `smoothing`, take the highest cell, weight the map's own "
+        "probabilities with a Gaussian of `neighbourhood` around that cell: the keypoint is their "
+        "mean. How sure it is, `mass`, is the probability within `sure_radius` of the keypoint. "
+        "All three are shares of input_px."
+    ),
+    "simcc": (
+        "(N, K, 2, bins): logits over x and over y; the coordinate is the mean under their "
+        "softmax. Bin i of n is at (i + 0.5) * input_px / n - 0.5."
+    ),
+}
+PASSES = "Run the stage so often; each pass looks at the box around the pose of the one before."
+FLIP = (
+    "Also ask the frame mirrored left to right. Mirror the answer's places back, put joint "
+    "`mirror[k]` in the place of joint k, and take the mean of both answers: of probabilities "
+    "where the output is maps, else of coordinates."
+)
+CONFIDENCE = (
+    "The chance that joint k is within 0.2 torso lengths of the truth: 1 / (1 + exp(-(slope * "
+    "log(m / (1 - m)) + offsets[k]))) with m the last stage's mass, clipped to 0.0001 ... 0.9999."
+)
+
+
+def export(model, folder, *, file_format, dataset=None):
+    """Write a model's networks for another runtime.
+
+    Args:
+        model: as for `estimators.load`.
+        folder: Path, made where missing; an earlier export there is replaced.
+        file_format: str, one of settings.EXPORT_FORMATS. "litert-int8" has weights and inner
+            values of 8 bits; inputs and outputs are float32 in all formats.
+        dataset: PoseDataset, for "litert-int8" alone: pictures like those that the model will
+            see, on an evenly spread part of which the range of each layer's values is measured.
+            Labels are not looked at; still, it should be no part that the model is scored on.
+
+    Returns:
+        Path of the manifest.
+
+    Raises:
+        PosekitError: unknown format, no pictures where they are needed, a model that is an
+            export itself, a folder that holds another model, or a missing converter.
+    """
+    check_choice("export()", "file_format", file_format, EXPORT_FORMATS)
+    quantised = file_format == "litert-int8"
+    if quantised and not dataset:
+        raise PosekitError(
+            "export(): `dataset` must hold pictures on which int8 can measure ranges of values; "
+            "got none. Give the training part."
+        )
+    folder = Path(folder)
+    _check_folder(folder)
+    estimator = estimators.load(model, compiled=False)
+    if not all(isinstance(stage.network, keras.Model) for stage in estimator.stages):
+        raise PosekitError(
+            f"export(): `model` must have Keras networks; got {str(model)!r}, an export itself. "
+            "Name the model that it was made from."
+        )
+    frames = _seen_frames(estimator, dataset) if quantised else [None] * len(estimator.stages)
+    stored = _stored_manifest(model)
+    entries = []
+    for position, (stage, seen) in enumerate(zip(estimator.stages, frames, strict=True)):
+        if file_format == "onnx":
+            suffix, content = ".onnx", _onnx(stage.network)
+        else:
+            suffix, content = ".tflite", _litert(stage.network, file_format, seen)
+        entry = stored["stages"][position] if stored else {"file": stage.view}
+        file = folder / f"{Path(entry['file']).stem}{suffix}"
+        with artifacts.replacing(file) as temporary:
+            temporary.write_bytes(content)
+        entries.append({**entry, **_entry(stage, file.name, content)})
+    path = folder / MANIFEST
+    artifacts.write_json(path, _manifest(model, estimator, stored, entries, file_format))
+    return path
+
+
+def _check_folder(folder):
+    path = folder / MANIFEST
+    if path.is_file() and "format" not in artifacts.read_json(path):
+        raise PosekitError(
+            f"{folder}: must be a folder for an export alone; got one that holds a model. Name "
+            "another folder."
+        )
+
+
+def _stored_manifest(model):
+    path = estimators.path_of(model) / MANIFEST
+    return artifacts.read_json(path) if path.is_file() else {}
+
+
+class _Watched:
+    """A network that keeps what it was asked."""
+
+    def __init__(self, network):
+        self._network = inference.compiled(network)
+        self.input_shape = network.input_shape
+        self.frames = []
+
+    def predict_on_batch(self, frames):
+        self.frames.extend(frames)
+        return self._network.predict_on_batch(frames)
+
+
+def _seen_frames(estimator, dataset):
+    """What each stage sees of some pictures in all its passes: lists of float32 (S, S, 3)."""
+    watched = [_Watched(stage.network) for stage in estimator.stages]
+    stages = [
+        replace(stage, network=network)
+        for stage, network in zip(estimator.stages, watched, strict=True)
+    ]
+    shown = dataset.subset(_evenly(len(dataset), REPRESENTATIVE_IMAGES))
+    replace(estimator, stages=tuple(stages)).estimate_dataset(shown)
+    return [
+        [network.frames[index] for index in _evenly(len(network.frames), REPRESENTATIVE_FRAMES)]
+        for network in watched
+    ]
+
+
+def _evenly(count, wanted):
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(int)
+
+
+def _litert(network, file_format, frames):
+    converter = inference.converter(network)
+    if file_format != "litert":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if file_format == "litert-float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if file_format == "litert-int8":
+        converter.representative_dataset = lambda: ([frame[None]] for frame in frames)
+        # Without this, layers that have no int8 kernel would silently stay in float.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with warnings.catch_warnings():
+        # It asks for what older converters took in place of a representative data set.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
+        return converter.convert()
+
+
+def _onnx(network):
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise PosekitError(
+            f"export(): ONNX needs tf2onnx, which posekit itself does not; got {error}. Install "
+            "benchmarks/export_requirements.txt."
+        ) from error
+    function = inference.prediction(network)
+    converted, _ = tf2onnx.convert.from_function(
+        function, input_signature=function.input_signature, opset=ONNX_OPSET
+    )
+    return converted.SerializeToString()
+
+
+def _entry(stage, name, content):
+    """What the manifest says of one exported network."""
+    return {
+        "file": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "view": stage.view,
+        "input_px": stage.frame_px,
+        "head": stage.head,
+        "passes": stage.passes,
+        "flip_average": stage.flip_average,
+        "margin": stage.margin,
+    }
+
+
+def _manifest(model, estimator, stored, entries, file_format):
+    fitted = estimator.calibration
+    return {
+        "name": estimator.name,
+        "data": {"split": estimators.training_split(model)},
+        **stored,
+        "version": MANIFEST_VERSION,
+        "format": file_format,
+        "joints": list(JOINTS),
+        "mirror": list(MIRROR),
+        "fill": views.FILL,
+        "least_side_px": views.LEAST_SIDE_PX,
+        "stages": entries,
+        "decoding": {
+            "smoothing": decoding.SMOOTHING,
+            "neighbourhood": decoding.NEIGHBOURHOOD,
+            "sure_radius": decoding.SURE_RADIUS,
+        },
+        "calibration": None if fitted is None else calibration.to_json(fitted),
+        "how_to": {
+            "input": FRAME,
+            "box": {view: BOXES[view] for view in BOXES if _has(entries, "view", view)},
+            "passes": PASSES,
+            "flip_average": FLIP,
+            "output": {head: OUTPUTS[head] for head in OUTPUTS if _has(entries, "head", head)},
+            "confidence": None if fitted is None else CONFIDENCE,
+        },
+        "exported": artifacts.provenance(),
+    }
+
+
+def _has(entries, field, value):
+    return any(entry[field] == value for entry in entries)

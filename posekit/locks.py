@@ -1,0 +1,79 @@
+"""One process at a time: a folder or a file that two runs must not write to together."""
+
+import fcntl
+import math
+import os
+import socket
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from posekit.errors import PosekitError
+
+POLL_SECONDS = 0.1
+
+
+@contextmanager
+def held(path, *, what, patience_seconds=0.0):
+    """Hold a lock while the block runs.
+
+    The lock is the system's, on an open file: it ends with the process, however that ends, so
+    that none is ever left behind. What the file says of its owner is for people, and stays.
+
+    Args:
+        path: Path of the lock file, made where missing, its folder too. It is never removed:
+            else two processes could each lock a file of this name.
+        what: str, what the lock is for, as the message calls it.
+        patience_seconds: float >= 0, how long to wait for an owner; math.inf waits, and says so.
+
+    Raises:
+        PosekitError: another process holds the lock, which is named by its id, host and start; or
+            the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise PosekitError(
+            f"{what}: its folder must be one that can be written to; got {path.parent}: "
+            f"{error.strerror}. Choose another folder."
+        ) from error
+    with file:
+        _lock(file, what, patience_seconds)
+        file.truncate(0)
+        now = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}")
+        file.flush()
+        yield
+
+
+def _lock(file, what, patience_seconds):
+    """Lock an open file, or raise when patience ends."""
+    deadline = time.monotonic() + patience_seconds
+    announced = False
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read() or "another process"
+        except OSError as error:
+            # Some network folders have no locks; work there is better than none.
+            warnings.warn(
+                f"{what}: the folder's file system has no locks ({error.strerror}); "
+                "take care that no other process writes there.",
+                stacklevel=4,
+            )
+            return
+        if time.monotonic() >= deadline:
+            raise PosekitError(
+                f"{what}: must be used by one process at a time; got {owner}. Wait for it, or "
+                "choose another folder."
+            )
+        if patience_seconds == math.inf and not announced:
+            print(f"{what}: waiting for {owner}", file=sys.stderr)
+            announced = True
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,127 @@
+"""The manifest of a model: its networks in order, and how to read the last one's certainty."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from posekit import artifacts, calibration, views
+from posekit.errors import PosekitError, raise_problems
+from posekit.settings import HEADS
+from posekit.skeleton import JOINT_COUNT, JOINTS
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+
+# The delivered models look once or twice.
+PASSES_LIMIT = 100
+
+# Beyond it a person would be a few pixels of the frame.
+MARGIN_LIMIT = 4
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """What the manifest says of one network.
+
+    Attributes:
+        path: Path of the network's file, beside the manifest.
+        sha256: str, 64 hexadecimal digits, of the file.
+        head: str, one of settings.HEADS.
+        view: str, one of views.VIEWS.
+        passes: int in 1 ... PASSES_LIMIT, how often it looks.
+        flip_average: bool, whether the mirrored picture is asked too.
+        margin: float in 1 ... MARGIN_LIMIT, as for estimators.Stage.
+    """
+
+    path: Path
+    sha256: str
+    head: str
+    view: str
+    passes: int
+    flip_average: bool
+    margin: float
+
+
+def read(folder):
+    """Read a folder's manifest.
+
+    Args:
+        folder: Path.
+
+    Returns:
+        stages: list of StageEntry, not empty; whether the files are there is not looked at.
+        calibration: calibration.Calibration with an offset for each joint, or None.
+
+    Raises:
+        PosekitError: the manifest is missing, or it or a value in it is not of its kind.
+    """
+    path = folder / MANIFEST
+    manifest = artifacts.read_json(path)
+    try:
+        version, joints = manifest["version"], tuple(manifest["joints"])
+        stages = [
+            StageEntry(
+                *(folder / _file_name(stage["file"]), stage["sha256"], stage["head"]),
+                *(stage["view"], stage["passes"], stage["flip_average"], stage["margin"]),
+            )
+            for stage in manifest["stages"]
+        ]
+        fitted = manifest["calibration"]
+    except KeyError as error:
+        raise PosekitError(
+            f"{path}: must describe an estimator's stages; got a manifest without {error}."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise PosekitError(
+            f"{path}: must describe an estimator's stages; got values of other kinds ({error})."
+        ) from error
+    problems = []
+    if type(version) is not int or version != MANIFEST_VERSION:
+        problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
+    if joints != JOINTS:
+        found = ", ".join(map(repr, joints))
+        problems.append(f"`joints` must be {', '.join(JOINTS)}; got {found}.")
+    if not stages:
+        problems.append("`stages` must list a network; got none.")
+    for number, stage in enumerate(stages):
+        problems += [f"{problem} in stage {number}." for problem in _problems(stage)]
+    read = None if fitted is None else calibration.from_json(fitted)
+    if read is not None and read.offsets.shape != (JOINT_COUNT,):
+        problems.append(
+            f"`calibration` must have {JOINT_COUNT} offsets; got shape {read.offsets.shape}."
+        )
+    raise_problems(str(path), problems)
+    return stages, read
+
+
+def check_file(stage):
+    """Raise PosekitError unless the stage's file is there and is what the manifest says."""
+    found = artifacts.digest(stage.path) if stage.path.is_file() else "no file"
+    if found != stage.sha256:
+        raise PosekitError(
+            f"{stage.path}: must have the SHA-256 {stage.sha256} of the manifest; got {found}. "
+            "Fetch the model again."
+        )
+
+
+def _file_name(name):
+    # A stranger's manifest must not reach for files elsewhere.
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]{1,100}", name) or not name.strip("."):
+        raise ValueError(f"`file` is {name!r}, not the name of a file beside the manifest")
+    return name
+
+
+def _problems(stage):
+    """What is wrong with a stage's values, without a full stop."""
+    if not isinstance(stage.sha256, str) or not re.fullmatch("[0-9a-f]{64}", stage.sha256):
+        yield f"`sha256` must be 64 hexadecimal digits; got {stage.sha256!r}"
+    for field, choices in (("head", HEADS), ("view", tuple(views.VIEWS))):
+        value = getattr(stage, field)
+        if value not in choices:
+            yield f"`{field}` must be one of {', '.join(map(repr, choices))}; got {value!r}"
+    if type(stage.passes) is not int or not 1 <= stage.passes <= PASSES_LIMIT:
+        yield f"`passes` must be a whole number > 0 and <= {PASSES_LIMIT}; got {stage.passes!r}"
+    if type(stage.flip_average) is not bool:
+        yield f"`flip_average` must be true or false; got {stage.flip_average!r}"
+    if type(stage.margin) not in (int, float) or not 1 <= stage.margin <= MARGIN_LIMIT:
+        yield f"`margin` must be a number in 1 ... {MARGIN_LIMIT}; got {stage.margin!r}"

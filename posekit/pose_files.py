@@ -1,0 +1,114 @@
+"""Poses as JSON or CSV files, written one pose at a time, however many there are."""
+
+import csv
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from posekit import artifacts
+from posekit.skeleton import JOINTS
+
+FORMATS = ("json", "csv")
+
+
+def described(keypoints_px, confidences, box_px):
+    """One pose as a dict for JSON.
+
+    Args:
+        keypoints_px: float (14, 2), (x, y), pixels.
+        confidences: float (14,) in [0, 1]; NaN, where not known, becomes None.
+        box_px: float (4,), x, y, width, height of what was looked at, pixels.
+
+    Returns:
+        dict: box_px, keypoints_px by joint, confidence by joint.
+    """
+    return {
+        "box_px": box_px.round(2).tolist(),
+        "keypoints_px": dict(zip(JOINTS, keypoints_px.round(2).tolist(), strict=True)),
+        "confidence": dict(zip(JOINTS, _known(confidences), strict=True)),
+    }
+
+
+@contextmanager
+def writing_csv(path, columns):
+    """Yield a function that adds one pose to a CSV file, a row for each joint.
+
+    The file appears whole when the block ends; see `keeping_part` for a stop in between.
+
+    Args:
+        path: where to write.
+        columns: tuple of str, the columns before those of the joint: joint, x_px, y_px and
+            confidence, which stays empty where it is not known.
+
+    Yields:
+        function of (labels, keypoints_px, confidences, box_px); labels is a dict by `columns`,
+        the others are as for `described`.
+    """
+    with (
+        keeping_part(path) as temporary,
+        # A file's name may hold bytes that are no UTF-8; they come out as they are.
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow([*columns, "joint", "x_px", "y_px", "confidence"])
+
+        def add(labels, keypoints_px, confidences, box_px):
+            head = [labels[column] for column in columns]
+            rows = zip(JOINTS, keypoints_px.round(2).tolist(), _known(confidences), strict=True)
+            writer.writerows([*head, joint, *xy_px, sure] for joint, xy_px, sure in rows)
+
+        yield add
+
+
+@contextmanager
+def writing_json(path, head):
+    """Yield a function that adds one pose to the list "frames" of a JSON file.
+
+    The file appears whole when the block ends; see `keeping_part` for a stop in between.
+
+    Args:
+        path: where to write.
+        head: dict, what the file says of all frames.
+
+    Yields:
+        function of (labels, keypoints_px, confidences, box_px); labels is a dict that comes
+        first, the others are as for `described`.
+    """
+    with keeping_part(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        # The list is left open, so that nothing but the newest frame is in memory.
+        file.write(json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": [')
+        separator = "\n"
+
+        def add(labels, keypoints_px, confidences, box_px):
+            nonlocal separator
+            frame = {**labels, **described(keypoints_px, confidences, box_px)}
+            file.write(separator + "    " + json.dumps(frame, allow_nan=False))
+            separator = ",\n"
+
+        try:
+            yield add
+        finally:
+            file.write("\n  ]\n}\n")
+
+
+@contextmanager
+def keeping_part(path):
+    """As `artifacts.replacing`; what a stop leaves unfinished is kept as partial_NAME beside it.
+
+    A stop is Ctrl-C, or the end of a generator that nobody reads on. Whoever writes the file
+    must close it on the way out, so that its part is whole in itself.
+    """
+    path = Path(path)
+    with artifacts.replacing(path) as temporary:
+        try:
+            yield temporary
+        except (KeyboardInterrupt, GeneratorExit):
+            os.replace(temporary, path.with_name(f"partial_{path.name}"))
+            raise
+
+
+def _known(confidences):
+    return [None if np.isnan(value) else round(float(value), 3) for value in confidences]

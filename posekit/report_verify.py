@@ -1,0 +1,205 @@
+"""Does a report run again to the same numbers? What to rerun, and how the two runs compare."""
+
+import re
+
+from posekit import artifacts, report_index
+from posekit.errors import PosekitError
+
+# Where a run records its results, as patterns below its folder.
+RESULTS = ("*.json", "training/*/config.json", "training/*/history.json")
+OWN = ("index.json", "verification.json")
+
+# Tables show four significant digits; a smaller difference changes the last by one at most.
+RELATIVE_TOLERANCE = 5e-4
+
+# Around zero, where a relative difference means nothing.
+ABSOLUTE_TOLERANCE = 1e-9
+
+# What the clock measured, by words in a value's path: no two runs agree on it.
+CLOCK = re.compile(r"seconds|minutes|step_ratio|time of")
+
+# Under what conditions a file was made: compared on their own, not as results.
+CONDITIONS = ("python", "versions", "git_commit", "cores")
+
+
+def settings(run_dir):
+    """What reruns the finished notebooks of a run with the parameters that they had.
+
+    Args:
+        run_dir: Path of the run.
+
+    Returns:
+        dict, `notebooks` and `overrides` for `report.run`.
+
+    Raises:
+        PosekitError: there is no run, or none of its notebooks is finished.
+    """
+    path = run_dir / "index.json"
+    if not path.is_file():
+        raise PosekitError(
+            f"{run_dir}: must be the folder of a report; got no index.json in it. "
+            "Check the path, or run the report first."
+        )
+    entries = artifacts.read_json(path)["notebooks"]
+    finished = [entry for entry in entries if entry["status"] in report_index.DONE]
+    if not finished:
+        states = ", ".join(f"{entry['name']} ({entry['status']})" for entry in entries)
+        raise PosekitError(
+            f"{run_dir}: must hold a finished notebook; got {states}. Run the report first."
+        )
+    return {
+        "notebooks": [entry["name"] for entry in finished],
+        "overrides": [
+            f"{entry['name']}.{name}={value!r}"
+            for entry in finished
+            for name, value in entry["parameters"].items()
+            if name != "run_dir"
+        ],
+    }
+
+
+def compare(first_dir, second_dir):
+    """Compare all that two runs of the same notebooks recorded, times left out.
+
+    Args:
+        first_dir: Path of the run to verify. What it holds beyond the other, such as trainings
+            with other settings, does not count.
+        second_dir: Path of its rerun.
+
+    Returns:
+        dict, JSON-ready. `conditions` lists what might explain a difference: name, first, second,
+        same. `files` counts for each file the values that are `equal`, `within` the tolerance and
+        `beyond` it, and gives the `largest` difference (path, first, second) or None. `agrees` is
+        whether nothing is beyond.
+    """
+    names = sorted(
+        str(path.relative_to(second_dir))
+        for pattern in RESULTS
+        for path in second_dir.glob(pattern)
+        if path.name not in OWN
+    )
+    first, second = (
+        {name: _read(folder / name) for name in names} for folder in (first_dir, second_dir)
+    )
+    files = [{"file": name, **_compared(first[name], second[name])} for name in names]
+    return {
+        "run": str(first_dir),
+        "relative_tolerance": RELATIVE_TOLERANCE,
+        "conditions": _compared_conditions(first.values(), second.values()),
+        "files": files,
+        "agrees": not any(row["beyond"] for row in files),
+    }
+
+
+def in_words(result):
+    """A comparison as text: conditions that differ, a line for each file, the verdict."""
+    files = result["files"]
+    width = max((len(row["file"]) for row in files), default=0)
+    lines = [f"{'':{width}} {'equal':>8} {'within':>8} {'beyond':>8}  largest difference"]
+    for row in files:
+        counts = " ".join(f"{row[name]:>8}" for name in ("equal", "within", "beyond"))
+        lines.append(f"{row['file']:{width}} {counts}  {_difference(row['largest'])}".rstrip())
+    for row in result["conditions"]:
+        if not row["same"]:
+            lines.append(f"other {row['name']}: {row['first']} then, {row['second']} now")
+    beyond, within = (sum(row[name] for row in files) for name in ("beyond", "within"))
+    share = f"{result['relative_tolerance']:g} of its size"
+    if not result["agrees"]:
+        lines.append(f"not verified: {beyond} values differ by more than {share}")
+    elif within:
+        lines.append(f"verified: {within} values differ, none by more than {share}")
+    else:
+        lines.append("verified: all values are equal")
+    return "\n".join(lines)
+
+
+def _read(path):
+    return artifacts.read_json(path) if path.is_file() else None
+
+
+def _values(content, path=""):
+    """path -> value of all that a rerun should find again; list items go by their label."""
+    if isinstance(content, dict):
+        inner = {f"{path}.{key}".lstrip("."): content[key] for key in content}
+        inner = {key: value for key, value in inner.items() if key not in CONDITIONS}
+    elif isinstance(content, list):
+        inner = {f"{path}[{_label(item, place)}]": item for place, item in enumerate(content)}
+    else:
+        return {} if CLOCK.search(path) else {path: content}
+    return {leaf: value for key in inner for leaf, value in _values(inner[key], key).items()}
+
+
+def _label(item, place):
+    return item.get("label", place) if isinstance(item, dict) else place
+
+
+def _compared(first, second):
+    then, now = ({} if content is None else _values(content) for content in (first, second))
+    counts = {"equal": 0, "within": 0, "beyond": 0}
+    largest, largest_share = None, 0.0
+    for path in then | now:
+        share = _relative_difference(then.get(path, _ABSENT), now.get(path, _ABSENT))
+        verdict = "within" if share <= RELATIVE_TOLERANCE else "beyond"
+        counts[verdict if share else "equal"] += 1
+        if share > largest_share:
+            largest = {
+                "path": path,
+                "first": then.get(path, _ABSENT),
+                "second": now.get(path, _ABSENT),
+            }
+            largest_share = share
+    return {**counts, "largest": largest}
+
+
+_ABSENT = "nothing"
+
+
+def _relative_difference(first, second):
+    """0 where equal, up to 2 for numbers, infinite for what is no number and differs."""
+    if first == second:
+        return 0.0
+    numbers = (int, float)
+    if type(first) not in numbers or type(second) not in numbers:
+        return float("inf")
+    difference = abs(first - second)
+    # An absolute tolerance around zero: below it a difference counts as the relative tolerance.
+    if difference <= ABSOLUTE_TOLERANCE:
+        return min(RELATIVE_TOLERANCE, difference / max(abs(first), abs(second)))
+    return difference / max(abs(first), abs(second))
+
+
+def _compared_conditions(first, second):
+    then, now = _conditions(first), _conditions(second)
+    return [
+        {
+            "name": name,
+            "first": then.get(name, "not recorded"),
+            "second": now.get(name, "not recorded"),
+            "same": then.get(name) == now.get(name),
+        }
+        for name in then | now
+    ]
+
+
+def _conditions(contents):
+    """name -> the values that the files of a run name, as text."""
+    found = {}
+    for content in contents:
+        if not isinstance(content, dict) or "versions" not in content:
+            continue
+        named = {
+            "data fingerprint": content.get("data", {}).get("fingerprint"),
+            "git commit": content["git_commit"],
+            "number of cores": content.get("cores"),
+            "python": content["python"],
+            **content["versions"],
+        }
+        for name, value in named.items():
+            found.setdefault(name, set()).add(str(value))
+    return {name: ", ".join(sorted(values)) for name, values in found.items()}
+
+
+def _difference(largest):
+    if largest is None:
+        return ""
+    return f"{largest['path']}: {largest['first']} then, {largest['second']} now"

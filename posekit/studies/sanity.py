@@ -1,0 +1,260 @@
+"""Is the machinery sound? What must hold before any score of notebook 02 is worth reading.
+
+Source: Karpathy, "A Recipe for Training Neural Networks" (2019), for the loss at the start and for
+overfitting one batch; Zhang et al., "Understanding Deep Learning Requires Rethinking
+Generalization", ICLR 2017, for shuffled labels.
+"""
+
+import keras
+import numpy as np
+
+from posekit import baselines, evaluation, losses, models, pipeline
+from posekit.datasets import splits
+from posekit.errors import raise_problems
+from posekit.fused_batchnorm import fused_batch_norm
+from posekit.studies.wording import number
+
+# float32 sums over a few thousand coordinates against float64 ones.
+EXACT = 1e-4
+
+# The closed form of `_loss_of_drawn_weights` is a mean over draws, which scatter by a tenth.
+DRAWN_TOLERANCE = 0.4
+
+BATCH_IMAGES = 16
+BATCH_STEPS = 30
+BATCH_SHARE = 0.1
+
+# Batch normalisation needs about as many before its moving statistics serve inference.
+LEAST_STEPS = 24
+
+
+def check(experiment, *, label_treatment, seed):
+    """Put data, split, loss and training to the test, with small trainings that are thrown away.
+
+    Args:
+        experiment: Experiment.
+        label_treatment: one of baselines.LABEL_TREATMENTS.
+        seed: int, draws weights, batches and the shuffle.
+
+    Returns:
+        dict, JSON-ready: data, label_treatment, checks and headline. Each check has a `name`, what
+        is `expected` and `measured`, in words, whether it `passed`, and its `numbers`.
+    """
+    network = _Network(experiment, label_treatment, seed)
+    with fused_batch_norm():
+        checks = [
+            _twins(experiment),
+            _loss_of_the_image_centre(network),
+            _loss_of_drawn_weights(network),
+            _one_batch(network),
+            _shuffled_labels(network),
+        ]
+    passed = sum(row["passed"] for row in checks)
+    return {
+        "data": experiment.describe(),
+        "label_treatment": label_treatment,
+        "checks": checks,
+        "headline": [
+            {"label": "sanity checks passed", "value": f"{passed} of {len(checks)}"},
+        ],
+    }
+
+
+def require(result):
+    """Say that all checks of a result passed.
+
+    Returns:
+        str, Markdown.
+
+    Raises:
+        PosekitError: not all did; each that failed is named.
+    """
+    raise_problems(
+        "sanity.require()",
+        [
+            f"{row['name']}: must be {row['expected']}; got {row['measured']}. Trust no score of "
+            "this run before that is understood."
+            for row in result["checks"]
+            if not row["passed"]
+        ],
+    )
+    return f"All {len(result['checks'])} checks passed."
+
+
+def table(result):
+    """Rows for a table: each check, what it expects and what it found."""
+    return [
+        {
+            "check": row["name"],
+            "expected": row["expected"],
+            "measured": row["measured"],
+            "": "passed" if row["passed"] else "FAILED",
+        }
+        for row in result["checks"]
+    ]
+
+
+class _Network:
+    """The poster's network on one experiment, begun anew for each check, compiled once."""
+
+    def __init__(self, experiment, label_treatment, seed):
+        self.experiment = experiment
+        self.seed = seed
+        self.train_images = experiment.images("train")
+        self.train_targets = experiment.targets("train", label_treatment)
+        self.validation_images = experiment.images("validation")
+        self.validation_targets = experiment.targets("validation", label_treatment)
+        keras.utils.set_random_seed(seed)
+        self.model = models.poster_network(batch_norm=True, frame_px=experiment.frame_px)
+        self.model.compile(
+            optimizer="adam", loss=losses.weighted_mse, metrics=[losses.WeightedMSE()]
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self._drawn = self.model.get_weights()
+        self._fresh = [variable.numpy() for variable in self.model.optimizer.variables]
+
+    def restart(self, pose_px=None):
+        """Back to the drawn weights, or to a network that predicts one pose (14, 2) for all."""
+        self.model.set_weights(self._drawn)
+        for variable, value in zip(self.model.optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        if pose_px is not None:
+            last = self.model.get_layer("coordinates_unit")
+            frame_px = self.experiment.frame_px
+            unit = (pose_px - (frame_px - 1) / 2) / (frame_px / 2)
+            last.set_weights([np.zeros(last.kernel.shape), unit.ravel()])
+
+    def fit(self, batches, *, steps, epochs=1):
+        """Train; returns the mean loss of each epoch."""
+        history = self.model.fit(
+            batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0
+        )
+        return history.history["loss"]
+
+    def validation_mse(self):
+        """Mean squared error on the validation part, in inference mode."""
+        pred_px = evaluation.predict_frame_px(self.model, self.validation_images)
+        return evaluation.treatment_mse(pred_px, self.validation_targets)
+
+
+def _twins(experiment):
+    frames = pipeline.load_frames(
+        experiment.dataset, frame_px=splits.PICTURE_SIDE, cache_dir=experiment.cache_dir
+    )
+    pairs, largest = splits.twins_across_parts(
+        splits.grey_thumbnails(frames.images), experiment.split
+    )
+    claimed = experiment.split.comparable
+    expected = f"at most {splits.SIMILARITY_THRESHOLD} alike"
+    return {
+        "name": "pictures of different parts, as they are and mirrored",
+        "expected": expected if claimed else f"{expected}, were the split comparable",
+        "measured": f"at most {largest:.3f} alike" if not len(pairs) else f"{len(pairs)} twins",
+        "passed": not (claimed and len(pairs)),
+        "numbers": {"largest_similarity": largest, "twins": len(pairs)},
+    }
+
+
+def _loss_of_the_image_centre(network):
+    """Without its last weights the network predicts the image centre, whose error is known."""
+    centre_px = baselines.image_centre(network.experiment.frame_px)
+    network.restart(centre_px)
+    batches = pipeline.evaluation_batches(
+        network.validation_images,
+        network.validation_targets,
+        batch_size=evaluation.BATCH_SIZE,
+    )
+    measured = network.model.evaluate(batches, verbose=0, return_dict=True)["mse"]
+    expected = _constant_mse(centre_px, network.validation_targets)
+    return {
+        "name": "loss of a network whose last weights are zero",
+        "expected": f"the image centre's error, {number(expected, 2)}",
+        "measured": number(measured, 2),
+        "passed": abs(measured - expected) <= EXACT * expected,
+        "numbers": {"expected": expected, "measured": measured},
+    }
+
+
+def _loss_of_drawn_weights(network):
+    """The image centre's error, and on top the variance of outputs of glorot_uniform weights.
+
+    Batch normalisation gives each unit before the last ReLU mean 0 and variance 1, hence a mean
+    square of 1/2 after it; a weight's variance is 2 / (inputs + outputs).
+    """
+    network.restart()
+    targets = network.train_targets[:BATCH_IMAGES]
+    images = network.train_images[:BATCH_IMAGES].astype("float32")
+    kernel = network.model.get_layer("coordinates_unit").kernel
+    inputs, outputs = kernel.shape
+    frame_px = network.experiment.frame_px
+    spread = (frame_px / 2) ** 2 * inputs / 2 * 2 / (inputs + outputs)
+    expected = _constant_mse(baselines.image_centre(frame_px), targets) + spread
+    measured = float(losses.weighted_mse(targets, network.model(images, training=True)))
+    return {
+        "name": "loss at the start, weights as drawn",
+        "expected": f"{number(expected)}, give or take {DRAWN_TOLERANCE:.0%}",
+        "measured": number(measured),
+        "passed": abs(measured - expected) <= DRAWN_TOLERANCE * expected,
+        "numbers": {"expected": expected, "measured": measured},
+    }
+
+
+def _one_batch(network):
+    images, targets = network.train_images[:BATCH_IMAGES], network.train_targets[:BATCH_IMAGES]
+    pose_px = _mean_pose(network.train_targets)
+    network.restart(pose_px)
+    batch = pipeline.evaluation_batches(images, targets, batch_size=BATCH_IMAGES)
+    measured = network.fit(batch.repeat(), steps=1, epochs=BATCH_STEPS)[-1]
+    constant = _constant_mse(pose_px, targets)
+    return {
+        "name": f"loss on one batch of {len(images)} pictures after {BATCH_STEPS} steps",
+        "expected": f"below {BATCH_SHARE:.0%} of the mean pose's {number(constant)}",
+        "measured": number(measured),
+        "passed": measured < BATCH_SHARE * constant,
+        "numbers": {"mean_pose": constant, "measured": measured},
+    }
+
+
+def _shuffled_labels(network):
+    """Trained on the labels of other pictures, a network knows no more than the best constant.
+
+    The constant is fitted on the validation part itself, so that no luck is needed to stay above
+    it. The same training on the true labels shows whether it could have fallen below.
+    """
+    order = np.random.default_rng(network.seed).permutation(len(network.train_targets))
+    measured = _mse_after_an_epoch(network, network.train_targets[order])
+    control = _mse_after_an_epoch(network, network.train_targets)
+    floor = _constant_mse(_mean_pose(network.validation_targets), network.validation_targets)
+    power = "beats it" if control < floor else "does not beat it either: this says little here"
+    return {
+        "name": "validation loss after an epoch on shuffled labels",
+        "expected": f"no better than the best constant, {number(floor)}",
+        "measured": f"{number(measured)}; with the true labels {number(control)}, which {power}",
+        "passed": measured >= floor,
+        "numbers": {"best_constant": floor, "measured": measured, "true_labels": control},
+    }
+
+
+def _mse_after_an_epoch(network, train_targets):
+    batch_size = network.experiment.profile.batch_size
+    steps = pipeline.steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
+    steps = max(steps, LEAST_STEPS)
+    # From the mean pose on, all that an epoch can show is whether the pictures help.
+    network.restart(_mean_pose(network.train_targets))
+    batches, _ = pipeline.training_batches(
+        network.train_images,
+        train_targets,
+        batch_size=batch_size,
+        seed=network.seed,
+        epochs=steps,  # more than enough of the stream: an epoch holds at least one step
+    )
+    network.fit(batches, steps=steps)
+    return network.validation_mse()
+
+
+def _mean_pose(targets):
+    return baselines.mean_pose(targets[..., :2], targets[..., 2] > 0)
+
+
+def _constant_mse(pose_px, targets):
+    return baselines.constant_score(pose_px, targets[..., :2].astype(float), targets[..., 2] > 0)

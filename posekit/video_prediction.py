@@ -1,0 +1,136 @@
+"""A person's pose in every frame of a video: follow, smooth, draw, write."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from posekit import artifacts, drawing, pose_files, video, views
+
+# Below it, more joints of a pose are likely wrong than right: the person is looked for anew.
+LEAST_CONFIDENCE = 0.5
+
+
+class Follower:
+    """Finds one person in pictures that follow one another.
+
+    From the second picture on, the estimator looks around the pose of the one before, which
+    spares it the stages that find the person. Where the mean confidence falls below
+    `least_confidence`, or there is none, it looks at the whole picture again.
+
+    Args:
+        estimator: estimators.PoseEstimator.
+        least_confidence: float in [0, 1].
+    """
+
+    def __init__(self, estimator, least_confidence=LEAST_CONFIDENCE):
+        self._estimator = estimator
+        self._least_confidence = least_confidence
+        self._margins = [stage.margin for stage in estimator.stages if stage.view == "person"]
+        self._boxes_px = None
+
+    def estimate(self, image):
+        """Find the person in the next picture.
+
+        Args:
+            image: uint8 (H, W, 3), RGB, of the same size as the one before.
+
+        Returns:
+            estimators.Poses of one person.
+        """
+        poses = self._estimator.estimate([image], self._boxes_px)
+        if self._boxes_px is not None and not self._is_sure(poses):
+            poses = self._estimator.estimate([image])
+        self._boxes_px = None
+        if self._margins and self._is_sure(poses):
+            # A box must meet the picture, whatever was found beyond its edge.
+            inside_px = np.clip(poses.keypoints_px, 0, np.array(image.shape[1::-1]) - 1)
+            everyone = np.ones(inside_px.shape[:2], bool)
+            self._boxes_px = views.person_boxes(inside_px, everyone, margin=self._margins[0])
+        return poses
+
+    def _is_sure(self, poses):
+        return poses.confidences.mean() >= self._least_confidence  # False where it is NaN
+
+
+def predict_video(estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None):
+    """Predict a video; write a drawn copy without sound and a file of its poses.
+
+    Both grow frame by frame beside their names and appear when the video ends. On Ctrl-C, what is
+    done of a video file is kept as partial_NAME; a camera's is whole, since that is how it ends.
+
+    Args:
+        estimator: estimators.PoseEstimator.
+        stream: video.VideoFile or video.Camera.
+        folder: where STEM_pose.mp4 and STEM_pose.json or STEM_pose.csv go.
+        stem: str.
+        file_format: str, one of pose_files.FORMATS. A CSV file has a row for each frame and
+            joint.
+        smoothing: temporal_smoothing.OneEuroFilter or None; it is started anew.
+        show: None, or a function that is given each drawn frame and returns whether to stop.
+
+    Returns:
+        dict: image (the video's name), drawn, poses (paths) and problem: None, or why the video
+        ended early.
+
+    Raises:
+        PosekitError: the folder is not writable, or there is no room.
+    """
+    drawn_path, poses_path = output_paths(folder, stem, file_format)
+    follower = Follower(estimator)
+    if smoothing is not None:
+        smoothing.restart()
+    with ExitStack() as stack:
+        add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing))
+        add_picture = stack.enter_context(
+            video.writing(drawn_path, stream.frames_per_second, stream.size_px)
+        )
+        bar = stack.enter_context(
+            tqdm(total=stream.frame_count, desc=stream.name, unit="frame", leave=False, disable=None)
+        )
+        try:
+            for index, (seconds, image) in enumerate(stream.frames()):
+                poses = follower.estimate(image)
+                keypoints_px, confidences = poses.keypoints_px[0], poses.confidences[0]
+                if smoothing is not None:
+                    keypoints_px = smoothing.smooth(keypoints_px, seconds)
+                drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences)
+                labels = {"frame": index, "seconds": round(seconds, 4)}
+                add(labels, keypoints_px, confidences, poses.boxes_px[0])
+                add_picture(seconds, drawn)
+                bar.update()
+                if show is not None and show(drawn):
+                    break
+        except KeyboardInterrupt:
+            if not isinstance(stream, video.Camera):
+                raise
+    return {
+        "image": stream.name,
+        "drawn": drawn_path,
+        "poses": poses_path,
+        "problem": stream.problem,
+    }
+
+
+def output_paths(folder, stem, file_format):
+    """Where `predict_video` writes: (drawn video, poses)."""
+    return tuple(
+        Path(folder) / f"{stem}_pose{suffix}"
+        for suffix in (video.WRITTEN_SUFFIX, f".{file_format}")
+    )
+
+
+def _writing(path, stream, estimator, smoothing):
+    if path.suffix == ".csv":
+        return pose_files.writing_csv(path, ("frame", "seconds"))
+    head = {
+        "video": stream.name,
+        "width_px": stream.size_px[0],
+        "height_px": stream.size_px[1],
+        "frames_per_second": stream.frames_per_second,
+        "model": estimator.name,
+        "smoothing": None if smoothing is None else smoothing.settings(),
+        "made_by": artifacts.provenance(),
+    }
+    return pose_files.writing_json(path, head)

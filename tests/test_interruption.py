@@ -1,0 +1,56 @@
+"""Ctrl-C: in Python at once, in an endless operation when patience ends."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from posekit import artifacts, interruption
+
+PROGRAM = """
+import hashlib, sys, time
+from posekit import interruption
+
+with interruption.bounded("bye", patience_seconds=1.0):
+    print("ready", flush=True)
+    {operation}
+"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "last_word"),
+    [
+        ("time.sleep(100)", -signal.SIGINT, "KeyboardInterrupt"),
+        # One call into C that no signal ends.
+        ("hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)", 130, "bye"),
+    ],
+)
+def test_ctrl_c_ends_whatever_runs(operation, status, last_word):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(operation=operation)],
+        cwd=artifacts.PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == status
+    assert error.splitlines()[-1] == last_word
+
+
+def test_afterwards_signals_go_where_they_went():
+    before = signal.set_wakeup_fd(-1)
+    try:
+        with interruption.bounded("bye"):
+            assert signal.set_wakeup_fd(-1) != -1
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        signal.set_wakeup_fd(before)
