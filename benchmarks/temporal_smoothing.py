@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/temporal_smoothing.py --noise 3
 
 Of each clip every joint is known. Jitter is the mean length of the second difference of the error,
-pixels a frame squared; lag is the delay in frames at which the smoothed joints match the unsmoothed
-ones best, in the least squares sense.
+pixels a frame squared. A track's delay is that of the truth which fits it best, in the least
+squares sense; lag is by how many frames smoothing raises it.
 """
 
 import argparse

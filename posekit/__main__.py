@@ -10,6 +10,7 @@ from posekit import interruption
 from posekit.baselines import LABEL_TREATMENTS
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
+from posekit.pose_files import FORMATS
 from posekit.profiles import PROFILES
 from posekit.recipes import MODELS
 from posekit.settings import EXPORT_FORMATS, FLIPS, NETWORKS, SCHEDULES, SYNTHETIC
@@ -270,7 +271,7 @@ def _add_predict(commands):
     )
     predict.add_argument(
         "--format",
-        choices=("json", "csv"),
+        choices=FORMATS,
         default="json",
         help="csv: one row for each joint, in poses.csv for all photographs, in NAME_pose.csv for "
         "a video (default: %(default)s)",

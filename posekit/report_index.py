@@ -75,8 +75,13 @@ def data_fingerprints(run_dir, names):
     paths = [
         run_dir / artifact for artifact, producer in artifacts.PRODUCER.items() if producer in names
     ]
-    described = [artifacts.read_json(path).get("data", {}) for path in paths if path.exists()]
-    return sorted({data["fingerprint"] for data in described if "fingerprint" in data})
+    described = [_data_of(artifacts.read_json(path)) for path in paths if path.exists()]
+    return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})
+
+
+def _data_of(artifact):
+    data = artifact.get("data") if isinstance(artifact, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def figures_of(notebook):

@@ -47,6 +47,9 @@ from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 # layers or the settings, changes what a training computes.
 TRAINING_VERSION = 1
 
+# What is noted of each epoch.
+HISTORY_COLUMNS = ("epoch", "train_mse", "validation_mse", "learning_rate", "seconds")
+
 # Weights of the pretrained network, in place of a model's path.
 IMAGENET = "imagenet"
 
@@ -269,18 +272,26 @@ def open_run(folder):
         TrainingRun.
 
     Raises:
-        PosekitError: the folder holds no training.
+        PosekitError: the folder holds no training, or a file of another kind than `fit` writes.
     """
     folder = Path(folder)
-    settings = artifacts.read_json(folder / "config.json")
+    path = folder / "config.json"
+    settings = artifacts.read_json(path)
+    try:
+        config, baseline_scores = TrainingConfig(**settings["config"]), settings["baselines"]
+        readable = all(it is None or _is_number(it) for it in baseline_scores.values())
+    except (AttributeError, KeyError, TypeError) as error:
+        raise PosekitError(f"{path}: must describe a training; got {error!r} reading it.") from error
+    if not readable:
+        raise PosekitError(f"{path}: `baselines` must be numbers; got {baseline_scores!r}.")
     rows = _read_history(folder)
     if not rows:
         raise PosekitError(f"{folder}: history.json must hold finished epochs; got none.")
     return TrainingRun(
         folder=folder,
-        config=TrainingConfig(**settings["config"]),
-        baselines=settings["baselines"],
-        history={column: [row[column] for row in rows] for column in rows[0]},
+        config=config,
+        baselines=baseline_scores,
+        history={column: [row[column] for row in rows] for column in HISTORY_COLUMNS},
     )
 
 
@@ -308,8 +319,26 @@ def _weights_digest(model):
 
 
 def _read_history(folder):
+    """The rows of the finished epochs; empty where there is no history."""
     path = folder / "history.json"
-    return artifacts.read_json(path) if path.is_file() else []
+    if not path.is_file():
+        return []
+    rows = artifacts.read_json(path)
+    if not isinstance(rows, list):
+        raise PosekitError(f"{path}: must be a list of epochs; got {type(rows).__name__}.")
+    for epoch, row in enumerate(rows, start=1):
+        values = [row.get(name) for name in HISTORY_COLUMNS] if isinstance(row, dict) else []
+        if not values or not all(map(_is_number, values)) or values[0] != epoch:
+            raise PosekitError(
+                f"{path}: row {epoch} must have finite numbers {', '.join(HISTORY_COLUMNS)}, epoch "
+                f"{epoch}; got {str(row)[:200]}."
+            )
+    return rows
+
+
+def _is_number(value):
+    # A whole number may be too large for any float.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _finished(history, config):

@@ -235,7 +235,9 @@ def _check_file(path):
     try:
         # Some of what is no plain file never ends, or waits for ever as it is opened.
         if os.path.exists(path) and not os.path.isfile(path):
-            raise PosekitError(f"{path}: the video must be a file; got something else. Name a file.")
+            raise PosekitError(
+                f"{path}: the video must be a file; got something else. Name a file."
+            )
         with open(path, "rb"):
             pass
     except OSError as error:

@@ -54,7 +54,9 @@ class Follower:
         return poses.confidences.mean() >= self._least_confidence  # False where it is NaN
 
 
-def predict_video(estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None):
+def predict_video(
+    estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None
+):
     """Predict a video; write a drawn copy without sound and a file of its poses.
 
     Both grow frame by frame beside their names and appear when the video ends. On Ctrl-C, what is
@@ -87,7 +89,13 @@ def predict_video(estimator, stream, folder, stem, *, file_format="json", smooth
             video.writing(drawn_path, stream.frames_per_second, stream.size_px)
         )
         bar = stack.enter_context(
-            tqdm(total=stream.frame_count, desc=stream.name, unit="frame", leave=False, disable=None)
+            tqdm(
+                total=stream.frame_count,
+                desc=stream.name,
+                unit="frame",
+                leave=False,
+                disable=None,
+            )
         )
         try:
             for index, (seconds, image) in enumerate(stream.frames()):

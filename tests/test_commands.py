@@ -129,6 +129,9 @@ def test_command_is_required(capsys):
         (["train", "--epochs", "ten"], "--epochs: invalid int value: 'ten'"),
         (["train", "--epochs", "0"], "`epochs` must be"),
         (["predict", "a.jpg", "--box", "1,2,3"], "--box: must be four numbers X,Y,WIDTH,HEIGHT in"),
+        (["predict"], "one of the arguments IMAGE --camera is required"),
+        (["predict", "a.jpg", "--camera", "0"], "not allowed with argument"),
+        (["predict", "--camera=-1"], "--camera: must be a whole number >= 0; got -1"),
         (["predict", "a.jpg", "--box=1,2,3,x"], "X,Y,WIDTH,HEIGHT in pixels; got 1,2,3,x"),
         (["data", "check", "--data", ""], "`data` must be 'synthetic' or the path"),
         (["data", "make", "somewhere", "--images", "0"], "`count` must be"),
@@ -448,6 +451,55 @@ def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, t
     assert "a box needs exactly one image; got 2 images" in message
     message = refused(capsys, ["predict", pictures[0], *arguments, "--model", trained])
     assert "which sees whole pictures" in message
+
+
+def test_predict_takes_videos_and_quoted_patterns(capsys, estimator_folder, tmp_path):
+    from posekit import video
+    from posekit.datasets import clips
+
+    with video.writing(tmp_path / "clip.mp4", 30, (120, 90)) as show:
+        for frame in clips.draw_clip(0, seconds=0.2, size_px=(120, 90)):
+            show(frame.seconds, frame.image)
+    (tmp_path / "bad.mp4").write_text("no video")
+    arguments = [tmp_path / "*.mp4", "--model", estimator_folder, "--out", tmp_path / "out"]
+    settings = ["--format", "csv", "--smooth-gain", "2"]
+    assert main([str(word) for word in ["predict", *arguments, *settings]]) == 1
+    out, err = capsys.readouterr()
+    written = [str(tmp_path / "out" / f"clip_pose.{kind}") for kind in ("mp4", "csv")]
+    assert out.splitlines() == [f"{tmp_path / 'clip.mp4'}: {', '.join(written)}"]
+    assert f"error: {tmp_path / 'bad.mp4'}: must be a video" in err
+    with (tmp_path / "out" / "clip_pose.csv").open() as file:
+        assert len(file.readlines()) == 1 + 6 * len(JOINTS)
+
+    message = refused(capsys, ["predict", *arguments, "--smooth-cutoff", "0"])
+    assert "`cutoff_hz` must be > 0 hertz; got 0.0" in message
+
+
+def test_predict_records_a_camera(capsys, monkeypatch, estimator_folder, tmp_path):
+    from posekit import video
+
+    class Unplugged(video.Camera):
+        def __init__(self, index):
+            self.name, self.size_px, self.frames_per_second = f"camera {index}", (40, 30), 10.0
+            self.problem = None
+
+        def frames(self):
+            yield 0.0, np.zeros((30, 40, 3), np.uint8)
+            self.problem = "camera 1: stopped"
+
+    monkeypatch.setattr(video, "Camera", Unplugged)
+    monkeypatch.setattr(video, "has_display", lambda: False)
+    arguments = ["--camera", "1", "--model", str(estimator_folder), "--out", str(tmp_path)]
+    assert main(["predict", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"camera 1: {tmp_path / 'camera1_'}")
+    assert "camera 1: Ctrl-C ends" in err and "error: camera 1: stopped" in err
+    drawn, described = sorted(tmp_path.iterdir(), reverse=True)
+    assert (drawn.suffix, described.suffix) == (".mp4", ".json")
+    assert len(artifacts.read_json(described)["frames"]) == 1
+
+    message = refused(capsys, ["predict", *arguments, "--box=0,0,9,9"])
+    assert "a box needs exactly one image; got a camera" in message
 
 
 @pytest.mark.parametrize(

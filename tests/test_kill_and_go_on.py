@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import kill_and_go_on
@@ -73,7 +74,14 @@ def test_ctrl_c_ends_a_training_within_seconds(tmp_path, synthetic_folder):
         *(sys.executable, "-m", "posekit", "train", "--data", str(synthetic_folder)),
         *("--profile", "smoke", "--epochs", "500", "--run-dir", str(tmp_path)),
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        # Where the tests run in the background, they were started deaf to Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         deadline = time.monotonic() + 600
         while not list(tmp_path.glob("training/*/checkpoint.json")):

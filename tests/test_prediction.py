@@ -116,7 +116,7 @@ def test_folders_stand_for_their_pictures(tmp_path):
 def test_folders_without_pictures_are_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    finding = r"a must hold JPEG, PNG or video files; got none(.|\n)*b must hold JPEG, PNG or video files"
+    finding = r"a must hold JPEG, PNG or video .* got none(.|\n)*b must hold JPEG, PNG or video"
     with pytest.raises(PosekitError, match=finding):
         prediction.find_files([tmp_path / "a", tmp_path / "b"])
 

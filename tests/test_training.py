@@ -447,8 +447,53 @@ def test_too_large_a_batch_is_refused(small, tmp_path):
 def test_a_folder_without_a_training_is_refused(tmp_path):
     with pytest.raises(PosekitError, match=r"config\.json: the file must exist; got nothing"):
         training.open_run(tmp_path)
-    (tmp_path / "config.json").write_text("{}")
+    write_training(tmp_path)
+    (tmp_path / "history.json").unlink()
     with pytest.raises(PosekitError, match=r"history\.json must hold finished epochs; got none"):
+        training.open_run(tmp_path)
+
+
+def write_training(folder):
+    """The two files that tell of a training, of two epochs."""
+    described = {"config": asdict(BATCH_NORM), "baselines": {"mean_pose": 400.0}}
+    rows = [
+        {
+            "epoch": epoch,
+            "train_mse": 500.0,
+            "validation_mse": 450.0 - epoch,
+            "learning_rate": 1e-3,
+            "seconds": 1,
+        }
+        for epoch in (1, 2)
+    ]
+    (folder / "config.json").write_text(json.dumps(described))
+    (folder / "history.json").write_text(json.dumps(rows))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "finding"),
+    [
+        ("config", lambda it: it.clear(), r"config\.json: must describe a training; got KeyError"),
+        ("config", lambda it: it["config"].update(colour=1), "got TypeError.*colour"),
+        ("config", lambda it: it["config"].update(dropout="no"), "got TypeError"),
+        ("config", lambda it: it.update(config=[1]), "got TypeError"),
+        ("config", lambda it: it.update(baselines=[1]), "got AttributeError"),
+        ("config", lambda it: it["baselines"].update(x="7"), "`baselines` must be numbers; got"),
+        ("history", lambda it: it[1].update(epoch=3), r"row 2 must have .*, epoch 2; got .*3"),
+        ("history", lambda it: it[0].pop("seconds"), "row 1 must have .* seconds"),
+        ("history", lambda it: it[0].update(train_mse=None), "row 1 must have .*None"),
+        ("history", lambda it: it[1].update(validation_mse=10**400), "row 2 must have finite"),
+        ("history", lambda it: it.__setitem__(0, "epoch"), "row 1 must have .*got epoch"),
+    ],
+)
+def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, finding):
+    write_training(tmp_path)
+    assert training.open_run(tmp_path).best_epoch == 2
+    path = tmp_path / f"{file}.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(PosekitError, match=finding):
         training.open_run(tmp_path)
 
 

@@ -95,7 +95,7 @@ def test_what_is_no_video_is_named(tmp_path):
     whole = write(tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "headless.mp4").write_bytes(whole[: len(whole) // 2])
     for name in ("text", "empty", "headless"):
-        finding = rf"{name}\.mp4: must be a video .* got another format, or damage.* ffmpeg -i {name}"
+        finding = rf"{name}\.mp4: must be a video .* got another format.* ffmpeg -i {name}"
         with pytest.raises(PosekitError, match=finding):
             video.VideoFile(tmp_path / f"{name}.mp4")
     with pytest.raises(PosekitError, match=r"gone\.mp4: .* got No such file or directory"):
