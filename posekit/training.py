@@ -331,7 +331,7 @@ def _read_history(folder):
         if not values or not all(map(_is_number, values)) or values[0] != epoch:
             raise PosekitError(
                 f"{path}: row {epoch} must have finite numbers {', '.join(HISTORY_COLUMNS)}, epoch "
-                f"{epoch}; got {str(row)[:200]}."
+                f"{epoch}; got {str(row)[:200]!r}."
             )
     return rows
 

@@ -483,7 +483,7 @@ def write_training(folder):
         ("history", lambda it: it[0].pop("seconds"), "row 1 must have .* seconds"),
         ("history", lambda it: it[0].update(train_mse=None), "row 1 must have .*None"),
         ("history", lambda it: it[1].update(validation_mse=10**400), "row 2 must have finite"),
-        ("history", lambda it: it.__setitem__(0, "epoch"), "row 1 must have .*got epoch"),
+        ("history", lambda it: it.__setitem__(0, "epoch"), "row 1 must have .*got 'epoch'"),
     ],
 )
 def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, finding):
