@@ -1,6 +1,5 @@
 """From finished trainings to a model that ships: small files, a manifest, measured confidence."""
 
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from posekit import (
     calibration,
     estimators,
     evaluation,
+    manifests,
     recipes,
     training,
     views,
@@ -134,14 +134,7 @@ def _write_stage(stage, recipe, run, folder):
         stage.network.save(temporary)
         halve(temporary)
     return {
-        "file": file.name,
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "view": stage.view,
-        "input_px": stage.frame_px,
-        "head": stage.head,
-        "passes": stage.passes,
-        "flip_average": stage.flip_average,
-        "margin": stage.margin,
+        **manifests.described(stage, file),
         "training": {
             "recipe": recipe,
             "seed": run.config.seed,

@@ -4,7 +4,6 @@ The manifest is the model's own with what posekit's source would tell: how a pic
 network's input, what its output means, and how keypoints come from it. `examples/` uses it.
 """
 
-import hashlib
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit import artifacts, calibration, decoding, estimators, inference, views
+from posekit import artifacts, calibration, decoding, estimators, inference, manifests, views
 from posekit.errors import PosekitError, check_choice
 from posekit.manifests import MANIFEST, MANIFEST_VERSION
 from posekit.settings import EXPORT_FORMATS
@@ -118,7 +117,7 @@ def export(model, folder, *, file_format, dataset=None):
         file = folder / f"{Path(entry['file']).stem}{suffix}"
         with artifacts.replacing(file) as temporary:
             temporary.write_bytes(content)
-        entries.append({**entry, **_entry(stage, file.name, content)})
+        entries.append({**entry, **manifests.described(stage, file)})
     path = folder / MANIFEST
     artifacts.write_json(path, _manifest(model, estimator, stored, entries, file_format))
     return path
@@ -201,18 +200,6 @@ def _onnx(network):
     return converted.SerializeToString()
 
 
-def _entry(stage, name, content):
-    """What the manifest says of one exported network."""
-    return {
-        "file": name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "view": stage.view,
-        "input_px": stage.frame_px,
-        "head": stage.head,
-        "passes": stage.passes,
-        "flip_average": stage.flip_average,
-        "margin": stage.margin,
-    }
 
 
 def _manifest(model, estimator, stored, entries, file_format):

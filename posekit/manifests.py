@@ -94,6 +94,25 @@ def read(folder):
     return stages, read
 
 
+def described(stage, file):
+    """What a manifest says of one network, JSON-ready.
+
+    Args:
+        stage: estimators.Stage.
+        file: Path of its network, written already.
+    """
+    return {
+        "file": file.name,
+        "sha256": artifacts.digest(file),
+        "view": stage.view,
+        "input_px": stage.frame_px,
+        "head": stage.head,
+        "passes": stage.passes,
+        "flip_average": stage.flip_average,
+        "margin": stage.margin,
+    }
+
+
 def check_file(stage):
     """Raise PosekitError unless the stage's file is there and is what the manifest says."""
     found = artifacts.digest(stage.path) if stage.path.is_file() else "no file"
