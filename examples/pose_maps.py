@@ -22,18 +22,24 @@ def find_pose(folder, photo, open_network):
     corner = (size - side) / 2  # the smallest centred square that holds all of the picture
     for stage in manifest["stages"]:
         network, frame_px = open_network(folder / stage["file"]), stage["input_px"]
-        for _ in range(stage["passes"]):
+        for look in stage["looks"]:
             if stage["view"] == "person":
                 low, high = keypoints.min(axis=0) + 0.5, keypoints.max(axis=0) + 0.5
-                side = stage["margin"] * max(*(high - low), manifest["least_side_px"])
+                side = max(*(high - low), manifest["least_side_px"]) * manifest["person_margin"]
                 corner = (low + high - side) / 2
-            frame = cut(picture, corner, side, frame_px, manifest["fill"])
-            maps = softmax(network(frame))
-            if stage["flip_average"]:
-                mirrored = softmax(network(np.ascontiguousarray(frame[:, ::-1])))
-                maps = (maps + mirrored[:, ::-1, manifest["mirror"]]) / 2
-            in_frame, mass = place(maps, frame_px, **manifest["decoding"])
-            keypoints = (in_frame + 0.5) * side / frame_px + corner - 0.5
+            widest, total = max(glimpse["scale"] for glimpse in look), 0
+            for glimpse in look:
+                shown = corner + side * (1 - glimpse["scale"]) / 2, side * glimpse["scale"]
+                frame = cut(picture, *shown, frame_px, manifest["fill"])
+                if glimpse["mirrored"]:
+                    frame = np.ascontiguousarray(frame[:, ::-1])
+                maps = softmax(network(frame))
+                if glimpse["mirrored"]:
+                    maps = maps[:, ::-1, manifest["mirror"]]
+                total = total + zoomed_out(maps, widest / glimpse["scale"])
+            in_frame, mass = place(total / len(look), frame_px, **manifest["decoding"])
+            in_look = (in_frame + 0.5) * widest * side / frame_px
+            keypoints = in_look + corner + side * (1 - widest) / 2 - 0.5
     confidences = [None] * len(mass)
     if manifest["calibration"]:
         mass, fitted = np.clip(mass, 1e-4, 1 - 1e-4), manifest["calibration"]
@@ -56,6 +62,16 @@ def softmax(logits):
     """Logits (h, w, K) to probabilities of each joint's place, float64 (h, w, K)."""
     raised = np.exp(logits.astype(float) - logits.max(axis=(0, 1)))
     return raised / raised.sum(axis=(0, 1))
+
+
+def zoomed_out(maps, factor):
+    """Maps (h, w, K) of a square as maps of one `factor` times as wide, around the same centre."""
+    count = len(maps)
+    edges = np.linspace(-0.5, 0.5, count + 1)
+    wider = edges * factor
+    low, high = np.maximum(wider[:-1, None], edges[:-1]), np.minimum(wider[1:, None], edges[1:])
+    shares = np.maximum(high - low, 0) * count
+    return np.einsum("yi,ijk,xj->yxk", shares, maps, shares)
 
 
 def place(maps, frame_px, smoothing, neighbourhood, sure_radius):

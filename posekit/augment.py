@@ -10,13 +10,14 @@ from posekit.skeleton import MIRROR
 from posekit.views import FILL
 
 
-def flip_left_right(images, targets, flip):
+def flip_left_right(images, targets, flip, *, mirror=MIRROR):
     """Mirror chosen examples of a batch: pixels, x, and which joint is left or right.
 
     Args:
         images: (N, H, W, 3), any dtype.
         targets: float (N, K, 3), x, y in the images' pixels and weight.
         flip: bool (N,), which examples to mirror.
+        mirror: K integers, which joint each one becomes (`Skeleton.mirror`).
 
     Returns:
         (images, targets), same shapes and dtypes. Twice is identity.
@@ -26,14 +27,14 @@ def flip_left_right(images, targets, flip):
         [width - 1 - targets[..., 0], targets[..., 1], targets[..., 2]], axis=-1
     )  # (N, K, 3)
     # A mirrored left wrist is a right wrist: permute the joints as well as x.
-    mirrored = ops.take(mirrored, MIRROR, axis=1)
+    mirrored = ops.take(mirrored, mirror, axis=1)
     return (
         ops.where(flip[:, None, None, None], ops.flip(images, axis=2), images),
         ops.where(flip[:, None, None], mirrored, targets),
     )
 
 
-def affine(images, targets, matrices, frame_px):
+def affine(images, targets, matrices, frame_px, *, resample=None):
     """Show each canvas in a frame by an affine map, and move its joints along.
 
     Args:
@@ -41,6 +42,7 @@ def affine(images, targets, matrices, frame_px):
         targets: float (N, K, 3), x, y in the canvases' pixels and weight.
         matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) in the canvas.
         frame_px: int, side of the frame, pixels.
+        resample: what `resampled` does, faster on one backend, or None for it.
 
     Returns:
         images: float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
@@ -48,15 +50,7 @@ def affine(images, targets, matrices, frame_px):
     """
     last_row = ops.zeros_like(matrices[:, 0, :2])
     transforms = ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1)  # (N, 8)
-    # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
-    shown = ops.image.affine_transform(
-        images,
-        transforms,
-        interpolation="bilinear",
-        fill_mode="constant",
-        fill_value=FILL,
-        data_format="channels_last",
-    )[:, :frame_px, :frame_px]
+    shown = (resample or resampled)(images, transforms, frame_px)
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]  # (N, 2, 2), (N, 2)
     (a, b), (c, d) = (linear[:, 0, 0], linear[:, 0, 1]), (linear[:, 1, 0], linear[:, 1, 1])
     determinant = (a * d - b * c)[:, None]
@@ -68,6 +62,28 @@ def affine(images, targets, matrices, frame_px):
     inside &= (moved_y >= -0.5) & (moved_y <= frame_px - 0.5)
     weight = targets[..., 2] * ops.cast(inside, targets.dtype)
     return shown, ops.stack([moved_x, moved_y, weight], axis=-1)
+
+
+def resampled(images, transforms, frame_px):
+    """Show each canvas in a frame.
+
+    Args:
+        images: float (N, S, S, 3), the canvases, S >= frame_px.
+        transforms: float (N, 8), as `keras.ops.image.affine_transform` takes them.
+        frame_px: int, side of the frame, pixels.
+
+    Returns:
+        float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
+    """
+    # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
+    return ops.image.affine_transform(
+        images,
+        transforms,
+        interpolation="bilinear",
+        fill_mode="constant",
+        fill_value=FILL,
+        data_format="channels_last",
+    )[:, :frame_px, :frame_px]
 
 
 def colour(images, gain, contrast, saturation, brightness):

@@ -42,6 +42,31 @@ def mirror_maps(maps, mirror):
     return maps[:, :, ::-1][..., list(mirror)]
 
 
+def zoomed_out(maps, factor):
+    """Maps of a square as maps of a wider one around the same centre, on as many cells.
+
+    Args:
+        maps: float (N, h, w, K), probabilities.
+        factor: float >= 1, side of the wider square over the side of the one that was seen.
+
+    Returns:
+        float (N, h, w, K). Each cell's probability is spread over the cells that it covers, so
+        that sums stay as they were.
+    """
+    if factor == 1:
+        return maps
+    rows, columns = (_covered_shares(count, factor) for count in maps.shape[1:3])
+    return np.einsum("yi,nijk,xj->nyxk", rows, maps, columns, optimize=True)
+
+
+def _covered_shares(count, factor):
+    """(wider cells, cells seen): which share of each cell seen lies in each wider one."""
+    wider = np.linspace(-factor / 2, factor / 2, count + 1)
+    seen = np.linspace(-0.5, 0.5, count + 1)
+    overlap = np.minimum(wider[1:, None], seen[1:]) - np.maximum(wider[:-1, None], seen[:-1])
+    return np.maximum(overlap, 0) * count
+
+
 def place(maps, frame_px):
     """Keypoints at the strongest hill of each map.
 

@@ -49,9 +49,7 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
         {recipe: runs[recipe] for recipe in model.stages},
         experiment,
         folder,
-        passes=model.passes,
-        flip_average=model.flip_average,
-        margin=model.margin,
+        looks=model.looks,
     )
 
 
@@ -70,16 +68,7 @@ def _train(recipe, runs, experiment, run_dir, *, seed, epochs, verbose):
     runs[recipe] = training.fit(config, experiment, run_dir, verbose=verbose)
 
 
-def deliver(
-    name,
-    runs,
-    experiment,
-    folder,
-    *,
-    passes=1,
-    flip_average=False,
-    margin=views.PERSON_MARGIN,
-):
+def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
     """Write a model folder: one file for each stage, and the manifest with the calibration.
 
     Args:
@@ -88,19 +77,15 @@ def deliver(
         experiment: Experiment whose validation part calibrates the confidences; it must have the
             split that the runs were trained on.
         folder: Path, made where missing.
-        passes: int > 0, how often the last stage looks.
-        flip_average: bool, whether the last stage also asks the mirrored picture.
-        margin: float, of the last stage, see estimators.Stage.
+        looks: tuple of the last stage's looks, see estimators.Stage.
 
     Returns:
         PoseEstimator, read back from the folder.
     """
     folder = Path(folder)
-    estimator = estimators.of_runs(
-        name, list(runs.values()), passes=passes, flip_average=flip_average, margin=margin
-    )
+    estimator = estimators.of_runs(name, list(runs.values()), looks=looks)
     part = experiment.part("validation")
-    poses = estimator.estimate_dataset(part)
+    poses = estimators.compiled(estimator).estimate_dataset(part)
     fitted = None
     # Only maps say how sure they are.
     if not np.isnan(poses.raw).any():

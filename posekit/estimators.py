@@ -31,19 +31,16 @@ class Stage:
         network: keras.Model, or what inference made of it where it is read to predict.
         head: str, one of heads.HEADS.
         view: str, one of views.VIEWS.
-        passes: int > 0, how often it looks; each pass looks around the pose of the one before.
-        flip_average: bool, whether the mirrored picture is asked too: twice the time.
-        margin: float > 0, side of the square around a pose over the longer side of the box of its
-            joints.
+        looks: tuple of tuples of views.Glimpse. The answers to a look's glimpses are averaged,
+            and each look at a person goes around the pose of the one before; the time goes with
+            the number of glimpses.
         hill: bool, whether a joint is placed at its map's strongest hill, not at the map's mean.
     """
 
     network: object
     head: str
     view: str
-    passes: int = 1
-    flip_average: bool = False
-    margin: float = views.PERSON_MARGIN
+    looks: tuple = views.LOOK_ONCE
     hill: bool = True
 
     @property
@@ -61,7 +58,8 @@ class Poses:
         confidences: float64 (N, 14) in [0, 1], the chance that the joint is within 0.2 torso
             lengths of the truth; NaN where the estimator is not calibrated.
         raw: float64 (N, 14) in [0, 1], how sure the last network was; NaN without a map.
-        boxes_px: float64 (N, 4), the box that the last pass looked at, pixels.
+        boxes_px: float64 (N, 4), the box of the last look, of which glimpses show more or less,
+            pixels.
     """
 
     keypoints_px: np.ndarray
@@ -130,18 +128,15 @@ class PoseEstimator:
         looked_at_px = None if boxes_px is None else boxes_px[chosen]
         keypoints_px = raw = None
         for stage in stages:
-            for _ in range(stage.passes):
+            for look in stage.looks:
                 if stage.view == "whole":
                     looked_at_px = views.whole_boxes(sizes_px)
                 elif stage.view == "squashed":
                     looked_at_px = views.squashed_boxes(sizes_px)
                 elif keypoints_px is not None:
                     found = np.ones(keypoints_px.shape[:2], bool)
-                    looked_at_px = views.person_boxes(
-                        keypoints_px, found, margin=stage.margin
-                    )
-                in_frame_px, raw = _look(stage, images, looked_at_px)
-                keypoints_px = keypoints_out_of_boxes(in_frame_px, looked_at_px, stage.frame_px)
+                    looked_at_px = views.person_boxes(keypoints_px, found)
+                keypoints_px, raw = _look(stage, look, images, looked_at_px)
         return keypoints_px, raw, looked_at_px
 
     def estimate_dataset(self, dataset):
@@ -242,15 +237,13 @@ def _head_and_view(path):
     return head, view
 
 
-def of_runs(name, runs, *, passes=1, flip_average=False, margin=views.PERSON_MARGIN):
+def of_runs(name, runs, *, looks=views.LOOK_ONCE):
     """An estimator from finished trainings, not calibrated.
 
     Args:
         name: str.
         runs: list of training.TrainingRun, one for each stage, in order.
-        passes: int > 0, how often the last stage looks.
-        flip_average: bool, whether the last stage also asks the mirrored picture.
-        margin: float > 0, of the last stage.
+        looks: tuple of the last stage's looks, see Stage.
 
     Returns:
         PoseEstimator.
@@ -260,8 +253,16 @@ def of_runs(name, runs, *, passes=1, flip_average=False, margin=views.PERSON_MAR
         Stage(run.best_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
         for run in runs
     ]
-    stages[-1] = replace(stages[-1], passes=passes, flip_average=flip_average, margin=margin)
+    stages[-1] = replace(stages[-1], looks=looks)
     return PoseEstimator(name, tuple(stages))
+
+
+def compiled(estimator):
+    """The same estimator with Keras networks made fast for prediction, see `inference`."""
+    stages = [
+        replace(stage, network=inference.compiled(stage.network)) for stage in estimator.stages
+    ]
+    return replace(estimator, stages=tuple(stages))
 
 
 def _from_manifest(folder, compiled):
@@ -274,42 +275,63 @@ def _from_manifest(folder, compiled):
                 _network(entry.path, entry.head, compiled),
                 entry.head,
                 entry.view,
-                entry.passes,
-                entry.flip_average,
-                entry.margin,
+                entry.looks,
             )
         )
     return PoseEstimator(folder.name, tuple(stages), fitted)
 
 
-def _look(stage, images, boxes_px):
-    """Keypoints in the stage's frame, (N, K, 2), and how sure it was, (N, K)."""
-    if stage.view == "squashed":
+def _look(stage, look, images, boxes_px):
+    """Keypoints in the pictures, (N, K, 2), and how sure the stage was of them, (N, K)."""
+    frames = np.concatenate([_frames(stage, glimpse, images, boxes_px) for glimpse in look])
+    answers = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(look))
+    if stage.head == "soft_argmax" and stage.hill:
+        widest = max(glimpse.scale for glimpse in look)
+        maps = [
+            _maps(answer, glimpse, widest) for answer, glimpse in zip(answers, look, strict=True)
+        ]
+        in_frame_px, raw = decoding.place(sum(maps) / len(maps), stage.frame_px)
+        shown_px = views.enlarged(boxes_px, widest)
+        return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), raw
+    found_px = [
+        _places(stage, answer, glimpse, boxes_px)
+        for answer, glimpse in zip(answers, look, strict=True)
+    ]
+    keypoints_px = sum(found_px) / len(found_px)
+    return keypoints_px, np.full(keypoints_px.shape[:2], np.nan)
+
+
+def _frames(stage, glimpse, images, boxes_px):
+    if stage.view == "squashed" and glimpse.scale == 1:
         # As the training frames were made.
-        crops = np.stack([pipeline.squash(image, stage.frame_px).numpy() for image in images])
+        frames = np.stack([pipeline.squash(image, stage.frame_px).numpy() for image in images])
     else:
-        crops = np.stack(
+        shown_px = views.enlarged(boxes_px, glimpse.scale)
+        frames = np.stack(
             [
                 views.cut(image, box_px, stage.frame_px)
-                for image, box_px in zip(images, boxes_px, strict=True)
+                for image, box_px in zip(images, shown_px, strict=True)
             ]
         )
-    if stage.flip_average:
-        crops = np.concatenate([crops, crops[:, :, ::-1]])
-    output = stage.network.predict_on_batch(crops.astype(np.float32))
-    if stage.head != "soft_argmax" or not stage.hill:
-        flat = heads.by_name(stage.head).coordinates(output, stage.frame_px)
-        keypoints_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(crops), -1, 2)
-        if stage.flip_average:
-            keypoints_px, mirrored = np.split(keypoints_px, 2)
-            mirrored = mirrored[:, list(MIRROR)] * [-1, 1] + [stage.frame_px - 1, 0]
-            keypoints_px = (keypoints_px + mirrored) / 2
-        return keypoints_px, np.full(keypoints_px.shape[:2], np.nan)
-    maps = decoding.softmax_maps(output)
-    if stage.flip_average:
-        maps, mirrored = np.split(maps, 2)
-        maps = (maps + decoding.mirror_maps(mirrored, MIRROR)) / 2
-    return decoding.place(maps, stage.frame_px)
+    return frames[:, :, ::-1] if glimpse.mirrored else frames
+
+
+def _maps(answer, glimpse, widest):
+    """Where the joints are in a look's widest glimpse, as one of its glimpses says."""
+    maps = decoding.softmax_maps(answer)
+    if glimpse.mirrored:
+        maps = decoding.mirror_maps(maps, MIRROR)
+    return decoding.zoomed_out(maps, widest / glimpse.scale)
+
+
+def _places(stage, answer, glimpse, boxes_px):
+    """Keypoints in the pictures, (N, K, 2), of a network that answers with coordinates."""
+    flat = heads.by_name(stage.head).coordinates(answer, stage.frame_px)
+    in_frame_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(boxes_px), -1, 2)
+    if glimpse.mirrored:
+        in_frame_px = in_frame_px[:, list(MIRROR)] * [-1, 1] + [stage.frame_px - 1, 0]
+    shown_px = views.enlarged(boxes_px, glimpse.scale)
+    return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px)
 
 
 def _batches(count):

@@ -37,10 +37,10 @@ BOXES = {
     "whole": "The smallest centred square that holds all of the picture.",
     "squashed": "The picture itself, whatever its aspect.",
     "person": (
-        "A square with the centre of the box around all keypoints of the stage or pass before, or "
+        "A square with the centre of the box around all keypoints of the stage or look before, or "
         "of a box that is known. That box reaches from the least to the greatest x and y + 0.5, "
-        "since the picture's first pixel begins at -0.5; the square's side is `margin` times its "
-        "longer side, which is at least `least_side_px`."
+        "since the picture's first pixel begins at -0.5; the square's side is `person_margin` "
+        "times its longer side, which is at least `least_side_px`."
     ),
 }
 OUTPUTS = {
@@ -59,11 +59,13 @@ OUTPUTS = {
         "softmax. Bin i of n is at (i + 0.5) * input_px / n - 0.5."
     ),
 }
-PASSES = "Run the stage so often; each pass looks at the box around the pose of the one before."
-FLIP = (
-    "Also ask the frame mirrored left to right. Mirror the answer's places back, put joint "
-    "`mirror[k]` in the place of joint k, and take the mean of both answers: of probabilities "
-    "where the output is maps, else of coordinates."
+LOOKS = (
+    "Run the stage once for each of `looks`, each at the box around the pose of the one before. A "
+    "look is a list of glimpses. Each shows the square of `scale` times the box's side around the "
+    "same centre, where `mirrored` with left and right exchanged: then mirror the answer's places "
+    "back and put joint `mirror[k]` in the place of joint k. The look's answer is the mean of its "
+    "glimpses': of coordinates, or where the output is maps of probabilities, each spread over "
+    "the cells of the look's widest glimpse that it covers."
 )
 CONFIDENCE = (
     "The chance that joint k is within 0.2 torso lengths of the truth: 1 / (1 + exp(-(slope * "
@@ -151,7 +153,7 @@ class _Watched:
 
 
 def _seen_frames(estimator, dataset):
-    """What each stage sees of some pictures in all its passes: lists of float32 (S, S, 3)."""
+    """What each stage sees of some pictures in all its looks: lists of float32 (S, S, 3)."""
     watched = [_Watched(stage.network) for stage in estimator.stages]
     stages = [
         replace(stage, network=network)
@@ -200,8 +202,6 @@ def _onnx(network):
     return converted.SerializeToString()
 
 
-
-
 def _manifest(model, estimator, stored, entries, file_format):
     fitted = estimator.calibration
     return {
@@ -214,6 +214,7 @@ def _manifest(model, estimator, stored, entries, file_format):
         "mirror": list(MIRROR),
         "fill": views.FILL,
         "least_side_px": views.LEAST_SIDE_PX,
+        "person_margin": views.PERSON_MARGIN,
         "stages": entries,
         "decoding": {
             "smoothing": decoding.SMOOTHING,
@@ -224,8 +225,7 @@ def _manifest(model, estimator, stored, entries, file_format):
         "how_to": {
             "input": FRAME,
             "box": {view: BOXES[view] for view in BOXES if _has(entries, "view", view)},
-            "passes": PASSES,
-            "flip_average": FLIP,
+            "looks": LOOKS,
             "output": {head: OUTPUTS[head] for head in OUTPUTS if _has(entries, "head", head)},
             "confidence": None if fitted is None else CONFIDENCE,
         },

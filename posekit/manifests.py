@@ -10,13 +10,14 @@ from posekit.settings import HEADS
 from posekit.skeleton import JOINT_COUNT, JOINTS
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 
-# The delivered models look once or twice.
-PASSES_LIMIT = 100
+# The delivered models look once or twice, with one to three glimpses.
+LOOKS_LIMIT = 20
+GLIMPSES_LIMIT = 20
 
-# Beyond it a person would be a few pixels of the frame.
-MARGIN_LIMIT = 4
+# Beyond them a person would be a few pixels of the frame, or a few joints of the person.
+SCALE_LIMITS = (0.25, 4)
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,15 @@ class StageEntry:
         sha256: str, 64 hexadecimal digits, of the file.
         head: str, one of settings.HEADS.
         view: str, one of views.VIEWS.
-        passes: int in 1 ... PASSES_LIMIT, how often it looks.
-        flip_average: bool, whether the mirrored picture is asked too.
-        margin: float in 1 ... MARGIN_LIMIT, as for estimators.Stage.
+        looks: tuple of tuples of views.Glimpse, as for estimators.Stage; at most LOOKS_LIMIT of
+            at most GLIMPSES_LIMIT, scaled within SCALE_LIMITS.
     """
 
     path: Path
     sha256: str
     head: str
     view: str
-    passes: int
-    flip_average: bool
-    margin: float
+    looks: tuple
 
 
 def read(folder):
@@ -62,7 +60,7 @@ def read(folder):
         stages = [
             StageEntry(
                 *(folder / _file_name(stage["file"]), stage["sha256"], stage["head"]),
-                *(stage["view"], stage["passes"], stage["flip_average"], stage["margin"]),
+                *(stage["view"], _looks(stage["looks"])),
             )
             for stage in manifest["stages"]
         ]
@@ -107,9 +105,7 @@ def described(stage, file):
         "view": stage.view,
         "input_px": stage.frame_px,
         "head": stage.head,
-        "passes": stage.passes,
-        "flip_average": stage.flip_average,
-        "margin": stage.margin,
+        "looks": views.listed(stage.looks),
     }
 
 
@@ -130,6 +126,13 @@ def _file_name(name):
     return name
 
 
+def _looks(listed):
+    return tuple(
+        tuple(views.Glimpse(glimpse["scale"], glimpse["mirrored"]) for glimpse in look)
+        for look in listed
+    )
+
+
 def _problems(stage):
     """What is wrong with a stage's values, without a full stop."""
     if not isinstance(stage.sha256, str) or not re.fullmatch("[0-9a-f]{64}", stage.sha256):
@@ -138,9 +141,14 @@ def _problems(stage):
         value = getattr(stage, field)
         if value not in choices:
             yield f"`{field}` must be one of {', '.join(map(repr, choices))}; got {value!r}"
-    if type(stage.passes) is not int or not 1 <= stage.passes <= PASSES_LIMIT:
-        yield f"`passes` must be a whole number > 0 and <= {PASSES_LIMIT}; got {stage.passes!r}"
-    if type(stage.flip_average) is not bool:
-        yield f"`flip_average` must be true or false; got {stage.flip_average!r}"
-    if type(stage.margin) not in (int, float) or not 1 <= stage.margin <= MARGIN_LIMIT:
-        yield f"`margin` must be a number in 1 ... {MARGIN_LIMIT}; got {stage.margin!r}"
+    if not 1 <= len(stage.looks) <= LOOKS_LIMIT:
+        yield f"`looks` must be 1 to {LOOKS_LIMIT} looks; got {len(stage.looks)}"
+    for look in stage.looks:
+        if not 1 <= len(look) <= GLIMPSES_LIMIT:
+            yield f"a look must have 1 to {GLIMPSES_LIMIT} glimpses; got {len(look)}"
+    least, most = SCALE_LIMITS
+    for glimpse in (glimpse for look in stage.looks for glimpse in look):
+        if type(glimpse.scale) not in (int, float) or not least <= glimpse.scale <= most:
+            yield f"`scale` must be a number in {least} ... {most}; got {glimpse.scale!r}"
+        if type(glimpse.mirrored) is not bool:
+            yield f"`mirrored` must be true or false; got {glimpse.mirrored!r}"

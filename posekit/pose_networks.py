@@ -48,7 +48,7 @@ def residual_network(
     Args:
         head: str, one of heads.HEADS.
         frame_px: int, side of the square input, pixels, a multiple of 32.
-        widths: tuple of int, channels of the four stages, at strides 4, 8, 16 and 32.
+        widths: tuple of int, channels of the stages, at strides 4, 8, 16 and so on.
         blocks: tuple of int, residual blocks of each stage.
         dropout: float in [0, 1), of whole channels, before the head.
         stochastic_depth: float in [0, 1), how often the last block's branch is left out in
@@ -264,6 +264,8 @@ def _with_head(name, image, levels, head, frame_px, dropout, joints):
 NETWORKS = {
     "residual": residual_network,
     "residual_slim": partial(residual_network, widths=(24, 48, 96, 192)),
+    # Without the stage at stride 32, three quarters of the weights.
+    "residual_short": partial(residual_network, widths=(32, 64, 128), blocks=(2, 2, 2)),
     "lite0": lite0_network,
     "lite0_quick": partial(lite0_network, fixed_kernel=5),
     "lite0_short": partial(lite0_network, stages=5, fixed_kernel=5),

@@ -6,6 +6,8 @@ A recipe is the part of a training.TrainingConfig that was chosen on validation.
 
 from dataclasses import dataclass
 
+from posekit.views import LOOK_ONCE, Glimpse
+
 
 @dataclass(frozen=True)
 class Model:
@@ -13,21 +15,23 @@ class Model:
 
     Attributes:
         stages: names of the recipes, in the order of the stages.
-        passes: int > 0, how often the last stage looks.
-        flip_average: bool, whether the last stage also asks the mirrored picture.
-        margin: float, side of the square that the last stage sees, over the longer side of the
-            box of the joints.
+        looks: tuple of the last stage's looks, see views.Glimpse.
     """
 
     stages: tuple
-    passes: int = 1
-    flip_average: bool = False
-    margin: float = 1.3
+    looks: tuple = LOOK_ONCE
 
+
+# A wide look first, for the person whom the first stage missed by a little; then one whose maps
+# are averaged over three sizes, one of them mirrored: as good as two sizes, each mirrored too.
+TWO_LOOKS = (
+    (Glimpse(1.15),),
+    (Glimpse(0.85), Glimpse(0.96, mirrored=True), Glimpse(1.08)),
+)
 
 MODELS = {
-    "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), passes=2),
-    "best": Model(("best_whole", "best_person"), passes=2, flip_average=True),
+    "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
+    "best": Model(("best_whole", "best_person"), TWO_LOOKS),
 }
 
 # What all stages share. Missing joints are masked, and the mean of noisy weights is kept.
@@ -41,7 +45,14 @@ _COMMON = {
     "clip_norm": 5.0,
 }
 
-_SCRATCH = {**_COMMON, "learning_rate": 2e-3, "weight_decay": 0.05, "mixed_precision": True}
+_SCRATCH = {
+    **_COMMON,
+    "network": "residual",
+    "batch_size": 64,
+    "learning_rate": 3e-3,
+    "weight_decay": 0.05,
+    "mixed_precision": True,
+}
 
 # A stage that starts from another recipe's weights replaces these.
 _TRANSFER = {
@@ -52,20 +63,30 @@ _TRANSFER = {
 }
 
 RECIPES = {
-    "from_scratch_whole": {
+    # Small pictures first: most of the way at half the cost of a step.
+    "from_scratch_person_96": {
         **_SCRATCH,
-        "network": "residual_slim",
-        "view": "whole",
-        "frame_px": 128,
-        "epochs": 60,
+        "view": "person",
+        "frame_px": 96,
+        "epochs": 70,
     },
     "from_scratch_person": {
         **_SCRATCH,
-        "network": "residual",
+        "starts_from": "from_scratch_person_96",
         "view": "person",
         "frame_px": 128,
-        "epochs": 120,
-        "stochastic_depth": 0.1,
+        "learning_rate": 1e-3,
+        "epochs": 15,
+    },
+    # What joints look like is the same, small or large.
+    "from_scratch_whole": {
+        **_SCRATCH,
+        "starts_from": "from_scratch_person_96",
+        "network": "residual_short",
+        "view": "whole",
+        "frame_px": 128,
+        "learning_rate": 1.5e-3,
+        "epochs": 20,
     },
     "best_whole": {
         **_TRANSFER,
@@ -74,7 +95,6 @@ RECIPES = {
         "frame_px": 160,
         "epochs": 30,
     },
-    # Small pictures first: most of the way at half the cost of a step.
     "best_person_128": {
         **_TRANSFER,
         "network": "lite0",

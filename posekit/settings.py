@@ -8,6 +8,7 @@ NETWORKS = (
     "poster_plain",
     "residual",
     "residual_slim",
+    "residual_short",
     "lite0",
     "lite0_quick",
     "lite0_short",

@@ -27,7 +27,7 @@ class Follower:
     def __init__(self, estimator, least_confidence=LEAST_CONFIDENCE):
         self._estimator = estimator
         self._least_confidence = least_confidence
-        self._margins = [stage.margin for stage in estimator.stages if stage.view == "person"]
+        self._follows = any(stage.view == "person" for stage in estimator.stages)
         self._boxes_px = None
 
     def estimate(self, image):
@@ -43,11 +43,11 @@ class Follower:
         if self._boxes_px is not None and not self._is_sure(poses):
             poses = self._estimator.estimate([image])
         self._boxes_px = None
-        if self._margins and self._is_sure(poses):
+        if self._follows and self._is_sure(poses):
             # A box must meet the picture, whatever was found beyond its edge.
             inside_px = np.clip(poses.keypoints_px, 0, np.array(image.shape[1::-1]) - 1)
             everyone = np.ones(inside_px.shape[:2], bool)
-            self._boxes_px = views.person_boxes(inside_px, everyone, margin=self._margins[0])
+            self._boxes_px = views.person_boxes(inside_px, everyone)
         return poses
 
     def _is_sure(self, poses):

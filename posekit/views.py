@@ -4,7 +4,7 @@ A view is a box of the picture, scaled to the network's square frame. Training d
 from a larger canvas around the same box, so that a turned or shifted crop still shows picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
@@ -44,8 +44,24 @@ VIEWS = {
     )
 }
 
-# Side of the person's box in training: the longer side of the box around the joints, and this
-# much more, since hands, feet and the hair reach beyond the joints.
+@dataclass(frozen=True)
+class Glimpse:
+    """One frame of a stage's look at a picture.
+
+    Attributes:
+        scale: float > 0, side of the square that is shown over that of the view's own box.
+        mirrored: bool, whether left and right are exchanged.
+    """
+
+    scale: float = 1.0
+    mirrored: bool = False
+
+
+# A look is a tuple of glimpses whose answers are averaged; a stage looks once or more often.
+LOOK_ONCE = ((Glimpse(),),)
+
+# Side of the person's box over the longer side of the box around the joints: hands, feet and the
+# hair reach beyond those.
 PERSON_MARGIN = 1.3
 
 
@@ -79,13 +95,12 @@ def squashed_boxes(image_sizes_px):
     return np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=-1)
 
 
-def person_boxes(keypoints_px, labelled, *, margin=PERSON_MARGIN):
-    """A square around each person: the box of the joints, `margin` times as wide.
+def person_boxes(keypoints_px, labelled):
+    """A square around each person: the box of the joints, `PERSON_MARGIN` times as wide.
 
     Args:
         keypoints_px: float (N, K, 2), (x, y), pixels.
         labelled: bool (N, K), at least one joint of each person.
-        margin: float > 0.
 
     Returns:
         float64 (N, 4), x, y, width, height, pixels; it may reach beyond the picture.
@@ -102,7 +117,7 @@ def person_boxes(keypoints_px, labelled, *, margin=PERSON_MARGIN):
     low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2) + 0.5  # (N, 2)
     high_px = np.where(counted, keypoints_px, -np.inf).max(axis=-2) + 0.5
     longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
-    side_px = margin * np.maximum(longer_px, LEAST_SIDE_PX)
+    side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
     return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
 
 
@@ -111,6 +126,28 @@ def enlarged(boxes_px, factor):
     corner_px, size_px = boxes_px[..., :2], boxes_px[..., 2:]
     return np.concatenate(
         [corner_px - size_px * (factor - 1) / 2, size_px * factor], axis=-1
+    )
+
+
+def listed(looks):
+    """Looks JSON-ready: a list of dicts, scale and mirrored, for each."""
+    return [[asdict(glimpse) for glimpse in look] for look in looks]
+
+
+def in_words(looks):
+    """Looks as a reader is told of them.
+
+    Args:
+        looks: tuple of looks, see Glimpse.
+
+    Returns:
+        str, such as "x1.15, then x0.85 + x0.95 mirrored".
+    """
+    return ", then ".join(
+        " + ".join(
+            f"x{glimpse.scale:g}{' mirrored' if glimpse.mirrored else ''}" for glimpse in look
+        )
+        for look in looks
     )
 
 

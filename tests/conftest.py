@@ -51,13 +51,16 @@ def estimator_folder(tmp_path_factory):
                 "sha256": hashlib.sha256((folder / f"{view}.keras").read_bytes()).hexdigest(),
                 "head": "soft_argmax",
                 "view": view,
-                "passes": 1,
-                "flip_average": view == "person",
-                "margin": 1.25,
+                "looks": [
+                    [
+                        {"scale": 1.0, "mirrored": False},
+                        *([{"scale": 0.9, "mirrored": True}] if view == "person" else []),
+                    ]
+                ],
             }
         )
     manifest = {
-        "version": 1,
+        "version": 2,
         "joints": list(JOINTS),
         "stages": stages,
         "calibration": {"slope": 2.0, "offsets": [0.1 * joint for joint in range(len(JOINTS))]},

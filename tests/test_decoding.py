@@ -5,7 +5,7 @@ import pytest
 from scipy.special import softmax
 
 from posekit import decoding
-from posekit.geometry import mirror_keypoints
+from posekit.geometry import cell_centres, mirror_keypoints
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
 
 FRAME_PX = 96
@@ -44,6 +44,32 @@ def test_softmax_is_scipys(dtype):
         decoding.softmax_maps(logits), softmax(logits.astype(float), axis=(1, 2)), rtol=1e-9
     )
     np.testing.assert_allclose(decoding.softmax_maps(logits).sum(axis=(1, 2)), 1)
+
+
+def test_zoomed_out_by_hand():
+    # Two cells seen cover the middle half of the wider square's two cells: half of each is empty.
+    maps = np.array([[0.1, 0.2], [0.3, 0.4]])[None, ..., None]
+    np.testing.assert_allclose(decoding.zoomed_out(maps, 2), maps)
+    # Of four cells in a row, the wider square's inner two hold two each.
+    row = np.zeros((1, 4, 4, 1))
+    row[0, 1, :, 0] = [0.1, 0.2, 0.3, 0.4]
+    np.testing.assert_allclose(decoding.zoomed_out(row, 2)[0, 1, :, 0], [0, 0.3, 0.7, 0])
+
+
+@pytest.mark.parametrize("factor", [1, 1.1, 1.3, 2.5])
+def test_zooming_out_keeps_the_mass_and_the_place(factor):
+    maps = random_maps()
+    wider = decoding.zoomed_out(maps, factor)
+    assert wider.shape == maps.shape
+    np.testing.assert_allclose(wider.sum(axis=(1, 2)), 1)
+    # The mean place moves towards the centre by the factor, to within what a wider cell hides.
+    centres_px = cell_centres(HEIGHT, WIDTH, FRAME_PX) - (FRAME_PX - 1) / 2
+    before, after = (
+        np.einsum("nck,cd->nkd", each.reshape(3, HEIGHT * WIDTH, -1), centres_px)
+        for each in (maps, wider)
+    )
+    hidden_px = np.array([6, 8]) * (1 - 1 / factor) / 2
+    assert (np.abs(after - before / factor) <= hidden_px + 1e-9).all()
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 11), (11, 15)])

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import delivery, estimators, evaluation, pose_networks, recipes, training
+from posekit import delivery, estimators, evaluation, pose_networks, recipes, training, views
 from posekit.errors import PosekitError
 from posekit.recipes import Model
 
@@ -37,7 +37,7 @@ def built(experiment, tmp_path_factory):
         patched.setitem(
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
         )
-        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), passes=2))
+        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_LOOKS))
         estimator = delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
         patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
         delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
@@ -53,7 +53,8 @@ def test_the_folder_describes_its_stages(built, experiment):
     }
     manifest = json.loads((folder / "manifest.json").read_text())
     assert [stage["view"] for stage in manifest["stages"]] == ["whole", "person"]
-    assert [stage["passes"] for stage in manifest["stages"]] == [1, 2]
+    looks = [stage["looks"] for stage in manifest["stages"]]
+    assert looks == [views.listed(views.LOOK_ONCE), views.listed(recipes.TWO_LOOKS)]
     assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
         "tiny_whole",
         "tiny_person",

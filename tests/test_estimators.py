@@ -14,8 +14,11 @@ from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import PoseEstimator, Stage
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
+from posekit.views import LOOK_ONCE, Glimpse
 
 FRAME_PX = 32
+
+MIRRORED_TOO = ((Glimpse(), Glimpse(mirrored=True)),)
 
 
 class Network:
@@ -77,7 +80,8 @@ def test_manifest_gives_stages_in_order(tiny):
         ("whole", "soft_argmax", 32),
         ("person", "soft_argmax", 64),
     ]
-    assert [(stage.passes, stage.flip_average) for stage in tiny.stages] == [(1, False), (1, True)]
+    assert tiny.stages[0].looks == LOOK_ONCE
+    assert tiny.stages[1].looks == ((Glimpse(), Glimpse(0.9, mirrored=True)),)
     assert tiny.calibration.slope == 2.0 and tiny.calibration.offsets[13] == pytest.approx(1.3)
 
 
@@ -95,16 +99,15 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        (lambda it: it.update(version=2), "`version` must be 1; got 2"),
+        (lambda it: it.update(version=1), "`version` must be 2; got 1"),
         (lambda it: it["joints"].reverse(), "`joints` must be right_ankle, .*; got 'head_top', 'neck'"),
         (lambda it: it.update(joints=[1]), "`joints` must be right_ankle, .*; got 1"),
         (lambda it: it.update(joints=None), "got values of other kinds .*NoneType"),
         (lambda it: it.pop("calibration"), "got a manifest without 'calibration'"),
         (lambda it: it["stages"][1].pop("view"), "got a manifest without 'view'"),
         (lambda it: it["stages"].clear(), "`stages` must list a network; got none"),
-        (lambda it: it["stages"][1].update(passes=0), "`passes` must be .* > 0 .*; got 0 in stage 1"),
-        (lambda it: it["stages"][1].update(passes="two"), "`passes` must be .*; got 'two' in stage 1"),
-        (lambda it: it["stages"][1].update(margin=0.5), r"`margin` must be .* 1 \.\.\. 4; got 0.5"),
+        (lambda it: it["stages"][1].update(looks=[]), "`looks` must be .*; got 0 in stage 1"),
+        (lambda it: it["stages"][1].update(looks=[1]), "got values of other kinds .*int"),
         (lambda it: it["stages"][0].update(head="eyes"), "`head` must be one of .*; got 'eyes'"),
         (lambda it: it["stages"][0].update(view="far"), "`view` must be one of .*; got 'far'"),
         (lambda it: it["calibration"].update(offsets=[1]), r"14 offsets; got shape \(1,\)"),
@@ -191,32 +194,32 @@ def test_tiny_pictures_get_a_pose(tiny, size):
     assert (poses.confidences > 0).all() and (poses.confidences < 1).all()
 
 
-@pytest.mark.parametrize("margin", [1.3, 1.1])
-def test_the_second_stage_looks_around_the_first_ones_pose(margin):
+@pytest.mark.parametrize("scale", [1, 0.8, 1.5])
+def test_the_second_stage_looks_around_the_first_ones_pose(scale):
     first, second = always(SPREAD_PX), always(CENTRE_PX)
     stages = (
         Stage(first, "coordinates", "whole"),
-        Stage(second, "coordinates", "person", margin=margin),
+        Stage(second, "coordinates", "person", ((Glimpse(scale),),)),
     )
     image = picture(64, 64)
     poses = PoseEstimator("two", stages).estimate([image])
     in_picture_px = (SPREAD_PX + 0.5) * 2 - 0.5
     # The joints span 32 pixels of the picture in x and 56 in y.
-    box_px = views.person_boxes(
-        in_picture_px[None], np.ones((1, JOINT_COUNT), bool), margin=margin
-    )
-    assert box_px[0, 2:] == pytest.approx(56 * margin)
+    box_px = views.person_boxes(in_picture_px[None], np.ones((1, JOINT_COUNT), bool))
+    assert box_px[0, 2:] == pytest.approx(56 * 1.3)
     np.testing.assert_allclose(poses.boxes_px, box_px)
-    np.testing.assert_array_equal(second.seen[0][0], views.cut(image, box_px[0], FRAME_PX))
+    shown_px = views.enlarged(box_px[0], scale)
+    assert shown_px[2:] == pytest.approx(56 * 1.3 * scale)
+    np.testing.assert_array_equal(second.seen[0][0], views.cut(image, shown_px, FRAME_PX))
     # The centre of a crop is the centre of its box; x = 4 to 20 and y = 2 to 30 in the frame.
     np.testing.assert_allclose(poses.keypoints_px[0, 0], [24.5, 32.5])
 
 
-def test_every_pass_looks_again():
+def test_each_look_goes_around_the_pose_of_the_one_before():
     second = always(CENTRE_PX)
     stages = (
         Stage(always(SPREAD_PX), "coordinates", "whole"),
-        Stage(second, "coordinates", "person", passes=3),
+        Stage(second, "coordinates", "person", 3 * LOOK_ONCE),
     )
     poses = PoseEstimator("thrice", stages).estimate([picture(64, 64)])
     assert len(second.seen) == 3
@@ -315,7 +318,7 @@ def test_arguments_are_left_alone(tiny):
     np.testing.assert_array_equal(boxes_px, kept[1])
 
 
-def test_flip_average_of_coordinates_by_hand():
+def test_a_mirrored_glimpse_of_coordinates_by_hand():
     # The network finds the brightest column and puts joint k as many pixels right of it.
     def answer(crops):
         column = crops.sum(axis=(1, 3)).argmax(axis=1)  # (N,)
@@ -328,13 +331,13 @@ def test_flip_average_of_coordinates_by_hand():
     joint, mirrored = np.arange(JOINT_COUNT), np.array(MIRROR)
     once = PoseEstimator("once", (plain,)).estimate([image])
     np.testing.assert_allclose(once.keypoints_px[0, :, 0], 9 + joint)
-    twice = PoseEstimator("twice", (replace(plain, flip_average=True),)).estimate([image])
+    twice = PoseEstimator("twice", (replace(plain, looks=MIRRORED_TOO),)).estimate([image])
     # In the mirror the column is at 22, so joint k's partner j says 31 - (22 + j) = 9 - j.
     np.testing.assert_allclose(twice.keypoints_px[0, :, 0], 9 + (joint - mirrored) / 2)
     np.testing.assert_allclose(twice.keypoints_px[0, :, 1], 7)
 
 
-def test_flip_average_of_maps_by_hand():
+def test_a_mirrored_glimpse_of_maps_by_hand():
     # Red marks the left wrist, green the right one, blue all others, in the mirror as well: there
     # the network mistakes the wrists for each other, so that each map is half here, half there.
     channel = np.full(JOINT_COUNT, 2)
@@ -349,10 +352,33 @@ def test_flip_average_of_maps_by_hand():
     once = PoseEstimator("once", (plain,)).estimate([image])
     np.testing.assert_allclose(once.keypoints_px[0, INDEX["left_wrist"]], [4, 8], atol=1e-6)
     np.testing.assert_allclose(once.raw, 1, atol=1e-6)
-    twice = PoseEstimator("twice", (replace(plain, flip_average=True),)).estimate([image])
+    twice = PoseEstimator("twice", (replace(plain, looks=MIRRORED_TOO),)).estimate([image])
     np.testing.assert_allclose(twice.keypoints_px[0, INDEX["neck"]], [10, 20], atol=1e-6)
     expected = np.where(channel == 2, 1.0, 0.5)
     np.testing.assert_allclose(twice.raw[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scales", [(1, 1.5), (0.8, 1.2, 1.6)])
+def test_glimpses_of_any_size_point_at_the_same_place(scales):
+    # A bright square is where the map is high, and all of it is in the narrowest glimpse.
+    def answer(crops):
+        return np.where(crops[..., :1] > 127, 50.0, 0.0) * np.ones(JOINT_COUNT)
+
+    image = np.zeros((96, 96, 3), np.uint8)
+    image[58:64, 40:46] = 255
+    look = tuple(Glimpse(scale, mirrored=scale == 1.2) for scale in scales)
+    stage = Stage(Network(answer), "soft_argmax", "person", (look,))
+    (poses,) = PoseEstimator("sizes", (stage,)).estimate([image], [[20, 20, 60, 60]]).keypoints_px
+    np.testing.assert_allclose(poses, np.tile([42.5, 60.5], (JOINT_COUNT, 1)), atol=1)
+
+
+def test_glimpses_of_coordinates_are_averaged_in_the_picture():
+    # A quarter into the frame from the left and from the top, whatever it shows.
+    stage = Stage(always((7.5, 7.5)), "coordinates", "person", ((Glimpse(1), Glimpse(0.5)),))
+    poses = PoseEstimator("two", (stage,)).estimate([picture(80, 80)], [[10, 20, 40, 40]])
+    # From 10 to 50 and from 20 to 40: at 20 and at 25, less half a pixel; so is y, from 20 to 60.
+    np.testing.assert_allclose(poses.keypoints_px[0, 0], [22, 32])
+    np.testing.assert_array_equal(poses.boxes_px, [[10, 20, 40, 40]])
 
 
 def test_confidences_are_the_calibrated_certainty():

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from posekit import artifacts, estimators
+from posekit import artifacts, estimators, recipes, views
 from posekit.__main__ import main
 from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError
@@ -84,7 +84,7 @@ def disc_folder(estimator_folder, tmp_path_factory):
     for stage, frame_px in zip(manifest["stages"], (64, 96), strict=True):
         disc_network(frame_px).save(folder / stage["file"])
         stage["sha256"] = artifacts.digest(folder / stage["file"])
-    manifest["stages"][1]["passes"] = 2
+    manifest["stages"][1]["looks"] = views.listed(recipes.TWO_LOOKS)
     artifacts.write_json(folder / "manifest.json", manifest)
     return folder
 
@@ -184,7 +184,7 @@ def test_the_manifest_says_what_the_files_are(estimator_folder, exported):
         assert manifest[field] == original[field]
     for stage, before in zip(manifest["stages"], original["stages"], strict=True):
         assert stage["sha256"] == artifacts.digest(folder / stage["file"]) != before["sha256"]
-        for field in ("head", "view", "passes", "flip_average", "margin"):
+        for field in ("head", "view", "looks"):
             assert stage[field] == before[field]
     assert set(manifest["how_to"]["box"]) == {"whole", "person"}
     assert set(manifest["how_to"]["output"]) == {"soft_argmax"}

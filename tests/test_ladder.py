@@ -9,9 +9,11 @@ import pytest
 
 from posekit import artifacts, estimators, evaluation, models, profiles, training
 from posekit.errors import PosekitError
+from posekit.recipes import TWO_LOOKS
 from posekit.skeleton import LIMB_JOINTS
 from posekit.studies import climbing, ladder
 from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
+from posekit.views import LOOK_ONCE, Glimpse
 
 LADDERS = {
     "whole": for_profile(profiles.by_name("full")),
@@ -38,14 +40,13 @@ CHANGES = {
     "drawn": ("whole", {"initial_weights"}),
     "cascade": ("whole", {"stages", "view"}),
     "imagenet": ("cascade", {"network", "initial_weights", "learning_rate"}),
-    "second_look": ("imagenet", {"passes", "flip_average"}),
+    "second_look": ("imagenet", {"looks"}),
 }
 
 
 def differing(rung, parent):
     """Names of everything in which two rungs' settings differ."""
-    looks = ("passes", "flip_average")
-    names = {name for name in looks if getattr(rung, name) != getattr(parent, name)}
+    names = {"looks"} if rung.looks != parent.looks else set()
     before = list(parent.stages)
     if len(rung.stages) != len(before):
         names.add("stages")
@@ -113,7 +114,7 @@ def test_epochs_come_from_the_profile_or_the_caller():
 
 def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
     last = LADDERS["whole, no ImageNet"][-1]
-    assert (last.parent, last.passes, last.flip_average) == ("cascade", 2, True)
+    assert (last.parent, last.looks) == ("cascade", TWO_LOOKS)
     assert all(stage.initial_weights is None for stage in last.stages)
 
 
@@ -144,7 +145,10 @@ def test_changes_in_words():
         "network: residual to lite0_short, lite0; initial weights: none to imagenet; "
         "learning rate: 0.002 to 0.001"
     )
-    assert words("second_look") == "passes: 1 to 2; flip average: False to True"
+    assert words("second_look") == "looks: x1 to x1.15, then x0.85 + x0.96 mirrored + x1.08"
+
+
+MIRRORED_TOO = ((Glimpse(), Glimpse(mirrored=True)),)
 
 
 def tiny_rungs():
@@ -153,7 +157,7 @@ def tiny_rungs():
         "poster_plain", "poster_origin", epochs=1, seed=7, batch_size=16, frame_px=32
     )
     first = Rung("poster", "First", "It is there.", (config,))
-    return first, first.changed("mirrored", "Second", "It looks twice.", flip_average=True)
+    return first, first.looking("mirrored", "Second", "It looks twice.", MIRRORED_TOO)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +170,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
     run_dir, result = climbed
     for rung, row in zip(tiny_rungs(), result["rungs"], strict=True):
         (run,) = climbing.train(rung, experiment, run_dir, 0)
-        estimator = estimators.of_runs("x", [run], flip_average=rung.flip_average)
+        estimator = estimators.of_runs("x", [run], looks=rung.looks)
         found = estimator.estimate_dataset(experiment.part("validation"))
         expected = evaluation.score_original_px(
             found.keypoints_px,
@@ -181,7 +185,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
             assert score["interval"] == pytest.approx(wanted["interval"]), name
         assert row["minutes"] == sum(run.history["seconds"]) / 60
         assert row["parameters"] == run.best_model().count_params()
-        copies = 2 if rung.flip_average else 1
+        copies = 2 if rung.looks == MIRRORED_TOO else 1
         assert row["gigaflops"] == copies * models.count_flops(run.best_model()) / 1e9
         assert run.config == replace(rung.stages[0], seed=0)
 
@@ -264,7 +268,8 @@ def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
     assert not ladder.fits(stored, rungs[:1], experiment, [0])
     longer = tuple(rung.changed(rung.key, "", "", epochs=2) for rung in rungs)
     assert not ladder.fits(stored, longer, experiment, [0])
-    assert not ladder.fits(stored, (rungs[0], replace(rungs[1], passes=2)), experiment, [0])
+    looking_twice = replace(rungs[1], looks=2 * MIRRORED_TOO)
+    assert not ladder.fits(stored, (rungs[0], looking_twice), experiment, [0])
     other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
     assert not ladder.fits(other, rungs, experiment, [0])
     # A field that a later version of the settings adds has its default in older files.
@@ -302,8 +307,8 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
             moved_px = dataset.keypoints_px + shift_px[rung.key, runs[0].config.seed]
             return SimpleNamespace(keypoints_px=moved_px)
 
-        stage = estimators.Stage(network, "coordinates", "squashed", passes=3, flip_average=True)
-        once = replace(stage, passes=1, flip_average=False)
+        stage = estimators.Stage(network, "coordinates", "squashed", 3 * MIRRORED_TOO)
+        once = replace(stage, looks=LOOK_ONCE)
         return SimpleNamespace(stages=(stage, once), estimate_dataset=estimate_dataset)
 
     def fit(config, *_):

@@ -8,8 +8,10 @@ import pytest
 from posekit import heads, manifests, settings
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
+from posekit.views import Glimpse
 
 CONTENT = b"a network"
+GLIMPSE = {"scale": 0.8, "mirrored": False}
 
 
 @pytest.fixture
@@ -19,11 +21,9 @@ def folder(tmp_path):
         "sha256": hashlib.sha256(CONTENT).hexdigest(),
         "head": "soft_argmax",
         "view": "person",
-        "passes": 2,
-        "flip_average": True,
-        "margin": 1.25,
+        "looks": [[{"scale": 1.2, "mirrored": False}], [GLIMPSE, {"scale": 2, "mirrored": True}]],
     }
-    manifest = {"version": 1, "joints": JOINTS, "stages": [stage], "calibration": None}
+    manifest = {"version": 2, "joints": JOINTS, "stages": [stage], "calibration": None}
     (tmp_path / "person.keras").write_bytes(CONTENT)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     return tmp_path
@@ -40,8 +40,8 @@ def test_a_stage_is_what_the_manifest_says(folder):
     (stage,), fitted = manifests.read(folder)
     assert fitted is None
     assert stage.path == folder / "person.keras"
-    assert (stage.head, stage.view, stage.passes) == ("soft_argmax", "person", 2)
-    assert stage.flip_average is True and stage.margin == 1.25
+    assert (stage.head, stage.view) == ("soft_argmax", "person")
+    assert stage.looks == ((Glimpse(1.2),), (Glimpse(0.8), Glimpse(2, mirrored=True)))
     manifests.check_file(stage)
 
 
@@ -54,11 +54,16 @@ def test_a_stage_is_what_the_manifest_says(folder):
         ({"file": "a" * 300}, "`file` is 'aaa.*, not the name"),
         ({"file": None}, "`file` is None, not the name"),
         ({"sha256": "0"}, "`sha256` must be 64 hexadecimal digits; got '0' in stage 0"),
-        ({"passes": 10**9}, "`passes` must be .* <= 100; got 1000000000 in stage 0"),
-        ({"passes": float("inf")}, "`passes` must be a whole number .*; got inf in stage 0"),
-        ({"passes": True}, "`passes` must be a whole number .*; got True in stage 0"),
-        ({"flip_average": "false"}, "`flip_average` must be true or false; got 'false'"),
-        ({"margin": float("nan")}, "`margin` must be a number .*; got nan in stage 0"),
+        ({"looks": []}, "`looks` must be 1 to 20 looks; got 0 in stage 0"),
+        ({"looks": [[GLIMPSE]] * 21}, "`looks` must be 1 to 20 looks; got 21 in stage 0"),
+        ({"looks": [[]]}, "a look must have 1 to 20 glimpses; got 0 in stage 0"),
+        ({"looks": [[GLIMPSE] * 21]}, "a look must have 1 to 20 glimpses; got 21 in stage 0"),
+        ({"looks": 2}, "got values of other kinds .*int"),
+        ({"looks": [[{"scale": 1.0}]]}, "got a manifest without 'mirrored'"),
+        ({"looks": [[{**GLIMPSE, "mirrored": "no"}]]}, "`mirrored` must be true or false; got 'no'"),
+        ({"looks": [[{**GLIMPSE, "scale": 0.2}]]}, r"`scale` must be .* 0.25 \.\.\. 4; got 0.2"),
+        ({"looks": [[{**GLIMPSE, "scale": True}]]}, "`scale` must be a number .*; got True"),
+        ({"looks": [[{**GLIMPSE, "scale": float("nan")}]]}, "`scale` must be .*; got nan in stage 0"),
         ({"head": ["simcc"]}, r"`head` must be one of .*; got \['simcc'\] in stage 0"),
     ],
 )
@@ -69,8 +74,8 @@ def test_values_of_other_kinds_are_refused(folder, changes, finding):
 
 
 def test_all_problems_are_named_at_once(folder):
-    rewrite(folder, passes=0, view="far")
-    with pytest.raises(PosekitError, match="`view` must be(.|\n)*`passes` must be"):
+    rewrite(folder, looks=[], view="far")
+    with pytest.raises(PosekitError, match="`view` must be(.|\n)*`looks` must be"):
         manifests.read(folder)
 
 

@@ -18,7 +18,7 @@ class Scripted:
     name = "scripted"
 
     def __init__(self, confidences, *, views=("whole", "person"), place_px=(30.0, 20.0)):
-        self.stages = [SimpleNamespace(view=view, margin=1.5) for view in views]
+        self.stages = [SimpleNamespace(view=view) for view in views]
         self.confidences = iter(confidences)
         self.place_px = place_px
         self.boxes = []
@@ -35,7 +35,7 @@ class Scripted:
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 # The joints span 16 px from 12 to 28, and pixels reach half a pixel beyond their centres.
-FOLLOWED_PX = [30.5 - 12, 20.5 - 12, 24, 24]
+FOLLOWED_PX = pytest.approx([30.5 - 10.4, 20.5 - 10.4, 20.8, 20.8])
 
 
 def test_a_sure_pose_is_followed():

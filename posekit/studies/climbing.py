@@ -228,8 +228,7 @@ def estimator_of(rung, runs):
     return estimators.of_runs(
         rung.key,
         runs[-len(rung.stages) :],
-        passes=rung.passes,
-        flip_average=rung.flip_average,
+        looks=rung.looks,
     )
 
 
@@ -302,9 +301,9 @@ def _gap(scores, name):
 
 
 def _flops(estimator):
-    """Operations behind one picture's pose, through all stages, passes and mirrored copies."""
+    """Operations behind one picture's pose, through all stages and their glimpses."""
     return sum(
-        models.count_flops(stage.network) * stage.passes * (2 if stage.flip_average else 1)
+        models.count_flops(stage.network) * sum(map(len, stage.looks))
         for stage in estimator.stages
     )
 

@@ -1,10 +1,10 @@
 """Notebook 06: what each idea on the way from the poster's recipe to the best model was worth."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 
-from posekit import artifacts, imagenet, pipeline, training
+from posekit import artifacts, imagenet, pipeline, training, views
 from posekit.settings import SYNTHETIC
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
@@ -90,12 +90,7 @@ def _is_same(rung, settings):
     if any(set(stage) - known for stage in settings["stages"]):
         return False
     stages = tuple(training.TrainingConfig(**stage) for stage in settings["stages"])
-    return replace(
-        rung,
-        stages=stages,
-        passes=settings["passes"],
-        flip_average=settings["flip_average"],
-    ) == rung
+    return stages == rung.stages and settings["looks"] == views.listed(rung.looks)
 
 
 def _starts_drawn(rung):

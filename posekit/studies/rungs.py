@@ -6,14 +6,13 @@ A rung is made from its parent by naming the settings that it changes, so nothin
 from dataclasses import asdict, dataclass, replace
 
 from posekit.errors import PosekitError
+from posekit.recipes import TWO_LOOKS
 from posekit.settings import SYNTHETIC
 from posekit.training import IMAGENET, TrainingConfig
+from posekit.views import LOOK_ONCE, in_words, listed
 
 # Of the whole ladder, whatever the batches of the other notebooks' trainings.
 BATCH_SIZE = 32
-
-# Names of a rung's own settings; all others are fields of training.TrainingConfig.
-LOOKS = ("passes", "flip_average")
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Rung:
             trained on drawn people first.
         change: tuple of str, the settings in which it differs from its parent; "stages" where it
             has one network more.
-        passes, flip_average: as for estimators.of_runs.
+        looks: as for estimators.of_runs.
         parent: str, key of the rung that it was made from; None for the first.
     """
 
@@ -38,8 +37,7 @@ class Rung:
     idea: str
     stages: tuple
     change: tuple = ()
-    passes: int = 1
-    flip_average: bool = False
+    looks: tuple = LOOK_ONCE
     parent: str | None = None
 
     def changed(self, key, title, idea, **settings):
@@ -47,20 +45,22 @@ class Rung:
 
         Args:
             key, title, idea: as in Rung.
-            **settings: LOOKS, or fields of training.TrainingConfig: a value for all stages, or a
-                tuple with one for each.
+            **settings: fields of training.TrainingConfig: a value for all stages, or a tuple with
+                one for each.
         """
-        looks = {name: settings[name] for name in LOOKS if name in settings}
         per_stage = {
             name: value if isinstance(value, tuple) else (value,) * len(self.stages)
             for name, value in settings.items()
-            if name not in LOOKS
         }
         stages = tuple(
             replace(stage, **{name: values[place] for name, values in per_stage.items()})
             for place, stage in enumerate(self.stages)
         )
-        return self._child(key, title, idea, stages, tuple(settings), **looks)
+        return self._child(key, title, idea, stages, tuple(settings))
+
+    def looking(self, key, title, idea, looks):
+        """The rung whose last stage looks in another way."""
+        return self._child(key, title, idea, self.stages, ("looks",), looks=looks)
 
     def followed(self, key, title, idea, **settings):
         """The rung with one stage more: the last one's settings, but for the named ones."""
@@ -83,8 +83,7 @@ class Rung:
         """What decides its poses, JSON-ready; two rungs with equal settings are the same."""
         return {
             "stages": [asdict(stage) for stage in self.stages],
-            "passes": self.passes,
-            "flip_average": self.flip_average,
+            "looks": listed(self.looks),
         }
 
 
@@ -150,8 +149,8 @@ def change_in_words(rung, parent):
     pairs = list(zip((*parent.stages, *parent.stages[-1:] * added), rung.stages, strict=True))
     words = ["a second network"] if added else []
     for name in rung.change:
-        if name in LOOKS:
-            words.append(_from_to(name, [getattr(parent, name)], [getattr(rung, name)]))
+        if name == "looks":
+            words.append(_from_to(name, [in_words(parent.looks)], [in_words(rung.looks)]))
         elif name != "stages":
             differing = [
                 (getattr(before, name), getattr(after, name))
@@ -320,11 +319,10 @@ def _whole(poster, imagenet):
                 learning_rate=1e-3,
             )
         )
-    second_look = climbed[-1].changed(
+    second_look = climbed[-1].looking(
         "second_look",
-        "Second look, mirrored",
-        "The second network looks again around its own pose, and at the mirrored picture too.",
-        passes=2,
-        flip_average=True,
+        "Second look, averaged",
+        "The second network looks again around its own pose, at three sizes, mirrored at one.",
+        TWO_LOOKS,
     )
     return (*climbed, second_look)

@@ -486,10 +486,7 @@ def _manifests():
             "sha256": hashlib.sha256(content).hexdigest(),
             "view": file.partition(".")[0],
             "head": "soft_argmax",
-            "passes": 1,
-            "flip_average": False,
-            "margin": 1.25,
-            "margin": 1.3,
+            "looks": [[{"scale": 1.15, "mirrored": False}, {"scale": 0.9, "mirrored": True}]],
             "input_px": 64,
         }
         for file, content in _model_files().items()
@@ -497,7 +494,7 @@ def _manifests():
     fitted = {"slope": 2.0, "offsets": [0.1] * JOINT_COUNT}
     split = {"name": "standard", "seed": 5, "images": 9000}
     manifest = {
-        "version": 1,
+        "version": 2,
         "joints": list(JOINTS),
         "stages": stages,
         "calibration": fitted,
@@ -516,9 +513,12 @@ def _read_manifest(content, folder):
         _require(stage.path.resolve().parent == folder.resolve(), f"a network from {stage.path}")
         found = hashlib.sha256(stage.path.read_bytes()).hexdigest()
         _require(found in sums, f"another network {stage.path}")
-        _require(type(stage.passes) is int and 1 <= stage.passes <= 100, f"{stage.passes} passes")
-        _require(type(stage.flip_average) is bool, f"`flip_average` {stage.flip_average!r}")
-        _require(1 <= stage.margin <= 4, f"margin {stage.margin!r}")
+        _require(1 <= len(stage.looks) <= 20, f"{len(stage.looks)} looks")
+        for look in stage.looks:
+            _require(1 <= len(look) <= 20, f"{len(look)} glimpses")
+            for glimpse in look:
+                _require(0.25 <= glimpse.scale <= 4, f"`scale` {glimpse.scale!r}")
+                _require(type(glimpse.mirrored) is bool, f"`mirrored` {glimpse.mirrored!r}")
     if fitted is not None:
         raw = np.linspace(0, 1, 11)[:, None]
         confidence = fitted.confidence(raw)
