@@ -19,13 +19,13 @@ def targets(keypoints_frame_px, labelled, treatment):
     """The coordinates that a loss aims at and the joints it counts, under one treatment.
 
     Args:
-        keypoints_frame_px: float (N, 14, 2), (x, y) in the squashed frame, pixels.
-        labelled: bool (N, 14).
+        keypoints_frame_px: float (N, K, 2), (x, y) in the squashed frame, pixels.
+        labelled: bool (N, K).
         treatment: one of `LABEL_TREATMENTS`.
 
     Returns:
-        targets_px: float64 (N, 14, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
-        weights: bool (N, 14), True where the joint counts.
+        targets_px: float64 (N, K, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
+        weights: bool (N, K), True where the joint counts.
 
     Raises:
         PosekitError: a wrong shape, dtype or treatment, or a coordinate that counts is not
@@ -43,41 +43,45 @@ def targets(keypoints_frame_px, labelled, treatment):
     return targets_px, weights
 
 
-def image_centre(frame_px=96):
+def image_centre(frame_px=96, joints=JOINT_COUNT):
     """All joints at the centre of the frame.
 
     Args:
         frame_px: int > 0, side of the frame, pixels.
+        joints: int K, how many.
 
     Returns:
-        float (14, 2), pixels of the frame.
+        float (K, 2), pixels of the frame.
     """
-    return np.full((JOINT_COUNT, 2), (frame_px - 1) / 2)
+    return np.full((joints, 2), (frame_px - 1) / 2)
 
 
-def mean_pose(targets_px, weights):
+def mean_pose(targets_px, weights, *, unseen_px=None):
     """Mean of each joint's counted targets: the constant with the least squared error.
 
     Args:
         targets_px: float (N, K, 2), from `targets`.
         weights: bool (N, K), from `targets`.
+        unseen_px: float (K, 2), where joints are that no image counts; None wants each counted.
 
     Returns:
         float (K, 2), pixels of the frame.
 
     Raises:
-        PosekitError: a wrong shape or dtype, or a joint is never labelled.
+        PosekitError: a wrong shape or dtype, or a joint is never labelled and has no `unseen_px`.
     """
     targets_px, weights = _checked("mean_pose()", targets_px, weights)
     unseen = np.flatnonzero(~weights.any(axis=0))
-    if unseen.size:
+    if unseen.size and unseen_px is None:
         names = ", ".join(JOINTS[k] if weights.shape[1] == JOINT_COUNT else str(k) for k in unseen)
         raise PosekitError(
             "mean_pose(): `weights` must count every joint in at least one of the "
             f"{len(weights)} images; got none for {names}. Fit on more labelled images."
         )
     counted_px = np.where(weights[..., None], targets_px, 0.0)
-    return counted_px.sum(axis=0) / weights.sum(axis=0)[:, None]
+    pose_px = counted_px.sum(axis=0) / np.maximum(weights.sum(axis=0), 1)[:, None]
+    pose_px[unseen] = 0.0 if unseen_px is None else np.asarray(unseen_px)[unseen]
+    return pose_px
 
 
 def constant_score(pose_px, targets_px, weights):
@@ -116,10 +120,10 @@ def baseline_table(
     """Constants fitted on training images and scored on validation images, per treatment.
 
     Args:
-        train_keypoints_frame_px: float (N, 14, 2), (x, y) in the squashed frame, pixels.
-        train_labelled: bool (N, 14).
-        validation_keypoints_frame_px: float (M, 14, 2), as above.
-        validation_labelled: bool (M, 14).
+        train_keypoints_frame_px: float (N, K, 2), (x, y) in the squashed frame, pixels.
+        train_labelled: bool (N, K).
+        validation_keypoints_frame_px: float (M, K, 2), as above.
+        validation_labelled: bool (M, K).
         frame_px: int > 0, side of the frame, pixels.
 
     Returns:
@@ -127,14 +131,17 @@ def baseline_table(
         frame per counted coordinate.
 
     Raises:
-        PosekitError: a wrong shape or dtype, or a joint is never labelled in training.
+        PosekitError: a wrong shape or dtype.
     """
     table = {}
+    centre_px = image_centre(frame_px, np.shape(train_labelled)[-1])
     for treatment in LABEL_TREATMENTS:
-        fitted = mean_pose(*targets(train_keypoints_frame_px, train_labelled, treatment))
+        train = targets(train_keypoints_frame_px, train_labelled, treatment)
+        # A joint that no annotator of these data labels is guessed at the centre and never counts.
+        fitted = mean_pose(*train, unseen_px=centre_px)
         scored = targets(validation_keypoints_frame_px, validation_labelled, treatment)
         table[treatment] = {
-            "image_centre": constant_score(image_centre(frame_px), *scored),
+            "image_centre": constant_score(centre_px, *scored),
             "mean_pose": constant_score(fitted, *scored),
         }
     return table

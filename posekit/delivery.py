@@ -18,7 +18,6 @@ from posekit import (
 )
 from posekit.errors import check_choice
 from posekit.manifests import MANIFEST, MANIFEST_VERSION
-from posekit.skeleton import JOINTS
 
 
 def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None):
@@ -100,7 +99,7 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
         {
             "version": MANIFEST_VERSION,
             "name": name,
-            "joints": list(JOINTS),
+            **manifests.described_joints(estimator.skeleton),
             "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
             "fill": views.FILL,
             "stages": listed,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from posekit.errors import check_keypoints, raise_problems
-from posekit.skeleton import INDEX, JOINT_COUNT, JOINTS, LIMBS
+from posekit.skeleton import LSP
 
 # Told apart by colour-blind readers, on grass as on paper (Okabe and Ito, "Color Universal
 # Design", 2008). Sides are the person's own.
@@ -15,29 +15,14 @@ OUTLINE_COLOUR = (25, 25, 25)
 SURE_FROM = 0.5
 _PALENESS = 0.65  # share of white
 
-_TRUNK = (
-    ("right_trunk", INDEX["right_shoulder"], INDEX["right_hip"]),
-    ("left_trunk", INDEX["left_shoulder"], INDEX["left_hip"]),
-    ("right_collar", INDEX["neck"], INDEX["right_shoulder"]),
-    ("left_collar", INDEX["neck"], INDEX["left_shoulder"]),
-    ("pelvis", INDEX["right_hip"], INDEX["left_hip"]),
-)
-
-
-def side_of(name):
-    """Side of a joint or limb by its name: "right", "left" or "centre"."""
-    side = name.partition("_")[0]
-    return side if side in ("right", "left") else "centre"
-
-
-# Every line of a drawn skeleton, as (start joint, end joint, side).
-SEGMENTS = tuple((start, end, side_of(name)) for name, start, end in LIMBS + _TRUNK)
+# The lines of the 14 joints, as (start joint, end joint, side).
+SEGMENTS = LSP.segments
 
 # OpenCV takes fixed-point coordinates; this many binary digits after the point.
 _FRACTION_BITS = 4
 
 
-def draw_skeleton(image, keypoints_px, labelled=None, confidences=None):
+def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skeleton=LSP):
     """A copy of the picture with one person's skeleton drawn on it.
 
     Right limbs are blue, left ones orange, the head and pelvis purple; lines and dots grow with
@@ -46,10 +31,11 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None):
 
     Args:
         image: uint8 (H, W, 3), RGB.
-        keypoints_px: float (14, 2), (x, y), pixels of `image`.
-        labelled: bool (14,), True where the joint is drawn; None draws all.
-        confidences: float (14,) in [0, 1], NaN where not known, or None; what is not known is
+        keypoints_px: float (K, 2), (x, y), pixels of `image`.
+        labelled: bool (K,), True where the joint is drawn; None draws all.
+        confidences: float (K,) in [0, 1], NaN where not known, or None; what is not known is
             drawn as if it were sure.
+        skeleton: Skeleton, which joints they are.
 
     Returns:
         uint8 (H, W, 3), RGB; `image` itself is left alone.
@@ -58,18 +44,19 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None):
         PosekitError: a shape or dtype above is violated, or a drawn joint is not finite.
     """
     keypoints_px = np.asarray(keypoints_px, float)
-    labelled = np.ones(JOINT_COUNT, bool) if labelled is None else np.asarray(labelled)
-    confidences = np.ones(JOINT_COUNT) if confidences is None else np.asarray(confidences)
+    joint_count = skeleton.joint_count
+    labelled = np.ones(joint_count, bool) if labelled is None else np.asarray(labelled)
+    confidences = np.ones(joint_count) if confidences is None else np.asarray(confidences)
     problems = []
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         problems.append(f"`image` must be uint8 (H, W, 3); got {image.dtype} {image.shape}.")
-    if keypoints_px.shape != (JOINT_COUNT, 2):
+    if keypoints_px.shape != (joint_count, 2):
         problems.append(
-            f"`keypoints_px` must have shape ({JOINT_COUNT}, 2); got {keypoints_px.shape}."
+            f"`keypoints_px` must have shape ({joint_count}, 2); got {keypoints_px.shape}."
         )
-    if confidences.shape != (JOINT_COUNT,):
+    if confidences.shape != (joint_count,):
         problems.append(
-            f"`confidences` must have shape ({JOINT_COUNT},); got {confidences.shape}."
+            f"`confidences` must have shape ({joint_count},); got {confidences.shape}."
         )
     raise_problems("draw_skeleton()", problems)
     check_keypoints("draw_skeleton()", labelled=labelled[None], keypoints_px=keypoints_px[None])
@@ -81,7 +68,7 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None):
     sure = ~(confidences < SURE_FROM)  # NaN counts as sure
     lines = [
         (fixed[start], fixed[end], _colour(side, sure[start] and sure[end]))
-        for start, end, side in SEGMENTS
+        for start, end, side in skeleton.segments
         if labelled[start] and labelled[end]
     ]
     # All outlines first, so that no line is cut by the outline of another.
@@ -90,7 +77,7 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None):
     for start, end, colour in lines:
         cv2.line(drawn, start, end, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
     for joint in np.flatnonzero(labelled):
-        colour = _colour(side_of(JOINTS[joint]), sure[joint])
+        colour = _colour(skeleton.sides[joint], sure[joint])
         for radius, shade in ((thickness + 2, OUTLINE_COLOUR), (thickness + 1, colour)):
             cv2.circle(
                 drawn,

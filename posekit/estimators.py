@@ -10,12 +10,22 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from posekit import artifacts, decoding, heads, inference, manifests, models, pipeline, views
+from posekit import (
+    artifacts,
+    decoding,
+    heads,
+    inference,
+    joint_sets,
+    manifests,
+    models,
+    pipeline,
+    views,
+)
 from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.manifests import MANIFEST
-from posekit.skeleton import MIRROR
+from posekit.skeleton import JOINT_COUNT, LSP, Skeleton
 
 SHIPPED = PROJECT_ROOT / "models"
 CONFIG = "config.json"
@@ -54,10 +64,10 @@ class Poses:
     """What an estimator found.
 
     Attributes:
-        keypoints_px: float64 (N, 14, 2), (x, y) in the pictures' pixels.
-        confidences: float64 (N, 14) in [0, 1], the chance that the joint is within 0.2 torso
+        keypoints_px: float64 (N, K, 2), (x, y) in the pictures' pixels.
+        confidences: float64 (N, K) in [0, 1], the chance that the joint is within 0.2 torso
             lengths of the truth; NaN where the estimator is not calibrated.
-        raw: float64 (N, 14) in [0, 1], how sure the last network was; NaN without a map.
+        raw: float64 (N, K) in [0, 1], how sure the last network was; NaN without a map.
         boxes_px: float64 (N, 4), the box of the last look, of which glimpses show more or less,
             pixels.
     """
@@ -76,11 +86,13 @@ class PoseEstimator:
         name: str.
         stages: tuple of Stage.
         calibration: calibration.Calibration or None.
+        skeleton: Skeleton, which joints it finds.
     """
 
     name: str
     stages: tuple
     calibration: object = None
+    skeleton: Skeleton = LSP
 
     def estimate(self, images, boxes_px=None):
         """Find one person in each picture.
@@ -136,18 +148,38 @@ class PoseEstimator:
                 elif keypoints_px is not None:
                     found = np.ones(keypoints_px.shape[:2], bool)
                     looked_at_px = views.person_boxes(keypoints_px, found)
-                keypoints_px, raw = _look(stage, look, images, looked_at_px)
+                keypoints_px, raw = _look(stage, look, images, looked_at_px, self.skeleton.mirror)
         return keypoints_px, raw, looked_at_px
 
     def estimate_dataset(self, dataset):
-        """Find the person in each image of a data set, in its order; returns Poses."""
+        """Find the person in each image of a data set, in its order.
+
+        Args:
+            dataset: PoseDataset. Where it has several people of a picture, each with a box, a
+                stage that sees people looks at the boxes.
+
+        Returns:
+            Poses.
+
+        Raises:
+            PosekitError: the data set has other joints than the estimator finds.
+        """
+        if dataset.skeleton.joints != self.skeleton.joints:
+            raise PosekitError(
+                f"estimate_dataset(): the data must have the joints of {self.name}, "
+                f"{', '.join(self.skeleton.joints)}; got {', '.join(dataset.skeleton.joints)}. "
+                "Map the data's keypoints to these joints, or train a network on them."
+            )
+        boxes_px = dataset.extras.get("person_box_px")
+        if not any(stage.view == "person" for stage in self.stages):
+            boxes_px = None
         parts = []
         for chosen in _batches(len(dataset)):
             images = [
                 pipeline.decode(dataset.read_image(str(image_id))).numpy()
                 for image_id in dataset.image_ids[chosen]
             ]
-            parts.append(self.estimate(images))
+            parts.append(self.estimate(images, None if boxes_px is None else boxes_px[chosen]))
         return Poses(
             *(
                 np.concatenate([getattr(part, name) for part in parts])
@@ -175,8 +207,9 @@ def load(model, *, compiled=True):
     if (path / MANIFEST).is_file():
         return _from_manifest(path, compiled)
     if path.is_dir() and (path / CONFIG).is_file():
-        head, view = _head_and_view(path / CONFIG)
-        return PoseEstimator(str(model), (Stage(_network(path, head, compiled), head, view),))
+        head, view, skeleton = _settings(path / CONFIG)
+        network = _network(path, head, compiled, skeleton.joint_count)
+        return PoseEstimator(str(model), (Stage(network, head, view),), skeleton=skeleton)
     if not path.exists() and path.suffix != ".keras":
         shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
         raise PosekitError(
@@ -187,12 +220,12 @@ def load(model, *, compiled=True):
     return PoseEstimator(str(model), (Stage(network, "coordinates", "squashed"),))
 
 
-def _network(path, head, compiled):
+def _network(path, head, compiled, joints=JOINT_COUNT):
     if path.suffix in inference.READERS:
         network = inference.read(path)
-        models.check_shapes(path, network, head=head)
+        models.check_shapes(path, network, head=head, joints=joints)
         return network
-    network = models.load(path, head=head)
+    network = models.load(path, head=head, joints=joints)
     return inference.compiled(network) if compiled else network
 
 
@@ -222,7 +255,8 @@ def path_of(model):
     return shipped if (shipped / MANIFEST).is_file() else Path(model)
 
 
-def _head_and_view(path):
+def _settings(path):
+    """Head, view and skeleton of a training, from its config.json."""
     stored = artifacts.read_json(path)
     config = stored.get("config") if isinstance(stored, dict) else None
     if not isinstance(config, dict):
@@ -234,7 +268,9 @@ def _head_and_view(path):
     head, view = config.get("head", "coordinates"), config.get("view", "squashed")
     check_choice(str(path), "head", head, tuple(heads.HEADS))
     check_choice(str(path), "view", view, tuple(views.VIEWS))
-    return head, view
+    data = stored.get("data")
+    described = data.get("joint_set") if isinstance(data, dict) else None
+    return head, view, joint_sets.of_model(str(path), described)
 
 
 def of_runs(name, runs, *, looks=views.LOOK_ONCE):
@@ -254,7 +290,7 @@ def of_runs(name, runs, *, looks=views.LOOK_ONCE):
         for run in runs
     ]
     stages[-1] = replace(stages[-1], looks=looks)
-    return PoseEstimator(name, tuple(stages))
+    return PoseEstimator(name, tuple(stages), skeleton=runs[-1].skeleton)
 
 
 def compiled(estimator):
@@ -267,34 +303,36 @@ def compiled(estimator):
 
 def _from_manifest(folder, compiled):
     entries, fitted = manifests.read(folder)
+    skeleton = manifests.skeleton_of(folder)
     stages = []
     for entry in entries:
         manifests.check_file(entry)
         stages.append(
             Stage(
-                _network(entry.path, entry.head, compiled),
+                _network(entry.path, entry.head, compiled, skeleton.joint_count),
                 entry.head,
                 entry.view,
                 entry.looks,
             )
         )
-    return PoseEstimator(folder.name, tuple(stages), fitted)
+    return PoseEstimator(folder.name, tuple(stages), fitted, skeleton)
 
 
-def _look(stage, look, images, boxes_px):
+def _look(stage, look, images, boxes_px, mirror):
     """Keypoints in the pictures, (N, K, 2), and how sure the stage was of them, (N, K)."""
     frames = np.concatenate([_frames(stage, glimpse, images, boxes_px) for glimpse in look])
     answers = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(look))
     if stage.head == "soft_argmax" and stage.hill:
         widest = max(glimpse.scale for glimpse in look)
         maps = [
-            _maps(answer, glimpse, widest) for answer, glimpse in zip(answers, look, strict=True)
+            _maps(answer, glimpse, widest, mirror)
+            for answer, glimpse in zip(answers, look, strict=True)
         ]
         in_frame_px, raw = decoding.place(sum(maps) / len(maps), stage.frame_px)
         shown_px = views.enlarged(boxes_px, widest)
         return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), raw
     found_px = [
-        _places(stage, answer, glimpse, boxes_px)
+        _places(stage, answer, glimpse, boxes_px, mirror)
         for answer, glimpse in zip(answers, look, strict=True)
     ]
     keypoints_px = sum(found_px) / len(found_px)
@@ -316,20 +354,20 @@ def _frames(stage, glimpse, images, boxes_px):
     return frames[:, :, ::-1] if glimpse.mirrored else frames
 
 
-def _maps(answer, glimpse, widest):
+def _maps(answer, glimpse, widest, mirror):
     """Where the joints are in a look's widest glimpse, as one of its glimpses says."""
     maps = decoding.softmax_maps(answer)
     if glimpse.mirrored:
-        maps = decoding.mirror_maps(maps, MIRROR)
+        maps = decoding.mirror_maps(maps, mirror)
     return decoding.zoomed_out(maps, widest / glimpse.scale)
 
 
-def _places(stage, answer, glimpse, boxes_px):
+def _places(stage, answer, glimpse, boxes_px, mirror):
     """Keypoints in the pictures, (N, K, 2), of a network that answers with coordinates."""
     flat = heads.by_name(stage.head).coordinates(answer, stage.frame_px)
     in_frame_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(boxes_px), -1, 2)
     if glimpse.mirrored:
-        in_frame_px = in_frame_px[:, list(MIRROR)] * [-1, 1] + [stage.frame_px - 1, 0]
+        in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
     shown_px = views.enlarged(boxes_px, glimpse.scale)
     return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px)
 

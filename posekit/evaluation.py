@@ -59,16 +59,22 @@ def constant_poses(experiment, treatment="masked"):
         treatment: str, label treatment of the fit.
 
     Returns:
-        dict, "image_centre" and "mean_pose" -> float (14, 2), frame pixels.
+        dict, "image_centre" and "mean_pose" -> float (K, 2), frame pixels.
     """
     return constant_poses_of(experiment.targets("train", treatment), experiment.frame_px)
 
 
 def constant_poses_of(targets, frame_px):
-    """The two constant guesses for training targets (N, 14, 3) in frames of side `frame_px`."""
+    """The two constant guesses for training targets (N, K, 3) in frames of side `frame_px`.
+
+    The mean pose has joints that no target counts at the centre.
+    """
+    centre_px = baselines.image_centre(frame_px, targets.shape[1])
     return {
-        "image_centre": baselines.image_centre(frame_px),
-        "mean_pose": baselines.mean_pose(targets[..., :2], targets[..., 2] > 0),
+        "image_centre": centre_px,
+        "mean_pose": baselines.mean_pose(
+            targets[..., :2], targets[..., 2] > 0, unseen_px=centre_px
+        ),
     }
 
 
@@ -76,8 +82,8 @@ def score(pred_frame_px, experiment, part, *, seed, joints=None):
     """All metrics of predictions in the frame.
 
     Args:
-        pred_frame_px: float (n, 14, 2), (x, y) in the frame, one per image of the part, or
-            (14, 2), one pose for all.
+        pred_frame_px: float (n, K, 2), (x, y) in the frame, one per image of the part, or
+            (K, 2), one pose for all.
         experiment, part, seed, joints: as for `score_original_px`.
 
     Returns:
@@ -93,7 +99,7 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
     """All metrics of predictions in pixels of the original images.
 
     Args:
-        pred_px: float (n, 14, 2), (x, y), one per image of the part.
+        pred_px: float (n, K, 2), (x, y), one per image of the part.
         experiment: Experiment.
         part: str, "train", "validation", "development", "test" or "all".
         seed: int, of the bootstrap over image groups.
@@ -113,6 +119,7 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
         seed=seed,
         resamples=experiment.profile.resamples,
         joints=joints,
+        skeleton=chosen.skeleton,
     )
     return {
         "part": part,
@@ -126,16 +133,18 @@ def right_joints(pred_px, dataset, *, threshold=0.2):
     """Which joints are right in PCK's sense, and of which that is known.
 
     Args:
-        pred_px: float (N, 14, 2), (x, y) in pixels of the original images.
+        pred_px: float (N, K, 2), (x, y) in pixels of the original images.
         dataset: PoseDataset of the N images.
         threshold: float >= 0, share of the torso length.
 
     Returns:
-        correct: bool (N, 14), within the threshold; False where it is not known.
-        counted: bool (N, 14), labelled in an image whose torso can be measured. As in
+        correct: bool (N, K), within the threshold; False where it is not known.
+        counted: bool (N, K), labelled in an image whose torso can be measured. As in
             `metrics.pck`, a torso of length zero makes its joints wrong.
     """
-    torso_px = metrics.torso_length_px(dataset.keypoints_px, dataset.labelled)[:, None]  # (N, 1)
+    torso_px = metrics.torso_length_px(
+        dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
+    )[:, None]  # (N, 1)
     counted = dataset.labelled & ~np.isnan(torso_px)
-    error_px = np.linalg.norm(pred_px - dataset.keypoints_px, axis=-1)  # (N, 14)
+    error_px = np.linalg.norm(pred_px - dataset.keypoints_px, axis=-1)  # (N, K)
     return counted & (torso_px > 0) & (error_px <= threshold * torso_px), counted

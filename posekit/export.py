@@ -16,7 +16,6 @@ from posekit import artifacts, calibration, decoding, estimators, inference, man
 from posekit.errors import PosekitError, check_choice
 from posekit.manifests import MANIFEST, MANIFEST_VERSION
 from posekit.settings import EXPORT_FORMATS
-from posekit.skeleton import JOINTS, MIRROR
 
 # Pictures on which int8 networks find out the range of each layer's values, and frames that each
 # of them sees of those.
@@ -210,8 +209,8 @@ def _manifest(model, estimator, stored, entries, file_format):
         **stored,
         "version": MANIFEST_VERSION,
         "format": file_format,
-        "joints": list(JOINTS),
-        "mirror": list(MIRROR),
+        **manifests.described_joints(estimator.skeleton),
+        "mirror": list(estimator.skeleton.mirror),
         "fill": views.FILL,
         "least_side_px": views.LEAST_SIDE_PX,
         "person_margin": views.PERSON_MARGIN,

@@ -25,13 +25,14 @@ def resize_keypoints(keypoints_px, from_size_px, to_size_px):
     return (np.asarray(keypoints_px, float) + 0.5) * scale[..., None, :] - 0.5
 
 
-def mirror_keypoints(keypoints_px, labelled, width_px):
+def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror=MIRROR):
     """Mirror keypoints about the vertical axis and exchange left and right joints.
 
     Args:
         keypoints_px: float (..., K, 2), (x, y), pixels.
         labelled: bool (..., K).
         width_px: number or (...,), the picture's width, pixels.
+        mirror: K integers, which joint each one becomes (`Skeleton.mirror`).
 
     Returns:
         (keypoints_px, labelled) of the mirrored picture. Twice is identity.
@@ -40,7 +41,7 @@ def mirror_keypoints(keypoints_px, labelled, width_px):
     x, y = keypoints_px[..., 0], keypoints_px[..., 1]
     mirrored = np.stack([width - 1 - x, y], axis=-1)
     # A mirrored left wrist is a right wrist: permute the rows as well as x.
-    return mirrored[..., MIRROR, :], labelled[..., MIRROR]
+    return mirrored[..., mirror, :], labelled[..., mirror]
 
 
 def keypoints_into_boxes(keypoints_px, boxes_px, frame_px):

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import artifacts, calibration, views
+from posekit import artifacts, calibration, joint_sets, views
 from posekit.errors import PosekitError, raise_problems
 from posekit.settings import HEADS
-from posekit.skeleton import JOINT_COUNT, JOINTS
+from posekit.skeleton import LSP
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 2
@@ -76,20 +76,34 @@ def read(folder):
     problems = []
     if type(version) is not int or version != MANIFEST_VERSION:
         problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
-    if joints != JOINTS:
+    skeleton = joint_sets.of_model(str(path), manifest.get("joint_set"))
+    if joints != skeleton.joints:
         found = ", ".join(map(repr, joints))
-        problems.append(f"`joints` must be {', '.join(JOINTS)}; got {found}.")
+        problems.append(f"`joints` must be {', '.join(skeleton.joints)}; got {found}.")
     if not stages:
         problems.append("`stages` must list a network; got none.")
     for number, stage in enumerate(stages):
         problems += [f"{problem} in stage {number}." for problem in _problems(stage)]
     read = None if fitted is None else calibration.from_json(fitted)
-    if read is not None and read.offsets.shape != (JOINT_COUNT,):
+    if read is not None and read.offsets.shape != (skeleton.joint_count,):
         problems.append(
-            f"`calibration` must have {JOINT_COUNT} offsets; got shape {read.offsets.shape}."
+            f"`calibration` must have {skeleton.joint_count} offsets; got shape "
+            f"{read.offsets.shape}."
         )
     raise_problems(str(path), problems)
     return stages, read
+
+
+def skeleton_of(folder):
+    """The Skeleton of a manifest that `read` accepts."""
+    path = folder / MANIFEST
+    return joint_sets.of_model(str(path), artifacts.read_json(path).get("joint_set"))
+
+
+def described_joints(skeleton):
+    """What a manifest says of the joints, JSON-ready; of the 14, their names alone."""
+    names = {"joints": list(skeleton.joints)}
+    return names if skeleton == LSP else {**names, "joint_set": joint_sets.describe(skeleton)}
 
 
 def described(stage, file):

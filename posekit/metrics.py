@@ -1,13 +1,14 @@
 """Scores of predicted poses: PCK, PDJ, PCP, mean joint error and the poster's squared error.
 
-Axes: N images, K = 14 joints (`skeleton.JOINTS`), S = 10 sticks (`STICKS`), T thresholds.
-The arguments that all scores share:
+Axes: N images, K joints, S sticks, T thresholds; for LSP's skeleton 14 joints and 10 sticks.
+The arguments that all scores share, by name:
 
     pred_px: float (N, K, 2), predicted (x, y) in pixels of the original image, finite.
     true_px: float (N, K, 2), annotated (x, y), same frame; may hold anything where unlabelled.
     labelled: bool (N, K), True where the annotation counts.
-    joints: names from `skeleton.JOINTS` that are scored, None for all of them. A stick is
-        scored when all its joints are. The torso that PCK divides by is measured regardless.
+    joints: names of the joints that are scored, None for all of them. A stick is scored when
+        all its joints are. The torso that PCK divides by is measured regardless.
+    skeleton: skeleton.Skeleton, which joints they are; LSP's 14 unless another is given.
 
 A square network input squashes x and y differently, so predictions must be moved back to the
 original image (`geometry.resize_keypoints`) before they are scored.
@@ -23,47 +24,36 @@ import numpy as np
 
 from posekit.bootstrap import ratio_interval
 from posekit.errors import check_keypoints, raise_problems
-from posekit.skeleton import (
-    INDEX,
-    JOINT_COUNT,
-    JOINT_GROUPS,
-    JOINTS,
-    LIMBS,
-    STICK_GROUPS,
-    TORSO_JOINTS,
-    TORSO_STICK,
-)
+from posekit.skeleton import LSP, Skeleton
 
-STICKS = (*(name for name, _, _ in LIMBS), TORSO_STICK[0])
-
-# The torso stick runs between two mid-points, which follow the 14 joints as points 14 and 15.
-_MID_POINTS = tuple([INDEX[name] for name in pair] for pair in TORSO_STICK[1:])
-_STICK_ENDS = np.array([*((start, end) for _, start, end in LIMBS), (JOINT_COUNT, JOINT_COUNT + 1)])
+STICKS = LSP.sticks
 
 # Quotients, because np.arange(0, 0.21, 0.01) misses 0.2 itself by a rounding error.
 AUC_THRESHOLDS = np.arange(21) / 100
 PDJ_THRESHOLDS = np.arange(51) / 100
 
 
-def torso_length_px(keypoints_px, labelled):
+def torso_length_px(keypoints_px, labelled, *, skeleton=LSP):
     """Distance between left shoulder and right hip, the length PCK and PDJ divide by.
 
     Args:
         keypoints_px: float (N, K, 2), annotated (x, y), pixels.
         labelled: bool (N, K).
+        skeleton: see the module; another one may name other joints (`Skeleton.torso_joints`).
 
     Returns:
         float (N,), pixels, >= 0; NaN where one of the two joints is not labelled.
     """
     keypoints_px, labelled = np.asarray(keypoints_px), np.asarray(labelled)
     check_keypoints("torso_length_px()", labelled=labelled, keypoints_px=keypoints_px)
-    _check_joint_count("torso_length_px()", "keypoints_px", keypoints_px)
-    measurable = labelled[:, TORSO_JOINTS].all(axis=1)
-    ends = np.where(measurable[:, None, None], keypoints_px[:, TORSO_JOINTS], np.nan)  # (N, 2, 2)
+    _check_joint_count("torso_length_px()", "keypoints_px", keypoints_px, skeleton)
+    torso = skeleton.torso_joints
+    measurable = labelled[:, torso].all(axis=1)
+    ends = np.where(measurable[:, None, None], keypoints_px[:, torso], np.nan)  # (N, 2, 2)
     return _distance_px(ends[:, 0], ends[:, 1])
 
 
-def pck(pred_px, true_px, labelled, *, threshold=0.2):
+def pck(pred_px, true_px, labelled, *, threshold=0.2, skeleton=LSP):
     """Percentage of Correct Keypoints, as a fraction, per joint.
 
     A joint is correct when its Euclidean error is <= threshold x the true torso length of its
@@ -72,7 +62,7 @@ def pck(pred_px, true_px, labelled, *, threshold=0.2):
     (0 / 0 or x / 0) does.
 
     Args:
-        pred_px, true_px, labelled: see the module.
+        pred_px, true_px, labelled, skeleton: see the module.
         threshold: float >= 0, share of the torso length.
 
     Returns:
@@ -81,39 +71,39 @@ def pck(pred_px, true_px, labelled, *, threshold=0.2):
     Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
     TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
     """
-    poses = _checked("pck()", pred_px, true_px, labelled)
+    poses = _checked("pck()", pred_px, true_px, labelled, skeleton=skeleton)
     _check_thresholds("pck()", "threshold", threshold)
     return _per_column(_pck_sums(poses, threshold))
 
 
-def pck_total(pred_px, true_px, labelled, *, threshold=0.2, joints=None):
+def pck_total(pred_px, true_px, labelled, *, threshold=0.2, joints=None, skeleton=LSP):
     """PCK over all joints of all images together; arguments and source as for `pck`.
 
     Returns:
         float in [0, 1].
     """
-    poses = _checked("pck_total()", pred_px, true_px, labelled, joints)
+    poses = _checked("pck_total()", pred_px, true_px, labelled, joints, skeleton)
     _check_thresholds("pck_total()", "threshold", threshold)
     return _total(_pck_sums(poses, threshold))
 
 
-def pck_curve(pred_px, true_px, labelled, *, thresholds=AUC_THRESHOLDS, joints=None):
+def pck_curve(pred_px, true_px, labelled, *, thresholds=AUC_THRESHOLDS, joints=None, skeleton=LSP):
     """Total PCK at each threshold.
 
     Args:
-        pred_px, true_px, labelled, joints: see the module.
+        pred_px, true_px, labelled, joints, skeleton: see the module.
         thresholds: float (T,), >= 0, shares of the torso length.
 
     Returns:
         float (T,) in [0, 1].
     """
-    poses = _checked("pck_curve()", pred_px, true_px, labelled, joints)
+    poses = _checked("pck_curve()", pred_px, true_px, labelled, joints, skeleton)
     thresholds = _check_thresholds("pck_curve()", "thresholds", thresholds, dimensions=1)
     hits, counted = _curve_sums(poses, thresholds)
     return _divide(hits.sum(axis=1), counted.sum())
 
 
-def pck_area_under_curve(pred_px, true_px, labelled, *, joints=None):
+def pck_area_under_curve(pred_px, true_px, labelled, *, joints=None, skeleton=LSP):
     """Area under total PCK over the thresholds 0, 0.01, ..., 0.2, rescaled to a unit axis.
 
     Returns:
@@ -121,15 +111,15 @@ def pck_area_under_curve(pred_px, true_px, labelled, *, joints=None):
 
     Source: the trapezoid rule over the PCK curve, as in Pishchulin's evaluation of LSP.
     """
-    poses = _checked("pck_area_under_curve()", pred_px, true_px, labelled, joints)
+    poses = _checked("pck_area_under_curve()", pred_px, true_px, labelled, joints, skeleton)
     return _total(_area_sums(poses))
 
 
-def pdj(pred_px, true_px, labelled, *, thresholds=PDJ_THRESHOLDS):
+def pdj(pred_px, true_px, labelled, *, thresholds=PDJ_THRESHOLDS, skeleton=LSP):
     """Percentage of Detected Joints, as a fraction: PCK per joint at each threshold.
 
     Args:
-        pred_px, true_px, labelled: see the module.
+        pred_px, true_px, labelled, skeleton: see the module.
         thresholds: float (T,), >= 0, shares of the torso length.
 
     Returns:
@@ -138,12 +128,12 @@ def pdj(pred_px, true_px, labelled, *, thresholds=PDJ_THRESHOLDS):
     Source: Sapp and Taskar, "MODEC: Multimodal Decomposable Models", CVPR 2013; Toshev and
     Szegedy, "DeepPose", CVPR 2014.
     """
-    poses = _checked("pdj()", pred_px, true_px, labelled)
+    poses = _checked("pdj()", pred_px, true_px, labelled, skeleton=skeleton)
     thresholds = _check_thresholds("pdj()", "thresholds", thresholds, dimensions=1)
     return _divide(*_curve_sums(poses, thresholds))
 
 
-def pcp(pred_px, true_px, labelled, *, threshold=0.5):
+def pcp(pred_px, true_px, labelled, *, threshold=0.5, skeleton=LSP):
     """Percentage of Correct Parts, as a fraction, per stick, in the strict sense.
 
     A stick is correct when the errors of both its ends are <= threshold x its true length. It
@@ -151,42 +141,42 @@ def pcp(pred_px, true_px, labelled, *, threshold=0.5):
     is wrong, error zero included, as the division in the published evaluator does.
 
     Args:
-        pred_px, true_px, labelled: see the module.
+        pred_px, true_px, labelled, skeleton: see the module.
         threshold: float >= 0, share of the stick's length.
 
     Returns:
-        float (S,) in [0, 1], in the order of `STICKS`.
+        float (S,) in [0, 1], in the order of `Skeleton.sticks`.
 
     Source: Ferrari, Marin-Jimenez and Zisserman, "Progressive Search Space Reduction for Human
     Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
     mid-shoulder, as in Pishchulin's evaluation of LSP.
     """
-    poses = _checked("pcp()", pred_px, true_px, labelled)
+    poses = _checked("pcp()", pred_px, true_px, labelled, skeleton=skeleton)
     _check_thresholds("pcp()", "threshold", threshold)
     return _per_column(_pcp_sums(poses, threshold))
 
 
-def pcp_total(pred_px, true_px, labelled, *, threshold=0.5, joints=None):
+def pcp_total(pred_px, true_px, labelled, *, threshold=0.5, joints=None, skeleton=LSP):
     """PCP over all sticks of all images together; arguments and source as for `pcp`.
 
     Returns:
         float in [0, 1].
     """
-    poses = _checked("pcp_total()", pred_px, true_px, labelled, joints)
+    poses = _checked("pcp_total()", pred_px, true_px, labelled, joints, skeleton)
     _check_thresholds("pcp_total()", "threshold", threshold)
     return _total(_pcp_sums(poses, threshold))
 
 
-def mpjpe_px(pred_px, true_px, labelled, *, joints=None):
+def mpjpe_px(pred_px, true_px, labelled, *, joints=None, skeleton=LSP):
     """Mean Euclidean error of the labelled joints (mean per joint position error).
 
     Returns:
         float, pixels of the original image, >= 0.
     """
-    return _total(_error_sums(_checked("mpjpe_px()", pred_px, true_px, labelled, joints)))
+    return _total(_error_sums(_checked("mpjpe_px()", pred_px, true_px, labelled, joints, skeleton)))
 
 
-def mpjpe_torso(pred_px, true_px, labelled, *, joints=None):
+def mpjpe_torso(pred_px, true_px, labelled, *, joints=None, skeleton=LSP):
     """Mean Euclidean error of the labelled joints in torso lengths of their image.
 
     Images whose torso is not measurable, or has length zero, do not count.
@@ -194,52 +184,64 @@ def mpjpe_torso(pred_px, true_px, labelled, *, joints=None):
     Returns:
         float, torso lengths, >= 0.
     """
-    return _total(_torso_error_sums(_checked("mpjpe_torso()", pred_px, true_px, labelled, joints)))
+    poses = _checked("mpjpe_torso()", pred_px, true_px, labelled, joints, skeleton)
+    return _total(_torso_error_sums(poses))
 
 
-def frame_mse(pred_px, true_px, labelled, image_sizes_px, *, frame_px=96, joints=None):
+def frame_mse(
+    pred_px, true_px, labelled, image_sizes_px, *, frame_px=96, joints=None, skeleton=LSP
+):
     """The poster's loss: mean squared error of a coordinate in the squashed square frame.
 
     An image of width W and height H is squashed to frame_px x frame_px, hence its errors
     shrink by frame_px / W in x and frame_px / H in y.
 
     Args:
-        pred_px, true_px, labelled, joints: see the module.
+        pred_px, true_px, labelled, joints, skeleton: see the module.
         image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
         frame_px: number > 0, side of the frame, pixels.
 
     Returns:
         float, squared pixels of the frame, >= 0.
     """
-    poses = _checked("frame_mse()", pred_px, true_px, labelled, joints)
+    poses = _checked("frame_mse()", pred_px, true_px, labelled, joints, skeleton)
     image_sizes_px = _checked_sizes("frame_mse()", image_sizes_px, len(poses.pred_px))
     return _total(_frame_squared_error_sums(poses, image_sizes_px, frame_px))
 
 
-def per_image_sums(pred_px, true_px, labelled, image_sizes_px, *, joints=None):
+def per_image_sums(pred_px, true_px, labelled, image_sizes_px, *, joints=None, skeleton=LSP):
     """What each image adds to the two sums that a headline score divides.
 
     For two models on the same images, these go into `bootstrap.paired_difference_interval`.
 
     Args:
-        pred_px, true_px, labelled, joints: see the module.
+        pred_px, true_px, labelled, joints, skeleton: see the module.
         image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
 
     Returns:
         dict of score name -> (numerators, denominators), each float (N,).
     """
-    poses = _checked("per_image_sums()", pred_px, true_px, labelled, joints)
+    poses = _checked("per_image_sums()", pred_px, true_px, labelled, joints, skeleton)
     image_sizes_px = _checked_sizes("per_image_sums()", image_sizes_px, len(poses.pred_px))
     return _over_columns(_headline_sums(poses, image_sizes_px))
 
 
 def evaluate(
-    pred_px, true_px, labelled, image_sizes_px, groups, *, seed, resamples=1000, joints=None
+    pred_px,
+    true_px,
+    labelled,
+    image_sizes_px,
+    groups,
+    *,
+    seed,
+    resamples=1000,
+    joints=None,
+    skeleton=LSP,
 ):
     """All scores of one model on one set of images, ready for JSON.
 
     Args:
-        pred_px, true_px, labelled, joints: see the module.
+        pred_px, true_px, labelled, joints, skeleton: see the module.
         image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
         groups: int or str (N,), images of one group are resampled together.
         seed: int, seed of the bootstrap.
@@ -259,7 +261,7 @@ def evaluate(
             pck_curve: {"thresholds", "total"}, each a list (21,).
             pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
     """
-    poses = _checked("evaluate()", pred_px, true_px, labelled, joints)
+    poses = _checked("evaluate()", pred_px, true_px, labelled, joints, skeleton)
     image_sizes_px = _checked_sizes("evaluate()", image_sizes_px, len(poses.pred_px))
     sums = _headline_sums(poses, image_sizes_px)
     numerators, denominators = np.transpose(list(_over_columns(sums).values()), (1, 2, 0))
@@ -271,8 +273,9 @@ def evaluate(
         ends = np.stack([low, high], axis=1)
         return {name: _numbers(pair) for name, pair in zip(names, ends, strict=True)}
 
-    pck_of_joint = _named(JOINTS, _per_column(sums["pck_0.2"]))
-    pcp_of_stick = _named(STICKS, _per_column(sums["pcp_0.5"]))
+    joint_names, stick_names = skeleton.joints, skeleton.sticks
+    pck_of_joint = _named(joint_names, _per_column(sums["pck_0.2"]))
+    pcp_of_stick = _named(stick_names, _per_column(sums["pcp_0.5"]))
     pdj_hits, pdj_counted = _curve_sums(poses, PDJ_THRESHOLDS)
     pdj_total = _divide(pdj_hits.sum(axis=1), pdj_counted.sum())
     in_curve = slice(len(AUC_THRESHOLDS))  # PDJ's thresholds begin with those of the AUC.
@@ -280,19 +283,19 @@ def evaluate(
         "image_count": len(poses.pred_px),
         "group_count": len(np.unique(groups)),
         "scored_joint_count": int(poses.counted.sum()),
-        "joints": list(JOINTS if joints is None else joints),
+        "joints": list(joint_names if joints is None else joints),
         "metrics": {
             name: {"value": _number(value), "interval": [_number(bottom), _number(top)]}
             for name, value, bottom, top in zip(sums, values, low, high, strict=True)
         },
         "pck_per_joint": pck_of_joint,
-        "pck_interval_per_joint": intervals(JOINTS, "pck_0.2"),
-        "pck_per_group": _group_means(pck_of_joint, JOINT_GROUPS),
-        "mpjpe_px_per_joint": _named(JOINTS, _per_column(sums["mpjpe_px"])),
-        "mpjpe_px_interval_per_joint": intervals(JOINTS, "mpjpe_px"),
+        "pck_interval_per_joint": intervals(joint_names, "pck_0.2"),
+        "pck_per_group": _group_means(pck_of_joint, skeleton.joint_groups),
+        "mpjpe_px_per_joint": _named(joint_names, _per_column(sums["mpjpe_px"])),
+        "mpjpe_px_interval_per_joint": intervals(joint_names, "mpjpe_px"),
         "pcp_per_stick": pcp_of_stick,
-        "pcp_interval_per_stick": intervals(STICKS, "pcp_0.5"),
-        "pcp_per_group": _group_means(pcp_of_stick, STICK_GROUPS),
+        "pcp_interval_per_stick": intervals(stick_names, "pcp_0.5"),
+        "pcp_per_group": _group_means(pcp_of_stick, skeleton.stick_groups),
         "pck_curve": {
             "thresholds": AUC_THRESHOLDS.tolist(),
             "total": _numbers(pdj_total[in_curve]),
@@ -302,7 +305,7 @@ def evaluate(
             "total": _numbers(pdj_total),
             "per_joint": {
                 name: _numbers(curve)
-                for name, curve in zip(JOINTS, _divide(pdj_hits, pdj_counted).T, strict=True)
+                for name, curve in zip(joint_names, _divide(pdj_hits, pdj_counted).T, strict=True)
             },
         },
     }
@@ -315,40 +318,43 @@ class _Poses(NamedTuple):
     true_px: np.ndarray
     labelled: np.ndarray
     counted: np.ndarray
+    skeleton: Skeleton
 
 
-def _checked(caller, pred_px, true_px, labelled, joints=None):
+def _checked(caller, pred_px, true_px, labelled, joints=None, skeleton=LSP):
     pred_px, true_px, labelled = np.asarray(pred_px), np.asarray(true_px), np.asarray(labelled)
     check_keypoints(caller, labelled=labelled, true_px=true_px, pred_px=pred_px)
     # A model that predicts NaN is broken, whether or not the joint has a label.
     check_keypoints(caller, pred_px=pred_px)
-    _check_joint_count(caller, "pred_px", pred_px)
+    _check_joint_count(caller, "pred_px", pred_px, skeleton)
     return _Poses(
         pred_px=pred_px.astype(float),
         true_px=np.where(labelled[..., None], true_px, 0.0).astype(float),
         labelled=labelled,
-        counted=labelled & _selected(caller, joints),
+        counted=labelled & _selected(caller, joints, skeleton),
+        skeleton=skeleton,
     )
 
 
-def _check_joint_count(caller, field, keypoints_px):
-    if keypoints_px.shape[1] != JOINT_COUNT:
+def _check_joint_count(caller, field, keypoints_px, skeleton):
+    wanted = skeleton.joint_count
+    if keypoints_px.shape[1] != wanted:
         raise_problems(
-            caller,
-            [f"`{field}` must have shape (N, {JOINT_COUNT}, 2); got {keypoints_px.shape}."],
+            caller, [f"`{field}` must have shape (N, {wanted}, 2); got {keypoints_px.shape}."]
         )
 
 
-def _selected(caller, joints):
+def _selected(caller, joints, skeleton):
     if joints is None:
-        return np.ones(JOINT_COUNT, bool)
-    unknown = [name for name in joints if name not in INDEX]
+        return np.ones(skeleton.joint_count, bool)
+    unknown = [name for name in joints if name not in skeleton.joints]
     if unknown or not joints:
         finding = repr(unknown[0]) if unknown else "no name"
         raise_problems(
-            caller, [f"`joints` must hold names among {', '.join(JOINTS)}; got {finding}."]
+            caller,
+            [f"`joints` must hold names among {', '.join(skeleton.joints)}; got {finding}."],
         )
-    return np.isin(JOINTS, joints)
+    return np.isin(skeleton.joints, joints)
 
 
 def _check_thresholds(caller, field, thresholds, *, dimensions=0):
@@ -409,13 +415,26 @@ def _area_sums(poses):
 
 
 def _pcp_sums(poses, threshold):
-    pred_px, true_px = _with_mid_points(poses.pred_px), _with_mid_points(poses.true_px)
-    length_px = _distance_px(true_px[:, _STICK_ENDS[:, 0]], true_px[:, _STICK_ENDS[:, 1]])
-    error = _in_lengths(_distance_px(pred_px, true_px)[:, _STICK_ENDS], length_px[..., None])
+    ends, mid_points = _stick_ends(poses.skeleton)
+    pred_px, true_px = (_with_points(each, mid_points) for each in (poses.pred_px, poses.true_px))
+    length_px = _distance_px(true_px[:, ends[:, 0]], true_px[:, ends[:, 1]])
+    error = _in_lengths(_distance_px(pred_px, true_px)[:, ends], length_px[..., None])
     both_correct = (error <= threshold).all(axis=-1)  # (N, S)
-    has_mid_points = [poses.counted[:, pair].all(axis=1, keepdims=True) for pair in _MID_POINTS]
-    counted = np.hstack([poses.counted, *has_mid_points])[:, _STICK_ENDS].all(axis=-1)
+    has_mid_points = [poses.counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
+    counted = np.hstack([poses.counted, *has_mid_points])[:, ends].all(axis=-1)
     return both_correct & counted, counted
+
+
+def _stick_ends(skeleton):
+    """Ends of each stick, int (S, 2), and the pairs of joints whose mid-points follow the joints.
+
+    The torso stick runs between two mid-points: for LSP the points 14 and 15.
+    """
+    ends, mid_points = [(start, end) for _, start, end in skeleton.limbs], ()
+    if skeleton.torso_stick is not None:
+        ends.append((skeleton.joint_count, skeleton.joint_count + 1))
+        mid_points = tuple(list(pair) for pair in skeleton.torso_stick[1:])
+    return np.reshape(ends, (-1, 2)).astype(int), mid_points
 
 
 def _error_sums(poses):
@@ -437,12 +456,12 @@ def _curve_sums(poses, thresholds):
     """Hits (T, K) and counts (K,), summed over images."""
     error, counted = _torso_errors(poses)
     hits = [((error <= threshold) & counted).sum(axis=0) for threshold in thresholds]
-    return np.reshape(hits, (len(thresholds), JOINT_COUNT)), counted.sum(axis=0)
+    return np.reshape(hits, (len(thresholds), -1)), counted.sum(axis=0)
 
 
 def _torso_errors(poses):
     """Errors in torso lengths, (N, K), and whether each counts towards PCK, bool (N, K)."""
-    torso_px = torso_length_px(poses.true_px, poses.labelled)[:, None]
+    torso_px = torso_length_px(poses.true_px, poses.labelled, skeleton=poses.skeleton)[:, None]
     error = _in_lengths(_distance_px(poses.pred_px, poses.true_px), torso_px)
     return error, poses.counted & ~np.isnan(torso_px)
 
@@ -457,9 +476,9 @@ def _distance_px(from_px, to_px):
     return np.hypot(difference_px[..., 0], difference_px[..., 1])
 
 
-def _with_mid_points(keypoints_px):
-    mid_points_px = [keypoints_px[:, pair].mean(axis=1, keepdims=True) for pair in _MID_POINTS]
-    return np.concatenate([keypoints_px, *mid_points_px], axis=1)  # (N, 16, 2)
+def _with_points(keypoints_px, mid_points):
+    mid_points_px = [keypoints_px[:, pair].mean(axis=1, keepdims=True) for pair in mid_points]
+    return np.concatenate([keypoints_px, *mid_points_px], axis=1)  # (N, K + 2, 2)
 
 
 def _divide(numerators, denominators):
@@ -496,7 +515,7 @@ def _named(names, values):
 
 def _group_means(score_of_name, groups):
     means = {}
-    for group, members in groups.items():
+    for group, members in groups:
         scores = [score_of_name[name] for name in members if score_of_name[name] is not None]
         means[group] = sum(scores) / len(scores) if scores else None
     return means

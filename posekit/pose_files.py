@@ -1,4 +1,10 @@
-"""Poses as JSON or CSV files, written one pose at a time, however many there are."""
+"""Poses as JSON, CSV or COCO results, written one pose at a time, however many there are.
+
+COCO's results are a list with, for each person, image_id, category_id, keypoints (x, y and a
+confidence of each) and a score; see `datasets.coco` on how pixels are counted.
+
+Source: cocodataset.org, "Results format".
+"""
 
 import csv
 import json
@@ -11,29 +17,30 @@ import numpy as np
 from posekit import artifacts
 from posekit.skeleton import JOINTS
 
-FORMATS = ("json", "csv")
+FORMATS = ("json", "csv", "coco")
 
 
-def described(keypoints_px, confidences, box_px):
+def described(keypoints_px, confidences, box_px, *, joints=JOINTS):
     """One pose as a dict for JSON.
 
     Args:
-        keypoints_px: float (14, 2), (x, y), pixels.
-        confidences: float (14,) in [0, 1]; NaN, where not known, becomes None.
+        keypoints_px: float (K, 2), (x, y), pixels.
+        confidences: float (K,) in [0, 1]; NaN, where not known, becomes None.
         box_px: float (4,), x, y, width, height of what was looked at, pixels.
+        joints: K names.
 
     Returns:
         dict: box_px, keypoints_px by joint, confidence by joint.
     """
     return {
         "box_px": box_px.round(2).tolist(),
-        "keypoints_px": dict(zip(JOINTS, keypoints_px.round(2).tolist(), strict=True)),
-        "confidence": dict(zip(JOINTS, _known(confidences), strict=True)),
+        "keypoints_px": dict(zip(joints, keypoints_px.round(2).tolist(), strict=True)),
+        "confidence": dict(zip(joints, _known(confidences), strict=True)),
     }
 
 
 @contextmanager
-def writing_csv(path, columns):
+def writing_csv(path, columns, *, joints=JOINTS):
     """Yield a function that adds one pose to a CSV file, a row for each joint.
 
     The file appears whole when the block ends; see `keeping_part` for a stop in between.
@@ -42,6 +49,7 @@ def writing_csv(path, columns):
         path: where to write.
         columns: tuple of str, the columns before those of the joint: joint, x_px, y_px and
             confidence, which stays empty where it is not known.
+        joints: K names.
 
     Yields:
         function of (labels, keypoints_px, confidences, box_px); labels is a dict by `columns`,
@@ -57,14 +65,14 @@ def writing_csv(path, columns):
 
         def add(labels, keypoints_px, confidences, box_px):
             head = [labels[column] for column in columns]
-            rows = zip(JOINTS, keypoints_px.round(2).tolist(), _known(confidences), strict=True)
+            rows = zip(joints, keypoints_px.round(2).tolist(), _known(confidences), strict=True)
             writer.writerows([*head, joint, *xy_px, sure] for joint, xy_px, sure in rows)
 
         yield add
 
 
 @contextmanager
-def writing_json(path, head):
+def writing_json(path, head, *, joints=JOINTS):
     """Yield a function that adds one pose to the list "frames" of a JSON file.
 
     The file appears whole when the block ends; see `keeping_part` for a stop in between.
@@ -72,6 +80,7 @@ def writing_json(path, head):
     Args:
         path: where to write.
         head: dict, what the file says of all frames.
+        joints: K names.
 
     Yields:
         function of (labels, keypoints_px, confidences, box_px); labels is a dict that comes
@@ -84,7 +93,7 @@ def writing_json(path, head):
 
         def add(labels, keypoints_px, confidences, box_px):
             nonlocal separator
-            frame = {**labels, **described(keypoints_px, confidences, box_px)}
+            frame = {**labels, **described(keypoints_px, confidences, box_px, joints=joints)}
             file.write(separator + "    " + json.dumps(frame, allow_nan=False))
             separator = ",\n"
 
@@ -92,6 +101,64 @@ def writing_json(path, head):
             yield add
         finally:
             file.write("\n  ]\n}\n")
+
+
+@contextmanager
+def writing_coco(path, layout):
+    """Yield a function that adds one pose to a file of COCO results.
+
+    The file appears whole when the block ends; see `keeping_part` for a stop in between.
+
+    Args:
+        path: where to write.
+        layout: coco.Layout, whose keypoints the results have.
+
+    Yields:
+        function of (labels, keypoints_px, confidences); labels is a dict with the image_id, and
+        the others are as for `coco_result`.
+    """
+    with keeping_part(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write("[")
+        separator = "\n"
+
+        def add(labels, keypoints_px, confidences):
+            nonlocal separator
+            result = {**labels, **coco_result(layout, keypoints_px, confidences)}
+            file.write(separator + json.dumps(result, allow_nan=False))
+            separator = ",\n"
+
+        try:
+            yield add
+        finally:
+            file.write("\n]\n")
+
+
+def coco_result(layout, keypoints_px, confidences):
+    """One pose as COCO's results have it, but for the image_id.
+
+    Args:
+        layout: coco.Layout.
+        keypoints_px: float (K, 2), (x, y), pixels.
+        confidences: float (K,) in [0, 1]. Where they are not known they become 1, as COCO
+            recommends.
+
+    Returns:
+        dict: category_id, keypoints (x, y and confidence of each of the layout's, 0 for those
+        that no joint is) and score, the mean confidence of the joints.
+    """
+    confidences = np.nan_to_num(confidences, nan=1.0)
+    keypoints = []
+    for joint in layout.joints:
+        if joint is None:
+            keypoints += [0, 0, 0]
+        else:
+            x, y = (keypoints_px[joint] + layout.pixel_centre).round(2).tolist()
+            keypoints += [x, y, round(float(confidences[joint]), 3)]
+    return {
+        "category_id": layout.category_id,
+        "keypoints": keypoints,
+        "score": round(float(confidences.mean()), 4),
+    }
 
 
 @contextmanager

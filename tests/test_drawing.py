@@ -3,7 +3,7 @@ import pytest
 
 from posekit import drawing
 from posekit.errors import PosekitError
-from posekit.skeleton import INDEX, JOINT_COUNT, LIMBS, MIRROR
+from posekit.skeleton import INDEX, JOINT_COUNT, LIMBS, LSP, MIRROR
 
 
 def spread_pose(width, height):
@@ -18,7 +18,7 @@ def test_joints_have_the_colour_of_their_side():
     drawn = drawing.draw_skeleton(np.full((200, 300, 3), 90, np.uint8), keypoints_px)
     for name in ("left_wrist", "right_knee", "neck"):
         x, y = keypoints_px[INDEX[name]].astype(int)
-        assert tuple(drawn[y, x]) == drawing.SIDE_COLOURS[drawing.side_of(name)]
+        assert tuple(drawn[y, x]) == drawing.SIDE_COLOURS[LSP.sides[INDEX[name]]]
 
 
 def test_a_limb_runs_between_its_joints():

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from posekit import heads, manifests, settings
+from posekit import heads, joint_sets, manifests, settings
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINTS
+from posekit.skeleton import JOINTS, LSP
 from posekit.views import Glimpse
 
 CONTENT = b"a network"
@@ -81,3 +81,28 @@ def test_all_problems_are_named_at_once(folder):
 
 def test_the_known_heads_are_those_there_are():
     assert settings.HEADS == tuple(heads.HEADS)
+
+
+def test_a_manifest_may_name_other_joints(folder):
+    described = {"name": "two", "joints": ["a", "b"], "torso": ["a", "b"]}
+    skeleton = joint_sets.parse("here", described)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text()) | manifests.described_joints(skeleton)
+    manifest["calibration"] = {"slope": 1.0, "offsets": [0.0, 0.5]}
+    path.write_text(json.dumps(manifest))
+    _, fitted = manifests.read(folder)
+    assert fitted.offsets.tolist() == [0, 0.5]
+    assert manifests.skeleton_of(folder) == skeleton
+    manifest["joints"] = ["a", "c"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(PosekitError, match="`joints` must be a, b; got 'a', 'c'"):
+        manifests.read(folder)
+    manifest["joint_set"] = "all"
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(PosekitError, match="manifest.json: a joint set must be a table .*'all'"):
+        manifests.read(folder)
+
+
+def test_of_the_fourteen_joints_a_manifest_has_the_names_alone(folder):
+    assert manifests.described_joints(LSP) == {"joints": list(JOINTS)}
+    assert manifests.skeleton_of(folder) is LSP

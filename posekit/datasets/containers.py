@@ -151,7 +151,7 @@ def _finding(entry):
     if not entry.filename or not entry.filename.isprintable():
         # Shown with escapes: a terminal would obey such a name.
         return f"names in the archive must be printable; got {entry.filename!r}"
-    if _escapes(entry.filename):
+    if escapes(entry.filename):
         return f"`{entry.filename}` must be a path inside the archive; got an absolute path or '..'"
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -166,7 +166,8 @@ def _finding(entry):
     return None
 
 
-def _escapes(name):
+def escapes(name):
+    """Whether a path of a stranger's leads out of the folder that it is meant to be in."""
     # Windows rules know both slashes and drive letters, so they also cover POSIX names.
     path = PureWindowsPath(name)
     return bool(path.anchor) or ".." in path.parts

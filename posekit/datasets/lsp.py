@@ -17,7 +17,7 @@ from posekit.datasets.containers import ADVICE, open_container
 from posekit.datasets.joints_mat import read_joints
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.skeleton import JOINT_COUNT, JOINTS
+from posekit.skeleton import JOINTS
 
 KINDS = ("lsp", "lspet", "synthetic")
 
@@ -104,6 +104,14 @@ def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
         return np.ones(flags.shape, bool)
     inside = (keypoints_px >= 0) & (keypoints_px < image_sizes_px[:, None, :])  # (N, 14, 2)
     return (flags == 1) & inside.all(axis=-1)
+
+
+def unreadable(source):
+    """The pictures of a set whose header cannot be read: list of (image id, what is wrong)."""
+    files = open_container(Path(source))
+    names = picture_names(str(source), files)
+    _, problem_of = _read_sizes(files, names)
+    return [(_stem(names[index]), problem) for index, problem in problem_of.items()]
 
 
 def check_images(dataset):
@@ -206,9 +214,10 @@ def summarise(dataset):
         "labelled_joints": int(labelled.sum()),
         "labelled_share": _mean(labelled),
         "labelled_share_of_joint": {
-            joint: _mean(labelled[:, index]) for index, joint in enumerate(JOINTS)
+            joint: _mean(labelled[:, index])
+            for index, joint in enumerate(dataset.skeleton.joints)
         },
-        "images_with_all_joints": int((per_image == JOINT_COUNT).sum()),
+        "images_with_all_joints": int((per_image == dataset.skeleton.joint_count).sum()),
         "labelled_joints_per_image": _quantiles(per_image),
         "unlabelled_joints": {
             "count": len(junk_px),

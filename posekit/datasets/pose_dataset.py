@@ -1,13 +1,16 @@
-"""A set of photographs with 14 joints each: labels in memory, pictures read on demand."""
+"""A set of photographs with K joints each: labels in memory, pictures read on demand."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from posekit import joint_sets
 from posekit.errors import PosekitError
+from posekit.skeleton import LSP, Skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +20,15 @@ class PoseDataset:
     Attributes:
         name: str, for people ("lspet", "synthetic", "lsp+lspet").
         image_ids: str (N,), file stems, unique.
-        keypoints_px: float64 (N, 14, 2), (x, y) as stored, in the stored image's pixels; junk
+        keypoints_px: float64 (N, K, 2), (x, y) as stored, in the stored image's pixels; junk
             where not labelled.
-        labelled: bool (N, 14), True where the joint counts (the one rule: `lsp.labelled_rule`).
+        labelled: bool (N, K), True where the joint counts (the one rule: `lsp.labelled_rule`).
         image_sizes_px: int64 (N, 2), (width, height), pixels.
         fixed_test: bool (N,), True for images that are test data by convention.
         has_fixed_test: bool, True when the convention exists, whether or not such an image is here.
         read_image: image id -> the encoded file's bytes.
         extras: name -> array (N, ...) of what else is known (activity, person_count, ...).
+        skeleton: Skeleton, which joints they are.
     """
 
     name: str
@@ -36,6 +40,7 @@ class PoseDataset:
     has_fixed_test: bool
     read_image: Callable[[str], bytes] = field(repr=False)
     extras: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    skeleton: Skeleton = field(default=LSP, repr=False)
 
     def __post_init__(self):
         unique, counts = np.unique(self.image_ids, return_counts=True)
@@ -74,6 +79,8 @@ class PoseDataset:
     @cached_property
     def _fingerprint(self):
         digest = hashlib.sha256()
+        if self.skeleton != LSP:
+            digest.update(json.dumps(joint_sets.describe(self.skeleton)).encode())
         for array in (self.image_ids, self.keypoints_px, self.labelled, self.image_sizes_px):
             digest.update(np.ascontiguousarray(array).tobytes())
         for image_id in self.image_ids:
@@ -91,12 +98,19 @@ def join(datasets):
         PoseDataset.
 
     Raises:
-        PosekitError: the list is empty, or an image id occurs twice.
+        PosekitError: the list is empty, the joints differ, or an image id occurs twice.
     """
     if not datasets:
         raise PosekitError("join(): `datasets` must hold at least one data set; got none.")
     if len(datasets) == 1:
         return datasets[0]
+    skeletons = {dataset.skeleton for dataset in datasets}
+    if len(skeletons) > 1:
+        found = " and ".join(sorted(skeleton.name for skeleton in skeletons))
+        raise PosekitError(
+            f"join(): the data sets must have the same joints; got {found}. Map the keypoints of "
+            'one to the joints of the other, as joints = "coco17_to_lsp" does.'
+        )
     reader_of = {
         image_id: dataset.read_image for dataset in datasets for image_id in dataset.image_ids
     }
@@ -114,6 +128,7 @@ def join(datasets):
         fixed_test=concatenated("fixed_test"),
         has_fixed_test=any(dataset.has_fixed_test for dataset in datasets),
         read_image=lambda image_id: reader_of[image_id](image_id),
+        skeleton=skeletons.pop(),
         extras={
             name: np.concatenate([dataset.extras[name] for dataset in datasets])
             for name in sorted(shared)

@@ -13,6 +13,7 @@ from posekit.plots.style import (
     side_colour,
     styled,
 )
+from posekit.skeleton import LSP
 
 TRUE_COLOUR = "#ffffff"
 PREDICTED_COLOUR = "#d55e00"
@@ -20,15 +21,16 @@ FRAME_COLOUR = "#56b4e9"
 
 
 @styled
-def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6):
+def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6, skeleton=LSP):
     """Pictures with their annotated skeletons, the person's left and right in two colours.
 
     Args:
         images: list of N uint8 (H, W, 3), of any sizes, RGB.
-        keypoints_px: float (N, 14, 2), (x, y), each in its picture's pixels.
-        labelled: bool (N, 14), True where the joint is drawn.
+        keypoints_px: float (N, K, 2), (x, y), each in its picture's pixels.
+        labelled: bool (N, K), True where the joint is drawn.
         titles: N str, or None.
         columns: int >= 1.
+        skeleton: Skeleton, which joints they are.
 
     Returns:
         Figure with N axes.
@@ -42,7 +44,7 @@ def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6):
     figure, axes = picture_axes(len(images), columns, title="Do the labels sit on the joints?")
     for n, axis in enumerate(axes):
         show_picture(axis, images[n], None if titles is None else titles[n])
-        show_pose(axis, keypoints_px[n], labelled[n])
+        show_pose(axis, keypoints_px[n], labelled[n], skeleton=skeleton)
     _legend_below(
         figure,
         {f"person's {side}": side_colour(side) for side in ("right", "left")}
@@ -52,16 +54,19 @@ def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6):
 
 
 @styled
-def prediction_grid(images, true_px, pred_px, labelled, *, titles=None, columns=6):
+def prediction_grid(
+    images, true_px, pred_px, labelled, *, titles=None, columns=6, skeleton=LSP
+):
     """Pictures with the annotated and the predicted skeleton.
 
     Args:
         images: list of N uint8 (H, W, 3), of any sizes, RGB.
-        true_px: float (N, 14, 2), annotated (x, y), each in its picture's pixels.
-        pred_px: float (N, 14, 2), predicted (x, y), same pixel frame.
-        labelled: bool (N, 14), True where the annotation counts; predictions are drawn whole.
+        true_px: float (N, K, 2), annotated (x, y), each in its picture's pixels.
+        pred_px: float (N, K, 2), predicted (x, y), same pixel frame.
+        labelled: bool (N, K), True where the annotation counts; predictions are drawn whole.
         titles: N str, or None.
         columns: int >= 1.
+        skeleton: Skeleton, which joints they are.
 
     Returns:
         Figure with N axes.
@@ -81,8 +86,8 @@ def prediction_grid(images, true_px, pred_px, labelled, *, titles=None, columns=
     figure, axes = picture_axes(len(images), columns, title=title)
     for n, axis in enumerate(axes):
         show_picture(axis, images[n], None if titles is None else titles[n])
-        show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR)
-        show_pose(axis, pred_px[n], colour=PREDICTED_COLOUR)
+        show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR, skeleton=skeleton)
+        show_pose(axis, pred_px[n], colour=PREDICTED_COLOUR, skeleton=skeleton)
     _legend_below(figure, {"annotated": TRUE_COLOUR, "predicted": PREDICTED_COLOUR})
     return figure
 

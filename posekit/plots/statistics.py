@@ -4,22 +4,24 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, new_figure, show_pose, styled
-from posekit.skeleton import JOINTS
+from posekit.skeleton import LSP
 
 
 @styled
-def joint_visibility(labelled):
+def joint_visibility(labelled, *, skeleton=LSP):
     """How often each joint is labelled.
 
     Args:
-        labelled: bool (N, 14), True where the joint counts.
+        labelled: bool (N, K), True where the joint counts.
+        skeleton: Skeleton, which joints they are.
 
     Returns:
-        Figure with one axes and 14 bars.
+        Figure with one axes and K bars.
     """
     figure, ((axis,),) = new_figure(size_inches=(6, 3.8))
     percent = 100 * np.mean(labelled, axis=0)
-    bars = axis.barh([joint.replace("_", " ") for joint in JOINTS], percent, color=PALETTE[0])
+    names = [joint.replace("_", " ") for joint in skeleton.joints]
+    bars = axis.barh(names, percent, color=PALETTE[0])
     axis.bar_label(bars, fmt="%.0f", padding=3)
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
@@ -34,8 +36,8 @@ def junk_coordinates(keypoints_px, labelled):
     """The stored coordinates of joints that are not labelled, over those that are.
 
     Args:
-        keypoints_px: float (N, 14, 2), (x, y) as stored, pixels.
-        labelled: bool (N, 14), True where the joint counts.
+        keypoints_px: float (N, K, 2), (x, y) as stored, pixels.
+        labelled: bool (N, K), True where the joint counts.
 
     Returns:
         Figure with one axes and two lines of dots, labelled first. y points down.
@@ -114,14 +116,15 @@ def aspect_ratios(image_sizes_px):
 
 
 @styled
-def pose_components(mean, components, explained, *, amplitude=1.5):
+def pose_components(mean, components, explained, *, amplitude=1.5, skeleton=LSP):
     """The mean pose, and what each principal component changes about it.
 
     Args:
-        mean: float (14, 2), (x, y), y pointing down.
-        components: float (count, 14, 2), of unit length.
+        mean: float (K, 2), (x, y), y pointing down.
+        components: float (count, K, 2), of unit length.
         explained: float (count,), share of the variance.
         amplitude: float > 0, how far along a component the two drawn poses lie.
+        skeleton: Skeleton, which joints they are.
 
     Returns:
         Figure with 1 + 2 count axes: the mean pose first, then for each component the pose on
@@ -137,11 +140,11 @@ def pose_components(mean, components, explained, *, amplitude=1.5):
     signs = (-amplitude, amplitude)
     for row, sign in zip(axes, signs, strict=True):
         for axis, component in zip(row[1:], components, strict=True):
-            show_pose(axis, mean + sign * component)
+            show_pose(axis, mean + sign * component, skeleton=skeleton)
             axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=7)
     for n, (axis, share) in enumerate(zip(axes[0, 1:], explained, strict=True), start=1):
         axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=8)
-    show_pose(axes[0, 0], np.asarray(mean))
+    show_pose(axes[0, 0], np.asarray(mean), skeleton=skeleton)
     axes[0, 0].set_title("mean pose\n", fontsize=8)
     axes[1, 0].remove()
     for axis in figure.axes:

@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from posekit.drawing import OUTLINE_COLOUR, SEGMENTS, SIDE_COLOURS, side_of
+from posekit.drawing import OUTLINE_COLOUR, SIDE_COLOURS
 from posekit.errors import raise_problems
-from posekit.skeleton import JOINTS
+from posekit.skeleton import LSP
 
 # Okabe and Ito's palette without its yellow, which is faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -70,10 +70,14 @@ def show_picture(axis, image, title=None):
         axis.set_title(title, fontsize=8)
 
 
-def show_pose(axis, keypoints_px, labelled=None, *, colour=None, width=1.8):
+def show_pose(axis, keypoints_px, labelled=None, *, colour=None, width=1.8, skeleton=LSP):
     """Draw one skeleton, sides in their colours unless `colour` is given, with a dark outline."""
     labelled = np.ones(len(keypoints_px), bool) if labelled is None else labelled
-    segments = [segment for segment in SEGMENTS if labelled[segment[0]] and labelled[segment[1]]]
+    segments = [
+        (start, end, side)
+        for start, end, side in skeleton.segments
+        if labelled[start] and labelled[end]
+    ]
     lines = [(keypoints_px[start], keypoints_px[end]) for start, end, _ in segments]
     line_colours = [side_colour(side) if colour is None else colour for _, _, side in segments]
     outline = np.array(OUTLINE_COLOUR) / 255
@@ -83,7 +87,7 @@ def show_pose(axis, keypoints_px, labelled=None, *, colour=None, width=1.8):
     axis.scatter(
         *keypoints_px[joints].T,
         s=(2.2 * width) ** 2,
-        c=[side_colour(side_of(JOINTS[joint])) if colour is None else colour for joint in joints],
+        c=[side_colour(skeleton.sides[joint]) if colour is None else colour for joint in joints],
         edgecolors=[outline],
         linewidths=0.6,
         zorder=3,

@@ -1,0 +1,113 @@
+"""What `datasets.checking` found, as lines for a terminal and as a page with thumbnails.
+
+A page of photographs shows them: it goes where the data are, or where it is asked to go.
+"""
+
+import base64
+
+import cv2
+import numpy as np
+
+from posekit import drawing, image_files, pages
+from posekit.datasets import checking
+from posekit.errors import PosekitError
+from posekit.geometry import resize_keypoints
+
+# More pictures than a person looks through; each takes about ten kilobytes of the page.
+THUMBNAIL_LIMIT = 300
+THUMBNAIL_PX = 240
+
+NAME = "check.html"
+
+
+def place_beside(path):
+    """Where the page of data goes by default: in their folder, or beside their file."""
+    return path / NAME if path.is_dir() else path.with_name(f"{path.stem}-{NAME}")
+
+
+def in_words(checked):
+    """A line for each finding: the image, how grave it is, what is wrong. Empty for none.
+
+    Args:
+        checked: checking.Checked.
+
+    Returns:
+        str, lines with their ends.
+    """
+    width = max((len(finding.image) for finding in checked.findings), default=0) + 1
+    return "".join(
+        f"{finding.image + ':' if finding.image else '':<{width}} {finding.level:<5} "
+        f"{finding.text}\n"
+        for finding in checked.findings
+    )
+
+
+def summary(checked):
+    """One line: how many images, with faults, to be looked at."""
+    counts = f"{checked.image_count} images, {len(checked.images(checking.FAULT))} with faults"
+    look = len(checked.images(checking.LOOK))
+    return f"{checked.name}: {counts}" + (f", {look} to look at" if look else "")
+
+
+def page(several):
+    """The page of several checks.
+
+    Args:
+        several: list of checking.Checked.
+
+    Returns:
+        str, HTML that loads nothing from elsewhere.
+    """
+    sections = []
+    room = THUMBNAIL_LIMIT
+    for checked in several:
+        rows = _rows(checked, room)
+        room -= sum(bool(row["pictures"]) for row in rows)
+        sections.append({"summary": summary(checked), "rows": rows})
+    return pages.render("data_check.html", sections=sections, limit=THUMBNAIL_LIMIT)
+
+
+def _rows(checked, room):
+    """A row for each image with findings: name, findings, thumbnails as base64 text."""
+    rows = {}
+    for finding in checked.findings:
+        row = rows.setdefault(
+            finding.image, {"image": finding.image, "findings": [], "pictures": []}
+        )
+        row["findings"].append(finding)
+    records = _records(checked.dataset)
+    for name, row in list(rows.items())[:room]:
+        row["pictures"] = [
+            thumbnail
+            for index in records.get(name, [])
+            if (thumbnail := _thumbnail(checked.dataset, index)) is not None
+        ]
+    return list(rows.values())
+
+
+def _records(dataset):
+    """Picture's name -> where its people are in the data set."""
+    records = {}
+    if dataset is not None:
+        for index, name in enumerate(checking.picture_names(dataset)):
+            records.setdefault(name, []).append(index)
+    return records
+
+
+def _thumbnail(dataset, index):
+    """A picture with one person's labels, base64 text of a JPEG; None where it does not decode."""
+    try:
+        image = image_files.decode(dataset.read_image(str(dataset.image_ids[index])))
+    except PosekitError:
+        return None
+    size_px = np.array(image.shape[1::-1])
+    small_px = np.maximum(np.rint(size_px * min(1, THUMBNAIL_PX / size_px.max())), 1).astype(int)
+    small = cv2.resize(image, tuple(small_px.tolist()), interpolation=cv2.INTER_AREA)
+    drawn = drawing.draw_skeleton(
+        small,
+        resize_keypoints(dataset.keypoints_px[index], size_px, small_px),
+        dataset.labelled[index],
+        skeleton=dataset.skeleton,
+    )
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1]
+    return base64.b64encode(encoded.tobytes()).decode("ascii")

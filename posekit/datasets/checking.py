@@ -1,0 +1,234 @@
+"""What is wrong with data, image by image: faults, and what a person should look at.
+
+A fault keeps an image or a label from being used. What should be looked at may be as it should:
+joints outside of their picture, look-alikes, pictures without a label, people too small to learn
+from, left and right that look exchanged.
+"""
+
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from posekit import image_files, metrics, poses
+from posekit.artifacts import from_root
+from posekit.datasets import coco, lsp, own_data, packed, splits
+from posekit.datasets.pose_dataset import PoseDataset
+from posekit.errors import PosekitError
+
+FAULT, LOOK = "fault", "look"
+
+# A torso then has ten pixels, and two pixels of error are all that PCK allows.
+TINY_PX = 40
+
+# From hips to shoulders a body hardly turns by more than a right angle. Lines across the body that
+# are nearly end on say little, so both must have a share of the torso's length.
+TWIST_COSINE = -0.5
+ACROSS_SHARE = 0.3
+ACROSS = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
+
+
+class Finding(NamedTuple):
+    """One thing that is to be said of an image.
+
+    Attributes:
+        image: str, its name; empty for what no image is named for.
+        level: str, FAULT or LOOK.
+        text: str, a sentence to follow the name.
+    """
+
+    image: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        name: str, of the data set.
+        image_count: int, pictures looked at, whether or not they can be used.
+        dataset: PoseDataset of what can be used, or None.
+        findings: list of Finding, by image in the order of the data.
+    """
+
+    name: str
+    image_count: int
+    dataset: PoseDataset | None
+    findings: list
+
+    def images(self, level):
+        """Names of the images with a finding of that level, in order."""
+        return list(dict.fromkeys(each.image for each in self.findings if each.level == level))
+
+
+def check(path):
+    """Read data as far as they can be read, decode every picture, and look at every label.
+
+    Args:
+        path: str, as one of those that `sources.load` takes.
+
+    Returns:
+        Checked.
+
+    Raises:
+        PosekitError: nothing of the data can be read.
+    """
+    path = from_root(path)
+    if packed.is_packed(path):
+        return check_opened(packed.read(path))
+    own = own_data.find(path)
+    if own is not None:
+        return _check_own(own)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they name some of the pictures that are all named here
+        dataset = lsp.read(path, bad_images="skip")
+    bad = lsp.unreadable(path)
+    findings = [Finding(image_id, FAULT, f"{problem}.") for image_id, problem in bad]
+    findings += _of_dataset(dataset)
+    return Checked(dataset.name, len(dataset) + len(bad), dataset, _sorted(findings))
+
+
+def check_opened(dataset):
+    """`check` of a data set that is open already, as far as its files allow."""
+    return Checked(dataset.name, len(dataset), dataset, _sorted(_of_dataset(dataset)))
+
+
+def picture_names(dataset):
+    """The name of each record's picture, which several people may share."""
+    names = dataset.image_ids.tolist()
+    if "person_box_px" in dataset.extras:
+        return [name.rpartition("#")[0] for name in names]
+    return names
+
+
+def _check_own(own):
+    inspected = coco.inspect(own)
+    findings = [
+        Finding(name, FAULT, text) for name, text in (*inspected.faults, *inspected.bad_images)
+    ]
+    for picture in inspected.pictures:
+        findings += [Finding(picture.name, LOOK, text) for text in _of_people(picture, own.people)]
+    try:
+        dataset = coco.dataset_of(own, inspected)
+    except PosekitError as error:
+        findings.append(Finding("", FAULT, str(error)))
+        dataset = None
+    else:
+        findings += _of_dataset(dataset)
+    count = len(inspected.pictures) + len(inspected.bad_images)
+    return Checked(coco.NAME, count, dataset, _sorted(findings))
+
+
+def _of_people(picture, people):
+    """What is to be said of a picture's people, sentences."""
+    chosen = coco.chosen_people(picture, people)
+    if not chosen:
+        yield "has no person with a labelled joint and is left out."
+    elif len(chosen) < len(picture.people):
+        yield f"shows {len(picture.people)} people; annotation {chosen[0].annotation_id} is used."
+    for person in picture.people:
+        if person.outside:
+            yield (
+                f"annotation {person.annotation_id} has joints outside of the "
+                f"{picture.size_px[0]} x {picture.size_px[1]} picture, which do not count: "
+                f"{', '.join(person.outside)}."
+            )
+
+
+def _of_dataset(dataset):
+    """What is to be said of pictures that are there and of their labels, list of Finding."""
+    findings, thumbnails = [], {}
+    names = picture_names(dataset)
+    for name, image_id in zip(names, dataset.image_ids.tolist(), strict=True):
+        if name in thumbnails:
+            continue
+        try:
+            image = image_files.decode(dataset.read_image(image_id))
+        except PosekitError as error:
+            findings.append(Finding(name, FAULT, f"{error}."))
+            thumbnails[name] = None
+        else:
+            thumbnails[name] = _thumbnail(image)
+    findings += _look_alikes({name: one for name, one in thumbnails.items() if one is not None})
+    findings += _of_labels(dataset, names)
+    return findings
+
+
+def _of_labels(dataset, names):
+    skeleton = dataset.skeleton
+    sizes_px = dataset.image_sizes_px[:, None, :]
+    inside = ((dataset.keypoints_px >= -0.5) & (dataset.keypoints_px <= sizes_px - 0.5)).all(-1)
+    outside = dataset.labelled & ~inside
+    boxes_px = poses.person_box_px(dataset.keypoints_px, dataset.labelled)
+    longest_px = (boxes_px[:, 2:] - boxes_px[:, :2]).max(axis=1)  # NaN without a label
+    twisted = _twisted(dataset)
+    for index, name in enumerate(names):
+        if not dataset.labelled[index].any():
+            yield Finding(name, LOOK, "has no labelled joint.")
+        if outside[index].any():
+            joints = ", ".join(skeleton.joints[joint] for joint in np.flatnonzero(outside[index]))
+            yield Finding(name, LOOK, f"has joints outside of the picture: {joints}.")
+        if dataset.labelled[index].sum() > 1 and longest_px[index] < TINY_PX:
+            yield Finding(
+                name,
+                LOOK,
+                f"shows a person of {longest_px[index]:.0f} pixels, too small for most networks.",
+            )
+        if twisted[index]:
+            yield Finding(
+                name,
+                LOOK,
+                "has shoulders and hips that point opposite ways: are left and right exchanged in "
+                "one of them?",
+            )
+
+
+def _twisted(dataset):
+    """bool (N,), whether left to right of the shoulders is opposite to that of the hips."""
+    place = {name: joint for joint, name in enumerate(dataset.skeleton.joints)}
+    if not all(name in place for pair in ACROSS for name in pair):
+        return np.zeros(len(dataset), bool)
+    known = dataset.labelled[:, [place[name] for pair in ACROSS for name in pair]].all(axis=1)
+    shoulders, hips = (
+        np.where(known[:, None], dataset.keypoints_px[:, place[right]], 0.0)
+        - np.where(known[:, None], dataset.keypoints_px[:, place[left]], 0.0)
+        for left, right in ACROSS
+    )  # (N, 2)
+    torso_px = metrics.torso_length_px(
+        dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
+    )
+    across_px = np.stack([np.linalg.norm(each, axis=1) for each in (shoulders, hips)])  # (2, N)
+    clear = known & (across_px > ACROSS_SHARE * torso_px).all(axis=0)  # False for NaN
+    return clear & ((shoulders * hips).sum(axis=1) < TWIST_COSINE * across_px.prod(axis=0))
+
+
+def _look_alikes(thumbnails):
+    if not thumbnails:
+        return
+    names = list(thumbnails)
+    members = defaultdict(list)
+    groups = splits.similarity_groups(np.stack(list(thumbnails.values())))
+    for name, group in zip(names, groups.tolist(), strict=True):
+        members[group].append(name)
+    for alike in members.values():
+        for name in alike[1:]:
+            yield Finding(name, LOOK, f"looks nearly the same as {alike[0]}.")
+
+
+def _thumbnail(image):
+    side = splits.PICTURE_SIDE
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return splits.grey_thumbnails(small[None])[0]
+
+
+def _sorted(findings):
+    """Findings of one image together, where its first one stands; faults first."""
+    place = {}
+    for finding in sorted(findings, key=lambda each: each.level != FAULT):
+        place.setdefault(finding.image, len(place))
+    return sorted(findings, key=lambda each: (place[each.image], each.level != FAULT))

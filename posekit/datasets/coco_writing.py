@@ -1,0 +1,106 @@
+"""Write a data set as COCO keypoints, with the own_data.toml that reads it back."""
+
+import json
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from posekit import artifacts, joint_sets, poses
+from posekit.datasets import own_data
+from posekit.errors import PosekitError
+from posekit.skeleton import LSP
+
+ANNOTATIONS = "annotations.json"
+SIGNATURES = ((b"\x89PNG", ".png"), (b"", ".jpg"))
+
+
+def write(folder, dataset):
+    """Write pictures, annotations.json and own_data.toml.
+
+    Args:
+        folder: Path that is not there yet, or empty.
+        dataset: PoseDataset, one record for each picture.
+
+    Returns:
+        Path, the folder.
+
+    Raises:
+        PosekitError: the folder holds something, or is not writable.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PosekitError(f"{folder}: must be a folder that is empty or not there; got another.")
+    names = []
+    for image_id in dataset.image_ids.tolist():
+        encoded = dataset.read_image(image_id)
+        suffix = next(suffix for start, suffix in SIGNATURES if encoded.startswith(start))
+        names.append(PurePosixPath(image_id).stem + suffix)
+        with artifacts.replacing(folder / "images" / names[-1]) as temporary:
+            temporary.write_bytes(encoded)
+    artifacts.write_json(folder / ANNOTATIONS, annotations(dataset, names))
+    artifacts.write_text(folder / own_data.NAME, _description(dataset.skeleton))
+    return folder
+
+
+def annotations(dataset, names):
+    """A data set's labels as COCO has them, JSON-ready.
+
+    Args:
+        dataset: PoseDataset of N records.
+        names: N names of the pictures' files.
+
+    Returns:
+        dict: images, categories, annotations; ids count from 1.
+    """
+    skeleton = dataset.skeleton
+    occluded = dataset.extras.get("occluded", np.zeros_like(dataset.labelled))
+    flags = np.where(dataset.labelled, np.where(occluded, 1, 2), 0)  # (N, K)
+    keypoints_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
+    triples = np.concatenate([keypoints_px, flags[..., None]], axis=-1)
+    boxes_px = np.nan_to_num(poses.person_box_px(dataset.keypoints_px, dataset.labelled))
+    category = {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeleton.joints),
+        # COCO counts the ends of its lines from 1.
+        "skeleton": [[start + 1, end + 1] for start, end, _ in skeleton.segments],
+    }
+    images, people = [], []
+    for index, name in enumerate(names):
+        width, height = dataset.image_sizes_px[index].tolist()
+        images.append({"id": index + 1, "file_name": name, "width": width, "height": height})
+        x0, y0, x1, y1 = (boxes_px[index] + 0.5).tolist()
+        people.append(
+            {
+                "id": index + 1,
+                "image_id": index + 1,
+                "category_id": category["id"],
+                "iscrowd": 0,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": (x1 - x0) * (y1 - y0),
+                "segmentation": [],
+                "num_keypoints": int(dataset.labelled[index].sum()),
+                "keypoints": triples[index].ravel().tolist(),
+            }
+        )
+    return {"images": images, "categories": [category], "annotations": people}
+
+
+def _description(skeleton):
+    """The own_data.toml; every joint is the keypoint of its own name."""
+    lines = [f"annotations = {json.dumps(ANNOTATIONS)}"]
+    tables = {"joints": {name: name for name in skeleton.joints}}
+    if skeleton == LSP:
+        lines.append(f"joint_set = {json.dumps(LSP.name)}")
+    else:
+        described = joint_sets.describe(skeleton)
+        tables["limbs"] = described["limbs"]
+        lines += [
+            f"{field} = {json.dumps(described[field])}"
+            for field in ("name", "torso", "mirror", "lines")
+        ]
+    for table, entries in tables.items():
+        lines += ["", f"[{table}]"]
+        # Names may hold blanks, which TOML wants in quotes; JSON's are TOML's too.
+        lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in entries.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,192 @@
+"""Joint sets other than the 14 of Leeds Sports Pose, as plain data: TOML, or JSON beside a model.
+
+    joints   names, in the order of all arrays
+    torso    the two joints whose distance PCK divides by
+    mirror   [left, right] pairs of joints, the person's own sides; where it is left out, joints
+             named left_X and right_X are a pair
+    limbs    name -> [joint, joint]: drawn, and scored by PCP; may be left out
+    lines    [joint, joint] pairs that are drawn only; may be left out
+    name     may be left out
+
+A mirrored picture shows the other side's joint, so a set must hold both of a pair or neither.
+"""
+
+import re
+from itertools import chain
+
+from posekit.errors import raise_problems
+from posekit.skeleton import LSP, Skeleton
+
+FIELDS = ("name", "joints", "torso", "mirror", "limbs", "lines")
+
+# COCO-WholeBody has 133 joints with hands and face.
+JOINT_LIMIT = 200
+
+
+def parse(caller, described):
+    """A joint set from plain data.
+
+    Args:
+        caller: str, the file that it stands in, for messages.
+        described: dict as the module describes it.
+
+    Returns:
+        Skeleton. The two joints of a pair are averaged in one group, and so are limbs that are
+        each other's mirror image; the joints of limbs are also scored by themselves.
+
+    Raises:
+        PosekitError: a field is missing, unknown or of another kind, or a name is unknown; all
+            problems are listed.
+    """
+    problems = list(_problems_of_names(described))
+    raise_problems(caller, problems)
+    joints = tuple(described["joints"])
+    mirror = described.get("mirror", [[f"left_{rest}", f"right_{rest}"] for rest in _rests(joints)])
+    limbs, lines = described.get("limbs", {}), described.get("lines", [])
+    problems = list(_problems_of_pairs("torso", [described["torso"]], joints))
+    problems += _problems_of_pairs("mirror", mirror, joints)
+    problems += _problems_of_pairs("limbs", list(limbs.values()), joints)
+    problems += _problems_of_pairs("lines", lines, joints)
+    raise_problems(caller, problems)
+    raise_problems(caller, list(_problems_of_mirror(mirror, joints)))
+
+    place = {name: index for index, name in enumerate(joints)}
+    pairs = [tuple(place[name] for name in pair) for pair in mirror]
+    limb_joints = set(chain(*limbs.values())) or set(joints)
+    return Skeleton(
+        name=described.get("name", "own"),
+        joints=joints,
+        pairs=tuple(pairs),
+        limbs=tuple((name, place[start], place[end]) for name, (start, end) in limbs.items()),
+        lines=tuple((place[start], place[end]) for start, end in lines),
+        torso_joints=tuple(place[name] for name in described["torso"]),
+        torso_stick=None,
+        joint_groups=_groups(joints, dict(mirror)),
+        stick_groups=_groups(list(limbs), _mirrored_limbs(limbs, mirror)),
+        limb_joints=tuple(name for name in joints if name in limb_joints),
+    )
+
+
+def describe(skeleton):
+    """What `parse` makes the same joint set of, JSON-ready; LSP's own groups are not in it."""
+    names = skeleton.joints
+
+    def named(pairs):
+        return [[names[joint] for joint in pair] for pair in pairs]
+
+    return {
+        "name": skeleton.name,
+        "joints": list(names),
+        "torso": named([skeleton.torso_joints])[0],
+        "mirror": named(skeleton.pairs),
+        "limbs": {name: named([ends])[0] for name, *ends in skeleton.limbs},
+        "lines": named(skeleton.lines),
+    }
+
+
+def of_model(caller, stored):
+    """The joint set that the file beside a model tells of.
+
+    Args:
+        caller: str, the file.
+        stored: what it holds as a joint set: None, as in all files of the 14 joints, a list of
+            those 14 names, or a dict for `parse`.
+
+    Returns:
+        Skeleton.
+
+    Raises:
+        PosekitError: anything else.
+    """
+    if stored is None or stored == list(LSP.joints):
+        return LSP
+    return parse(caller, stored)
+
+
+def _problems_of_names(described):
+    if not isinstance(described, dict):
+        yield f"a joint set must be a table with `joints` and `torso`; got {described!r:.200}."
+        return
+    unknown = [field for field in described if field not in FIELDS]
+    if unknown:
+        yield f"the fields must be among {', '.join(FIELDS)}; got {unknown[0]!r:.200}."
+    for field, kind in (("joints", list), ("torso", list)):
+        if not isinstance(described.get(field), kind):
+            yield f"`{field}` must be a list of names; got {described.get(field)!r:.200}."
+    for field, kind in (("mirror", list), ("lines", list), ("limbs", dict), ("name", str)):
+        if not isinstance(described.get(field, kind()), kind):
+            called = {list: "a list of pairs", dict: "a table of pairs", str: "text"}[kind]
+            yield f"`{field}` must be {called}; got {described[field]!r:.200}."
+    names = [described.get("name", "own")]
+    for field in ("joints", "limbs"):
+        found = described.get(field)
+        names += found if isinstance(found, (list, dict)) else []
+    wrong = [name for name in names if not isinstance(name, str) or not _is_name(name)]
+    if wrong:
+        yield (
+            "names must be 1 to 60 letters, digits, blanks or any of _ . + -, and begin with a "
+            f"letter or digit; got {wrong[0]!r:.200}."
+        )
+    elif isinstance(described.get("joints"), list):
+        joints = described["joints"]
+        if not 2 <= len(set(joints)) == len(joints) <= JOINT_LIMIT:
+            yield (
+                f"`joints` must be 2 to {JOINT_LIMIT} different names; got {len(joints)}, "
+                f"{len(set(joints))} of them different."
+            )
+
+
+def _problems_of_pairs(field, pairs, joints):
+    for pair in pairs:
+        is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
+        if not is_pair or not all(isinstance(name, str) for name in pair) or pair[0] == pair[1]:
+            yield f"`{field}` must name two different joints at a time; got {pair!r:.200}."
+        elif not set(pair) <= set(joints):
+            name = next(name for name in pair if name not in joints)
+            yield f"`{field}` must name joints among {', '.join(joints)}; got {name!r:.200}."
+
+
+def _problems_of_mirror(mirror, joints):
+    paired = list(chain(*mirror))
+    for name in sorted({name for name in paired if paired.count(name) > 1}):
+        yield f"`mirror` must name a joint once; got {name!r} {paired.count(name)} times."
+    for name in joints:
+        if name.startswith(("left_", "right_")) and name not in paired:
+            yield (
+                f"`mirror` must pair {name!r} with the joint of the other side; got no pair. Add "
+                "that joint, or leave both out."
+            )
+
+
+def _rests(joints):
+    """What follows left_ in names of which there is a right_ one too."""
+    lefts = [name.removeprefix("left_") for name in joints if name.startswith("left_")]
+    return [rest for rest in lefts if f"right_{rest}" in joints]
+
+
+def _mirrored_limbs(limbs, mirror):
+    """Name of a limb -> name of the limb between the joints of the other side, one way only."""
+    other = dict(mirror) | {right: left for left, right in mirror}
+    name_of = {frozenset(ends): name for name, ends in limbs.items()}
+    partner = {}
+    for name, ends in limbs.items():
+        twin = name_of.get(frozenset(other.get(end, end) for end in ends), name)
+        if twin != name and twin not in partner:
+            partner[name] = twin
+    return partner
+
+
+def _groups(names, partner):
+    """(name, members) each: pairs under their name without the side, the others by themselves."""
+    groups = {}
+    for name in names:
+        if name in partner:
+            bare = re.sub("^(left|right)_", "", name)
+            groups[name if bare in names else bare] = (name, partner[name])
+        elif name not in partner.values():
+            groups[name] = (name,)
+    return tuple(groups.items())
+
+
+def _is_name(text):
+    return re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,59}", text) is not None
