@@ -1,0 +1,248 @@
+"""The panel of `explore` in a notebook: widgets in JupyterLab, a still picture in a report.
+
+What is shown, and what a click means, `explore` says; here are only the widgets.
+"""
+
+import os
+from dataclasses import fields
+from html import escape
+from types import SimpleNamespace
+
+import ipywidgets as widgets
+from ipyevents import Event
+
+from posekit import explore_stills
+from posekit.augmentation import AUGMENTATIONS, Augmentation
+from posekit.explore import State
+from posekit.explore_stills import words
+from posekit.explore_subjects import PICTURE_PX
+
+ORDER_WORDS = {"index": "as stored", "error": "largest error first", "joint": "worst joint first"}
+EVERY_ACTIVITY = "all"
+OWN_STRENGTHS = "own"
+
+# The ends of the sliders: the least each strength can be, and more than anyone trains with.
+STRENGTH_ENDS = {
+    "rotation_degrees": (0.0, 90.0),
+    "any_rotation": (0.0, 1.0),
+    "scale": (1.0, 2.5),
+    "aspect": (0.0, 0.5),
+    "shift": (0.0, 0.5),
+    "light": (0.0, 0.9),
+    "blur": (0.0, 1.0),
+    "erase": (0.0, 1.0),
+}
+LAST_DRAW = 99
+
+_STYLE = {"description_width": "9em"}
+_WIDTH = "27em"
+
+
+class Panel:
+    """Browse the pictures of an Explorer; the last line of a cell shows it.
+
+    Args:
+        explorer: explore.Explorer.
+        state: explore.State to begin with; None begins with `explorer.start()`.
+
+    Attributes:
+        explorer: as given.
+        state: explore.State, what the panel shows now.
+        controls: SimpleNamespace of the widgets that hold a part of the state, by its name;
+            `strengths` is a dict by an Augmentation's. None until the panel is shown.
+    """
+
+    def __init__(self, explorer, state=None):
+        self.explorer = explorer
+        # A step of none goes to an image that is browsed at all.
+        self.state = explorer.start() if state is None else explorer.step(state, 0)
+        self.controls = None
+
+    def _repr_mimebundle_(self, **options):
+        bundle = explore_stills.still(self.explorer, {"": self.state})._repr_mimebundle_()
+        if os.environ.get("POSEKIT_BATCH"):  # a report: nobody is there to move a slider
+            return bundle
+        if self.controls is None:
+            self._make_widgets()
+        # What shows no widgets, such as a notebook on a web page, falls back on the still.
+        return {**bundle, **self._box._repr_mimebundle_(**options)}
+
+    def _make_widgets(self):
+        self.picture = widgets.Image(format="png", width=PICTURE_PX, height=PICTURE_PX)
+        self.picture.add_class("posekit-picture")
+        self._title, self._table = widgets.HTML(), widgets.HTML()
+        self.back, self.on = (
+            widgets.Button(description=description, layout=widgets.Layout(width="13em"))
+            for description in ("◀ previous", "next ▶")
+        )
+        self.controls = controls = SimpleNamespace(
+            **_browsing(self.explorer), **_overlays(self.explorer), **_varying()
+        )
+        shown = [
+            self._title,
+            self.picture,
+            widgets.HTML(explore_stills.legend(self.explorer)),
+            self._table,
+        ]
+        browsing = [
+            controls.order,
+            controls.activity,
+            controls.joint,
+            widgets.HBox([self.back, self.on]),
+            controls.image,
+            widgets.HBox([controls.truth, controls.prediction, controls.saliency]),
+            widgets.HTML("<b>Augmentation</b>: the picture varied, the model asked anew"),
+            *(controls.preset, *controls.strengths.values(), controls.draw, controls.mirrored),
+        ]
+        beside = widgets.Layout(margin="0 0 0 1.5em")
+        self._box = widgets.HBox([widgets.VBox(shown), widgets.VBox(browsing, layout=beside)])
+        self._box.add_class("posekit-panel")
+        self._show(self.state)
+        self._listen()
+
+    def _listen(self):
+        for name, widget in vars(self.controls).items():
+            for each in widget.values() if name == "strengths" else [widget]:
+                each.observe(self._on_setting, "value")
+        self.back.on_click(lambda button: self._show(self.explorer.step(self.state, -1)))
+        self.on.on_click(lambda button: self._show(self.explorer.step(self.state, 1)))
+        # An image widget by itself does not tell where it is clicked.
+        self._events = Event(source=self.picture, watched_events=["click", "keydown"])
+        self._events.on_dom_event(self.on_event)
+
+    def on_event(self, event):
+        """Take a browser's event on the picture: a click, or an arrow key over it."""
+        if event["type"] == "click":
+            # Pixels of the picture itself, however large the browser shows it.
+            self._show(self.explorer.click(self.state, event["dataX"], event["dataY"]))
+        elif event["key"] in ("ArrowLeft", "ArrowRight"):
+            by = 1 if event["key"] == "ArrowRight" else -1
+            self._show(self.explorer.step(self.state, by))
+
+    def _on_setting(self, change):
+        if self._settling:
+            return
+        controls = self.controls
+        strengths = {name: slider.value for name, slider in controls.strengths.items()}
+        if change["owner"] is controls.preset and controls.preset.value != OWN_STRENGTHS:
+            strengths = vars(AUGMENTATIONS[controls.preset.value])
+        activity = controls.activity.value
+        state = State(
+            joint=controls.joint.value,
+            order=controls.order.value,
+            activity=None if activity == EVERY_ACTIVITY else activity,
+            image=controls.image.value,
+            truth=controls.truth.value,
+            prediction=controls.prediction.value,
+            saliency=controls.saliency.value,
+            augmentation=Augmentation(**strengths),
+            mirrored=controls.mirrored.value,
+            draw=controls.draw.value,
+        )
+        ranking = [
+            (each.order, each.activity, each.joint if each.order == "joint" else None)
+            for each in (state, self.state)
+        ]
+        # Who asks for the worst wants to see it.
+        self._show(self.explorer.first(state) if ranking[0] != ranking[1] else state)
+
+    def _show(self, state):
+        """Bring the widgets and the picture to a state."""
+        controls, explorer = self.controls, self.explorer
+        self.state = state
+        self._settling = True  # else each widget set below would come back as a change
+        try:
+            controls.joint.value, controls.order.value = state.joint, state.order
+            controls.activity.value = state.activity or EVERY_ACTIVITY
+            listed = _listed(explorer, state)
+            if listed != list(controls.image.options):
+                controls.image.options = listed
+            controls.image.value = state.image
+            controls.truth.value, controls.prediction.value = state.truth, state.prediction
+            controls.saliency.value = state.saliency
+            for name, slider in controls.strengths.items():
+                slider.value = getattr(state.augmentation, name)
+            known = [name for name, each in AUGMENTATIONS.items() if each == state.augmentation]
+            controls.preset.value = known[0] if known else OWN_STRENGTHS
+            controls.mirrored.value, controls.draw.value = state.mirrored, state.draw
+        finally:
+            self._settling = False
+        self.picture.value = explore_stills.png(explorer.picture(state))
+        self._title.value = f"<b>{escape(explorer.title(state))}</b>"
+        self._table.value = explore_stills.joint_table(explorer, state)
+
+
+def _labelled():
+    return {"style": _STYLE, "layout": widgets.Layout(width=_WIDTH)}
+
+
+def _browsing(explorer):
+    return {
+        "order": widgets.Dropdown(
+            options=[(ORDER_WORDS[order], order) for order in explorer.orders],
+            description="browse",
+            **_labelled(),
+        ),
+        "activity": widgets.Dropdown(
+            options=[EVERY_ACTIVITY, *explorer.activity_names],
+            description="activity",
+            **_labelled(),
+            disabled=not explorer.activity_names,
+        ),
+        "joint": widgets.Dropdown(
+            options=[(words(name), name) for name in explorer.joints],
+            description="joint",
+            **_labelled(),
+        ),
+        "image": widgets.Select(rows=10, layout=widgets.Layout(width=_WIDTH)),
+    }
+
+
+def _overlays(explorer):
+    return {
+        name: widgets.Checkbox(
+            description=description,
+            indent=False,
+            disabled=disabled,
+            layout=widgets.Layout(width="auto"),
+        )
+        for name, description, disabled in (
+            ("truth", "truth", False),
+            ("prediction", "prediction", explorer.poses is None),
+            ("saliency", "what moves the joint", not explorer.has_saliency),
+        )
+    }
+
+
+def _varying():
+    return {
+        "preset": widgets.Dropdown(
+            options=[*AUGMENTATIONS, OWN_STRENGTHS], description="strengths", **_labelled()
+        ),
+        "strengths": {
+            field.name: widgets.FloatSlider(
+                value=field.default,
+                min=STRENGTH_ENDS[field.name][0],
+                max=STRENGTH_ENDS[field.name][1],
+                step=1.0 if field.name == "rotation_degrees" else 0.01,
+                description=words(field.name),
+                **_labelled(),
+            )
+            for field in fields(Augmentation)
+        },
+        "draw": widgets.IntSlider(max=LAST_DRAW, description="draw", **_labelled()),
+        "mirrored": widgets.Checkbox(description="mirrored", indent=False),
+    }
+
+
+def _listed(explorer, state):
+    """The images in the state's order, as (words, image) for a list."""
+    error_px = explorer.ranked_error_px(state)
+    return [
+        (
+            f"{place}.  {explorer.dataset.image_ids[image]}"
+            + (f"  {error_px[image]:.1f} px" if error_px[image] >= 0 else ""),
+            int(image),
+        )
+        for place, image in enumerate(explorer.browsed(state), start=1)
+    ]

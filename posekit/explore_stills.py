@@ -1,0 +1,127 @@
+"""Stills of the panel of `explore`: pictures, legend and errors as HTML that runs no script."""
+
+import base64
+from html import escape
+
+import cv2
+
+from posekit.drawing import SIDE_COLOURS, SURE_FROM
+from posekit.explore_drawing import RING_COLOUR, TRUTH_COLOUR
+from posekit.explore_subjects import PICTURE_PX
+
+NOTE = (
+    "A still of the panel. In JupyterLab, run the notebook: there the pictures can be browsed, "
+    "joints clicked and the sliders moved."
+)
+
+_CELL = 'style="text-align:right;padding:0 0.6em"'
+
+
+class Still:
+    """Pictures of the panel; the last line of a cell shows them.
+
+    Args:
+        html: str, for pages.
+        picture_png: bytes, for what shows one picture alone.
+    """
+
+    def __init__(self, html, picture_png):
+        self.html, self.picture_png = html, picture_png
+
+    def _repr_mimebundle_(self, **options):
+        return {
+            "text/html": self.html,
+            "image/png": base64.b64encode(self.picture_png).decode(),
+            "text/plain": NOTE,
+        }
+
+
+def still(explorer, states):
+    """What the panel shows in some states, one below the other.
+
+    Args:
+        explorer: explore.Explorer.
+        states: dict, heading -> explore.State; not empty.
+
+    Returns:
+        Still, whose one picture is the first.
+    """
+    figures = "".join(_figure(explorer, heading, state) for heading, state in states.items())
+    first = next(iter(states.values()))
+    return Still(
+        f"{figures}{legend(explorer)}<p><em>{NOTE}</em></p>", png(explorer.picture(first))
+    )
+
+
+def _figure(explorer, heading, state):
+    title = escape(explorer.title(state))
+    encoded = base64.b64encode(png(explorer.picture(state))).decode()
+    lead = f"{escape(heading)}: " if heading else ""
+    return (
+        f'<figure style="margin:0 0 1em"><figcaption><b>{lead}{title}</b></figcaption>'
+        '<div style="display:flex;flex-wrap:wrap;gap:1em;align-items:center">'
+        f'<img alt="{title}" width="{PICTURE_PX}" height="{PICTURE_PX}" '
+        f'src="data:image/png;base64,{encoded}">{joint_table(explorer, state)}</div></figure>'
+    )
+
+
+def legend(explorer):
+    """What the colours of the panel's picture mean, HTML."""
+    entries = [("truth", TRUTH_COLOUR)]
+    if explorer.poses is not None:
+        entries += [
+            ("predicted: the person's right", SIDE_COLOURS["right"]),
+            ("left", SIDE_COLOURS["left"]),
+            ("centre", SIDE_COLOURS["centre"]),
+        ]
+    entries.append(("the joint, and how far it is off", RING_COLOUR))
+    swatches = "".join(
+        '<span style="white-space:nowrap;margin-right:1em"><span style="display:inline-block;'
+        "width:1.4em;height:0.6em;border:1px solid #191919;margin-right:0.4em;"
+        f'background:rgb{colour}"></span>{escape(words)}</span>'
+        for words, colour in entries
+    )
+    pale = f"Pale: confidence below {SURE_FROM}." if explorer.has_confidences else ""
+    return f'<div style="max-width:{PICTURE_PX}px;line-height:1.5">{swatches}{pale}</div>'
+
+
+def joint_table(explorer, state):
+    """The errors of a picture's joints as an HTML table, the state's joint in bold."""
+    head = ("joint", "error, px", "in torsos", "confidence")
+    rows = [
+        (
+            row["joint"] == state.joint,
+            words(row["joint"]),
+            _number(row["error_px"], 1),
+            _number(row["error_torsos"], 2),
+            _number(row["confidence"], 2),
+        )
+        for row in explorer.joint_rows(state)
+    ]
+    body = "".join(
+        f'<tr style="font-weight:{"bold" if chosen else "normal"}">'
+        + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells)
+        + "</tr>"
+        for chosen, *cells in rows
+    )
+    return (
+        '<table style="border-collapse:collapse;line-height:1.5;font-variant-numeric:tabular-nums">'
+        f"<thead><tr>{''.join(f'<th {_CELL}>{name}</th>' for name in head)}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def png(picture):
+    """A picture, uint8 (H, W, 3), RGB, as the bytes of a PNG file."""
+    # Weak compression: a slider waits for this.
+    _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return encoded.tobytes()
+
+
+def words(name):
+    """A joint's or setting's name as people write it."""
+    return escape(name.replace("_", " "))
+
+
+def _number(value, digits):
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,146 @@
+"""One picture with one person, as stored or as training varies it, for the panel of `explore`."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from posekit import augment, heads, pipeline, saliency, views
+from posekit.geometry import keypoints_into_boxes, keypoints_out_of_boxes, mirror_keypoints
+from posekit.skeleton import LSP
+
+PICTURE_PX = 480  # side of the square that the panel shows
+VARIED_PX = 320  # side of the square that a varied picture is drawn in
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A picture and what is known of the person in it.
+
+    Attributes:
+        image: uint8 (H, W, 3), RGB.
+        true_px: float (K, 2), (x, y), pixels of `image`; anything where not labelled.
+        labelled: bool (K,).
+        scale: float, pixels of the stored picture for a pixel of `image`.
+        predicted_px: float (K, 2), pixels of `image`, or None without a model.
+        confidences: float (K,), NaN where not known, or None without a model.
+        looked_at_px: float (4,), the box that the last network looked at, or None.
+    """
+
+    image: np.ndarray
+    true_px: np.ndarray
+    labelled: np.ndarray
+    scale: float = 1.0
+    predicted_px: np.ndarray | None = None
+    confidences: np.ndarray | None = None
+    looked_at_px: np.ndarray | None = None
+
+    @property
+    def shown_box_px(self):
+        """float (4,), the square of `image` that the panel shows: all of it."""
+        return views.whole_boxes(self.image.shape[1::-1])
+
+    @property
+    def error_px(self):
+        """float (K,), pixels of the stored picture; NaN where not known."""
+        if self.predicted_px is None:
+            return np.full(len(self.labelled), np.nan)
+        return self.scale * distances_px(self.predicted_px, self.true_px, self.labelled)
+
+    def shown_image(self):
+        """uint8 (PICTURE_PX, PICTURE_PX, 3), the picture in the panel's square."""
+        return views.cut(self.image, self.shown_box_px, PICTURE_PX)
+
+    def shown_px(self, keypoints_px):
+        """Keypoints (K, 2) of `image` in the panel's square."""
+        return keypoints_into_boxes(keypoints_px, self.shown_box_px, PICTURE_PX)
+
+
+def distances_px(predicted_px, true_px, labelled):
+    """How far predicted joints are from the true ones.
+
+    Args:
+        predicted_px, true_px: float (..., K, 2), (x, y), pixels.
+        labelled: bool (..., K).
+
+    Returns:
+        float (..., K), pixels; NaN where not labelled.
+    """
+    return np.where(labelled, np.linalg.norm(predicted_px - true_px, axis=-1), np.nan)
+
+
+def varied(
+    image, keypoints_px, labelled, augmentation, *, mirrored=False, rng, skeleton=LSP
+):
+    """A picture as training varies it: the whole of it in a square, cut, lit and covered anew.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        keypoints_px: float (K, 2), (x, y), pixels; anything where not labelled.
+        labelled: bool (K,).
+        augmentation: augmentation.Augmentation.
+        mirrored: bool, whether it is mirrored last.
+        rng: numpy.random.Generator, of the draws; they do not depend on the strengths.
+        skeleton: Skeleton, which joints they are.
+
+    Returns:
+        Subject without a prediction; what is not in the square counts as not labelled.
+    """
+    box_px = views.whole_boxes(image.shape[1::-1])
+    canvas = views.cut(image, box_px, VARIED_PX)[None].astype(np.float32)
+    on_canvas_px = keypoints_into_boxes(
+        np.where(labelled[:, None], keypoints_px, 0.0), box_px, VARIED_PX
+    )
+    targets = np.column_stack([on_canvas_px, labelled])[None].astype(np.float32)
+    drawn = augmentation.draw(
+        rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX
+    )
+    images, targets = augment.affine(canvas, targets, drawn["matrices"], VARIED_PX)
+    images = augment.colour(
+        images, drawn["gain"], drawn["contrast"], drawn["saturation"], drawn["brightness"]
+    )
+    images = augment.erase(augment.blur(images, drawn["blur"]), drawn["rectangles_px"])
+    shown = np.rint(np.asarray(images[0])).astype(np.uint8)
+    (targets,) = np.asarray(targets)  # (K, 3)
+    shown_px, in_sight = targets[:, :2], targets[:, 2] > 0
+    if mirrored:
+        shown = np.ascontiguousarray(shown[:, ::-1])
+        shown_px, in_sight = mirror_keypoints(
+            shown_px, in_sight, VARIED_PX, mirror=skeleton.mirror
+        )
+    return Subject(shown, shown_px, in_sight, scale=max(image.shape[:2]) / VARIED_PX)
+
+
+def shown_saliency(subject, stage, joint):
+    """Which pixels of the panel's square move a joint: `saliency.joint_saliency` in its place.
+
+    Args:
+        subject: Subject with a prediction.
+        stage: estimators.Stage with the Keras network that looked last.
+        joint: int.
+
+    Returns:
+        float32 (PICTURE_PX, PICTURE_PX), >= 0; 0 beyond what the network looked at.
+
+    Raises:
+        PosekitError: the network cannot be differentiated.
+    """
+    if stage.view == "squashed":
+        crop = pipeline.squash(subject.image, stage.frame_px).numpy()
+    else:
+        crop = views.cut(subject.image, subject.looked_at_px, stage.frame_px)
+
+    def keypoints(batch, training):
+        output = stage.network(batch, training=training)
+        return heads.by_name(stage.head).coordinates(output, stage.frame_px)
+
+    (strength,) = saliency.joint_saliency(keypoints, crop[None], joint)
+    # No axis is turned, so two corners tell the way from the panel's square to the crop.
+    corners_px = keypoints_out_of_boxes([[0, 0], [1, 1]], subject.shown_box_px, PICTURE_PX)
+    origin, one = keypoints_into_boxes(corners_px, subject.looked_at_px, stage.frame_px)
+    return cv2.warpAffine(
+        strength,
+        np.column_stack([np.diag(one - origin), origin]),
+        (PICTURE_PX, PICTURE_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )

@@ -1,0 +1,120 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posekit import explore, views
+from posekit.estimators import Poses
+from posekit.skeleton import INDEX, LSP
+from posekit.studies import first_look
+
+
+class OffBy:
+    """An estimator that is off by so many pixels to the right, at every joint of an image."""
+
+    def __init__(self, keypoints_px, off_px):
+        self.keypoints_px = keypoints_px + np.array(off_px)[:, None, None] * [1.0, 0.0]
+
+    def estimate_dataset(self, dataset):
+        unknown = np.full(self.keypoints_px.shape[:2], np.nan)
+        boxes_px = views.squashed_boxes(dataset.image_sizes_px)
+        return Poses(self.keypoints_px, unknown, unknown, boxes_px)
+
+
+@pytest.fixture
+def few(experiment):
+    profile = replace(experiment.profile, saliency_images=3, resamples=20)
+    return replace(experiment, profile=profile)
+
+
+@pytest.fixture
+def result(few):
+    indices = first_look.choose_images(few, "validation")
+    dataset = few.dataset.subset(indices)
+    # A joint that is not labelled may hold anything.
+    true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
+    explorer = explore.Explorer(dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]))
+    return first_look.report(
+        explorer, few, indices, model="best", part="validation", seed=0
+    )
+
+
+def test_chosen_images_are_spread_over_the_part(few):
+    part = few.split.indices(few.dataset, "validation")
+    chosen = first_look.choose_images(few, "validation")
+    assert len(chosen) == 3 and chosen[0] == part[0] and chosen[-1] == part[-1]
+    assert first_look.choose_images(few, "validation", count=10_000).tolist() == part.tolist()
+
+
+def test_the_worst_come_first(result, few):
+    ids = few.dataset.image_ids[first_look.choose_images(few, "validation")]
+    rows = result["images_worst_first"]
+    assert [row["image"] for row in rows] == [ids[1], ids[2], ids[0]]
+    assert [row["mean_error_px"] for row in rows] == pytest.approx([900.0, 2.0, 1.0])
+    assert [row["mean error, px"] for row in first_look.worst_table(result)][0] == rows[0][
+        "mean_error_px"
+    ]
+
+
+def test_the_headline_is_the_share_of_right_joints(result, few):
+    # The second image is all wrong, the others all right, where a torso can be measured.
+    right = counted = 0
+    indices = first_look.choose_images(few, "validation")
+    for wrong, labelled in zip([False, True, False], few.dataset.labelled[indices], strict=True):
+        if labelled[INDEX["left_shoulder"]] and labelled[INDEX["right_hip"]]:
+            counted += labelled.sum()
+            right += 0 if wrong else labelled.sum()
+    (row,) = result["headline"]
+    assert row["value"] == pytest.approx(right / counted, abs=5e-4)
+    assert row["label"] == "PCK@0.2 of best, validation" and len(row["interval"]) == 2
+
+
+def test_the_answer_names_the_picture_to_look_at(result):
+    answer = first_look.answer(result)
+    assert answer.startswith("**Answer.** 3 validation images of synthetic can be browsed")
+    worst = result["images_worst_first"][0]["image"]
+    assert f"`{worst}`: its joints are off by 900.0 px" in answer
+    assert "trained on another split" not in answer and "{" not in answer
+
+
+def test_images_that_the_model_may_know_are_told_of(few):
+    # Drawn people are new to the shipped model; these are not what it says it was trained on.
+    photographs = replace(few, dataset=replace(few.dataset, name="lspet"))
+    assert first_look._other_split("best", few) == ""
+    assert "trained on another split" in first_look._other_split("best", photographs)
+
+
+def test_without_a_model_the_labels_are_told(few):
+    indices = first_look.choose_images(few, "validation", count=2)
+    explorer = explore.Explorer(few.dataset.subset(indices))
+    result = first_look.report(explorer, few, indices, model="none", part="validation", seed=0)
+    assert result["headline"] == [{"label": "images to browse, validation", "value": 2}]
+    assert first_look.answer(result).endswith("No error is known.")
+    assert first_look.worst_table(result)[0]["worst"] == "no error is known"
+
+
+def test_a_shipped_model_is_not_asked_about_other_joints(few):
+    assert first_look.usable_model("best", few.dataset) == "best"
+    other = replace(few.dataset, skeleton=replace(LSP, name="trunk"))
+    with pytest.warns(UserWarning, match="best knows the joints of .*, and these are trunk"):
+        assert first_look.usable_model("best", other) == "none"
+    # What somebody trained is taken at its word; Explorer says if it does not fit.
+    assert first_look.usable_model("reports/mine/training/a", other) == "reports/mine/training/a"
+    assert first_look.usable_model("none", other) == "none"
+
+
+def test_states_to_keep(few, result):
+    indices = first_look.choose_images(few, "validation")
+    dataset = few.dataset.subset(indices)
+    bare = first_look.states_to_keep(explore.Explorer(dataset), joint=None, seed=4)
+    assert list(bare) == ["first image", "as training may vary it"]
+    varied = bare["as training may vary it"]
+    assert (varied.joint, varied.draw, varied.variation is not None) == ("head_top", 4, True)
+    true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
+    explorer = explore.Explorer(
+        dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]), gradient_stage=object()
+    )
+    kept = first_look.states_to_keep(explorer, joint="left_wrist", seed=4)
+    assert list(kept)[1] == "which pixels move the left wrist"
+    assert {state.image for state in kept.values()} == {1}
+    assert [state.saliency for state in kept.values()] == [False, True, False]
