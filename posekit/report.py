@@ -12,7 +12,7 @@ import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
-from posekit import artifacts, locks, report_execution, report_index, report_parameters
+from posekit import artifacts, locks, pages, report_execution, report_index, report_parameters
 from posekit.errors import PosekitError, raise_problems
 
 NOTEBOOKS_DIR = artifacts.PROJECT_ROOT / "notebooks"
@@ -128,7 +128,7 @@ def run(
                     entry |= _run_notebook(
                         run_dir, entry, suite[name], given[name], links, notebooks_dir, bar
                     )
-                seconds = report_index.duration(entry["seconds"])
+                seconds = pages.duration(entry["seconds"])
                 tqdm.write(f"{name}  {entry['status']}  {seconds}", file=sys.stderr)
                 index["seconds"] = time.monotonic() - begun
                 report_index.write(run_dir, index)

@@ -1,21 +1,13 @@
-"""The pages of a report: one per notebook, and the index with the headlines of all.
-
-Pages open without a network: style and pictures are inside, and a content security policy keeps
-a browser from loading anything else.
-"""
+"""The pages of a report: one per notebook, and the index with the headlines of all."""
 
 import re
-from datetime import datetime
 
-import jinja2
 import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 
-from posekit import artifacts
+from posekit import artifacts, pages
 from posekit.errors import raise_problems
-
-TEMPLATES = artifacts.PROJECT_ROOT / "posekit" / "templates"
 
 # Notebooks in these states have a page, numbers and figures that belong together.
 DONE = ("ok", "reused", "kept")
@@ -128,7 +120,7 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output["text"] = settle_lines(output.text)
-    exporter = HTMLExporter(template_file=str(TEMPLATES / "notebook.html.j2"), embed_images=True)
+    exporter = HTMLExporter(template_file=str(pages.TEMPLATES / "notebook.html.j2"), embed_images=True)
     report = {
         "previous": previous,
         "following": following,
@@ -158,46 +150,10 @@ def write(run_dir, index):
     }
     names = [entry["name"] for entry in done]
     index = {**index, "data_fingerprints": data_fingerprints(run_dir, names)}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(duration=duration, number=number, moment=_moment)
-    page = environment.get_template("index.html").render(
-        index=index, figures=figures, run_name=run_dir.name
-    )
+    page = pages.render("index.html", index=index, figures=figures, run_name=run_dir.name)
     artifacts.write_json(run_dir / "index.json", index)
     artifacts.write_text(run_dir / "index.html", page)
     return run_dir / "index.html"
-
-
-def duration(seconds):
-    """A length of time for people: 4.2 s, 3 min 05 s, 1 h 02 min."""
-    if seconds is None:
-        return "–"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def number(value):
-    """A headline value for people: four significant digits, whole numbers in full, text as is."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
-
-
-def _moment(text):
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else "–"
 
 
 def _is_headline(row):

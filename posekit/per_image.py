@@ -1,0 +1,162 @@
+"""What each validation image adds to a training's scores: what a fair comparison of two needs.
+
+Two networks that are scored on the same images are compared image by image: what makes an image
+easy or hard for both then cancels. The file holds sums, no pictures and no labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posekit import array_files, artifacts, bootstrap
+from posekit.errors import PosekitError
+
+FILE = "per_image.npz"
+
+# Of a hundred thousand images; LSPet has 10,000.
+LIMIT_BYTES = 64 << 20
+
+LOWER_IS_BETTER = ("mpjpe_px", "mpjpe_torso", "frame_mse")
+
+
+@dataclass(frozen=True, eq=False)
+class PerImage:
+    """The sums of N images.
+
+    Attributes:
+        image_ids: str (N,).
+        groups: int or str (N,), the look-alikes that each image belongs to.
+        sums: dict of `metrics.per_image_sums`: score -> (numerators, denominators), float (N,).
+    """
+
+    image_ids: np.ndarray
+    groups: np.ndarray
+    sums: dict
+
+    def value(self, score):
+        """A score over all images; NaN where nothing counts towards it."""
+        numerators, denominators = self.sums[score]
+        counted = denominators.sum()
+        return float(numerators.sum() / counted) if counted else float("nan")
+
+
+def write(path, per_image):
+    """Write the sums atomically.
+
+    Args:
+        path: Path.
+        per_image: PerImage.
+
+    Raises:
+        PosekitError: as `artifacts.replacing` does.
+    """
+    artifacts.write_npz(
+        path,
+        image_ids=np.asarray(per_image.image_ids, str),
+        groups=per_image.groups,
+        **{f"{name}/sums": np.stack(sums) for name, sums in per_image.sums.items()},
+    )
+
+
+def read(path):
+    """Read what `write` wrote.
+
+    Returns:
+        PerImage.
+
+    Raises:
+        PosekitError: the file is missing or another.
+    """
+    arrays = array_files.read_npz(path, limit_bytes=LIMIT_BYTES)
+    image_ids, groups = (arrays.pop(name, None) for name in ("image_ids", "groups"))
+    count = None if image_ids is None else len(image_ids)
+    sound = (
+        groups is not None
+        and groups.shape == (count,)
+        and len(arrays) > 0
+        and all(
+            name.endswith("/sums") and stored.shape == (2, count) and np.isfinite(stored).all()
+            for name, stored in arrays.items()
+        )
+    )
+    if not sound:
+        shapes = {name: stored.shape for name, stored in arrays.items()}
+        raise PosekitError(
+            f"{path}: must hold `image_ids`, `groups` and finite sums (2, images) of each score; "
+            f"got {count} images and {shapes}. Remove it and train again: a finished training is "
+            "only scored anew."
+        )
+    sums = {name.removesuffix("/sums"): tuple(stored) for name, stored in arrays.items()}
+    return PerImage(image_ids, groups, sums)
+
+
+def mean(several):
+    """The mean over networks that were scored on the same images, such as one for each seed.
+
+    Args:
+        several: non-empty list of PerImage, of equal images and groups.
+
+    Returns:
+        PerImage; its scores are the means of theirs.
+    """
+    first = several[0]
+    sums = {
+        name: (np.mean([one.sums[name][0] for one in several], axis=0), denominators)
+        for name, (_, denominators) in first.sums.items()
+    }
+    return PerImage(first.image_ids, first.groups, sums)
+
+
+def are_alike(several):
+    """Whether all have the same images in the same groups, and count the same joints of them."""
+    first = several[0]
+    return all(
+        np.array_equal(one.image_ids, first.image_ids)
+        and np.array_equal(one.groups, first.groups)
+        and one.sums.keys() == first.sums.keys()
+        and all(np.array_equal(one.sums[name][1], first.sums[name][1]) for name in first.sums)
+        for one in several
+    )
+
+
+def differences(first, second, *, seed, resamples=1000):
+    """Each score of both, and the second's minus the first's with its paired interval.
+
+    Args:
+        first, second: PerImage, alike.
+        seed: int, of the bootstrap over image groups.
+        resamples: int >= 1.
+
+    Returns:
+        list of dict: score, first, second, difference, interval ([low, high], 95 %, see
+        `bootstrap.paired_difference_interval`) and better: "first", "second" or None where the
+        interval holds 0. A score that nothing counts towards is left out.
+    """
+    rows = []
+    for name, (numerators, denominators) in first.sums.items():
+        if not denominators.any():
+            continue
+        low, high = bootstrap.paired_difference_interval(
+            second.sums[name][0],
+            numerators,
+            denominators,
+            first.groups,
+            seed=seed,
+            resamples=resamples,
+        )
+        better = None
+        if low > 0 or high < 0:
+            second_is_better = (high < 0) == (name in LOWER_IS_BETTER)
+            better = "second" if second_is_better else "first"
+        then, now = first.value(name), second.value(name)
+        rows.append(
+            {
+                "score": name,
+                "first": then,
+                "second": now,
+                "difference": now - then,
+                "interval": [low, high],
+                "better": better,
+            }
+        )
+    return rows

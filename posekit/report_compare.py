@@ -1,0 +1,425 @@
+"""Two runs side by side: curves over each other, and differences with their intervals.
+
+A run is the folder of a report or of trainings, or one training's own folder. Trainings of the two
+are paired by their settings, those that differ least first; seeds of the same settings belong
+together.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from posekit import artifacts, comparison, pages, per_image, plots, report_index, training_records
+from posekit.errors import PosekitError
+
+# Of the bootstrap over image groups: the same two runs always give the same page.
+SEED = 0
+RESAMPLES = 1000
+
+# What a score is called, and its decimals.
+SCORES = {
+    "pck_0.2": ("PCK@0.2", 3),
+    "pck_auc": ("area under PCK's curve", 3),
+    "pcp_0.5": ("strict PCP@0.5", 3),
+    "mpjpe_px": ("mean joint error (px)", 2),
+    "mpjpe_torso": ("mean joint error (torso lengths)", 3),
+    "frame_mse": ("squared error in the 96 px frame", 1),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What was found in one folder.
+
+    Attributes:
+        folder: Path.
+        index: dict, a report's index.json, or None.
+        variants: list of Variant.
+    """
+
+    folder: Path
+    index: dict | None
+    variants: list
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """Trainings that differ in their seed alone.
+
+    Attributes:
+        settings: dict, the configuration without the seed.
+        data: dict, the data set's fingerprint and the split.
+        trainings: dict, seed -> training_records.TrainingRecord.
+    """
+
+    settings: dict
+    data: dict
+    trainings: dict
+
+
+def open_run(folder):
+    """Read what there is to compare.
+
+    Args:
+        folder: Path of a report, of trainings, or of one training.
+
+    Returns:
+        Run.
+
+    Raises:
+        PosekitError: there is no such folder, it holds nothing of the kind, or a file in it is
+            damaged.
+    """
+    if not folder.is_dir():
+        finding = "a file" if folder.exists() else "nothing there"
+        raise PosekitError(
+            f"{folder}: must be the folder of a report or of a training; got {finding}."
+        )
+    path = folder / "index.json"
+    index = artifacts.read_json(path) if path.is_file() else None
+    if index is not None:
+        try:
+            _facts_of_report(index)
+            list(_headline_rows(index))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise PosekitError(
+                f"{path}: must be a report's index; got {error!r} reading it."
+            ) from error
+    places = [folder] if (folder / "config.json").is_file() else _trainings_in(folder)
+    if index is None and not places:
+        raise PosekitError(
+            f"{folder}: must be the folder of a report or of a training; got neither index.json "
+            "nor training/*/history.json in it. `python -m posekit runs` lists what there is."
+        )
+    return Run(folder, index, _variants(map(training_records.read, places)))
+
+
+def compare(first, second):
+    """All that two runs can be compared in.
+
+    Args:
+        first, second: Run.
+
+    Returns:
+        dict: `conditions`, list of {"name", "first", "second", "same"}; `pairs`, list of `_pair`;
+        `alone`, list of {"side", "title"} of trainings without a partner; `headlines`, list of
+        dict as in index.json with "notebook", "first", "second" and their intervals; `problems`,
+        sentences on what cannot be compared.
+
+    Raises:
+        PosekitError: the two are one and the same folder, or a file of per-image sums is damaged.
+    """
+    if first.folder.resolve() == second.folder.resolve():
+        raise PosekitError(f"compare: the runs must be two; got {first.folder} twice.")
+    matched, alone = _matched(first.variants, second.variants)
+    pairs = [_pair(one, other) for one, other in matched]
+    # Most often all pairs have the same one.
+    problems = list(dict.fromkeys(problem for pair in pairs for problem in pair["problems"]))
+    if not pairs:
+        problems.append("Not comparable: no training of one run has a partner in the other.")
+    return {
+        "conditions": _conditions(first, second),
+        "pairs": pairs,
+        "alone": alone,
+        "headlines": _headlines(first.index, second.index),
+        "problems": problems,
+    }
+
+
+def page(result, names):
+    """The HTML page of a comparison; `names` are what the two runs are called in it."""
+    return pages.render(
+        "compare.html",
+        result=result,
+        names=names,
+        figures=[_figure(pair, names) for pair in result["pairs"]],
+        scores=[_score_rows(pair, names) for pair in result["pairs"]],
+        resamples=RESAMPLES,
+    )
+
+
+def in_words(result, names):
+    """The differences as text for a terminal, problems last."""
+    lines = []
+    for pair in result["pairs"]:
+        lines.append(pair["title"])
+        for row in _score_rows(pair, names):
+            lines.append(
+                f"  {row['score']:34}{row['first']:>9}{row['second']:>9}  {row['difference']} "
+                f"({row['low']} to {row['high']})  better: {row['better'] or 'undecided'}"
+            )
+    return "\n".join([*lines, *result["problems"]])
+
+
+def names_of(first, second):
+    """Short names that tell two runs apart."""
+    one, other = first.folder.resolve(), second.folder.resolve()
+    if one.name != other.name:
+        return one.name, other.name
+    return str(one), str(other)
+
+
+def _trainings_in(folder):
+    return sorted(path.parent for path in folder.glob("training/*/history.json"))
+
+
+def _variants(records):
+    grouped = defaultdict(dict)
+    for record in records:
+        settings = {name: value for name, value in record.config.items() if name != "seed"}
+        data = {name: record.data.get(name) for name in ("fingerprint", "split")}
+        key = repr((sorted(settings.items()), data))
+        grouped[key][record.config.get("seed")] = record, settings, data
+    variants = []
+    for trainings in grouped.values():
+        _, settings, data = next(iter(trainings.values()))
+        records = {seed: record for seed, (record, _, _) in trainings.items()}
+        variants.append(Variant(settings, data, records))
+    return variants
+
+
+def _matched(firsts, seconds):
+    """Pairs of variants, the most alike first, each in one pair at most; and who is left."""
+    by_likeness = sorted(
+        (
+            (len(_differing(one, other)), one.data != other.data, place, other_place)
+            for place, one in enumerate(firsts)
+            for other_place, other in enumerate(seconds)
+        ),
+    )
+    pairs, taken, other_taken = [], set(), set()
+    for _, _, place, other_place in by_likeness:
+        if place not in taken and other_place not in other_taken:
+            pairs.append((firsts[place], seconds[other_place]))
+            taken.add(place)
+            other_taken.add(other_place)
+    alone = [
+        {"side": side, "title": f"{_title(variant)}, {variant.settings.get('epochs')} epochs"}
+        for side, variants, used in (("first", firsts, taken), ("second", seconds, other_taken))
+        for place, variant in enumerate(variants)
+        if place not in used
+    ]
+    return pairs, alone
+
+
+def _differing(one, other):
+    """Settings that both name and differ in; an earlier version did not know all of today's."""
+    return [
+        name
+        for name in one.settings
+        if name in other.settings and one.settings[name] != other.settings[name]
+    ]
+
+
+def _title(variant):
+    names = ("network", "label_treatment", "view")
+    words = [str(variant.settings[name]) for name in names if variant.settings.get(name)]
+    return ", ".join(words)
+
+
+def _pair(one, other):
+    """One pair of variants.
+
+    Returns:
+        dict: title, differing (list of {"name", "first", "second"}), seeds and histories of both
+        sides, mean_pose of both sides, scores (list of `per_image.differences` or None),
+        image_count, over_seeds (dict or None) and problems.
+    """
+    differing = [
+        {"name": name, "first": one.settings[name], "second": other.settings[name]}
+        for name in _differing(one, other)
+    ]
+    changed = "; ".join(f"{row['name']} {row['first']} → {row['second']}" for row in differing)
+    problems = _obstacles(one, other)
+    scores, image_count = None, None
+    if not problems:
+        scores, image_count, problems = _scores(one, other)
+    return {
+        "title": f"{_title(one)} ({changed})" if changed else _title(one),
+        "differing": differing,
+        "seeds": [sorted(one.trainings), sorted(other.trainings)],
+        "histories": [
+            [record.history for record in variant.trainings.values()] for variant in (one, other)
+        ],
+        "mean_pose": [
+            next(iter(variant.trainings.values())).baselines.get("mean_pose")
+            for variant in (one, other)
+        ],
+        "scores": scores,
+        "image_count": image_count,
+        "over_seeds": _over_seeds(one, other),
+        "problems": problems,
+    }
+
+
+def _obstacles(one, other):
+    """Why two variants' errors are not of the same images seen the same way; empty if they are."""
+    problems = []
+    fingerprints = [variant.data["fingerprint"] for variant in (one, other)]
+    if fingerprints[0] != fingerprints[1]:
+        problems.append(
+            f"Not comparable: other data, fingerprint {fingerprints[0]} and {fingerprints[1]}."
+        )
+    elif one.data["split"] != other.data["split"]:
+        problems.append(
+            f"Not comparable: another split, {_split_words(one)} and {_split_words(other)}."
+        )
+    views = [variant.settings.get("view", "squashed") for variant in (one, other)]
+    if views[0] != views[1]:
+        problems.append(
+            f"Not comparable: the networks see other parts of a picture, {views[0]} and {views[1]}."
+        )
+    return problems
+
+
+def _split_words(variant):
+    split = variant.data["split"] or {}
+    parts = ("name", "seed", "images", "train", "validation")
+    return ", ".join(f"{part} {split[part]}" for part in parts if part in split)
+
+
+def _scores(one, other):
+    """Differences over images, averaged over seeds: (rows or None, image count, problems)."""
+    sides = [list(_in_common(one, other).values()), list(_in_common(other, one).values())]
+    missing = [
+        record.folder
+        for side in sides
+        for record in side
+        if not (record.folder / per_image.FILE).is_file()
+    ]
+    if missing:
+        return None, None, [
+            f"No intervals: {per_image.FILE} is missing in {missing[0]}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. A training of an "
+            "earlier version has none: run its command again, which scores what is finished "
+            "without training it anew."
+        ]
+    read = [[per_image.read(record.folder / per_image.FILE) for record in side] for side in sides]
+    if not per_image.are_alike([*read[0], *read[1]]):
+        return None, None, ["No intervals: the two were not scored on the same images and labels."]
+    first, second = map(per_image.mean, read)
+    rows = per_image.differences(first, second, seed=SEED, resamples=RESAMPLES)
+    return rows, len(first.image_ids), []
+
+
+def _in_common(one, other):
+    """One's trainings of the seeds that both have; all of them where there are none."""
+    common = {seed: record for seed, record in one.trainings.items() if seed in other.trainings}
+    return common or one.trainings
+
+
+def _over_seeds(one, other):
+    """Student's interval of the validation error's difference; None where it means nothing."""
+    seeds = sorted(set(one.trainings) & set(other.trainings))
+    same_error = all(
+        one.settings.get(name) == other.settings.get(name)
+        for name in ("label_treatment", "frame_px", "view")
+    )
+    if not seeds or not same_error or one.data != other.data:
+        return None
+    errors = [
+        [variant.trainings[seed].best_validation_mse for seed in seeds] for variant in (one, other)
+    ]
+    difference = comparison.paired_difference(errors[1], errors[0])
+    means = [sum(values) / len(values) for values in errors]
+    return {"seeds": seeds, "first": means[0], "second": means[1], **difference}
+
+
+def _conditions(first, second):
+    """Under what conditions the two were made, as text; several values of a side are listed."""
+    sides = [_described(run) for run in (first, second)]
+    names = list(dict.fromkeys([*sides[0], *sides[1]]))
+    values = {name: [side.get(name) for side in sides] for name in names}
+    return [
+        {"name": name, "first": one, "second": other, "same": one == other}
+        for name, (one, other) in values.items()
+    ]
+
+
+def _described(run):
+    records = [record for variant in run.variants for record in variant.trainings.values()]
+    splits = [record.data.get("split") or {} for record in records]
+    facts = {
+        "data": {record.data.get("name") for record in records},
+        "images": {record.data.get("images") for record in records},
+        "data fingerprint": {record.data.get("fingerprint") for record in records},
+        "split": {split.get("name") for split in splits},
+        "seed of the split": {split.get("seed") for split in splits},
+        "validation images": {split.get("validation") for split in splits},
+        "trainings": {len(records)},
+    }
+    if run.index is not None:
+        facts |= _facts_of_report(run.index)
+    return {
+        name: ", ".join(sorted(str(value) for value in values if value is not None)) or "–"
+        for name, values in facts.items()
+    }
+
+
+def _facts_of_report(index):
+    provenance = index["provenance"]
+    return {
+        "profile": {index["parameters"].get("profile")},
+        "overrides": {", ".join(index["overrides"]) or None},
+        "commit": {provenance["git_commit"]},
+        "Python": {provenance["python"]},
+        "TensorFlow": {provenance["versions"].get("tensorflow")},
+    }
+
+
+def _headlines(first, second):
+    """The headline numbers that both reports have, in the second's order."""
+    if first is None or second is None:
+        return []
+    then = dict(_headline_rows(first))
+    return [
+        {
+            "notebook": notebook,
+            "label": label,
+            "first": then[notebook, label]["value"],
+            "first_interval": then[notebook, label].get("interval"),
+            "second": row["value"],
+            "second_interval": row.get("interval"),
+        }
+        for (notebook, label), row in _headline_rows(second)
+        if (notebook, label) in then
+    ]
+
+
+def _headline_rows(index):
+    for entry in index["notebooks"]:
+        if entry["status"] in report_index.DONE:
+            for row in entry["headline"]:
+                yield (entry["name"], row["label"]), row
+
+
+def _score_rows(pair, names):
+    """The differences of a pair as people read them, all text; `better` is None or a name."""
+    rows = []
+    for row in pair["scores"] or []:
+        words, digits = SCORES.get(row["score"], (row["score"], 3))
+        low, high = row["interval"]
+        rows.append(
+            {
+                "score": words,
+                "first": f"{row['first']:.{digits}f}",
+                "second": f"{row['second']:.{digits}f}",
+                "difference": f"{row['difference']:+.{digits}f}",
+                "low": f"{low:+.{digits}f}",
+                "high": f"{high:+.{digits}f}",
+                "better": {"first": names[0], "second": names[1]}.get(row["better"]),
+            }
+        )
+    return rows
+
+
+def _figure(pair, names):
+    """The learning curves of a pair over each other, base64 text of a PNG."""
+    poses = pair["mean_pose"]
+    if poses[0] == poses[1]:
+        baselines = {"mean pose": poses[0]}
+    else:
+        baselines = {f"mean pose of {name}": pose for name, pose in zip(names, poses, strict=True)}
+    baselines = {name: round(pose, 1) for name, pose in baselines.items() if pose is not None}
+    histories = dict(zip(names, pair["histories"], strict=True))
+    return pages.picture_of(plots.learning_curves(histories, baselines=baselines))

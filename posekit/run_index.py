@@ -1,0 +1,337 @@
+"""All reports and trainings below a folder, as tables that sort and filter."""
+
+import operator
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from posekit import artifacts, pages, report_index, training_records
+from posekit.errors import PosekitError, check_choice
+
+KINDS = ("reports", "trainings")
+
+# What the tables show; the settings of a training are columns as well, see `columns`.
+SHOWN = {
+    "trainings": (
+        "run",
+        "network",
+        "label_treatment",
+        "view",
+        "seed",
+        "epochs",
+        "epochs_done",
+        "data",
+        "images",
+        "validation_mse",
+        "mean_pose_mse",
+        "share_of_mean_pose",
+        "best_epoch",
+        "minutes",
+        "finished",
+    ),
+    "reports": (
+        "run",
+        "profile",
+        "data",
+        "seed",
+        "overrides",
+        "notebooks",
+        "minutes",
+        "finished",
+        "commit",
+    ),
+}
+
+# Columns that the page filters by, each where the rows differ in it.
+FILTERS = (
+    *("run", "profile", "network", "head", "loss", "label_treatment", "view", "frame_px"),
+    *("augmentation", "seed", "epochs", "data"),
+)
+
+_CONDITION = re.compile(r"(?P<column>\w+)\s*(?P<operator><=|>=|!=|=|<|>|~)(?P<value>.*)", re.DOTALL)
+_COMPARE = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def find(folder):
+    """Look for finished reports and trainings, however deep.
+
+    Args:
+        folder: Path.
+
+    Returns:
+        (dict of kind -> rows, problems). A row is a dict of column -> str, number or None, with
+        the Path "folder" of what it describes. `problems` are sentences about folders that look
+        like one and cannot be read; a training without a finished epoch is left out.
+
+    Raises:
+        PosekitError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise PosekitError(
+            f"runs: `folder` must be a folder of reports or trainings; got {folder}, which "
+            f"{'is a file' if folder.exists() else 'does not exist'}."
+        )
+    rows, problems = {kind: [] for kind in KINDS}, []
+    for path in sorted(folder.rglob("index.json")):
+        _append(rows["reports"], problems, _report_row, path.parent, folder)
+    for path in sorted(folder.rglob("history.json")):
+        # Beside it, previous/ keeps those of the epoch before.
+        if (path.parent / "config.json").is_file() and path.parent.name != "previous":
+            _append(rows["trainings"], problems, _training_row, path.parent, folder)
+    return rows, problems
+
+
+def select(rows, *, sort=None, reverse=False, where=()):
+    """Keep the rows that fulfil all conditions, in the order of a column.
+
+    Args:
+        rows: list of dict, as from `find`.
+        sort: str, a column, or None for the newest first.
+        reverse: bool, whether the greatest value comes first.
+        where: str each, COLUMN, one of = != < <= > >= ~ and a value; ~ looks for a part of the
+            text, whatever its case.
+
+    Returns:
+        list of dict; rows without a value in the column come last.
+
+    Raises:
+        PosekitError: no such column, no condition, or an order of what is no number.
+    """
+    for condition in where:
+        keep = _condition(rows, condition)
+        rows = [row for row in rows if keep(row)]
+    if sort is None:
+        sort, reverse = "finished", not reverse
+    elif rows:
+        check_choice("runs", "sort", sort, columns(rows))
+    known = [row for row in rows if row.get(sort) is not None]
+    known.sort(key=lambda row: _order(row[sort]), reverse=reverse)
+    return known + [row for row in rows if row.get(sort) is None]
+
+
+def columns(rows):
+    """Names of all columns that any of the rows has, in their order."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [name for name in names if name != "folder"]
+
+
+def as_text(rows, kind):
+    """The shown columns of the rows as aligned text, for a terminal."""
+    if not rows:
+        return f"no {kind}"
+    table = [SHOWN[kind], *([shown(row.get(name)) for name in SHOWN[kind]] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    )
+
+
+def page(folder, tables, *, written_to):
+    """The HTML page of some rows, which readers sort and filter further without any script.
+
+    Args:
+        folder: Path that `find` looked in.
+        tables: dict, kind -> rows in their order.
+        written_to: Path of the folder that the page goes to, where its links start.
+
+    Returns:
+        str.
+    """
+    return pages.render(
+        "runs.html",
+        name=folder.resolve().name,
+        tables=[_table(kind, rows, written_to) for kind, rows in tables.items()],
+        made=_now(),
+    )
+
+
+def shown(value):
+    """A cell as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT.*", value):
+        return datetime.fromisoformat(value).strftime("%Y-%m-%d %H:%M")
+    # A year or a seed is no quantity: no separators.
+    return str(value) if isinstance(value, int) else pages.number(value)
+
+
+def _append(rows, problems, describe, folder, root):
+    try:
+        rows.append(describe(folder, root))
+    except PosekitError as error:
+        problems.append(str(error))
+    # A file of another program, or of a version to come, may have any shape.
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        problems.append(f"{folder}: must be a run of posekit; got {error!r} reading it.")
+
+
+def _training_row(folder, root):
+    record = training_records.read(folder)
+    mean_pose = record.baselines.get("mean_pose")
+    best = record.best_validation_mse
+    run = folder.parents[1] if folder.parent.name == "training" else folder
+    known = {
+        "run": _relative(run, root),
+        "data": record.data.get("name"),
+        "images": record.data.get("images"),
+        "fingerprint": record.data.get("fingerprint"),
+        "split": record.data.get("split", {}).get("name"),
+        "validation_mse": best,
+        "train_mse": record.history["train_mse"][record.best_epoch - 1],
+        "mean_pose_mse": mean_pose,
+        "share_of_mean_pose": best / mean_pose if mean_pose else None,
+        "best_epoch": record.best_epoch,
+        "epochs_done": len(record.history["epoch"]),
+        "minutes": sum(record.history["seconds"]) / 60,
+        "finished": _time_of(folder / "history.json"),
+        "training": folder.name,
+        "folder": folder,
+    }
+    # Settings that are lists or missing compare with nothing.
+    plain = (str, int, float, bool)
+    settings = {name: it if isinstance(it, plain) else None for name, it in record.config.items()}
+    return {**settings, **known}
+
+
+def _report_row(folder, root):
+    index = artifacts.read_json(folder / "index.json")
+    entries, parameters = index["notebooks"], index["parameters"]
+    done = sum(entry["status"] in report_index.DONE for entry in entries)
+    seconds = index["seconds"]
+    known = {
+        "run": _relative(folder, root),
+        "data": _name_of_data(parameters.get("data")),
+        "overrides": ", ".join(index["overrides"]) or None,
+        "notebooks": f"{done} of {len(entries)}",
+        "complete": done == len(entries),
+        "minutes": None if seconds is None else seconds / 60,
+        "finished": index["finished"] or None,
+        "commit": index["provenance"]["git_commit"],
+        "folder": folder,
+    }
+    return {**{name: parameters.get(name) for name in ("profile", "seed")}, **known}
+
+
+def _name_of_data(data):
+    """Without the folders before it: what a table has room for."""
+    return None if data is None else "+".join(re.findall(r"[^/:]+(?=:|$)", str(data)))
+
+
+def _condition(rows, text):
+    """A function of a row that tells whether it fulfils a condition."""
+    match = _CONDITION.fullmatch(text)
+    if match is None:
+        raise PosekitError(
+            f"runs: `where` must be COLUMN=VALUE, or with != < <= > >= or ~; got {text!r}."
+        )
+    column, sign, value = match["column"], match["operator"], match["value"].strip()
+    if rows:
+        check_choice("runs", "where", column, columns(rows))
+    if sign == "~":
+        return lambda row: value.lower() in shown(row.get(column)).lower()
+    wanted = _number_or_none(value)
+    if sign not in ("=", "!=") and wanted is None:
+        raise PosekitError(
+            f"runs: `where` {column}{sign} must be followed by a number; got {value!r}."
+        )
+
+    def holds(row):
+        found = row.get(column)
+        if isinstance(found, (int, float)) and not isinstance(found, bool) and wanted is not None:
+            return _COMPARE[sign](found, wanted)
+        return sign in ("=", "!=") and _COMPARE[sign](shown(found), value)
+
+    return holds
+
+
+def _number_or_none(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _order(value):
+    # Numbers before words, so that a column of both has an order.
+    return (isinstance(value, str), value)
+
+
+def _table(kind, rows, written_to):
+    """What the template needs of one table: headings, cells, each row's place by each column."""
+    names = [name for name in SHOWN[kind] if any(row.get(name) is not None for row in rows)]
+    ranks = {name: _ranks([row.get(name) for row in rows]) for name in names}
+    choices = {name: _choices([row.get(name) for row in rows]) for name in FILTERS}
+    choices = {name: values for name, values in choices.items() if len(values) > 1}
+    return {
+        "kind": kind,
+        "columns": [
+            {"name": name, "is_number": _is_number_column(rows, name), "place": place}
+            for place, name in enumerate(names)
+        ],
+        "choices": choices,
+        "rows": [
+            {
+                "cells": [shown(row.get(name)) for name in names],
+                "ranks": [ranks[name][place] for name in names],
+                "classes": [
+                    f"{name}-{values.index(shown(row.get(name)))}"
+                    for name, values in choices.items()
+                ],
+                "link": _link(kind, row, written_to),
+                "title": _settings_line(row),
+            }
+            for place, row in enumerate(rows)
+        ],
+    }
+
+
+def _ranks(values):
+    """Each row's place when the column is sorted upwards; what is missing comes last."""
+    known = sorted({_order(value) for value in values if value is not None})
+    return [len(known) if value is None else known.index(_order(value)) for value in values]
+
+
+def _choices(values):
+    """The different values of a column, as shown."""
+    known = sorted({_order(value) for value in values if value is not None})
+    listed = [shown(value) for _, value in known]
+    return listed + [shown(None)] if None in values else listed
+
+
+def _is_number_column(rows, name):
+    values = [row.get(name) for row in rows if row.get(name) is not None]
+    return bool(values) and all(isinstance(value, (int, float)) for value in values)
+
+
+def _link(kind, row, written_to):
+    """A report's index page; trainings have none."""
+    page = row["folder"] / "index.html"
+    if kind != "reports" or not page.is_file():
+        return None
+    return Path(os.path.relpath(page, written_to)).as_posix()
+
+
+def _settings_line(row):
+    return ", ".join(f"{name} {shown(row[name])}" for name in columns([row]))
+
+
+def _relative(folder, root):
+    name = folder.relative_to(root).as_posix()
+    return root.resolve().name if name == "." else name
+
+
+def _time_of(path):
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
+def _now():
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,109 @@
+"""What a training left in its folder, read without Keras: settings, data, history."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from posekit import artifacts
+from posekit.errors import PosekitError
+
+# What is noted of each epoch.
+HISTORY_COLUMNS = ("epoch", "train_mse", "validation_mse", "learning_rate", "seconds")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRecord:
+    """A training with at least one finished epoch.
+
+    Attributes:
+        folder: Path.
+        config: dict, the settings as they were stored; one of an earlier version lacks some.
+        data: dict of `Experiment.describe`.
+        baselines: dict, name -> validation MSE of that constant pose under the run's treatment.
+        history: dict, column -> list with one entry per epoch: epoch (from 1), train_mse (as
+            training saw it, weights changing and, with batch norm, in training mode),
+            validation_mse (inference mode), learning_rate, seconds.
+    """
+
+    folder: Path
+    config: dict
+    data: dict
+    baselines: dict
+    history: dict
+
+    @property
+    def best_epoch(self):
+        """Number (from 1) of the epoch with the least validation MSE."""
+        return self.history["epoch"][int(np.argmin(self.history["validation_mse"]))]
+
+    @property
+    def best_validation_mse(self):
+        """Least validation MSE of all epochs, frame pixels squared."""
+        return min(self.history["validation_mse"])
+
+
+def read(folder):
+    """Read a training back.
+
+    Args:
+        folder: a training's own folder.
+
+    Returns:
+        TrainingRecord.
+
+    Raises:
+        PosekitError: the folder holds no training, or a file of another kind than
+            `training.fit` writes.
+    """
+    folder = Path(folder)
+    path = folder / "config.json"
+    stored = artifacts.read_json(path)
+    try:
+        config, baselines = dict(stored["config"]), stored["baselines"]
+        readable = all(it is None or _is_number(it) for it in baselines.values())
+        data = dict(stored.get("data", {}))
+        sound = isinstance(data.get("split", {}), dict) and all(
+            isinstance(data.get(name, ""), str) for name in ("name", "fingerprint")
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PosekitError(
+            f"{path}: must describe a training; got {error!r} reading it."
+        ) from error
+    if not sound:
+        raise PosekitError(f"{path}: `data` must describe a data set; got {str(data)[:200]!r}.")
+    if not readable:
+        raise PosekitError(f"{path}: `baselines` must be numbers; got {baselines!r}.")
+    rows = read_history(folder)
+    if not rows:
+        raise PosekitError(f"{folder}: history.json must hold finished epochs; got none.")
+    history = {column: [row[column] for row in rows] for column in HISTORY_COLUMNS}
+    return TrainingRecord(folder, config, data, baselines, history)
+
+
+def read_history(folder):
+    """The rows of the finished epochs; empty where there is no history.
+
+    Raises:
+        PosekitError: a history of another kind than `training.fit` writes.
+    """
+    path = folder / "history.json"
+    if not path.is_file():
+        return []
+    rows = artifacts.read_json(path)
+    if not isinstance(rows, list):
+        raise PosekitError(f"{path}: must be a list of epochs; got {type(rows).__name__}.")
+    for epoch, row in enumerate(rows, start=1):
+        values = [row.get(name) for name in HISTORY_COLUMNS] if isinstance(row, dict) else []
+        if not values or not all(map(_is_number, values)) or values[0] != epoch:
+            raise PosekitError(
+                f"{path}: row {epoch} must have finite numbers {', '.join(HISTORY_COLUMNS)}, epoch "
+                f"{epoch}; got {str(row)[:200]!r}."
+            )
+    return rows
+
+
+def _is_number(value):
+    # A whole number may be too large for any float.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max

@@ -1,0 +1,70 @@
+"""How a trained network does on each validation image, in pixels of the original pictures."""
+
+import keras
+import numpy as np
+
+from posekit import augmentation, heads, metrics, pipeline
+from posekit.geometry import keypoints_out_of_boxes
+from posekit.per_image import PerImage
+
+BATCH_SIZE = 64
+
+
+def predict_px(model, canvases, part, *, head, frame_px):
+    """Keypoints of every image of a part, as training's validation shows it to the network.
+
+    Args:
+        model: keras.Model, (N, S, S, 3) pixels to the head's output.
+        canvases: experiment.Canvases of the network's view.
+        part: str, as for `Experiment.images`.
+        head: str, one of heads.HEADS.
+        frame_px: int, side of the network's input, pixels.
+
+    Returns:
+        float64 (n, K, 2), (x, y) in pixels of the original images.
+    """
+    experiment = canvases.experiment
+    crop = canvases.crop(frame_px, augmentation.by_name("none"))
+    batches = pipeline.evaluation_batches(
+        canvases.images(part),
+        canvases.targets(part, "masked"),
+        batch_size=BATCH_SIZE,
+        crop=crop,
+    )
+    coordinates = heads.by_name(head).coordinates
+    frames_px = []
+    for images, _ in batches:
+        # For one pass, compiling a function would take longer than what it computes.
+        flat = coordinates(model(images, training=False), frame_px)  # (B, 2K)
+        frames_px.append(keras.ops.convert_to_numpy(flat).astype(float))
+    keypoints_px = np.concatenate(frames_px).reshape(sum(map(len, frames_px)), -1, 2)
+    if crop is not None:
+        keypoints_px = pipeline.uncropped(keypoints_px, crop)
+    indices = experiment.split.indices(experiment.dataset, part)
+    canvas_px = canvases.frames.images.shape[1]
+    return keypoints_out_of_boxes(keypoints_px, canvases.boxes_px[indices], canvas_px)
+
+
+def measure(model, canvases, *, head, frame_px, part="validation"):
+    """What each image of a part adds to the scores of a network.
+
+    Args:
+        model, canvases, head, frame_px, part: as for `predict_px`.
+
+    Returns:
+        per_image.PerImage.
+    """
+    experiment = canvases.experiment
+    chosen = experiment.part(part)
+    predicted_px = predict_px(model, canvases, part, head=head, frame_px=frame_px)
+    return PerImage(
+        image_ids=np.asarray(chosen.image_ids),
+        groups=experiment.split.groups[experiment.split.indices(experiment.dataset, part)],
+        sums=metrics.per_image_sums(
+            predicted_px,
+            chosen.keypoints_px,
+            chosen.labelled,
+            chosen.image_sizes_px,
+            skeleton=chosen.skeleton,
+        ),
+    )

@@ -1,0 +1,37 @@
+"""Numbers as the pages show them, and the look that all pages share."""
+
+import base64
+
+import pytest
+
+from posekit import pages, plots
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (4, "4.0 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
+)
+def test_duration(seconds, text):
+    assert pages.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12345, "12,345"), (0.123456, "0.1235"), (1234.5, "1,234"), ("12 %", "12 %"), (None, "–")],
+)
+def test_number(value, text):
+    assert pages.number(value) == text
+
+
+@pytest.mark.parametrize("template", sorted(path.name for path in pages.TEMPLATES.glob("*.html")))
+def test_every_page_forbids_what_is_loaded_and_run(template):
+    text = (pages.TEMPLATES / template).read_text(encoding="utf-8")
+    assert "<script" not in text
+    # Parts are part of a page; every other template is one, or takes its head from one.
+    extends = '{% extends "page.html" %}' in text
+    assert template == "parts.html" or extends or "default-src 'none'" in text
+
+
+def test_a_picture_is_a_png():
+    figure = plots.pck_curves({"a": [0, 1]}, [0, 1])
+    assert base64.b64decode(pages.picture_of(figure)).startswith(b"\x89PNG")
