@@ -29,6 +29,23 @@ def seed_summary(values):
     }
 
 
+def mean_interval(values):
+    """95 % interval of a score's mean over seeds.
+
+    Args:
+        values: float (R,), one score per seed, finite.
+
+    Returns:
+        [low, high], or None for a single seed.
+
+    Raises:
+        PosekitError: `values` is empty, not one-dimensional or not finite.
+
+    Source: Student, "The Probable Error of a Mean", Biometrika 1908.
+    """
+    return _t_interval(_checked_scores("mean_interval()", "values", values), confidence=0.95)
+
+
 def paired_difference(a, b, *, confidence=0.95):
     """Mean of a - b over seeds, with Student's t interval of the paired differences.
 
@@ -58,20 +75,23 @@ def paired_difference(a, b, *, confidence=0.95):
     raise_problems(caller, problems)
 
     differences = a - b
-    mean, interval, decided = float(differences.mean()), None, False
-    if len(differences) > 1:
-        standard_error = differences.std(ddof=1) / np.sqrt(len(differences))
-        quantile = stats.t.ppf((1 + confidence) / 2, df=len(differences) - 1)
-        margin = float(quantile * standard_error)
-        interval = [mean - margin, mean + margin]
-        decided = interval[0] > 0 or interval[1] < 0
+    interval = _t_interval(differences, confidence)
     return {
-        "mean_difference": mean,
+        "mean_difference": float(differences.mean()),
         "interval": interval,
         "confidence": confidence,
         "differences": differences.tolist(),
-        "decided": decided,
+        "decided": interval is not None and (interval[0] > 0 or interval[1] < 0),
     }
+
+
+def _t_interval(values, confidence):
+    if len(values) == 1:
+        return None
+    standard_error = values.std(ddof=1) / np.sqrt(len(values))
+    quantile = stats.t.ppf((1 + confidence) / 2, df=len(values) - 1)
+    mean, margin = float(values.mean()), float(quantile * standard_error)
+    return [mean - margin, mean + margin]
 
 
 def _checked_scores(caller, field, scores):

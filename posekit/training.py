@@ -8,33 +8,44 @@ A training lives in its own folder, named after its settings and data:
     checkpoint.weights.h5   weights and optimizer, to go on from
     checkpoint.json         which epoch all of these belong to, with their digests
     previous/               the same files, one epoch before, see `generations`
-    tensorboard/            logs for TensorBoard
+    per_image.npz           what each validation image adds to the scores of best.keras
+    stalls.txt              the stacks of all threads, each time that training stood still
+    tensorboard/            see `tensorboard_logs`
 """
 
 import hashlib
 import json
 import os
+import random
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
+from keras.src.random import seed_generator
 
 from posekit import (
     artifacts,
     augmentation,
     baselines,
+    distribution,
     engine,
     evaluation,
     heads,
     imagenet,
+    joint_sets,
     locks,
     losses,
     models,
+    per_image,
     pipeline,
     pose_networks,
+    tensorboard_logs,
+    training_records,
+    validation_scores,
     views,
 )
 from posekit.datasets import splits
@@ -42,13 +53,12 @@ from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_batchnorm import fused_batch_norm
 from posekit.generations import Generations
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES
+from posekit.skeleton import JOINT_COUNT
+from posekit.watchdog import LIMIT_SECONDS, Watchdog
 
 # Part of every training's name: raise it when a change of code, other than of the network's
 # layers or the settings, changes what a training computes.
 TRAINING_VERSION = 1
-
-# What is noted of each epoch.
-HISTORY_COLUMNS = ("epoch", "train_mse", "validation_mse", "learning_rate", "seconds")
 
 # Weights of the pretrained network, in place of a model's path.
 IMAGENET = "imagenet"
@@ -153,43 +163,39 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingRun:
-    """A finished training, read back from its folder.
-
-    Attributes:
-        folder: Path.
-        config: TrainingConfig.
-        baselines: dict, name -> validation MSE of that constant pose under the run's treatment.
-        history: dict, column -> list with one entry per epoch: epoch (from 1), train_mse (as
-            training saw it, weights changing and, with batch norm, in training mode),
-            validation_mse (inference mode), learning_rate, seconds.
-    """
-
-    folder: Path
-    config: TrainingConfig
-    baselines: dict
-    history: dict
-
-    @property
-    def best_epoch(self):
-        """Number (from 1) of the epoch with the least validation MSE."""
-        return self.history["epoch"][int(np.argmin(self.history["validation_mse"]))]
-
-    @property
-    def best_validation_mse(self):
-        """Least validation MSE of all epochs, frame pixels squared."""
-        return min(self.history["validation_mse"])
+class TrainingRun(training_records.TrainingRecord):
+    """A training read back from its folder, with its networks; `config` is a TrainingConfig."""
 
     def best_model(self):
         """The network of the best epoch, uncompiled."""
-        return models.load(self.folder / "best.keras", head=self.config.head)
+        return self._model("best.keras")
 
     def last_model(self):
         """The network of the last epoch, uncompiled."""
-        return models.load(self.folder / "last.keras", head=self.config.head)
+        return self._model("last.keras")
+
+    @property
+    def skeleton(self):
+        """Skeleton of the joints that the networks answer for."""
+        return joint_sets.of_model(str(self.folder / "config.json"), self.data.get("joint_set"))
+
+    def _model(self, name):
+        joints = self.skeleton.joint_count
+        return models.load(self.folder / name, head=self.config.head, joints=joints)
 
 
-def fit(config, experiment, run_dir, *, verbose=None):
+def fit(
+    config,
+    experiment,
+    run_dir,
+    *,
+    verbose=None,
+    pictures=None,
+    devices=None,
+    callbacks=(),
+    stall_seconds=LIMIT_SECONDS,
+    lock_patience_seconds=None,
+):
     """Train, go on with an interrupted training, or hand back a finished one.
 
     Args:
@@ -198,40 +204,81 @@ def fit(config, experiment, run_dir, *, verbose=None):
         run_dir: folder; the training's own folder goes to `run_dir`/training/.
         verbose: Keras' progress bar: 1 a bar, 2 a line per epoch, 0 nothing; None chooses a
             bar where it can redraw itself, else lines.
+        pictures: bool, whether TensorBoard also gets pictures of the validation part with their
+            predictions, which then lie in the training's folder; None asks the environment, see
+            `tensorboard_logs`.
+        devices: list of str, such as ["GPU:0", "GPU:1"], that share every batch, see
+            `distribution`; None trains on one, as ever. It is no part of the training's name.
+        callbacks: keras.callbacks.Callback each, told of every moment before an epoch is saved.
+        stall_seconds: float > 0, see `watchdog`.
+        lock_patience_seconds: float >= 0, how long to wait for another process that trains in
+            this folder; None waits for one that is about to end.
 
     Returns:
         TrainingRun.
 
     Raises:
         PosekitError: the split leaks, the loss is no longer finite, the folder is not writable,
-            has no room or is in use by another process.
+            has no room or is in use by another process, or the devices cannot share the batches.
     """
     engine.use_global_futex_hash()
     splits.check_no_leak(experiment.split)
-    # Seeds the weights; the batches have seeds of their own.
-    keras.utils.set_random_seed(config.seed)
-    model = build(config)
+    with distribution.scope(devices, batch_size=config.batch_size), _seeded(config.seed):
+        model = build(config, joints=experiment.dataset.skeleton.joint_count)
     folder = Path(run_dir) / "training" / _folder_name(config, model, experiment)
     generations = Generations(folder)
-    if not (generations.is_whole() and _finished(_read_history(folder), config)):
+    finished = generations.is_whole() and _finished(training_records.read_history(folder), config)
+    if not (finished and (folder / per_image.FILE).is_file()):
         verbose = _progress_style() if verbose is None else verbose
         with locks.held(
             folder / ".lock",
             what=f"training {folder}",
-            patience_seconds=LOCK_PATIENCE_SECONDS,
+            patience_seconds=(
+                LOCK_PATIENCE_SECONDS if lock_patience_seconds is None else lock_patience_seconds
+            ),
         ):
             generations.recover()
-            history = _read_history(folder)
+            history = training_records.read_history(folder)
             if not _finished(history, config):
-                _go_on(config, model, experiment, generations, history, verbose)
+                # It is of the network that was best before.
+                (folder / per_image.FILE).unlink(missing_ok=True)
+                pictures = tensorboard_logs.pictures_wanted(pictures)
+                with Watchdog(folder / "stalls.txt", limit_seconds=stall_seconds) as watching:
+                    _go_on(
+                        config,
+                        model,
+                        experiment,
+                        generations,
+                        history,
+                        verbose,
+                        pictures,
+                        (watching, *callbacks),
+                    )
+            if not (folder / per_image.FILE).is_file():
+                _score_images(open_run(folder), experiment)
     return open_run(folder)
 
 
-def build(config):
+@contextmanager
+def _seeded(seed):
+    """Within the block, the weights are those of the seed; the batches have seeds of their own."""
+    keras.utils.set_random_seed(seed)
+    # Keras draws each layer's seed from Python's one generator, and so does whatever else runs in
+    # this process, such as the threads of a Dask worker. A generator of our own gives the same.
+    shared = seed_generator.python_random
+    seed_generator.python_random = random.Random(seed)
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
+
+
+def build(config, *, joints=JOINT_COUNT):
     """The network of a configuration with its initial weights, uncompiled.
 
     Args:
         config: TrainingConfig; its seed is not used, Keras' own is.
+        joints: int, how many it answers for.
 
     Returns:
         keras.Model.
@@ -241,7 +288,9 @@ def build(config):
     """
     if config.network.startswith("poster"):
         return models.poster_network(
-            batch_norm=config.network == "poster_batchnorm", frame_px=config.frame_px
+            batch_norm=config.network == "poster_batchnorm",
+            frame_px=config.frame_px,
+            joints=joints,
         )
     policy = keras.config.dtype_policy()
     try:
@@ -252,13 +301,15 @@ def build(config):
             frame_px=config.frame_px,
             dropout=config.dropout,
             stochastic_depth=config.stochastic_depth,
+            joints=joints,
         )
     finally:
         keras.config.set_dtype_policy(policy)
     if config.initial_weights == IMAGENET:
         imagenet.load_into(model)
     elif config.initial_weights is not None:
-        pose_networks.transfer(models.load(config.initial_weights, head=None), model)
+        source = models.load(config.initial_weights, head=None, joints=joints)
+        pose_networks.transfer(source, model)
     return model
 
 
@@ -274,25 +325,14 @@ def open_run(folder):
     Raises:
         PosekitError: the folder holds no training, or a file of another kind than `fit` writes.
     """
-    folder = Path(folder)
-    path = folder / "config.json"
-    settings = artifacts.read_json(path)
+    record = training_records.read(folder)
     try:
-        config, baseline_scores = TrainingConfig(**settings["config"]), settings["baselines"]
-        readable = all(it is None or _is_number(it) for it in baseline_scores.values())
-    except (AttributeError, KeyError, TypeError) as error:
-        raise PosekitError(f"{path}: must describe a training; got {error!r} reading it.") from error
-    if not readable:
-        raise PosekitError(f"{path}: `baselines` must be numbers; got {baseline_scores!r}.")
-    rows = _read_history(folder)
-    if not rows:
-        raise PosekitError(f"{folder}: history.json must hold finished epochs; got none.")
-    return TrainingRun(
-        folder=folder,
-        config=config,
-        baselines=baseline_scores,
-        history={column: [row[column] for row in rows] for column in HISTORY_COLUMNS},
-    )
+        config = TrainingConfig(**record.config)
+    except TypeError as error:
+        raise PosekitError(
+            f"{record.folder / 'config.json'}: must describe a training; got {error!r} reading it."
+        ) from error
+    return TrainingRun(**{**vars(record), "config": config})
 
 
 def _folder_name(config, model, experiment):
@@ -318,29 +358,6 @@ def _weights_digest(model):
     return digest.hexdigest()
 
 
-def _read_history(folder):
-    """The rows of the finished epochs; empty where there is no history."""
-    path = folder / "history.json"
-    if not path.is_file():
-        return []
-    rows = artifacts.read_json(path)
-    if not isinstance(rows, list):
-        raise PosekitError(f"{path}: must be a list of epochs; got {type(rows).__name__}.")
-    for epoch, row in enumerate(rows, start=1):
-        values = [row.get(name) for name in HISTORY_COLUMNS] if isinstance(row, dict) else []
-        if not values or not all(map(_is_number, values)) or values[0] != epoch:
-            raise PosekitError(
-                f"{path}: row {epoch} must have finite numbers {', '.join(HISTORY_COLUMNS)}, epoch "
-                f"{epoch}; got {str(row)[:200]!r}."
-            )
-    return rows
-
-
-def _is_number(value):
-    # A whole number may be too large for any float.
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
 def _finished(history, config):
     return len(history) >= config.epochs or _out_of_patience(history, config.patience)
 
@@ -352,7 +369,18 @@ def _out_of_patience(history, patience):
     return len(history) - 1 - best >= patience
 
 
-def _go_on(config, model, experiment, generations, history, verbose):
+def _score_images(run, experiment):
+    """Score the best network on each validation image: a share of one epoch's time, once."""
+    scores = validation_scores.measure(
+        run.best_model(),
+        experiment.canvases(run.config.view, run.config.frame_px),
+        head=run.config.head,
+        frame_px=run.config.frame_px,
+    )
+    per_image.write(run.folder / per_image.FILE, scores)
+
+
+def _go_on(config, model, experiment, generations, history, verbose, pictures, callbacks):
     folder = generations.folder
     canvases = experiment.canvases(config.view, config.frame_px)
     crop = canvases.crop(config.frame_px, augmentation.by_name(config.augmentation))
@@ -367,15 +395,22 @@ def _go_on(config, model, experiment, generations, history, verbose):
     generations.write("config.json", lambda path: artifacts.write_json(path, described))
     # A compiled model would carry our loss in its file and need posekit to be read; one in mixed
     # precision would be slow wherever bfloat16 is.
-    twin = build(replace(config, mixed_precision=False, initial_weights=None))
+    twin = build(
+        replace(config, mixed_precision=False, initial_weights=None),
+        joints=experiment.dataset.skeleton.joint_count,
+    )
     steps = pipeline.steps_per_epoch(
         len(train_images), batch_size=config.batch_size, flip=config.flip
     )
-    model.compile(
-        optimizer=_optimizer(config, steps),
-        loss=lambda targets, output: head.loss(targets, output, config.frame_px, config.loss),
-        metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
+    loss = distribution.over_all_devices(
+        model, lambda targets, output: head.loss(targets, output, config.frame_px, config.loss)
     )
+    with distribution.scope_of(model):
+        model.compile(
+            optimizer=_optimizer(config, steps),
+            loss=loss,
+            metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
+        )
     first_epoch = _restore(model, folder / "checkpoint.weights.h5", steps)
     if len(history) < first_epoch:
         raise PosekitError(
@@ -394,6 +429,7 @@ def _go_on(config, model, experiment, generations, history, verbose):
         epochs=config.epochs,
         flip=config.flip,
         crop=crop,
+        mirror=experiment.dataset.skeleton.mirror,
     )
     validation = pipeline.evaluation_batches(
         canvases.images("validation"),
@@ -401,6 +437,16 @@ def _go_on(config, model, experiment, generations, history, verbose):
         batch_size=config.batch_size,
         crop=crop,
     )
+    distribution.build_state(model, train)
+    sheet = None
+    if pictures:
+        sheet = tensorboard_logs.Sheet(
+            canvases,
+            crop,
+            label_treatment=config.label_treatment,
+            head=config.head,
+            frame_px=config.frame_px,
+        )
     with fused_batch_norm():
         model.fit(
             train,
@@ -411,8 +457,14 @@ def _go_on(config, model, experiment, generations, history, verbose):
             shuffle=False,
             verbose=verbose,
             callbacks=[
+                *callbacks,
                 EpochRecorder(generations, history, config.patience, twin),
-                keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+                *tensorboard_logs.callbacks(
+                    folder / "tensorboard",
+                    twin,
+                    mean_pose_mse=described["baselines"]["mean_pose"],
+                    sheet=sheet,
+                ),
             ],
         )
 

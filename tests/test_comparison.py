@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from posekit.comparison import paired_difference, seed_summary
+from posekit.comparison import mean_interval, paired_difference, seed_summary
 from posekit.errors import PosekitError
 
 
@@ -29,6 +29,15 @@ def test_paired_difference_by_hand():
     assert got["interval"] == pytest.approx([2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5])
     assert got["decided"] is False  # the interval starts at -0.48
     assert json.loads(json.dumps(got)) == got
+
+
+def test_the_interval_of_a_mean_by_hand():
+    # Mean 2, standard error 1 / sqrt(3), t quantile 4.302653 at 2 degrees of freedom.
+    margin = 4.302653 / 3**0.5
+    assert mean_interval([1, 2, 3]) == pytest.approx([2 - margin, 2 + margin])
+    assert mean_interval([1.5]) is None
+    with pytest.raises(PosekitError, match=r"`values` must be .* got \[nan\]"):
+        mean_interval([np.nan])
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4, -3.0])

@@ -297,6 +297,41 @@ def test_an_empty_test_part_says_why():
         split.part(lspet, "test")
 
 
+def test_fewer_to_train_leave_the_other_parts_alone():
+    dataset = made_up(range(8201, 9301))
+    split = splits.standard(dataset, paired_groups(1100, [(4, 5), (6, 7), (6, 8)]), seed=0)
+    smaller = {
+        fraction: splits.with_fewer_to_train(split, dataset, fraction)
+        for fraction in (0.1, 0.5, 0.9)
+    }
+    for fraction, fewer in smaller.items():
+        assert_covers_once(fewer, 1100)
+        splits.check_no_leak(fewer)
+        for part in ("validation", "development", "test"):
+            np.testing.assert_array_equal(getattr(fewer, part), getattr(split, part))
+        # The last group, of three at most, may go beyond.
+        wanted = fraction * len(split.train)
+        assert wanted <= len(fewer.train) < wanted + 3
+        # Who was left out before stays so.
+        assert set(split.left_out) <= set(fewer.left_out)
+        groups = {part: set(split.groups[getattr(fewer, part)]) for part in ("train", "left_out")}
+        assert not groups["train"] & groups["left_out"]
+        assert fewer.summary() != split.summary()
+    assert set(smaller[0.1].train) < set(smaller[0.5].train) < set(smaller[0.9].train)
+    assert set(smaller[0.9].train) < set(split.train)
+    assert splits.with_fewer_to_train(split, dataset, 1.0) is split
+
+
+@pytest.mark.parametrize("fraction", [0, 1.5, -0.1, float("nan")])
+def test_a_fraction_of_nothing_or_of_more_is_refused(fraction):
+    dataset = made_up(range(1, 101))
+    split = splits.standard(dataset, np.arange(100), seed=0)
+    with pytest.raises(PosekitError, match=rf"`fraction` must lie in \(0, 1\]; got {fraction}"):
+        splits.with_fewer_to_train(split, dataset, fraction)
+    with pytest.raises(PosekitError, match="must be the one the split was drawn for"):
+        splits.with_fewer_to_train(split, made_up(range(1, 102)), 0.5)
+
+
 def test_summary_is_json():
     dataset = made_up([*range(1, 90), 719, *range(9001, 9011)])
     split = splits.standard(dataset, paired_groups(100, [(1, 2)]), seed=4)

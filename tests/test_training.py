@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import random
 import shutil
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,7 +14,15 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import evaluation, locks, models, pose_networks, training
+from posekit import (
+    evaluation,
+    locks,
+    models,
+    per_image,
+    pose_networks,
+    training,
+    training_records,
+)
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
 from posekit.generations import Generations
@@ -80,6 +89,7 @@ def test_the_folder_holds_what_the_module_promises(undisturbed):
         "last.keras",
         "checkpoint.weights.h5",
         "checkpoint.json",
+        "per_image.npz",
         "previous",
         "tensorboard",
         ".lock",
@@ -130,6 +140,59 @@ def test_recorded_losses_are_those_of_the_saved_networks(undisturbed, small):
         assert evaluation.treatment_mse(predicted, targets) == pytest.approx(recorded, rel=1e-3)
 
 
+def test_the_sums_of_images_are_those_of_the_best_networks_scores(undisturbed, small):
+    predicted = evaluation.predict_frame_px(undisturbed.best_model(), small.images("validation"))
+    scores = evaluation.score(predicted, small, "validation", seed=0)["metrics"]
+    sums = per_image.read(undisturbed.folder / per_image.FILE)
+    assert sums.sums.keys() == scores.keys()
+    for name, score in scores.items():
+        assert sums.value(name) == pytest.approx(score["value"], rel=1e-4)
+    assert sums.image_ids.tolist() == small.part("validation").image_ids.tolist()
+
+
+def test_a_finished_training_without_sums_is_scored_and_not_trained(
+    undisturbed, small, tmp_path, monkeypatch
+):
+    """Trainings of an earlier version have none."""
+    folder = tmp_path / "training" / undisturbed.folder.name
+    shutil.copytree(undisturbed.folder, folder)
+    (folder / per_image.FILE).unlink()
+    monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
+    assert training.fit(BATCH_NORM, small, tmp_path, verbose=0).history == undisturbed.history
+    anew, before = (per_image.read(it / per_image.FILE) for it in (folder, undisturbed.folder))
+    assert per_image.are_alike([anew, before])
+
+
+def test_pictures_for_tensorboard_change_nothing(undisturbed, small, tmp_path):
+    run = training.fit(BATCH_NORM, small, tmp_path, verbose=0, pictures=True)
+    assert run.folder.name == undisturbed.folder.name
+    for column in ("train_mse", "validation_mse"):
+        np.testing.assert_allclose(run.history[column], undisturbed.history[column], rtol=1e-4)
+    for folder, shown in ((run.folder, True), (undisturbed.folder, False)):
+        (path,) = folder.glob("tensorboard/network/events.out.*")
+        assert (b"truth above, prediction below" in path.read_bytes()) == shown
+
+
+def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
+    def weights():
+        with training._seeded(BATCH_NORM.seed):
+            return training.build(BATCH_NORM).get_weights()
+
+    undisturbed, network = weights(), models.poster_network
+
+    def drawing(**settings):
+        random.random()
+        return network(**settings)
+
+    # As Keras has it, where nothing else draws.
+    keras.utils.set_random_seed(BATCH_NORM.seed)
+    plain = training.build(BATCH_NORM).get_weights()
+    monkeypatch.setattr(models, "poster_network", drawing)
+    for others in (plain, weights()):
+        for ours, theirs in zip(undisturbed, others, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_finished_training_is_handed_back(undisturbed, small, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
     again = training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
@@ -167,7 +230,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
             raise Killed
 
     def killed_before_checkpoint(self, name, writing):
-        if name == "checkpoint.weights.h5" and len(training._read_history(self.folder)) == 2:
+        if name == "checkpoint.weights.h5" and training_records.read_history(self.folder)[1:]:
             raise Killed
         write(self, name, writing)
 
@@ -478,6 +541,9 @@ def write_training(folder):
         ("config", lambda it: it["config"].update(dropout="no"), "got TypeError"),
         ("config", lambda it: it.update(config=[1]), "got TypeError"),
         ("config", lambda it: it.update(baselines=[1]), "got AttributeError"),
+        ("config", lambda it: it.update(data=[1]), "got TypeError"),
+        ("config", lambda it: it.update(data={"split": 3}), "`data` must describe a data set; got"),
+        ("config", lambda it: it.update(data={"name": [1]}), "`data` must describe a data set; got"),
         ("config", lambda it: it["baselines"].update(x="7"), "`baselines` must be numbers; got"),
         ("history", lambda it: it[1].update(epoch=3), r"row 2 must have .*, epoch 2; got .*3"),
         ("history", lambda it: it[0].pop("seconds"), "row 1 must have .* seconds"),

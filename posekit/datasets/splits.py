@@ -2,11 +2,9 @@
 
 import hashlib
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from posekit import artifacts
 from posekit.errors import PosekitError, check_choice, raise_problems
@@ -191,6 +189,10 @@ def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024)
         problems.append(f"`threshold` must lie between 0 and 1; got {threshold}.")
     raise_problems("similarity_groups()", problems)
 
+    # The command line reads the names of the splits for its help, and is not to wait for SciPy.
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
     first, second = [], []
     for start in range(0, len(direct), block):
@@ -286,6 +288,35 @@ def poster(dataset, groups, *, seed):
         groups=groups,
         fingerprint=dataset.fingerprint(),
     )
+
+
+def with_fewer_to_train(split, dataset, fraction):
+    """The split with a part of its training images; what is left over is left out.
+
+    Whole groups are drawn, by the split's own seed. Of two fractions, the larger one holds all
+    images of the smaller one.
+
+    Args:
+        split: Split.
+        dataset: PoseDataset that it was drawn for.
+        fraction: float in (0, 1], of the training images; 1 gives the split itself.
+
+    Returns:
+        Split.
+
+    Raises:
+        PosekitError: another data set, or the fraction is out of range.
+    """
+    caller = "with_fewer_to_train()"
+    _check_same_dataset(caller, split.fingerprint, dataset)
+    if not 0 < fraction <= 1:
+        raise PosekitError(f"{caller}: `fraction` must lie in (0, 1]; got {fraction!r}.")
+    if fraction == 1:
+        return split
+    trains = np.isin(np.arange(len(dataset)), split.train)
+    spared, kept = _draw_groups(dataset, split.groups, trains, (fraction,), split.seed)
+    left_out = np.sort(np.concatenate([split.left_out, spared]))
+    return replace(split, train=kept, left_out=left_out)
 
 
 SPLITS = {"standard": standard, "poster": poster}

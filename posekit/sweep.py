@@ -1,0 +1,174 @@
+"""Run a study on Dask: trials go to workers, here or on a cluster, and results into one table.
+
+A trial is an ordinary training in the run's folder. What is finished there is found and not
+trained again. When a worker dies, Dask gives its trial to another one, which goes on from the
+training's checkpoint.
+"""
+
+import logging
+import os
+import queue
+import sys
+import uuid
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import partial
+
+from distributed import Client, LocalCluster, get_worker
+from distributed.scheduler import KilledWorker
+from tqdm import tqdm
+
+from posekit import sweep_table, sweep_trials
+from posekit.artifacts import CACHE_DIR
+from posekit.errors import PosekitError
+
+# How often workers that came or went are looked for.
+POLL_SECONDS = 2.0
+
+# Only this machine sees the dashboard of a cluster that is started here.
+DASHBOARD = "127.0.0.1:8787"
+
+
+def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
+    """Train whatever of a study is not finished, and write its table after each trial.
+
+    Args:
+        study: sweep_study.Study.
+        run_dir: Path, the study's folder. Every worker must see it under this path.
+        scheduler: str, address of a running Dask scheduler, such as "tcp://host:8786"; None
+            trains on this machine.
+        workers: int > 0, how many trials at a time on this machine; one trains in this process.
+        cache_dir: Path, folder of the caches.
+
+    Returns:
+        dict of `sweep_table.build`.
+
+    Raises:
+        PosekitError: no scheduler answers, or the folder cannot be written to. A trial that fails
+            is noted in the table instead.
+    """
+    rows = [None] * len(study.trials)
+    with _client(scheduler, workers) as client, _bar(study) as bar:
+        print(f"dashboard: {client.dashboard_link}")
+        for index, row in _outcomes(client, study, run_dir, cache_dir, bar):
+            rows[index] = row
+            result = sweep_table.build(study, [row for row in rows if row is not None])
+            sweep_table.write(run_dir, result)
+    return result
+
+
+@contextmanager
+def _client(scheduler, workers):
+    # A training that compiles keeps Python busy for seconds, which is no news.
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    if scheduler is not None:
+        try:
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:
+            raise PosekitError(
+                f"sweep: `scheduler` must be the address of a running Dask scheduler; got "
+                f"{scheduler!r}: {error}."
+            ) from error
+        with client:
+            yield client
+        return
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=workers > 1,
+            memory_limit=0,
+            dashboard_address=DASHBOARD,
+            silence_logs=logging.ERROR,
+            # Together, the workers compute on as many threads as there are cores.
+            **({"env": {"TF_NUM_INTRAOP_THREADS": threads}} if workers > 1 else {}),
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _bar(study):
+    return tqdm(
+        total=sum(trial.config.epochs for trial in study.trials),
+        unit="epoch",
+        disable=None,  # where standard error is a file, one line for each trial is enough
+        leave=False,
+    )
+
+
+def _outcomes(client, study, run_dir, cache_dir, bar):
+    """Yield (index of the trial, its row) as trials are over."""
+    news = queue.SimpleQueue()
+    topic = f"posekit-{uuid.uuid4()}"
+    client.subscribe_topic(topic, lambda event: news.put(event[1]))
+    waiting, running = list(range(len(study.trials)))[::-1], {}
+    epochs = dict.fromkeys(waiting, 0)
+    warned = False
+    while waiting or running:
+        # No more at a time than there are workers: the order is the study's, and a worker that
+        # dies takes no trial with it that it had not begun.
+        count = _worker_count(client)
+        while waiting and len(running) < count:
+            index = waiting.pop()
+            running[index] = client.submit(
+                _train, study, study.trials[index], run_dir, cache_dir, topic, index
+            )
+            running[index].add_done_callback(partial(_note_done, news, index))
+        if not count and not warned:
+            tqdm.write("no worker is there; waiting for one", file=sys.stderr)
+            warned = True
+        try:
+            index, finished = news.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            continue
+        if finished is not None:
+            epochs[index] = max(epochs[index], finished)
+        else:
+            row = _row(running.pop(index), study.trials[index])
+            epochs[index] = study.trials[index].config.epochs
+            words = sweep_table.label(row, study.varied)
+            tqdm.write(f"{words}: {row['error'] or 'done'}", file=sys.stderr)
+            yield index, row
+        bar.n = sum(epochs.values())
+        bar.refresh()
+
+
+def _worker_count(client):
+    try:
+        return len(client.nthreads())
+    except (OSError, TimeoutError) as error:
+        raise PosekitError(
+            "sweep: the scheduler must answer as long as trials are open; got "
+            f"{error or type(error).__name__}. What is finished is kept: run the study again."
+        ) from error
+
+
+def _note_done(news, index, future):
+    news.put((index, None))
+
+
+def _row(future, trial):
+    try:
+        return future.result()
+    except PosekitError as error:
+        problem = str(error)
+    except KilledWorker as error:
+        problem = (
+            f"{error.allowed_failures + 1} workers died training it; run the study again to go on"
+        )
+    # Whatever else ended one trial need not end the others.
+    except (Exception, CancelledError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    return {**trial.settings(), "error": problem}
+
+
+def _train(study, trial, run_dir, cache_dir, topic, index):
+    """On a worker: train, and tell of epochs."""
+    worker = get_worker()
+
+    def tell(epochs):
+        worker.log_event(topic, (index, epochs))
+
+    return sweep_trials.train(study, trial, run_dir, cache_dir, tell)

@@ -1,0 +1,37 @@
+"""The page of a study: its notebook, run on the table that the trials left."""
+
+import nbformat
+from papermill.iorw import load_notebook_node
+from tqdm import tqdm
+
+from posekit import artifacts, report_execution, report_index
+from posekit.errors import PosekitError
+
+NOTEBOOK = artifacts.PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"
+
+
+def write(run_dir, title):
+    """Run the notebook and write executed/sweep.ipynb and sweep.html in the study's folder.
+
+    Args:
+        run_dir: Path, absolute; it holds sweep.json.
+        title: str, the page's.
+
+    Returns:
+        Path of sweep.html.
+
+    Raises:
+        PosekitError: a cell failed; the page then ends with it.
+    """
+    notebook = load_notebook_node(str(NOTEBOOK))
+    with tqdm(total=len(notebook.cells), disable=None, leave=False) as bar:
+        executed, error = report_execution.execute(
+            "sweep", notebook, {"run_dir": str(run_dir)}, NOTEBOOK.parent, bar
+        )
+    with artifacts.replacing(run_dir / "executed" / "sweep.ipynb") as temporary:
+        nbformat.write(executed, temporary)
+    page = run_dir / "sweep.html"
+    artifacts.write_text(page, report_index.notebook_page(executed, title=title, error=error))
+    if error is not None:
+        raise PosekitError(f"{page}: {error['name']}: {error['message']}")
+    return page

@@ -1,0 +1,112 @@
+"""The results of a study in one table: a row for each trial, and one for each choice over seeds.
+
+sweep.json holds both, sweep.csv the rows of the trials.
+"""
+
+from posekit import artifacts, comparison
+
+ARTIFACT = "sweep.json"
+
+# What a trial says of itself, beside its settings.
+OUTCOME = ("folder", "train_images", "epochs_trained", "best_epoch", "minutes", "error")
+
+
+def build(study, rows):
+    """Everything that is known of a study so far.
+
+    Args:
+        study: sweep_study.Study.
+        rows: list of dict, one for each trial that is over, see `sweep_trials.train`; a failed one
+            has its settings and `error`, a str, alone.
+
+    Returns:
+        dict, JSON-ready: study, data (of the first trial that did not fail), varied (settings
+        other than the seed that differ), complete, trials (the rows) and choices: for each
+        combination of settings its label, settings, seeds, minutes of a training, scores and
+        mean_pose. A score is {"values" by seed, "mean", "interval"}, the 95 % interval of the mean
+        over seeds or None for a single seed.
+    """
+    varied = [name for name in study.varied if name != "seed"]
+    done = [row for row in rows if row["error"] is None]
+    return {
+        "study": {
+            "name": study.name,
+            "data": study.data,
+            "profile": study.profile,
+            "split": study.split,
+            "seed": study.seed,
+            "trials": len(study.trials),
+        },
+        "data": done[0]["data"] if done else None,
+        "varied": varied,
+        "complete": len(done) == len(study.trials),
+        "choices": [_choice(chosen, varied) for chosen in _by_choice(done)],
+        "trials": [{name: row[name] for name in row if name != "data"} for row in rows],
+        **artifacts.provenance(),
+    }
+
+
+def write(run_dir, result):
+    """Write sweep.json and sweep.csv."""
+    rows = []
+    for trial in result["trials"]:
+        scores = {name: trial.get("scores", {}).get(name) for name in _score_names(result)}
+        outcome = {name: trial.get(name) for name in OUTCOME}
+        settings = {name: value for name, value in trial.items() if not isinstance(value, dict)}
+        rows.append({**settings, **outcome, **scores})
+    artifacts.write_json(run_dir / ARTIFACT, result)
+    artifacts.write_csv(run_dir / "sweep.csv", rows)
+
+
+def label(settings, varied):
+    """What sets a trial apart, in a few words.
+
+    Args:
+        settings: dict that holds the varied settings.
+        varied: list of str, their names.
+    """
+    words = [_in_words(name, settings[name]) for name in varied]
+    return ", ".join(words) or str(settings["network"])
+
+
+def _in_words(name, value):
+    if name == "data_fraction":
+        return f"{value:.4g} of the data"
+    # Names of networks and the like speak for themselves.
+    return value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"
+
+
+def _by_choice(rows):
+    choices = {}
+    for row in rows:
+        # The folder's settings but for the seed: equal ones are one choice.
+        apart = ("seed", "data", "scores", "mean_pose", *OUTCOME)
+        key = tuple((name, value) for name, value in row.items() if name not in apart)
+        choices.setdefault(key, []).append(row)
+    return [sorted(chosen, key=lambda row: row["seed"]) for chosen in choices.values()]
+
+
+def _choice(rows, varied):
+    first = rows[0]
+    return {
+        "label": label(first, varied),
+        "settings": {name: first[name] for name in varied},
+        "seeds": [row["seed"] for row in rows],
+        "minutes": sum(row["minutes"] for row in rows) / len(rows),
+        "scores": {
+            name: _over_seeds([row["scores"][name] for row in rows]) for name in first["scores"]
+        },
+        "mean_pose": first["mean_pose"],
+    }
+
+
+def _over_seeds(values):
+    return {
+        "values": values,
+        "mean": comparison.seed_summary(values)["mean"],
+        "interval": comparison.mean_interval(values),
+    }
+
+
+def _score_names(result):
+    return list(result["choices"][0]["scores"]) if result["choices"] else []

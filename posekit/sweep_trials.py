@@ -1,0 +1,100 @@
+"""One trial of a study, in whatever process it runs."""
+
+import threading
+
+import keras
+
+from posekit import evaluation, metrics, per_image, training
+from posekit.experiment import open_experiment
+
+# A file server keeps the locks of a machine that died for a minute or two; a process that is
+# only cut off from the scheduler goes on, and what it trains need not be trained again.
+LOCK_PATIENCE_SECONDS = 600.0
+
+# Seeds and the patch of batch normalisation belong to the whole process.
+_ALONE = threading.Lock()
+
+
+def train(study, trial, run_dir, cache_dir, tell):
+    """Train, or go on, or find the training finished; one at a time in a process.
+
+    Args:
+        study: sweep_study.Study.
+        trial: sweep_study.Trial.
+        run_dir: folder of the study's trainings.
+        cache_dir: folder of the caches.
+        tell: function that is given the number of finished epochs, as each epoch begins.
+
+    Returns:
+        dict, JSON-ready: the trial's row of the table, see `sweep_table`.
+
+    Raises:
+        PosekitError: as `open_experiment` and `training.fit` do.
+    """
+    with _ALONE:
+        try:
+            whole = open_experiment(
+                study.data,
+                profile=study.profile,
+                seed=study.seed,
+                split=study.split,
+                bad_images=study.bad_images,
+                cache_dir=cache_dir,
+            )
+            experiment = whole.with_data_fraction(trial.data_fraction)
+            run = training.fit(
+                trial.config,
+                experiment,
+                run_dir,
+                verbose=0,
+                callbacks=[_Teller(tell)],
+                lock_patience_seconds=LOCK_PATIENCE_SECONDS,
+            )
+        finally:
+            # A worker trains many networks, one after the other.
+            keras.backend.clear_session()
+    scores = per_image.read(run.folder / per_image.FILE)
+    mean_pose = _mean_pose_scores(experiment)
+    return {
+        **trial.settings(),
+        "folder": run.folder.name,
+        "train_images": len(experiment.split.train),
+        "data": experiment.describe(),
+        "epochs_trained": len(run.history["epoch"]),
+        "best_epoch": run.best_epoch,
+        "minutes": sum(run.history["seconds"]) / 60,
+        "scores": {
+            "validation_mse": run.best_validation_mse,
+            **{name: scores.value(name) for name in scores.sums},
+        },
+        "mean_pose": {
+            "validation_mse": run.baselines["mean_pose"],
+            **{name: mean_pose.value(name) for name in mean_pose.sums},
+        },
+        "error": None,
+    }
+
+
+def _mean_pose_scores(experiment):
+    """per_image.PerImage of the pose that is the mean of all training poses."""
+    validation = experiment.part("validation")
+    pose_frame_px = evaluation.constant_poses(experiment)["mean_pose"]
+    poses_px = evaluation.to_original_px(
+        pose_frame_px[None].repeat(len(validation), axis=0),
+        validation.image_sizes_px,
+        experiment.frame_px,
+    )
+    sums = metrics.per_image_sums(
+        poses_px, validation.keypoints_px, validation.labelled, validation.image_sizes_px
+    )
+    indices = experiment.split.indices(experiment.dataset, "validation")
+    return per_image.PerImage(validation.image_ids, experiment.split.groups[indices], sums)
+
+
+class _Teller(keras.callbacks.Callback):
+    def __init__(self, tell):
+        super().__init__()
+        self._tell = tell
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._tell(epoch)
