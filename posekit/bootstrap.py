@@ -37,18 +37,8 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
     groups = np.asarray(groups)
     _check("ratio_interval()", numerators, denominators, groups, resamples, confidence)
 
-    names, group_of_image = np.unique(groups, return_inverse=True)
-    group_count = len(names)
     columns = np.concatenate([_as_columns(numerators), _as_columns(denominators)], axis=1)
-    group_sums = np.stack(
-        [np.bincount(group_of_image, weights=column) for column in columns.T], axis=1
-    )  # (groups, 2 M)
-
-    rng = np.random.default_rng(seed)
-    sums = np.empty((resamples, columns.shape[1]))
-    for row in sums:
-        drawn = rng.integers(group_count, size=group_count)
-        row[:] = np.bincount(drawn, minlength=group_count) @ group_sums
+    sums = resampled_sums(columns, groups, seed=seed, resamples=resamples)
     top, bottom = np.split(sums, 2, axis=1)  # each (resamples, M)
     ratios = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
 
@@ -57,6 +47,32 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
         [_percentiles(column, [tail_percent, 100 - tail_percent]) for column in ratios.T]
     )
     return (low, high) if numerators.ndim == 2 else (float(low[0]), float(high[0]))
+
+
+def resampled_sums(columns, groups, *, seed, resamples):
+    """Sums over images of resamples, each of as many groups as there are, drawn with replacement.
+
+    Args:
+        columns: float (N, M), what each image adds to M sums.
+        groups: int or str (N,), the group of each image.
+        seed: int, every draw derives from it.
+        resamples: int >= 1.
+
+    Returns:
+        float64 (resamples, M). All columns see the same draws.
+    """
+    names, group_of_image = np.unique(groups, return_inverse=True)
+    group_count = len(names)
+    group_sums = np.stack(
+        [np.bincount(group_of_image, weights=column) for column in columns.T], axis=1
+    )  # (groups, M)
+
+    rng = np.random.default_rng(seed)
+    sums = np.empty((resamples, columns.shape[1]))
+    for row in sums:
+        drawn = rng.integers(group_count, size=group_count)
+        row[:] = np.bincount(drawn, minlength=group_count) @ group_sums
+    return sums
 
 
 def paired_difference_interval(

@@ -16,13 +16,15 @@ class Profile:
         max_images: int or None, how many images of real data are used, evenly spread.
         epochs: int, of each training in notebook 02.
         comparison_epochs: int, of each training in notebook 03, equal for both networks.
-        seeds: int, how many seeds notebook 03 trains.
+        seeds: int, how many seeds notebooks 03 and 07 train.
         batch_size: int.
         resamples: int, bootstrap resamples behind each interval.
         saliency_images: int, how many images notebook 05 looks at.
         ladder: "shortest", "short" or "whole", which ladder notebook 06 climbs.
         ladder_epochs: int, of each training in notebook 06; the short ladder begins with those of
             notebook 02 where `epochs` is the same.
+        activity_steps: int, of each training in notebook 07.
+        activity_fractions: of the labelled training pictures that notebook 07 learns from.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Profile:
     saliency_images: int
     ladder: str
     ladder_epochs: int
+    activity_steps: int
+    activity_fractions: tuple
 
 
 PROFILES = {
@@ -55,6 +59,8 @@ PROFILES = {
             saliency_images=8,
             ladder="shortest",
             ladder_epochs=2,
+            activity_steps=10,
+            activity_fractions=(0.5, 1.0),
         ),
         Profile(
             name="quick",
@@ -69,6 +75,8 @@ PROFILES = {
             saliency_images=64,
             ladder="short",
             ladder_epochs=8,
+            activity_steps=80,
+            activity_fractions=(0.1, 0.3, 1.0),
         ),
         Profile(
             name="full",
@@ -83,6 +91,8 @@ PROFILES = {
             saliency_images=200,
             ladder="whole",
             ladder_epochs=12,
+            activity_steps=1500,
+            activity_fractions=(0.05, 0.1, 0.25, 0.5, 1.0),
         ),
     )
 }

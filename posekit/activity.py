@@ -1,0 +1,255 @@
+"""Training networks that tell activities, in two stages and at equal budget.
+
+First a pose network learns joints (notebook 02). It is then frozen, so that its cues are the same
+in every step and are computed once; second, the classifiers learn activities on them. Of one
+seed, all kinds of classifier see the same pictures in the same order, mirrored alike, for equally
+many steps. No picture of the validation part chooses anything: the weights of the last step count.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from posekit import engine, pipeline
+from posekit.errors import PosekitError
+from posekit.fused_batchnorm import fused_batch_norm
+from posekit.geometry import mirror_keypoints
+
+READ_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a classifier's training may use.
+
+    Attributes:
+        steps: int > 0.
+        batch_size: int > 0, pictures in a step.
+        learning_rate: float > 0, AdamW's, at the start; a cosine takes it to zero.
+        weight_decay: float >= 0.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Cues:
+    """What the pose branch is told of N pictures, as they are and, where M is 2, mirrored.
+
+    Attributes:
+        features: float32 (M, N, F).
+        keypoints_px: float32 (M, N, 2K), x0, y0, x1, y1, ... in the frame.
+    """
+
+    features: np.ndarray
+    keypoints_px: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """N pictures as classifiers look at them.
+
+    Attributes:
+        images: uint8 (N, S, S, 3), an array or pipeline.FileRows.
+        cues: Cues.
+    """
+
+    images: np.ndarray
+    cues: Cues
+
+    def inputs(self, names, rows, flips):
+        """Chosen pictures as the named inputs of a classifier.
+
+        Args:
+            names: inputs of `activity_networks.classifier`.
+            rows: int (B,).
+            flips: bool (B,), which of them are mirrored.
+
+        Returns:
+            dict, name -> float32 (B, ...).
+        """
+        chosen = {}
+        if "image" in names:
+            images = self.images[rows].astype(np.float32)
+            images[flips] = images[flips, :, ::-1]
+            chosen["image"] = images
+        for name in {"features", "keypoints_px"} & set(names):
+            chosen[name] = getattr(self.cues, name)[flips.astype(int), rows]
+        return chosen
+
+
+def predicted_cues(reader, images, *, mirrored):
+    """What a pose network tells of pictures; a mirrored picture is looked at anew.
+
+    Args:
+        reader: keras.Model of `activity_networks.cue_reader`.
+        images: uint8 (N, S, S, 3), an array or pipeline.FileRows.
+        mirrored: bool, whether to look at the mirrored pictures as well.
+
+    Returns:
+        Cues.
+    """
+    looks = []
+    for flipped in (False, True)[: 1 + mirrored]:
+        batches = pipeline.evaluation_batches(images, batch_size=READ_BATCH)
+        if flipped:
+            batches = batches.map(lambda batch: keras.ops.flip(batch, axis=2))
+        looks.append(reader.predict(batches, verbose=0))
+    return Cues(**{name: np.stack([look[name] for look in looks]) for name in looks[0]})
+
+
+def true_cues(experiment, part, *, mirrored):
+    """What someone could tell who knows the joints: an upper bound, since nobody does.
+
+    The features say which joints are labelled; an unlabelled one is put at the mean of the others.
+
+    Args:
+        experiment: Experiment.
+        part: str, of its split.
+        mirrored: bool, as for `predicted_cues`.
+
+    Returns:
+        Cues.
+    """
+    dataset = experiment.dataset
+    indices = experiment.split.indices(dataset, part)
+    poses = [(experiment.keypoints_frame_px[indices], dataset.labelled[indices])]
+    if mirrored:
+        mirror = dataset.skeleton.mirror
+        poses.append(mirror_keypoints(*poses[0], experiment.frame_px, mirror=mirror))
+    keypoints_px = [_filled(*pose).reshape(len(indices), -1) for pose in poses]
+    return Cues(
+        features=np.stack([labelled for _, labelled in poses]).astype(np.float32),
+        keypoints_px=np.stack(keypoints_px).astype(np.float32),
+    )
+
+
+def _filled(keypoints_px, labelled):
+    """(N, K, 2), unlabelled joints at the mean of the labelled ones."""
+    known_px = np.where(labelled[..., None], keypoints_px, 0)
+    mean_px = known_px.sum(axis=1) / np.maximum(labelled.sum(axis=1), 1)[:, None]  # (N, 2)
+    return np.where(labelled[..., None], keypoints_px, mean_px[:, None])
+
+
+def share_of_each(codes, fraction, *, seed):
+    """A part of the pictures of each activity, at least one of each.
+
+    Args:
+        codes: int (N,), activities; -1 is never chosen.
+        fraction: float in (0, 1].
+        seed: int. Of two fractions, the larger one holds all pictures of the smaller one.
+
+    Returns:
+        int (M,), ascending.
+
+    Raises:
+        PosekitError: the fraction is out of range.
+    """
+    if not 0 < fraction <= 1:
+        raise PosekitError(f"share_of_each(): `fraction` must lie in (0, 1]; got {fraction!r}.")
+    order = np.random.default_rng(seed).permutation(len(codes))
+    chosen = []
+    for code in np.unique(codes[codes >= 0]):
+        members = order[codes[order] == code]
+        # A tenth of ten must stay one: 0.1 * 10 need not be 1 exactly.
+        chosen.append(members[: int(np.ceil(fraction * len(members) - 1e-9))])
+    return np.sort(np.concatenate(chosen))
+
+
+def schedule(rows, budget, *, seed):
+    """Which pictures each step sees, and which of them mirrored: a function of the seed alone.
+
+    Args:
+        rows: int (M,), the pictures to train on; all are seen before one is seen again.
+        budget: Budget.
+        seed: int.
+
+    Returns:
+        rows: int (steps, batch_size).
+        flips: bool (steps, batch_size).
+    """
+    rng = np.random.default_rng(seed)
+    shape = (budget.steps, budget.batch_size)
+    rounds = -(-shape[0] * shape[1] // len(rows))
+    order = np.concatenate([rng.permutation(rows) for _ in range(rounds)])
+    return order[: shape[0] * shape[1]].reshape(shape), rng.random(shape) < 0.5
+
+
+class Trainer:
+    """A classifier that is compiled once and trained any number of times, each from new weights.
+
+    Args:
+        build: function of nothing that makes the network, uncompiled.
+        budget: Budget.
+
+    Attributes:
+        network: keras.Model, as the last training left it.
+    """
+
+    def __init__(self, build, budget):
+        engine.use_global_futex_hash()
+        self._build, self._budget, self._drawn = build, budget, {}
+        self.network = build()
+        self._inputs = [tensor.name for tensor in self.network.inputs]
+        rate = keras.optimizers.schedules.CosineDecay(budget.learning_rate, budget.steps)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=budget.weight_decay)
+        # XLA would take longer to compile than a short training takes.
+        self.network.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
+        optimizer.build(self.network.trainable_variables)
+        self._fresh = [np.array(variable) for variable in optimizer.variables]
+
+    def train(self, pictures, codes, rows, *, seed):
+        """Train anew.
+
+        Args:
+            pictures: Pictures, mirrored ones too.
+            codes: int (N,), their activities.
+            rows: int (M,), which of them to train on.
+            seed: int, draws the weights, the order and what is mirrored.
+
+        Raises:
+            PosekitError: the loss is no longer finite.
+        """
+        self._restart(seed)
+        loss = np.nan
+        with fused_batch_norm():
+            for chosen, flips in zip(*schedule(rows, self._budget, seed=seed), strict=True):
+                inputs = pictures.inputs(self._inputs, chosen, flips)
+                loss = self.network.train_on_batch(inputs, codes[chosen])
+        if not np.isfinite(loss):
+            raise PosekitError(
+                f"{self.network.name}: the loss must stay finite; got {loss}. Lower the learning "
+                "rate."
+            )
+
+    def tell(self, pictures):
+        """The activity that the network holds for most probable, int (N,)."""
+        rows = np.arange(len(pictures.images))
+        told = [
+            self.network.predict_on_batch(
+                pictures.inputs(self._inputs, chosen, np.zeros(len(chosen), bool))
+            ).argmax(axis=-1)
+            for chosen in np.split(rows, range(READ_BATCH, len(rows), READ_BATCH))
+        ]
+        return np.concatenate(told)
+
+    def _restart(self, seed):
+        if seed not in self._drawn:
+            keras.utils.set_random_seed(seed)
+            self._drawn[seed] = [np.array(variable) for variable in _variables(self._build())]
+        _assign(_variables(self.network), self._drawn[seed])
+        _assign(self.network.optimizer.variables, self._fresh)
+
+
+def _variables(network):
+    """Weights and the states of dropout's generators, without metrics."""
+    return [variable for layer in network.layers for variable in layer.variables]
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

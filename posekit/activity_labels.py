@@ -1,0 +1,246 @@
+"""What people in pictures do: read from a table that someone wrote, or known of drawn people.
+
+A table is a CSV file in UTF-8 with the columns `image`, a picture's name with or without its
+ending, and `activity`, and a row for each picture; other columns are passed over:
+
+    image,activity
+    im0001,tennis
+    im0002,gymnastics
+
+Leeds Sports Pose was gathered by eight sports (`LSP_SPORTS`), but comes without these labels: who
+wants them writes them down. Drawn people have their pose family as activity.
+"""
+
+import csv
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from posekit import sources
+from posekit.artifacts import from_root
+from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.settings import SYNTHETIC
+
+LABELS_FILE = "labels.csv"
+COLUMNS = ("image", "activity")
+
+# What the photographs of LSP were searched by (Johnson and Everingham, BMVC 2010).
+LSP_SPORTS = (
+    "athletics",
+    "badminton",
+    "baseball",
+    "gymnastics",
+    "parkour",
+    "soccer",
+    "tennis",
+    "volleyball",
+)
+
+# A row has some 20 bytes, the largest set 100,000 pictures.
+SIZE_LIMIT_BYTES = 16 << 20
+NAME_LIMIT = 60
+
+
+@dataclass(frozen=True, eq=False)
+class ActivityLabels:
+    """The activity of each of N pictures.
+
+    Attributes:
+        source: str, where the labels come from, for people.
+        names: tuple of str, the activities that occur, sorted; at least two.
+        codes: int (N,), index into `names`; -1 where a picture has no label.
+    """
+
+    source: str
+    names: tuple
+    codes: np.ndarray
+
+
+def open_labels(
+    data, dataset, *, path=None, activities=None, unlabelled="error", bad_images="error"
+):
+    """The activities of a data set's pictures.
+
+    They are read from `path` where it is given, else from a `labels.csv` in a folder of the data
+    or beside a file of them; without any, they are what the data set itself knows.
+
+    Args:
+        data: str that the data set was opened with, see `sources.load`.
+        dataset: PoseDataset of N pictures, which may be a part of the data.
+        path: path of a table as the module describes it, or None.
+        activities: list of the names that labels may have, such as LSP_SPORTS, or None for any.
+        unlabelled: "error", or "skip" to leave pictures without label out with a warning.
+        bad_images: what `dataset` was opened with; under "skip" a label may name a picture that
+            was left out.
+
+    Returns:
+        ActivityLabels, or None where nothing names an activity.
+
+    Raises:
+        PosekitError: a table cannot be read or is not as described; rows that name no picture, a
+            picture twice, no activity or none of `activities`; pictures without label; fewer than
+            two activities. Problems of a table come together, with their lines.
+    """
+    check_choice("open_labels()", "unlabelled", unlabelled, ("error", "skip"))
+    _check_activities(activities)
+    tables = [from_root(path)] if path is not None else _tables_beside(data)
+    if tables:
+        source = " and ".join(str(table) for table in tables)
+        activity_of = {}
+        for table in tables:
+            activity_of |= _read(table, data, dataset, activities, bad_images)
+        found = [activity_of.get(image_id, "") for image_id in dataset.image_ids.tolist()]
+    elif "activity" in dataset.extras:
+        source = f"what {dataset.name} knows of its pictures"
+        found = dataset.extras["activity"].tolist()
+    else:
+        return None
+    return _encoded(source, found, dataset, unlabelled)
+
+
+def _check_activities(activities):
+    if activities is not None and not (
+        isinstance(activities, (list, tuple))
+        and all(isinstance(name, str) for name in activities)
+        and len(set(activities)) == len(activities) >= 2
+    ):
+        raise PosekitError(
+            "open_labels(): `activities` must be None or a list of two or more different names; "
+            f"got {activities!r}."
+        )
+
+
+def _tables_beside(data):
+    if data == SYNTHETIC:
+        return []
+    paths = [from_root(part) for part in data.split(os.pathsep)]
+    beside = [(path if path.is_dir() else path.parent) / LABELS_FILE for path in paths]
+    return [path for path in dict.fromkeys(beside) if path.is_file()]
+
+
+def _read(path, data, dataset, activities, bad_images):
+    """image id -> activity, of one table."""
+    header, rows = _cells(path)
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise PosekitError(
+            f"{path}: line 1 must name the columns {' and '.join(COLUMNS)}; got "
+            f"{', '.join(header)[:200]!r}, without {' and '.join(missing)}."
+        )
+    image_column, activity_column = (header.index(column) for column in COLUMNS)
+    problems, line_of, activity_of, spelling_of = [], {}, {}, {}
+    for line, cells in rows:
+        if len(cells) != len(header):
+            problems.append(
+                f"line {line} must have {len(header)} cells, as line 1; got {len(cells)}. Put "
+                "quotation marks around a cell with a comma."
+            )
+            continue
+        image_id = PurePosixPath(cells[image_column]).stem
+        activity = cells[activity_column]
+        if image_id in line_of:
+            problems.append(
+                f"line {line}: `image` must be named once; got {image_id!r}, as in line "
+                f"{line_of[image_id]}. Keep one of the two."
+            )
+            continue
+        line_of[image_id] = line
+        problem = _problem_of(activity, activities)
+        spelling, earlier = spelling_of.setdefault(activity.casefold(), (activity, line))
+        if problem:
+            problems.append(f"line {line}: `activity` of {image_id!r} must be {problem}.")
+        elif spelling != activity:
+            problems.append(
+                f"line {line}: `activity` must be written one way; got {activity!r} here and "
+                f"{spelling!r} in line {earlier}."
+            )
+        activity_of[image_id] = activity
+    raise_problems(str(path), problems)
+    _check_pictures(path, line_of, data, dataset, bad_images)
+    return activity_of
+
+
+def _cells(path):
+    """The header's cells, and (line, cells) of all other rows that are not blank."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise PosekitError(
+            f"{path}: the labels must be a file that can be read; got {error.strerror}. "
+            "Check the path."
+        ) from error
+    if len(content) > SIZE_LIMIT_BYTES:
+        raise PosekitError(f"{path}: must have at most {SIZE_LIMIT_BYTES:,} bytes; got more.")
+    try:
+        # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise PosekitError(
+            f"{path}: must be a table with commas between its cells, in UTF-8; got {error}."
+        ) from error
+    rows = [(line, cells) for line, cells in rows if any(cells)]
+    return (rows[0][1], rows[1:]) if rows else ([], [])
+
+
+def _problem_of(activity, activities):
+    """What is wrong with the name of an activity, or None."""
+    if not 1 <= len(activity) <= NAME_LIMIT or not activity.isprintable():
+        shown = activity[: NAME_LIMIT + 1]
+        return f"a name of 1 to {NAME_LIMIT} printable characters; got {shown!r}"
+    if activities is not None and activity not in activities:
+        return f"one of {', '.join(map(repr, activities))}; got {activity!r}"
+    return None
+
+
+def _check_pictures(path, line_of, data, dataset, bad_images):
+    """Raise where rows name no picture of the data, of which `dataset` may be a part."""
+    unknown = sorted(set(line_of) - set(dataset.image_ids.tolist()), key=line_of.get)
+    if unknown and data != SYNTHETIC:
+        whole = sources.load(data, synthetic_images=1, seed=0, bad_images=bad_images)
+        every_id = set(whole.image_ids.tolist())
+        unknown = [image_id for image_id in unknown if image_id not in every_id]
+    problems = [
+        f"line {line_of[image_id]}: `image` must be a picture of {dataset.name}, such as "
+        f"{str(dataset.image_ids[0])!r}; got {image_id!r}."
+        for image_id in unknown
+    ]
+    if bad_images == "skip" and problems:
+        warnings.warn(
+            f"{path}: {len(problems)} labels name no picture that can be read, the first in "
+            f"{problems[0]}",
+            stacklevel=4,
+        )
+        return
+    raise_problems(str(path), problems)
+
+
+def _encoded(source, found, dataset, unlabelled):
+    without = [
+        image_id
+        for image_id, activity in zip(dataset.image_ids.tolist(), found, strict=True)
+        if not activity
+    ]
+    if without:
+        finding = (
+            f"{len(without):,} of {len(found):,} without one, such as {', '.join(without[:3])}"
+        )
+        if unlabelled == "error":
+            raise PosekitError(
+                f"{source}: every picture of {dataset.name} must have an `activity`; got "
+                f'{finding}. Label them, or leave them out with unlabelled="skip".'
+            )
+        warnings.warn(f"{source}: {finding}, are left out.", stacklevel=3)
+    names = tuple(sorted(set(found) - {""}))
+    if len(names) < 2:
+        raise PosekitError(
+            f"{source}: `activity` must name two or more activities of the pictures of "
+            f"{dataset.name}; got {', '.join(map(repr, names)) or 'none'}."
+        )
+    code_of = {name: code for code, name in enumerate(names)} | {"": -1}
+    return ActivityLabels(source, names, np.array([code_of[activity] for activity in found]))

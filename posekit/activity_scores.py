@@ -1,0 +1,118 @@
+"""Scores of activities told from pictures: accuracy, F1, confusion, and their intervals.
+
+A confusion is a count of pictures by (activity in truth, activity told). All scores follow from
+it, so the interval of any of them, and of any difference, comes from resampled confusions: whole
+groups of near-identical pictures are drawn, as for all intervals here (`bootstrap`).
+"""
+
+import numpy as np
+
+from posekit import bootstrap
+from posekit.errors import PosekitError, raise_problems
+
+
+def cells(true, told, count):
+    """What each picture adds to the confusion, over several trainings.
+
+    Args:
+        true: int (N,), activities in truth, 0 to `count` - 1.
+        told: int (S, N), activities told by S networks.
+        count: int > 0, activities.
+
+    Returns:
+        float64 (N, count, count), sums over the networks; rows are the truth.
+
+    Raises:
+        PosekitError: a shape or range above is violated.
+    """
+    true, told = np.asarray(true), np.asarray(told)
+    problems = []
+    if true.ndim != 1 or not true.size:
+        problems.append(f"`true` must have shape (N,), N > 0; got {true.shape}.")
+    elif told.ndim != 2 or told.shape[1] != len(true) or not told.size:
+        problems.append(f"`told` must have shape (S, {len(true)}), S > 0; got {told.shape}.")
+    raise_problems("cells()", problems)
+    for name, codes in (("true", true), ("told", told)):
+        wrong = (codes < 0) | (codes >= count)
+        if wrong.any():
+            raise PosekitError(
+                f"cells(): `{name}` must lie in 0..{count - 1}; got {codes[wrong][0]}."
+            )
+    counted = np.zeros((len(true), count, count))
+    for one in told:
+        counted[np.arange(len(true)), true, one] += 1
+    return counted
+
+
+def accuracy(confusion):
+    """Share of pictures whose activity was told right.
+
+    Args:
+        confusion: float (..., C, C), counts; rows are the truth.
+
+    Returns:
+        float (...), in [0, 1]; NaN without pictures.
+    """
+    right, all_pictures = np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1))
+    return _ratio(right, all_pictures)
+
+
+def f1(confusion):
+    """Harmonic mean of precision and recall, of each activity.
+
+    Args:
+        confusion: float (..., C, C), counts; rows are the truth.
+
+    Returns:
+        float (..., C), in [0, 1]; NaN for an activity without pictures.
+
+    Source: van Rijsbergen, "Information Retrieval", 1979, chapter 7, with equal weights: twice
+    the pictures told right over those that are of the activity plus those told to be.
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., C)
+    of_it, told = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return np.where(of_it > 0, _ratio(2 * right, of_it + told), np.nan)
+
+
+def macro_f1(confusion):
+    """Mean of `f1` over the activities that have pictures; each counts alike, however rare.
+
+    Args:
+        confusion: float (..., C, C), counts; rows are the truth.
+
+    Returns:
+        float (...), in [0, 1]; NaN without pictures.
+    """
+    of_each = f1(confusion)
+    measured = ~np.isnan(of_each)
+    return _ratio(np.where(measured, of_each, 0).sum(axis=-1), measured.sum(axis=-1))
+
+
+SCORES = {"accuracy": accuracy, "macro_f1": macro_f1}
+
+
+def interval(statistic, counted, groups, *, seed, resamples):
+    """95 % interval of a number that follows from confusions of the same pictures.
+
+    Args:
+        statistic: function of float (R, M, C, C), R resamples of M confusions, to float (R,).
+        counted: list of M arrays of `cells`, of the same pictures in the same order.
+        groups: int or str (N,), the group of each picture.
+        seed: int, every draw derives from it.
+        resamples: int >= 1.
+
+    Returns:
+        [low, high], the 2.5 and 97.5 percentiles; a resample that measures nothing is left out.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    """
+    stacked = np.stack(counted, axis=1)  # (N, M, C, C)
+    sums = bootstrap.resampled_sums(
+        stacked.reshape(len(stacked), -1), groups, seed=seed, resamples=resamples
+    )
+    values = statistic(sums.reshape(resamples, *stacked.shape[1:]))
+    return np.nanpercentile(values, [2.5, 97.5]).tolist()
+
+
+def _ratio(top, bottom):
+    return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)

@@ -1,0 +1,103 @@
+"""Activities: scores by the number of training pictures, and what is taken for what."""
+
+import numpy as np
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from posekit.errors import PosekitError
+from posekit.plots.style import QUIET, check_equal_lengths, colours, new_figure, styled
+
+MARKERS = "osD^v"
+
+
+@styled
+def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy"):
+    """A score of several networks by how many pictures they were trained on.
+
+    Args:
+        pictures: F int > 0, ascending.
+        scores_by_name: dict, name -> F dicts with "value" and "interval" ([low, high]).
+        constant: float, the score of one guess for all pictures, drawn as a line.
+        ylabel: str.
+
+    Returns:
+        Figure with one axes, logarithmic to the right; a line for each name, then the constant's.
+
+    Raises:
+        PosekitError: a network has not one score for each number of pictures.
+    """
+    check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
+    figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
+    for n, (colour, (name, scores)) in enumerate(
+        zip(colours(scores_by_name), scores_by_name.items(), strict=True)
+    ):
+        # Side by side, so that no interval hides another.
+        places = np.array(pictures) * 1.03 ** (n - (len(scores_by_name) - 1) / 2)
+        low, high = np.array([score["interval"] for score in scores], float).T
+        axis.vlines(places, low, high, color=colour, linewidth=2, alpha=0.5)
+        values = [score["value"] for score in scores]
+        axis.plot(places, values, f"{MARKERS[n % len(MARKERS)]}-", color=colour, label=name)
+    axis.axhline(constant, color=QUIET, linestyle=":", label="one guess for all")
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(FixedLocator(pictures))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(lambda count, _: f"{count:,.0f}")
+    axis.set_ylim(bottom=0)
+    axis.set(
+        xlabel="training pictures with an activity",
+        ylabel=ylabel,
+        title="Does the pose help, and most where pictures are few? (bars: 95 % intervals)",
+    )
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@styled
+def confusions(confusion_by_name, activities):
+    """What is taken for what: a panel for each network, a row for each activity in truth.
+
+    Args:
+        confusion_by_name: non-empty dict, name -> (C, C) counts; rows are the truth.
+        activities: C str.
+
+    Returns:
+        Figure with one axes for each name. Colours are shares of the row; the share in percent
+        stands in each cell. Rows without pictures stay empty.
+
+    Raises:
+        PosekitError: no network, or a confusion that does not fit the activities.
+    """
+    if not confusion_by_name:
+        raise PosekitError("confusions(): `confusion_by_name` must hold a network; got none.")
+    count = len(activities)
+    for name, counts in confusion_by_name.items():
+        if np.shape(counts) != (count, count):
+            raise PosekitError(
+                f"confusions(): the counts of {name!r} must have shape {(count, count)}, a row and "
+                f"a column for each of `activities`; got {np.shape(counts)}."
+            )
+    panel_inches = 1.2 + 0.34 * count
+    figure, (axes,) = new_figure(
+        1, len(confusion_by_name), size_inches=(panel_inches * len(confusion_by_name), panel_inches)
+    )
+    for axis, (name, counts) in zip(axes, confusion_by_name.items(), strict=True):
+        counts = np.asarray(counts, float)
+        pictures = counts.sum(axis=1, keepdims=True)
+        share = np.divide(counts, pictures, out=np.full(counts.shape, np.nan), where=pictures > 0)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.argwhere(share > 0):
+            axis.text(
+                column,
+                row,
+                f"{100 * share[row, column]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if share[row, column] > 0.5 else "black",
+            )
+        axis.set_xticks(range(count), activities, rotation=45, ha="right")
+        axis.set_yticks(range(count), activities if axis is axes[0] else [""] * count)
+        axis.grid(False)
+        axis.set(title=name, xlabel="told")
+    axes[0].set_ylabel("in truth")
+    figure.suptitle("What is taken for what? (percent of the row)", x=0.01, ha="left", fontsize=10)
+    return figure

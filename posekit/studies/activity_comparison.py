@@ -1,0 +1,327 @@
+"""Activities told from the image, from the pose and from both: trained and set side by side."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from posekit import activity, activity_networks, activity_scores, artifacts, comparison
+from posekit.activity_scores import SCORES
+from posekit.datasets import splits
+from posekit.errors import PosekitError
+from posekit.studies.wording import rounded
+
+TITLES = {
+    "image": "image alone",
+    "pose": "pose alone",
+    "both": "image and pose",
+    "true_pose": "true joints (upper bound)",
+}
+SCORE_TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+
+# What is set against what, first minus second.
+PAIRS = (("both", "image"), ("both", "pose"), ("pose", "image"))
+
+NETWORK_FILE = "activity/image_and_pose.keras"
+
+
+def compare(
+    labels, experiment, pose_network, described, run_dir, *, seeds, steps=None, fractions=None
+):
+    """Train and score all kinds of classifier on all fractions of the labels.
+
+    The pose network has seen the joints of all training pictures, whatever the fraction: what is
+    few is labels of activities. Of every seed all kinds see the same pictures.
+
+    Args:
+        labels: ActivityLabels, or None: nothing is then measured.
+        experiment: Experiment.
+        pose_network, described: what `studies.prediction.trained_model` gives.
+        run_dir: folder; the network with both branches goes to NETWORK_FILE in it, trained on all
+            training pictures with the first seed.
+        seeds: non-empty list of int.
+        steps: int > 0, of every training, or None for the profile's.
+        fractions: ascending list of floats in (0, 1], of the training pictures of each activity,
+            the last 1; or None for the profile's.
+
+    Returns:
+        dict, JSON-ready: data, labels, activities, budget, seeds, fractions, pictures (by part
+        and by fraction), kinds (see `_kind_row`), constant (scores of the activity most frequent
+        in training), differences and more_where_few (see `_differences`), needs and headline;
+        `measured` False and no more than data, needs and headline without labels.
+
+    Raises:
+        PosekitError: the split leaks, an activity has no training picture, none is validated on,
+            the fractions do not end in 1, or a loss is no longer finite.
+    """
+    if labels is None:
+        return {
+            "data": experiment.describe(),
+            "measured": False,
+            "needs": [],
+            "headline": [{"label": "accuracy of activities", "value": None, "note": "no labels"}],
+        }
+    profile = experiment.profile
+    fractions = list(profile.activity_fractions if fractions is None else fractions)
+    splits.check_no_leak(experiment.split)
+    _check(labels, experiment, fractions)
+    budget = activity.Budget(
+        steps=profile.activity_steps if steps is None else steps, batch_size=profile.batch_size
+    )
+    sample = _Sample(labels, experiment)
+    kinds, counted = {}, {}
+    for kind, trainer, parts in _contestants(labels, experiment, pose_network, budget):
+        told = {
+            fraction: _told(trainer, *parts, sample, fraction, seeds) for fraction in fractions
+        }
+        counted[kind] = {
+            fraction: activity_scores.cells(sample.true, by_seed, len(labels.names))
+            for fraction, by_seed in told.items()
+        }
+        kinds[kind] = _kind_row(kind, trainer.network, told, counted[kind], sample)
+        if kind == "both":
+            _save(activity_networks.whole_network(pose_network, trainer.network), run_dir)
+    return {
+        "data": experiment.describe(),
+        "measured": True,
+        "labels": labels.source,
+        "activities": list(labels.names),
+        "budget": asdict(budget),
+        "seeds": list(seeds),
+        "fractions": fractions,
+        "pictures": {
+            "validation": len(sample.true),
+            "train": [
+                len(activity.share_of_each(sample.train_codes, fraction, seed=seeds[0]))
+                for fraction in fractions
+            ],
+        },
+        "pose_network": {
+            "folder": described["folder"],
+            "epochs": described["epochs"],
+            "parameters": pose_network.count_params(),
+            "validation_mse": described["validation_mse"],
+            "mean_pose_mse": described["baselines"]["mean_pose"],
+        },
+        "kinds": kinds,
+        "constant": _constant(sample, labels),
+        "differences": [_differences(pair, kinds, counted, sample) for pair in PAIRS],
+        "more_where_few": _more_where_few(kinds, counted, sample) if len(fractions) > 1 else None,
+        "needs": [NETWORK_FILE, f"{described['folder']}/best.keras"],
+        "headline": _headline(kinds),
+    }
+
+
+class _Sample:
+    """The labelled pictures: activities to train on, and those that are scored."""
+
+    def __init__(self, labels, experiment):
+        dataset, split = experiment.dataset, experiment.split
+        validation = split.indices(dataset, "validation")
+        self.train_codes = labels.codes[split.indices(dataset, "train")]
+        self.validated = labels.codes[validation] >= 0
+        self.true = labels.codes[validation][self.validated]
+        self.groups = split.groups[validation][self.validated]
+        self._bootstrap = {"seed": split.seed, "resamples": experiment.profile.resamples}
+
+    def interval(self, statistic, *counted):
+        """activity_scores.interval of confusions of the scored pictures."""
+        return activity_scores.interval(statistic, counted, self.groups, **self._bootstrap)
+
+    def scores(self, counted):
+        """name of SCORES -> value and interval, of one confusion."""
+        return {
+            name: {
+                "value": float(score(counted.sum(axis=0))),
+                "interval": self.interval(lambda sums, score=score: score(sums[:, 0]), counted),
+            }
+            for name, score in SCORES.items()
+        }
+
+
+def _check(labels, experiment, fractions):
+    dataset, split = experiment.dataset, experiment.split
+    of_train = counts(labels, split.indices(dataset, "train"))
+    if not of_train.all():
+        code = int(np.argmin(of_train))
+        everywhere = np.flatnonzero(labels.codes == code)
+        raise PosekitError(
+            f"{labels.source}: every activity must have a picture in the train part; got none of "
+            f"{labels.names[code]!r}, which {len(everywhere)} pictures have, such as "
+            f"{dataset.image_ids[everywhere[0]]}. Correct these labels, or label more pictures."
+        )
+    if not counts(labels, split.indices(dataset, "validation")).any():
+        raise PosekitError(
+            f"{labels.source}: pictures of the validation part must have an `activity`; got none. "
+            "Label more pictures."
+        )
+    if not fractions or fractions[-1] != 1 or fractions != sorted(set(fractions)):
+        raise PosekitError(f"compare(): `fractions` must rise and end in 1; got {fractions}.")
+
+
+def _contestants(labels, experiment, pose_network, budget):
+    """(kind, Trainer, (train, validation) as activity.Pictures), one kind after the other."""
+    images = {part: experiment.images(part) for part in ("train", "validation")}
+    mirrored = {"train": True, "validation": False}
+    reader = activity_networks.cue_reader(pose_network)
+    cues = {
+        "predicted": [
+            activity.predicted_cues(reader, images[part], mirrored=mirrored[part])
+            for part in images
+        ],
+        "true": [
+            activity.true_cues(experiment, part, mirrored=mirrored[part]) for part in images
+        ],
+    }
+    for kind in TITLES:
+        looked_at = cues["true" if kind == "true_pose" else "predicted"]
+
+        def build(kind=kind, looked_at=looked_at):
+            return activity_networks.classifier(
+                "pose" if kind == "true_pose" else kind,
+                activities=len(labels.names),
+                frame_px=experiment.frame_px,
+                features=looked_at[0].features.shape[-1],
+                joints=looked_at[0].keypoints_px.shape[-1] // 2,
+            )
+
+        parts = [
+            activity.Pictures(shown, told)
+            for shown, told in zip(images.values(), looked_at, strict=True)
+        ]
+        yield kind, activity.Trainer(build, budget), parts
+
+
+def _told(trainer, train, validation, sample, fraction, seeds):
+    """The activities that each seed's network tells of the scored pictures, int (n,) each."""
+    told = []
+    # The first seed comes last, so that its network is there in the end.
+    for seed in reversed(seeds):
+        rows = activity.share_of_each(sample.train_codes, fraction, seed=seed)
+        trainer.train(train, sample.train_codes, rows, seed=seed)
+        told.insert(0, trainer.tell(validation)[sample.validated])
+    return told
+
+
+def _kind_row(kind, network, told, counted, sample):
+    """One kind of classifier, JSON-ready.
+
+    `by_fraction` has scores with intervals over pictures (of the confusion pooled over the seeds)
+    and `over_seeds`, their spread; confusion and F1 by activity are those of the last fraction.
+    """
+    count = counted[next(iter(counted))].shape[-1]
+    by_fraction = []
+    for fraction, by_seed in told.items():
+        each = [
+            activity_scores.cells(sample.true, [one], count).sum(axis=0) for one in by_seed
+        ]  # a confusion for each seed
+        by_fraction.append(
+            {
+                "fraction": fraction,
+                **sample.scores(counted[fraction]),
+                "by_seed": {
+                    name: [float(score(confusion)) for confusion in each]
+                    for name, score in SCORES.items()
+                },
+            }
+        )
+    confusion = counted[fraction].sum(axis=0)
+    last = by_fraction[-1]["by_seed"]
+    return {
+        "title": TITLES[kind],
+        "trained_parameters": sum(
+            math.prod(variable.shape) for variable in network.trainable_variables
+        ),
+        "by_fraction": by_fraction,
+        "over_seeds": {name: comparison.seed_summary(values) for name, values in last.items()},
+        "confusion": confusion.astype(int),
+        "f1": activity_scores.f1(confusion),
+    }
+
+
+def _constant(sample, labels):
+    codes = sample.train_codes[sample.train_codes >= 0]
+    most_frequent = int(np.bincount(codes).argmax())
+    told = np.full((1, len(sample.true)), most_frequent)
+    counted = activity_scores.cells(sample.true, told, len(labels.names))
+    return {"activity": labels.names[most_frequent], **sample.scores(counted)}
+
+
+def _differences(pair, kinds, counted, sample):
+    """How much better the first of two kinds is than the second, by fraction and score.
+
+    `decided` where both intervals, over pictures and over seeds, leave 0 out on the same side.
+    """
+    first, second = pair
+    rows = []
+    for place, fraction in enumerate(counted[first]):
+        both = [counted[kind][fraction] for kind in pair]
+        by_seed = [kinds[kind]["by_fraction"][place]["by_seed"] for kind in pair]
+        row = {"fraction": fraction}
+        for name, score in SCORES.items():
+            value = float(score(both[0].sum(axis=0)) - score(both[1].sum(axis=0)))
+            over_pictures = sample.interval(
+                lambda sums, score=score: score(sums[:, 0]) - score(sums[:, 1]), *both
+            )
+            over_seeds = comparison.paired_difference(by_seed[0][name], by_seed[1][name])
+            row[name] = _decided(value, over_pictures, over_seeds["interval"])
+        rows.append(row)
+    return {"first": first, "second": second, "by_fraction": rows}
+
+
+def _more_where_few(kinds, counted, sample):
+    """How much more both branches gain over the image alone with the fewest pictures than with
+    all, in accuracy.
+    """
+    fractions = list(counted["both"])
+    four = [counted[kind][fraction] for fraction in (fractions[0], 1) for kind in ("both", "image")]
+
+    def more(sums):
+        few, few_image, everything, all_image = (SCORES["accuracy"](sums[:, n]) for n in range(4))
+        return (few - few_image) - (everything - all_image)
+
+    by_seed = {
+        kind: [row["by_seed"]["accuracy"] for row in kinds[kind]["by_fraction"]]
+        for kind in ("both", "image")
+    }
+    gains = [np.subtract(by_seed["both"][place], by_seed["image"][place]) for place in (0, -1)]
+    value = float(more(np.stack([one.sum(axis=0) for one in four])[None])[0])
+    over_seeds = comparison.paired_difference(*gains)["interval"]
+    return {"fraction": fractions[0], **_decided(value, sample.interval(more, *four), over_seeds)}
+
+
+def _decided(value, over_pictures, over_seeds):
+    intervals = [over_pictures, over_seeds]
+    apart = over_seeds is not None and (
+        all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
+    )
+    return {
+        "value": value,
+        "interval": over_pictures,
+        "interval_over_seeds": over_seeds,
+        "decided": bool(apart),
+    }
+
+
+def _save(network, run_dir):
+    with artifacts.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
+        network.save(temporary)
+
+
+def _headline(kinds):
+    return [
+        {
+            "label": f"{SCORE_TITLES[name]}, {kinds[kind]['title']}",
+            "value": rounded(kinds[kind]["by_fraction"][-1][name]["value"], 3),
+            "interval": kinds[kind]["by_fraction"][-1][name]["interval"],
+        }
+        for name in SCORES
+        for kind in ("image", "pose", "both")
+    ]
+
+
+def counts(labels, indices):
+    """How many of the chosen pictures have each activity, int (C,)."""
+    codes = labels.codes[indices]
+    return np.bincount(codes[codes >= 0], minlength=len(labels.names))
