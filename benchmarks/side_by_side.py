@@ -1,4 +1,4 @@
-"""Two programs on the same work, one after the other in turn, and the ratio of their times.
+"""Programs on the same work, one after the other in turn, and the ratio of their times.
 
 A worker is a process of its own, in its own environment: it prints "ready" once it is warm, then
 answers each line of standard input (one piece of work) with one line of JSON. Machines get
@@ -43,6 +43,57 @@ class Worker:
         self._process.wait()
 
 
+class Order:
+    """One of the things that a worker can do, as a worker of its own.
+
+    Args:
+        worker: Worker.
+        name: str, for tables.
+        order: str, the line that asks for it, whatever the work.
+    """
+
+    def __init__(self, worker, name, order):
+        self.name = name
+        self._worker = worker
+        self._order = order
+
+    def answer(self, work):
+        """As for a Worker."""
+        return self._worker.answer(self._order)
+
+
+def take_turns(workers, work, *, turns):
+    """All workers on all pieces of work, `turns` times in turn.
+
+    Args:
+        workers: list of Worker or Order, with different names.
+        work: list of str, the pieces; the first five are also done once before, untimed.
+        turns: int > 0, at least 5 for figures to quote.
+
+    Returns:
+        (name -> list of seconds for all pieces, one for each turn; name -> answers of the last
+        turn).
+    """
+    for worker in workers:
+        for piece in work[:5]:
+            worker.answer(piece)
+    seconds, answers = {worker.name: [] for worker in workers}, {}
+    for turn in range(turns):
+        # Who goes first changes from turn to turn.
+        first = turn % len(workers)
+        for worker in workers[first:] + workers[:first]:
+            results = [worker.answer(piece) for piece in work]
+            answers[worker.name] = [answer for answer, _ in results]
+            seconds[worker.name].append(sum(taken for _, taken in results))
+    return seconds, answers
+
+
+def ratio_of(their_seconds, our_seconds):
+    """Median and range of their time by ours, turn by turn; above 1 ours is faster."""
+    ratios = [theirs / ours for theirs, ours in zip(their_seconds, our_seconds, strict=True)]
+    return {"ratio": statistics.median(ratios), "ratio_range": [min(ratios), max(ratios)]}
+
+
 def alternate(ours, theirs, work, *, turns):
     """Both workers on all pieces of work, `turns` times in turn.
 
@@ -56,28 +107,13 @@ def alternate(ours, theirs, work, *, turns):
         `ratio_range` of the turns, and for each the median milliseconds for a piece and the
         answers of the last turn.
     """
-    for worker in (ours, theirs):
-        for piece in work[:5]:
-            worker.answer(piece)
-    seconds, answers = {ours: [], theirs: []}, {}
-    for turn in range(turns):
-        order = (ours, theirs) if turn % 2 == 0 else (theirs, ours)
-        for worker in order:
-            results = [worker.answer(piece) for piece in work]
-            answers[worker] = [answer for answer, _ in results]
-            seconds[worker].append(sum(taken for _, taken in results))
-    ratios = [
-        their_time / our_time
-        for our_time, their_time in zip(seconds[ours], seconds[theirs], strict=True)
-    ]
+    seconds, answers = take_turns([ours, theirs], work, turns=turns)
     return {
         "pieces": len(work),
         "turns": turns,
-        "ratio": statistics.median(ratios),
-        "ratio_range": [min(ratios), max(ratios)],
+        **ratio_of(seconds[theirs.name], seconds[ours.name]),
         "milliseconds": {
-            worker.name: statistics.median(seconds[worker]) / len(work) * 1000
-            for worker in (ours, theirs)
+            name: statistics.median(taken) / len(work) * 1000 for name, taken in seconds.items()
         },
-        "answers": {worker.name: answers[worker] for worker in (ours, theirs)},
+        "answers": answers,
     }

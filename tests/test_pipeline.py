@@ -1,6 +1,7 @@
 """Frames: the pixel convention and the cache. Batches: what an epoch holds, and in what order."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -197,6 +198,17 @@ def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
         np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], inside.images)
 
 
+def test_an_epoch_from_the_file_takes_no_memory_of_the_map(people, tmp_path):
+    mapped = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
+    # A stand-in that knows where the file is and cannot be indexed.
+    place = SimpleNamespace(**{
+        name: getattr(mapped.images, name) for name in ("filename", "offset", "shape")
+    })
+    rows = pipeline.FileRows(place, np.array([4, 8, -1]))
+    np.testing.assert_array_equal(rows[[2, 0]], mapped.images[[-1, 4]])
+    np.testing.assert_array_equal(rows[1], mapped.images[8])
+
+
 def test_rows_of_a_file_read_like_an_array(people, tmp_path):
     whole = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path)
     mapped = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
@@ -220,6 +232,7 @@ def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
             "im00002": lambda encoded: encoded[: len(encoded) // 2],
             "im00005": lambda encoded: b"",
             "im00011": lambda encoded: b"no picture at all",
+            "im00012": lambda encoded: encoded + b"\xff\xda" * 1001,
         },
     )
     with pytest.raises(PosekitError) as caught:
@@ -228,8 +241,9 @@ def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
     assert "image im00002 must be a whole JPEG or PNG; got jpeg::Uncompress failed" in message
     assert "image im00005 must be a whole JPEG or PNG; got Input is empty. Repair" in message
     assert "image im00011 must be a whole JPEG or PNG; got Unknown image file format" in message
+    assert "image im00012 must have at most 1,000 scans; got 1,002. Repair" in message
     assert "--skip-bad-images" in message
-    assert message.count("image im") == 3 and "{" not in message and "[Op" not in message
+    assert message.count("image im") == 4 and "{" not in message and "[Op" not in message
     assert list(tmp_path.glob("[!.]*")) == []
 
 
@@ -425,6 +439,15 @@ def test_evaluation_crops_are_slices_in_order_with_their_tail():
     np.testing.assert_array_equal(moved[..., 2], targets[..., 2])
 
 
+def test_uncropping_undoes_cropping():
+    crop = pipeline.Crop(24, 40, 0.6, AUGMENTATIONS["turned"])
+    canvas = np.random.default_rng(0).uniform(10, 30, (5, 14, 2))
+    targets = np.concatenate([canvas, np.ones((5, 14, 1))], axis=-1).astype(np.float32)
+    cropped = pipeline.cropped_targets(targets, crop)
+    assert np.abs(cropped[..., :2] - canvas).min() > 1  # it moves them
+    np.testing.assert_allclose(pipeline.uncropped(cropped[..., :2], crop), canvas, atol=1e-4)
+
+
 def test_cropped_targets_are_those_of_evaluation():
     images, targets = dotted()
     batches = pipeline.evaluation_batches(images, targets, batch_size=12, crop=VARIED)
@@ -485,3 +508,27 @@ def test_resumed_varied_crops_are_those_of_the_undisturbed_run():
     for first_epoch in (1, 2):
         resumed = batches_of(VARIED, seed=3, epochs=3, first_epoch=first_epoch)
         assert_same_batches(resumed, undisturbed[3 * first_epoch :])
+
+
+def test_warping_in_whole_levels_shows_the_same_faster():
+    rng = np.random.default_rng(0)
+    smooth = cv2.GaussianBlur(rng.integers(0, 256, (8, 64, 64, 3)).astype(np.uint8)[0], (0, 0), 2)
+    images = np.stack([np.roll(smooth, 7 * step, axis=1) for step in range(8)])
+    targets = np.concatenate([rng.uniform(0, 63, (8, 14, 2)), np.ones((8, 14, 1))], axis=-1)
+    turned = Augmentation(rotation_degrees=20.0, scale=1.2, shift=0.1)
+    batches = {}
+    for warp in pipeline.WARPS:
+        crop = pipeline.Crop(64, 64, 1.0, turned, warp)
+        dataset, _ = pipeline.training_batches(
+            images, targets.astype(np.float32), batch_size=8, seed=3, epochs=1, crop=crop
+        )
+        batches[warp] = next(dataset.as_numpy_iterator())
+    (exact, exact_targets), (whole, whole_targets) = batches["float"], batches["whole"]
+    np.testing.assert_array_equal(whole_targets, exact_targets)
+    assert whole.dtype == np.uint8 and exact.dtype == np.float32
+    assert np.abs(whole - exact).max() <= 2 and np.abs(whole - exact).mean() < 0.5
+
+
+def test_an_unknown_warp_is_refused():
+    with pytest.raises(PosekitError, match="`warp` must be one of 'float', 'whole'; got 'fast'"):
+        pipeline.Crop(32, 32, 1.0, AUGMENTATIONS["none"], "fast")

@@ -1,4 +1,4 @@
-"""Worker: image path in, posekit's keypoints out, one picture at a time."""
+"""Worker: paths of images in, with tabs between them, posekit's keypoints out, as one batch."""
 
 import json
 import sys
@@ -12,5 +12,5 @@ from posekit import estimators, prediction  # noqa: E402 - after the engine's st
 estimator = estimators.load(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
-    poses = estimator.estimate([prediction.read_photo(line.strip())])
-    print(json.dumps({"keypoints_px": poses.keypoints_px[0].round(2).tolist()}), flush=True)
+    poses = estimator.estimate([prediction.read_photo(path) for path in line.strip().split("\t")])
+    print(json.dumps({"keypoints_px": poses.keypoints_px.round(2).tolist()}), flush=True)

@@ -1,0 +1,317 @@
+"""A data set packed into a few files: pictures, frames decoded once, labels and groups together.
+
+    packed.json       what it is, with the size and SHA-256 of each other file
+    labels.npz        ids, joints, sizes, groups of look-alikes, and where each picture begins
+    pictures.bin      the pictures' files as they came, one after the other
+    frames-96px.npy   uint8 (N, 96, 96, 3), the frames that networks are trained on
+
+A packed set is the set that it was made from: the same labels, pictures, frames, split and
+fingerprint, so that a training on either is the same training.
+"""
+
+import os
+import shutil
+import tempfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from posekit import array_files, artifacts, joint_sets
+from posekit.datasets.pose_dataset import PoseDataset
+from posekit.errors import PosekitError, raise_problems
+from posekit.skeleton import LSP
+
+MANIFEST, LABELS, PICTURES = "packed.json", "labels.npz", "pictures.bin"
+FORMAT = "posekit packed data, version 1"
+ARRAYS = ("image_ids", "keypoints_px", "labelled", "image_sizes_px", "fixed_test")
+LABELS_LIMIT_BYTES = 4 << 30
+ADVICE = "Pack the data again: python -m posekit data pack."
+
+
+@dataclass(frozen=True, eq=False)
+class Pack:
+    """An open packed data set; called with an image id, it reads that picture.
+
+    Attributes:
+        folder: Path.
+        manifest: dict, packed.json.
+        image_ids: str (N,), in the order of all arrays.
+        groups: int (N,), images with one number show nearly the same picture.
+        starts: int (N + 1,), where each picture begins in pictures.bin, bytes.
+        checksums: uint32 (N,), CRC-32 of each picture's file.
+    """
+
+    folder: Path
+    manifest: dict
+    image_ids: np.ndarray
+    groups: np.ndarray
+    starts: np.ndarray
+    checksums: np.ndarray
+
+    def __call__(self, image_id):
+        index = self._index_of[image_id]
+        start, end = self.starts[index : index + 2].tolist()
+        # Several threads read at once: no position is shared.
+        encoded = os.pread(self._pictures.fileno(), end - start, start)
+        if zlib.crc32(encoded) != self.checksums[index]:
+            raise PosekitError(
+                f"{self.folder}: image {image_id} must be as it was packed; got other bytes. "
+                f"{ADVICE}"
+            )
+        return encoded
+
+    def frames(self, *, frame_px, version):
+        """The stored frames of all images, mapped, or None where there are none of these.
+
+        Args:
+            frame_px: int, side of the frames, pixels.
+            version: int, `pipeline.FRAMES_VERSION`: of an earlier look of frames none is used.
+
+        Returns:
+            uint8 (N, S, S, 3), mapped, or None.
+
+        Raises:
+            PosekitError: the file is not as it was written.
+        """
+        if (self.manifest["frame_px"], self.manifest["frames_version"]) != (frame_px, version):
+            return None
+        path = self.folder / _frames_name(frame_px)
+        _check_file(self.folder, self.manifest, path.name)
+        shape = (len(self.image_ids), frame_px, frame_px, 3)
+        try:
+            images = np.load(path, mmap_mode="r", allow_pickle=False)
+            found = f"{images.dtype} {images.shape}"
+        except (OSError, ValueError) as error:
+            images, found = None, str(error)
+        if images is None or images.dtype != np.uint8 or images.shape != shape:
+            raise PosekitError(f"{path}: must be uint8 {shape}; got {found}. {ADVICE}")
+        return images
+
+    @cached_property
+    def _index_of(self):
+        return {image_id: index for index, image_id in enumerate(self.image_ids.tolist())}
+
+    @cached_property
+    def _pictures(self):
+        return (self.folder / PICTURES).open("rb")
+
+
+def of(dataset):
+    """The Pack that a data set is, all of it and in its order; None for any other."""
+    pack = dataset.read_image
+    is_whole = isinstance(pack, Pack) and np.array_equal(pack.image_ids, dataset.image_ids)
+    return pack if is_whole else None
+
+
+def is_packed(path):
+    """Whether a path is the folder of a packed data set."""
+    return (path / MANIFEST).is_file()
+
+
+def write(folder, dataset, *, frames, frames_version, groups):
+    """Pack a data set. The folder appears whole or not at all.
+
+    Args:
+        folder: path that does not exist yet; its parents are made.
+        dataset: PoseDataset of N images.
+        frames: uint8 (N, S, S, 3), the whole pictures squashed to the frame; may be mapped.
+        frames_version: int, `pipeline.FRAMES_VERSION`.
+        groups: int (N,), as `splits.similarity_groups` gives them.
+
+    Returns:
+        Path, the folder.
+
+    Raises:
+        PosekitError: the folder exists or cannot be written to, or there is no room.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise PosekitError(
+            f"packed.write(): `folder` must be a new one; got {folder}, which exists. Name another."
+        )
+    partial = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=artifacts.PARTIAL, dir=folder.parent))
+        _write_files(partial, dataset, frames, frames_version, groups)
+        # mkdtemp makes private folders; a data set gets the permissions of any new folder.
+        umask = os.umask(0)
+        os.umask(umask)
+        partial.chmod(0o777 & ~umask)
+        partial.rename(folder)
+    except OSError as error:
+        raise PosekitError(
+            f"packed.write(): `folder` must be in a writable place with room for the data; got "
+            f"{folder}: {error.strerror}. Choose another folder."
+        ) from error
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def read(folder):
+    """Open a packed data set.
+
+    Args:
+        folder: path of a folder that `write` made.
+
+    Returns:
+        PoseDataset whose `read_image` is a Pack. Labels are checked against their checksum, and
+        each picture when it is read.
+
+    Raises:
+        PosekitError: a file is missing or not as it was written.
+    """
+    folder = Path(folder)
+    manifest = artifacts.read_json(folder / MANIFEST)
+    _check_manifest(folder, manifest)
+    _check_file(folder, manifest, LABELS)
+    _check_file(folder, manifest, PICTURES, whole=False)
+    stored = array_files.read_npz(folder / LABELS, limit_bytes=LABELS_LIMIT_BYTES)
+    skeleton = joint_sets.of_model(str(folder / MANIFEST), manifest["skeleton"])
+    _check_labels(folder, manifest, stored, joints=len(skeleton.joints))
+    pack = Pack(
+        folder=folder,
+        manifest=manifest,
+        image_ids=stored["image_ids"],
+        groups=stored["groups"],
+        starts=stored["starts"],
+        checksums=stored["checksums"],
+    )
+    dataset = PoseDataset(
+        name=manifest["name"],
+        **{name: stored[name] for name in ARRAYS},
+        has_fixed_test=manifest["has_fixed_test"],
+        read_image=pack,
+        extras={
+            name.removeprefix("extra_"): values
+            for name, values in stored.items()
+            if name.startswith("extra_")
+        },
+        skeleton=skeleton,
+    )
+    # It hashes all pictures, which was done when they were packed.
+    dataset.__dict__["_fingerprint"] = manifest["fingerprint"]
+    return dataset
+
+
+def _write_files(folder, dataset, frames, frames_version, groups):
+    starts, checksums = [0], []
+    with (folder / PICTURES).open("wb") as file:
+        for image_id in dataset.image_ids.tolist():
+            encoded = dataset.read_image(image_id)
+            starts.append(starts[-1] + file.write(encoded))
+            checksums.append(zlib.crc32(encoded))
+    np.savez(
+        folder / LABELS,
+        **{name: getattr(dataset, name) for name in ARRAYS},
+        **{f"extra_{name}": values for name, values in dataset.extras.items()},
+        groups=np.asarray(groups),
+        starts=np.array(starts, np.int64),
+        checksums=np.array(checksums, np.uint32),
+    )
+    frame_px = frames.shape[1]
+    with (folder / _frames_name(frame_px)).open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": frames.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(frames), 1000):
+            file.write(np.ascontiguousarray(frames[start : start + 1000]))
+    names = (LABELS, PICTURES, _frames_name(frame_px))
+    artifacts.write_json(
+        folder / MANIFEST,
+        {
+            "format": FORMAT,
+            "name": dataset.name,
+            "images": len(dataset),
+            "fingerprint": dataset.fingerprint(),
+            "has_fixed_test": bool(dataset.has_fixed_test),
+            "skeleton": None if dataset.skeleton == LSP else joint_sets.describe(dataset.skeleton),
+            "frame_px": frame_px,
+            "frames_version": frames_version,
+            "files": {
+                name: {
+                    "bytes": (folder / name).stat().st_size,
+                    "sha256": artifacts.digest(folder / name),
+                }
+                for name in names
+            },
+        },
+    )
+
+
+def _frames_name(frame_px):
+    return f"frames-{frame_px}px.npy"
+
+
+def _check_manifest(folder, manifest):
+    kinds = {
+        "name": str,
+        "images": int,
+        "fingerprint": str,
+        "has_fixed_test": bool,
+        "skeleton": (dict, type(None)),
+        "frame_px": int,
+        "frames_version": int,
+        "files": dict,
+    }
+    found = manifest if isinstance(manifest, dict) else {}
+    problems = [
+        f"`{name}` must be there and of its kind; got {found.get(name)!r:.200}. {ADVICE}"
+        for name, kind in kinds.items()
+        if name not in found or not isinstance(found[name], kind)
+    ]
+    if found.get("format") != FORMAT:
+        got = found.get("format")
+        problems.insert(0, f"`format` must be {FORMAT!r}; got {got!r:.200}. {ADVICE}")
+    raise_problems(str(folder / MANIFEST), problems)
+
+
+def _check_labels(folder, manifest, stored, *, joints):
+    """Raise unless the arrays are those of as many images, and every picture is in its file."""
+    count = manifest["images"]
+    wanted = {
+        "image_ids": ("U", (count,)),
+        "keypoints_px": ("f", (count, joints, 2)),
+        "labelled": ("b", (count, joints)),
+        "image_sizes_px": ("iu", (count, 2)),
+        "fixed_test": ("b", (count,)),
+        "groups": ("iu", (count,)),
+        "starts": ("iu", (count + 1,)),
+        "checksums": ("iu", (count,)),
+    }
+    problems = []
+    for name, (kinds, shape) in wanted.items():
+        values = stored.get(name)
+        if values is None or values.dtype.kind not in kinds or values.shape != shape:
+            found = "nothing" if values is None else f"{values.dtype} {values.shape}"
+            problems.append(f"`{name}` must have shape {shape} and its kind; got {found}. {ADVICE}")
+    problems += [
+        f"`{name}` must have an entry for each of {count} images; got {values.shape}. {ADVICE}"
+        for name, values in stored.items()
+        if name.startswith("extra_") and values.shape[:1] != (count,)
+    ]
+    raise_problems(str(folder / LABELS), problems)
+    ends = stored["starts"]
+    if ends[0] != 0 or (np.diff(ends) < 0).any() or ends[-1] != (folder / PICTURES).stat().st_size:
+        raise PosekitError(
+            f"{folder / LABELS}: `starts` must divide {PICTURES} into pictures; got others. "
+            f"{ADVICE}"
+        )
+
+
+def _check_file(folder, manifest, name, *, whole=True):
+    """Raise unless a file has the size and, where `whole`, the digest that the manifest tells."""
+    path, told = folder / name, manifest["files"].get(name)
+    told = told if isinstance(told, dict) else {}
+    size = path.stat().st_size if path.is_file() else None
+    if size is None or size != told.get("bytes"):
+        found = "nothing there" if size is None else f"{size:,} bytes"
+    elif whole and artifacts.digest(path) != told.get("sha256"):
+        found = "other bytes"
+    else:
+        return
+    raise PosekitError(f"{path}: must be as it was packed; got {found}. {ADVICE}")
