@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from posekit.errors import PosekitError
 
 FORMATS = ("JPEG", "PNG")
+JPEG_START = b"\xff\xd8"
 
 # 240 MB decoded. LSPet's largest picture has 2 million pixels, most cameras' 12 to 61 million.
 PIXEL_LIMIT = 80_000_000
@@ -20,18 +21,23 @@ SIDE_LIMIT_PX = 65_535
 # A progressive JPEG has about ten scans. Each passes over the whole picture and may take but a few
 # bytes of the file: without a limit, one of a megabyte keeps a reader busy for a minute.
 SCAN_LIMIT = 1000
+
+# EXIF's tag, and those of its values 1 to 8 that exchange width and height.
+ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)
 # A picture of the pixel limit fits even where it is not compressed at all.
 FILE_LIMIT_BYTES = 256 << 20
 
 
-def read_size_px(file):
+def read_size_px(file, *, upright=False):
     """Width and height from the header, without decoding.
 
     Args:
         file: binary file, open for reading.
+        upright: bool, as `upright` shows the picture.
 
     Returns:
-        (int, int), width and height of the picture as stored, pixels.
+        (int, int), width and height of the picture, as stored unless `upright`, pixels.
 
     Raises:
         PosekitError: no readable header of a JPEG or PNG, or a size beyond the limits.
@@ -39,6 +45,8 @@ def read_size_px(file):
     try:
         with Image.open(file, formats=FORMATS) as image:
             size_px = image.size
+            if upright and _orientation(image) in SIDEWAYS:
+                size_px = size_px[::-1]
     except Image.UnidentifiedImageError:
         raise PosekitError("must be a JPEG or PNG picture; got no JPEG or PNG header") from None
     except Exception as error:
@@ -72,8 +80,7 @@ def decode(encoded, *, upright=False):
         raise _of_header(error) from error
     with image:
         _check_size(image.size)
-        if image.format != "PNG":
-            _check_scans(encoded)
+        check_scans(encoded)
         # A damaged or hostile file can fail anywhere in a decoder, each with its own error.
         try:
             if image.format == "PNG":
@@ -84,6 +91,36 @@ def decode(encoded, *, upright=False):
                 f"must be a whole JPEG or PNG image; got {len(encoded)} bytes that do not decode "
                 f"({_finding(error)})"
             ) from error
+
+
+def upright(encoded):
+    """A picture as a person sees it, encoded.
+
+    Args:
+        encoded: bytes of a JPEG or PNG.
+
+    Returns:
+        bytes: a JPEG with an EXIF orientation as an upright PNG, anything else as it is.
+
+    Raises:
+        PosekitError: as `decode` does, of a picture that must be turned.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            orientation = _orientation(image)
+    except Exception:
+        return encoded  # whoever decodes it says what is wrong
+    if orientation == 1:
+        return encoded
+    turned = io.BytesIO()
+    Image.fromarray(decode(encoded, upright=True)).save(turned, "PNG", compress_level=1)
+    return turned.getvalue()
+
+
+def _orientation(image):
+    """EXIF's orientation, 1 where there is none; of a PNG, Pillow would have to decode it all."""
+    orientation = image.getexif().get(ORIENTATION, 1) if image.format == "JPEG" else 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _rgb(image):
@@ -103,7 +140,14 @@ def _check_size(size_px):
         )
 
 
-def _check_scans(encoded):
+def check_scans(encoded):
+    """Raise PosekitError where a JPEG has more scans than `SCAN_LIMIT`; a PNG has none.
+
+    Args:
+        encoded: bytes of the file, which are searched and not decoded.
+    """
+    if not encoded.startswith(JPEG_START):
+        return
     # Pixels never look like the mark of a scan; what else a file holds hardly ever does.
     count = encoded.count(b"\xff\xda")
     if count > SCAN_LIMIT:

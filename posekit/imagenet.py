@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit import array_files
 from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError, raise_problems
 
 WEIGHTS = PROJECT_ROOT / "models" / "imagenet" / "lite0.npz"
+
+# Lite0's trunk takes 13 MB.
+LIMIT_BYTES = 64 << 20
 
 
 def load_into(network, path=WEIGHTS):
@@ -55,14 +59,7 @@ def load_into(network, path=WEIGHTS):
 
 
 def _read(path):
-    # A damaged file fails anywhere in zipfile, zlib or NumPy, each with its own error. Where it
-    # holds but one array, NumPy answers with that, which is no context manager.
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-    except Exception as error:
-        raise PosekitError(
-            f"{path}: must be the npz file that `make imagenet` writes; got {error}."
-        ) from error
-    # An entry of the zip that is no array comes back as bytes.
-    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+        return array_files.read_npz(path, limit_bytes=LIMIT_BYTES)
+    except PosekitError as error:
+        raise PosekitError(f"{error} `make imagenet` writes it anew.") from error

@@ -18,7 +18,7 @@ import scipy.sparse
 from PIL import Image
 from tiny_sets import labels, lspet_files, mat, picture, write_folder, write_zip
 
-from posekit import image_files, prediction
+from posekit import image_files, pipeline, prediction
 from posekit.datasets import containers, joints_mat, lsp
 from posekit.errors import PosekitError
 
@@ -290,8 +290,13 @@ def test_pictures_of_many_scans(monkeypatch):
     scans = many.count(b"\xff\xda")
     with pytest.raises(PosekitError, match=f"at most 1,000 scans; got {scans:,}"):
         image_files.decode(many)
+    # TensorFlow, which reads what is trained on, has no bound of its own.
+    with pytest.raises(PosekitError, match=f"at most 1,000 scans; got {scans:,}"):
+        pipeline.decode(many)
     few = content[:-2] + last * 90 + content[-2:]
-    assert image_files.decode(few).shape == (10, 20, 3)
+    assert image_files.decode(few).shape == pipeline.decode(few).shape == (10, 20, 3)
+    # A PNG may hold these bytes anywhere: they mean nothing in it.
+    image_files.check_scans(b"\x89PNG" + b"\xff\xda" * 1001)
 
 
 def test_a_png_with_a_wrong_checksum():

@@ -1,5 +1,8 @@
 """ImageNet weights from a file made up here: what they change, and which files are refused."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -59,14 +62,15 @@ def test_a_missing_file_names_the_command_that_makes_it(network, tmp_path):
 def test_a_file_that_is_no_archive_is_refused(network, tmp_path, content):
     path = tmp_path / "weights.npz"
     path.write_bytes(content)
-    with pytest.raises(PosekitError, match=r"weights\.npz: must be the npz file .*; got \S"):
+    finding = r"weights\.npz: must be a file of arrays .*; got \S.*make imagenet"
+    with pytest.raises(PosekitError, match=finding):
         imagenet.load_into(network, path)
 
 
 def test_a_lone_array_is_refused(network, tmp_path):
     path = tmp_path / "array.npy"
     np.save(path, np.zeros(3))
-    with pytest.raises(PosekitError, match=r"array\.npy: must be the npz file .*; got .*ndarray"):
+    with pytest.raises(PosekitError, match=r"array\.npy: must be a file of arrays .*not a zip"):
         imagenet.load_into(network, path)
 
 
@@ -92,7 +96,20 @@ def test_a_damaged_archive_is_refused(network, arrays, tmp_path, place):
     content = bytearray(path.read_bytes())
     content[place : place + 30] = b"\xff" * 30
     path.write_bytes(content)
-    with pytest.raises(PosekitError, match=r"weights\.npz: (must be the npz|.* got none)"):
+    with pytest.raises(PosekitError, match=r"weights\.npz: (must be a file of arrays|`.*` must)"):
+        imagenet.load_into(network, path)
+
+
+def test_an_array_that_declares_hundreds_of_gigabytes_is_refused(network, arrays, tmp_path):
+    path = tmp_path / "weights.npz"
+    bias = io.BytesIO()
+    np.save(bias, arrays.pop("stem/bias"))
+    np.savez(path, **arrays)
+    declared = b"'shape': (99999999999,), }"  # 373 GiB, which NumPy would ask for
+    content = bias.getvalue().replace(b"'shape': (32,), }".ljust(len(declared)), declared)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("stem/bias.npy", content)
+    with pytest.raises(PosekitError, match="must hold the 399,999,999,996 bytes .*; got 128"):
         imagenet.load_into(network, path)
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -444,6 +446,32 @@ def test_an_interrupted_writing_leaves_nothing(monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt, match="at image 0"):
         synthetic.write(tmp_path / "set", count=1, seed=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    # A pipe tells when each process is about to draw, in its folder beside the set's.
+    program = (
+        "import sys, time; from posekit.datasets import synthetic\n"
+        "synthetic.example = lambda index, seed: (print(flush=True), time.sleep(60))\n"
+        "synthetic.write(sys.argv[1], count=1, seed=0)"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, tmp_path / name], stdout=subprocess.PIPE)
+        for name in ("set", "set", "another-set")
+    ]
+    try:
+        assert all(process.stdout.readline() for process in started)
+        assert len(list(tmp_path.iterdir())) == 3
+        started[0].kill()
+        started[0].wait()
+        folder = synthetic.write(tmp_path / "set", count=1, seed=0)
+        left = sorted(path.name.partition("-")[2][9:] for path in tmp_path.glob(".partial-*"))
+        assert left == ["another-set", "set"] and (folder / "joints.mat").is_file()
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(monkeypatch, tmp_path):

@@ -5,12 +5,15 @@ for checking a method against labels that are known exactly.
 """
 
 import csv
+import fcntl
+import glob
 import io
 import json
 import numbers
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import cv2
 import numpy as np
 import scipy.io
 
+from posekit.artifacts import PARTIAL
 from posekit.datasets import backgrounds, outfits, rendering
 from posekit.datasets.scenes import plan, stream
 from posekit.errors import PosekitError, raise_problems
@@ -94,7 +98,8 @@ def example(index, seed):
 def write(folder, *, count, seed):
     """Write a data set of drawn people, in the layout of LSPet.
 
-    A folder that already holds the same set is left as it is. The set appears whole or not at all.
+    A folder that already holds the same set is left as it is. The set appears whole or not at all;
+    what an earlier process that was killed had half written is removed.
 
     Args:
         folder: path; its parents are made.
@@ -114,25 +119,55 @@ def write(folder, *, count, seed):
     if _holds(folder, recipe):
         return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        _write_files(partial, recipe)
-        # mkdtemp makes private folders; a data set gets the permissions of any new folder.
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o777 & ~umask)
-        partial.rename(folder)
+        with _partial(folder) as partial:
+            _write_files(partial, recipe)
+            # mkdtemp makes private folders; a data set gets the permissions of any new folder.
+            umask = os.umask(0)
+            os.umask(umask)
+            partial.chmod(0o777 & ~umask)
+            partial.rename(folder)
     except OSError as error:
         # Another process may have finished the same set in the meantime.
         if _holds(folder, recipe):
             return folder
         raise _unwritable(folder, error) from error
+    return folder
+
+
+@contextmanager
+def _partial(folder):
+    """A new folder beside `folder`, removed in the end unless renamed, and those left behind now.
+
+    It is locked: the system frees the lock of a process that is killed, and so tells which of
+    them nobody writes to any more.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f"{PARTIAL}{8 * '?'}-{glob.escape(folder.name)}"):
+        with _locked(left) as is_ours:
+            if is_ours:
+                shutil.rmtree(left, ignore_errors=True)
+    # Python's own random part has eight characters.
+    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, suffix=f"-{folder.name}", dir=folder.parent))
+    try:
+        with _locked(partial):
+            yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return folder
+
+
+@contextmanager
+def _locked(folder):
+    """Hold a folder's lock and give True; False where another has it, or there are no locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = True
+    except OSError:
+        is_ours = False
+    try:
+        yield is_ours
+    finally:
+        os.close(handle)
 
 
 def _write_files(folder, recipe):

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 
+import coco_sets
 import nbformat
 import numpy as np
 import scipy.io
@@ -22,7 +23,7 @@ from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
 from posekit import artifacts, image_files, imagenet, manifests, report_index, report_parameters
-from posekit.datasets import joints_mat, lsp, splits
+from posekit.datasets import coco, joints_mat, lsp, own_data, splits
 from posekit.datasets.verification import content_sha256
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINT_COUNT, JOINTS
@@ -148,6 +149,59 @@ def _check_dataset(dataset):
                 (width, height) == tuple(sizes_px[index]),
                 f"{image_id} is {width} x {height}, not {sizes_px[index]}",
             )
+
+
+# Own data: the annotations, and the file that says what their joints are.
+
+
+@cache
+def _annotation_files():
+    stored = coco_sets.content(3)
+    stored["annotations"].append(coco_sets.annotation(9, 12, shift=4, flag=1))
+    return [json.dumps(stored).encode()]
+
+
+def _read_annotations(content, folder):
+    coco_sets.write(folder, coco_sets.content(3))
+    (folder / "annotations.json").write_bytes(content)
+    for people in own_data.PEOPLE:
+        described = f'annotations = "annotations.json"\npeople = "{people}"\n'
+        (folder / own_data.NAME).write_text(described)
+        own = own_data.find(folder)
+        coco.layout_of(own)
+        _check_own(coco.read(own))
+
+
+def _check_own(dataset):
+    count, joints = len(dataset), dataset.skeleton.joint_count
+    keypoints_px, labelled = dataset.keypoints_px, dataset.labelled
+    _require(count > 0 and len(set(dataset.image_ids.tolist())) == count, "ids must be unique")
+    _require(keypoints_px.shape == (count, joints, 2), "`keypoints_px` must be (N, K, 2)")
+    _require(np.isfinite(keypoints_px).all(), "`keypoints_px` must be finite")
+    _require(labelled.shape == (count, joints) and labelled.any(axis=1).all(), "`labelled`")
+    _require((dataset.image_sizes_px == 40).all(), "the size of a picture of 40 x 40")
+    _require((np.abs(keypoints_px - 19.5) <= 20)[labelled].all(), "a labelled joint outside")
+    for image_id in dataset.image_ids.tolist():
+        _require(image_id.isprintable(), "an id that a terminal would obey")
+        _require(len(dataset.read_image(image_id)) > 0, "an empty picture")
+
+
+@cache
+def _descriptions():
+    return [file.read_bytes() for file in sorted(own_data.MAPPINGS.glob("*.toml"))]
+
+
+def _read_description(content, folder):
+    path = folder / own_data.NAME
+    path.write_bytes(b'annotations = "a.json"\n' + content)
+    own = own_data.find(path)
+    skeleton = own.skeleton
+    _require(len(own.sources) == len(set(skeleton.joints)) == skeleton.joint_count >= 2, "joints")
+    twice = [skeleton.mirror[joint] for joint in skeleton.mirror]
+    _require(twice == list(range(skeleton.joint_count)), "a mirror that does not undo itself")
+    places = [joint for line in skeleton.segments for joint in line[:2]] + [*skeleton.torso_joints]
+    _require(all(0 <= joint < skeleton.joint_count for joint in places), "a line to nowhere")
+    _require(all(name.isprintable() for name in skeleton.joints), "a name that is not printable")
 
 
 # joints.mat alone.
@@ -604,6 +658,8 @@ READERS = {
         Reader("labels", _mat_files, mutation.of_mat, _read_labels, share=60),
         Reader("picture", _pictures, mutation.of_picture, _read_picture, share=60),
         Reader("set", _set_files, _mutate_set, _read_set, share=20),
+        Reader("coco", _annotation_files, mutation.of_json, _read_annotations, share=20),
+        Reader("description", _descriptions, mutation.blindly, _read_description, share=10),
         Reader("override", _overrides, _mutate_override, _read_override, share=20),
         Reader("cell", _cells, _mutate_cell, _read_cell, share=10),
         Reader("weights", _weight_files, _mutate_weights, _read_weights, share=20),
