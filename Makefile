@@ -10,7 +10,8 @@ RUN ?=
 RESUME ?=
 SET ?=
 
-.PHONY: help setup reports test verify fuzz kill lab imagenet exporters peers strip lock clean
+.PHONY: help setup reports test verify fuzz kill lab tensorboard runs docs imagenet exporters peers bench growth \
+  strip lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -72,6 +73,16 @@ kill: setup  ## kill trainings and reports 30 times, go on, compare with undistu
 lab: setup  ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyterlab notebooks
 
+tensorboard: setup  ## open TensorBoard on all trainings in reports/
+	$(BIN)/tensorboard --logdir reports
+
+runs: setup  ## list all reports and trainings and write reports/runs.html
+	$(BIN)/python -m posekit runs
+
+docs: setup  ## write the API reference to docs/api/index.html (half a minute)
+	PDOC_ALLOW_EXEC=1 $(BIN)/python -W "ignore:Error parsing type annotation" -m pdoc --docformat google \
+	  --template-directory docs/pdoc --output-directory docs/api posekit
+
 imagenet: models/imagenet/lite0.npz  ## make the ImageNet weights that some recipes start from (installs PyTorch aside)
 
 models/imagenet/lite0.npz: models/imagenet/convert_lite0.py models/imagenet/requirements.txt $(VENV)/.installed
@@ -86,17 +97,29 @@ exporters: setup  ## add what ONNX export and examples/ need
 
 peers: benchmarks/.venv/.installed  ## make the environments of what posekit is measured against
 
-benchmarks/.venv/.installed: benchmarks/requirements.txt benchmarks/metrics_requirements.txt $(VENV)/.installed
+benchmarks/.venv/.installed: benchmarks/requirements.txt benchmarks/metrics_requirements.txt \
+  benchmarks/torch_requirements.txt benchmarks/get_movenet.py $(VENV)/.installed
 	$(BIN)/python -m venv --clear benchmarks/.venv
 	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r benchmarks/requirements.txt
 	$(BIN)/python -m venv --clear benchmarks/.venv-metrics
 	benchmarks/.venv-metrics/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps -r benchmarks/metrics_requirements.txt
+	$(BIN)/python -m venv --clear benchmarks/.venv-torch
+	benchmarks/.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r benchmarks/torch_requirements.txt
+	$(BIN)/python benchmarks/get_movenet.py
 	@touch $@
 
+bench: setup peers  ## measure posekit beside its peers, write reports/benchmarks.html
+	$(BIN)/python benchmarks/run.py --data "$(DATA)"
+
+growth: setup  ## memory and time of the input for 1,000 to 100,000 images, into the same page
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/page.py
+
 strip: setup  ## remove outputs from the notebooks before a commit
-	$(BIN)/python -m nbconvert --clear-output --inplace notebooks/*.ipynb
+	$(BIN)/python -m nbconvert --clear-output --inplace notebooks/*.ipynb notebooks/studies/*.ipynb
 
 lock:  ## renew requirements.lock after a change of requirements.txt (needs uv)
 	uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes \

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from posekit import interruption
+from posekit.artifacts import PROJECT_ROOT
 from posekit.baselines import LABEL_TREATMENTS
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
@@ -17,8 +18,9 @@ from posekit.settings import EXPORT_FORMATS, FLIPS, NETWORKS, SCHEDULES, SYNTHET
 from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN
 
 DATA_HELP = (
-    '"synthetic", or the path of a folder or zip in the official LSP or LSPet layout; several '
-    "paths, separated as in PATH, are joined"
+    '"synthetic"; the path of a folder or zip in the official LSP or LSPet layout; or own data, '
+    "an own_data.toml, its folder or a COCO keypoints JSON file (docs/own_data.md); several paths, "
+    "separated as in PATH, are joined"
 )
 MODEL_HELP = (
     'the name of a shipped model ("best", "from_scratch"), its folder, a training\'s folder, or '
@@ -59,7 +61,7 @@ def main(arguments=None):
 def _again(options, arguments):
     """The command that goes on where this one was stopped."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if options.command == "report" and not (options.resume or options.verify):
+    if options.command == "report" and not (options.resume or options.verify or options.compare):
         words.append("--resume")
     return shlex.join([sys.executable, "-m", "posekit", *words])
 
@@ -78,8 +80,10 @@ def _parser():
     _add_evaluate(commands)
     _add_predict(commands)
     _add_report(commands)
+    _add_runs(commands)
     _add_ladder(commands)
     _add_export(commands)
+    _add_sweep(commands)
     return parser
 
 
@@ -114,6 +118,13 @@ def _add_data(commands):
     make.add_argument("folder", type=Path, help="folder to write, must not hold anything else")
     make.add_argument("--images", type=int, default=2000, help="how many (default: %(default)s)")
     make.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
+    make.add_argument(
+        "--layout",
+        choices=("lspet", "coco"),
+        default="lspet",
+        help="coco: COCO keypoints with an own_data.toml, to try own data with "
+        "(default: %(default)s)",
+    )
     fetch = _command(
         actions,
         "fetch",
@@ -139,10 +150,33 @@ def _add_data(commands):
         actions,
         "check",
         "check_data",
-        "read a data set and decode every image; exit status 1 when something is wrong",
-        "python -m posekit data check --data data/raw/lspet_dataset.zip",
+        "read data, decode every image and say what is wrong image by image, with a page of "
+        "thumbnails; exit status 1 when something cannot be used",
+        "python -m posekit data check data/raw/lspet_dataset.zip",
     )
-    check.add_argument("--data", type=_data, required=True, help=DATA_HELP)
+    checked = check.add_mutually_exclusive_group(required=True)
+    checked.add_argument("folder", nargs="?", type=_data, metavar="DATA", help=DATA_HELP)
+    checked.add_argument("--data", type=_data, help="the same")
+    check.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write the page here, whether or not there is something to say (default: check.html "
+        "in the folder or beside the file)",
+    )
+    pack = _command(
+        actions,
+        "pack",
+        "pack_data",
+        "write a data set with its frames decoded into a few files, a folder that --data takes; "
+        "what is trained and scored on it is the same, and starts at once",
+        "python -m posekit data pack data/packed --data data/raw/lspet_dataset.zip",
+    )
+    pack.add_argument("folder", type=_from_here, help="folder to write, must not exist")
+    pack.add_argument("--data", type=_data, required=True, help=DATA_HELP)
+    pack.add_argument(
+        "--skip-bad-images", action="store_true", help="drop images that cannot be read"
+    )
     summarise = _command(
         actions,
         "summarise",
@@ -177,6 +211,24 @@ def _add_train(commands):
     _add_choice(train, "--flip", FLIPS, default="random")
     train.add_argument(
         "--patience", type=int, help="stop after so many epochs without a better one"
+    )
+    train.add_argument(
+        "--gpus",
+        type=_epochs,
+        metavar="COUNT",
+        help="so many share every batch, see docs/gpu.md (default: the first one, if any)",
+    )
+    train.add_argument(
+        "--stall-seconds",
+        type=float,
+        default=60.0,
+        help="report a training that shows no sign of life for so long (default: %(default)s)",
+    )
+    train.add_argument(
+        "--pictures",
+        action="store_true",
+        help="show TensorBoard a few validation pictures with their predictions as well, which "
+        "then lie in the training's folder",
     )
 
 
@@ -228,7 +280,14 @@ def _add_evaluate(commands):
     evaluate.add_argument(
         "--predictions",
         type=Path,
-        help="write image_ids and keypoints_px (N, 14, 2), original pixels, to this .npz",
+        help="write image_ids and keypoints_px (N, K, 2), original pixels, to this .npz",
+    )
+    evaluate.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="of own data: write the keypoints here as COCO results, with the ids of its "
+        "annotations",
     )
 
 
@@ -274,7 +333,14 @@ def _add_predict(commands):
         choices=FORMATS,
         default="json",
         help="csv: one row for each joint, in poses.csv for all photographs, in NAME_pose.csv for "
-        "a video (default: %(default)s)",
+        "a video; coco: COCO results of all photographs, in coco_results.json "
+        "(default: %(default)s)",
+    )
+    predict.add_argument(
+        "--annotations",
+        type=_data,
+        metavar="DATA",
+        help="own data that list the photographs: COCO results get the ids and keypoints of it",
     )
     predict.add_argument(
         "--smooth",
@@ -323,6 +389,59 @@ def _add_report(commands):
         help="instead: run the finished report in this folder again, with its own settings and "
         "none from here, into a folder beside it, and compare all numbers; exit status 1 where "
         "they differ",
+    )
+    report.add_argument(
+        "--compare",
+        type=_from_here,
+        nargs=2,
+        metavar=("RUN_A", "RUN_B"),
+        help="instead: one page of two finished reports or trainings, with the curves of both and "
+        "their differences; exit status 1 where nothing of the two can be compared",
+    )
+    report.add_argument(
+        "--html",
+        type=_from_here,
+        metavar="FILE",
+        help="where that page goes (default: reports/compare-RUN_A-and-RUN_B.html)",
+    )
+
+
+def _add_runs(commands):
+    runs = _command(
+        commands,
+        "runs",
+        "runs",
+        "list the reports and trainings below a folder, and write them as a page that sorts and "
+        "filters; exit status 1 where one cannot be read",
+        "python -m posekit runs reports --where network=poster_plain --sort validation_mse",
+    )
+    runs.add_argument(
+        "folder",
+        nargs="?",
+        type=_from_here,
+        default=PROJECT_ROOT / "reports",
+        help="default: the project's reports/",
+    )
+    runs.add_argument(
+        "--of",
+        choices=("trainings", "reports"),
+        default="trainings",
+        help="what --sort, --where and the printed table are about (default: %(default)s)",
+    )
+    runs.add_argument(
+        "--sort", metavar="COLUMN", help="any column or setting (default: the newest first)"
+    )
+    runs.add_argument("--reverse", action="store_true", help="the greatest first")
+    runs.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="COLUMN=VALUE, or with != < <= > >=, or ~ for a part of the text; may be repeated, "
+        "and all must hold; quote < and >",
+    )
+    runs.add_argument(
+        "--html", type=_from_here, metavar="FILE", help="the page (default: runs.html in FOLDER)"
     )
 
 
@@ -384,6 +503,38 @@ def _add_export(commands):
         "benchmarks/export_requirements.txt (default: %(default)s)",
     )
     _add_data_options(export)
+
+
+def _add_sweep(commands):
+    sweep = _command(
+        commands,
+        "sweep",
+        "sweep",
+        "train every combination that a study's YAML file lists, here or on a Dask cluster, and "
+        "compare them; run again to go on: what is finished is not trained again; exit status 1 "
+        "where a trial failed",
+        "python -m posekit sweep examples/study.yaml",
+    )
+    sweep.add_argument("study", type=_from_here, help="YAML file, see docs/cluster.md")
+    sweep.add_argument(
+        "--run-dir",
+        type=_from_here,
+        help="folder of the trainings, the table and the page (default: reports/sweep-NAME, by the "
+        "study's file)",
+    )
+    place = sweep.add_mutually_exclusive_group()
+    place.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a running Dask scheduler, tcp://host:8786, whose workers see the same folders "
+        "(default: train on this machine)",
+    )
+    place.add_argument(
+        "--workers",
+        type=_epochs,
+        default=1,
+        help="trials at a time on this machine (default: %(default)s)",
+    )
 
 
 def _add_data_options(parser, split_of="--split"):

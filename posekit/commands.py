@@ -12,18 +12,25 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import artifacts, engine, profiles, temporal_smoothing
-from posekit.datasets import lsp, synthetic
+from posekit import artifacts, engine, pose_files, profiles, temporal_smoothing
+from posekit.datasets import coco, lsp, synthetic
 from posekit.errors import PosekitError
 from posekit.settings import SYNTHETIC
-from posekit.skeleton import LIMB_JOINTS
 from posekit.sources import load
 from posekit.studies.wording import number, verdict, with_interval
 
 
 def make_data(options):
     """Write a synthetic data set."""
-    folder = synthetic.write(options.folder, count=options.images, seed=options.seed)
+    drawn = {"count": options.images, "seed": options.seed}
+    if options.layout == "coco":
+        from posekit.datasets import coco_writing
+
+        with tempfile.TemporaryDirectory() as scratch:
+            dataset = lsp.read(synthetic.write(Path(scratch) / "people", **drawn))
+            folder = coco_writing.write(options.folder, dataset)
+    else:
+        folder = synthetic.write(options.folder, **drawn)
     print(f"{options.images} images in {folder}")
     return 0
 
@@ -37,18 +44,51 @@ def fetch_data(options):
 
 
 def check_data(options):
-    """Read a data set, decode every image, say what is wrong."""
-    dataset = _read(options.data)
-    problems = lsp.check_images(dataset)
-    for image_id, problem in problems:
-        print(f"{image_id}: {problem}")
-    print(f"{dataset.name}: {len(dataset)} images, {len(problems)} with faults")
-    return 1 if problems else 0
+    """Read data, decode every image, say what is wrong image by image and on a page."""
+    from posekit import data_page
+    from posekit.datasets import checking
+
+    data = options.folder if options.data is None else options.data
+    if data in ("", SYNTHETIC):
+        named = {Path(SYNTHETIC): checking.check_opened(_read(data))}
+    else:
+        named = {Path(path): checking.check(path) for path in data.split(os.pathsep)}
+    for checked in named.values():
+        print(data_page.in_words(checked), end="")
+    if options.html is not None or any(checked.findings for checked in named.values()):
+        first = next(iter(named))
+        page = data_page.place_beside(first) if options.html is None else options.html
+        artifacts.write_text(page, data_page.page(list(named.values())))
+        print(page)
+    for checked in named.values():
+        print(data_page.summary(checked))
+    return 1 if any(checked.images(checking.FAULT) for checked in named.values()) else 0
 
 
 def summarise_data(options):
     """Print what a data set holds."""
     print(json.dumps(lsp.summarise(_read(options.data)), indent=2))
+    return 0
+
+
+def pack_data(options):
+    """Write a packed data set and print where it is."""
+    from posekit import pipeline
+    from posekit.datasets import packed
+    from posekit.experiment import open_experiment
+
+    engine.start(0)
+    experiment = open_experiment(
+        options.data, profile="full", seed=0, bad_images=_bad_images(options), limit_images=False
+    )
+    folder = packed.write(
+        options.folder,
+        experiment.dataset,
+        frames=experiment.frames.images,
+        frames_version=pipeline.FRAMES_VERSION,
+        groups=experiment.split.groups,
+    )
+    print(f"{len(experiment.dataset)} images in {folder}")
     return 0
 
 
@@ -70,7 +110,15 @@ def train(options):
         patience=options.patience,
     )
     experiment = _open(options, split=options.split_kind)
-    run = training.fit(config, experiment, artifacts.from_root(options.run_dir))
+    run = training.fit(
+        config,
+        experiment,
+        artifacts.from_root(options.run_dir),
+        # Without the option the environment is asked.
+        pictures=options.pictures or None,
+        devices=options.gpus and [f"GPU:{number}" for number in range(options.gpus)],
+        stall_seconds=options.stall_seconds,
+    )
     print(f"{run.folder}")
     mean_pose = run.baselines["mean_pose"]
     print(
@@ -116,6 +164,7 @@ def evaluate(options):
         whole_if_fixed_test=options.split in ("development", "test"),
     )
     part = experiment.part(options.split)
+    layout = None if options.coco is None else coco.layout_of(_own(options.data))
     _warn_of_other_split(options, experiment)
     poses = estimator.estimate_dataset(part)
     scores = _scores(evaluation.score_original_px, poses.keypoints_px, experiment, options)
@@ -142,6 +191,11 @@ def evaluate(options):
             keypoints_px=poses.keypoints_px,
             made_by=json.dumps(made_by),
         )
+    if layout is not None:
+        with pose_files.writing_coco(options.coco, layout) as add:
+            ids = part.extras["coco_image_id"].tolist()
+            for image_id, *pose in zip(ids, poses.keypoints_px, poses.confidences, strict=True):
+                add({"image_id": image_id}, *pose)
     return 0
 
 
@@ -150,6 +204,7 @@ def predict(options):
     from posekit import estimators, prediction
 
     smoothing = _smoothing(options)
+    annotations = None if options.annotations is None else _own(options.annotations)
     engine.start(0)
     if options.camera is not None:
         return _predict_camera(estimators.load(options.model), smoothing, options)
@@ -161,6 +216,7 @@ def predict(options):
         box_px=options.box,
         file_format=options.format,
         smoothing=smoothing,
+        annotations=annotations,
     )
     problems = []
     alone = len(paths) == 1  # a video has a bar of its own
@@ -204,6 +260,19 @@ def _predict_camera(estimator, smoothing, options):
     return 1
 
 
+def _own(data):
+    """The own data that COCO results are for."""
+    from posekit.datasets import own_data
+
+    own = own_data.find(Path(data))
+    if own is None:
+        raise PosekitError(
+            f"COCO results need own data with annotations as COCO has them; got {data}. Name an "
+            "own_data.toml or a JSON file."
+        )
+    return own
+
+
 def _smoothing(options):
     """The filter that the options ask for; a setting of it switches it on."""
     settings = {"cutoff_hz": options.smooth_cutoff, "speed_gain": options.smooth_gain}
@@ -219,6 +288,8 @@ def report(options):
 
     if options.verify is not None:
         return _verify(options.verify)
+    if options.compare is not None:
+        return _compare(*options.compare, options.html)
     data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
     run_dir = options.run_dir or Path("reports") / f"{options.profile}-{data_name}"
     parameters = {
@@ -267,6 +338,43 @@ def _verify(run_dir):
     return 0
 
 
+def _compare(first_dir, second_dir, html):
+    """Write the page that compares two runs, print the differences and where the page is."""
+    from posekit import report_compare
+
+    first, second = map(report_compare.open_run, (first_dir, second_dir))
+    names = report_compare.names_of(first, second)
+    result = report_compare.compare(first, second)
+    if html is None:
+        stem = "-and-".join(run.folder.resolve().name for run in (first, second))
+        html = artifacts.from_root("reports") / f"compare-{stem}.html"
+    artifacts.write_text(html, report_compare.page(result, names))
+    print(report_compare.in_words(result, names))
+    print(html)
+    return 0 if any(pair["scores"] or pair["over_seeds"] for pair in result["pairs"]) else 1
+
+
+def runs(options):
+    """Print a table of the reports or trainings below a folder, and write both as a page."""
+    from posekit import run_index
+
+    folder = options.folder
+    tables, problems = run_index.find(folder)
+    for kind in run_index.KINDS:
+        chosen = {}
+        if kind == options.of:
+            chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
+        tables[kind] = run_index.select(tables[kind], **chosen)
+    html = options.html or folder / "runs.html"
+    page = run_index.page(folder, tables, written_to=html.parent)
+    artifacts.write_text(html, page)
+    print(run_index.as_text(tables[options.of], options.of))
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(html)
+    return 1 if problems else 0
+
+
 def ladder(options):
     """Climb the profile's ladder and print what each rung brought."""
     from posekit.studies import climbing, ladder
@@ -282,6 +390,22 @@ def ladder(options):
     )
     print(ladder.worth(result))
     return 0
+
+
+def sweep(options):
+    """Train what is not finished of a study; print where its page and table are."""
+    from posekit import sweep, sweep_report, sweep_study
+
+    study = sweep_study.read(options.study)
+    run_dir = options.run_dir or artifacts.from_root("reports") / f"sweep-{study.name}"
+    result = sweep.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
+    failed = [row for row in result["trials"] if row["error"] is not None]
+    if result["choices"]:
+        print(sweep_report.write(run_dir.resolve(), title=f"Study {study.name}"))
+    print(run_dir / "sweep.csv")
+    if failed:
+        print(f"error: {len(failed)} of {len(study.trials)} trials failed", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def export(options):
@@ -334,7 +458,7 @@ def _scores(score, predicted, experiment, options):
     def over(joints):
         return score(predicted, experiment, options.split, seed=options.seed, joints=joints)
 
-    return {**over(None), "limb_joints": over(LIMB_JOINTS)}
+    return {**over(None), "limb_joints": over(experiment.dataset.skeleton.limb_joints)}
 
 
 def _mean_pose_scores(experiment, options):

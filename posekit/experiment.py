@@ -1,18 +1,19 @@
 """The data of one experiment, ready to train on: images, split, frames and targets together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from posekit import artifacts, baselines, caches, pipeline, profiles, sources, views
+from posekit import artifacts, baselines, caches, joint_sets, pipeline, profiles, sources, views
 from posekit.artifacts import CACHE_DIR
 from posekit.augmentation import AUGMENTATIONS
-from posekit.datasets import splits
+from posekit.datasets import packed, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.models import FRAME_PX
+from posekit.skeleton import LSP
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Experiment:
         dataset: PoseDataset of N images.
         split: splits.Split of them.
         frames: pipeline.Frames, the N images squashed to the frame.
-        keypoints_frame_px: float64 (N, 14, 2), (x, y) in the frame's pixels.
+        keypoints_frame_px: float64 (N, K, 2), (x, y) in the frame's pixels.
         profile: profiles.Profile.
         cache_dir: Path, folder of the caches.
     """
@@ -59,7 +60,7 @@ class Experiment:
             treatment: str, one of baselines.LABEL_TREATMENTS.
 
         Returns:
-            float32 (n, 14, 3), x and y in frame pixels and weight.
+            float32 (n, K, 3), x and y in frame pixels and weight.
         """
         return self._targets(self.keypoints_frame_px, part, treatment)
 
@@ -106,8 +107,14 @@ class Experiment:
         )
         return np.concatenate([positions_px, weights[..., None]], axis=-1).astype(np.float32)
 
+    def with_data_fraction(self, fraction):
+        """The experiment with a part of the training images, see `splits.with_fewer_to_train`."""
+        return replace(self, split=splits.with_fewer_to_train(self.split, self.dataset, fraction))
+
     def describe(self):
-        """What the data are, for artifacts: JSON-ready dict."""
+        """What the data are, for artifacts: JSON-ready dict; of the 14 joints it says nothing."""
+        skeleton = self.dataset.skeleton
+        other_joints = {} if skeleton == LSP else {"joint_set": joint_sets.describe(skeleton)}
         return {
             "name": self.dataset.name,
             "images": len(self.dataset),
@@ -116,6 +123,7 @@ class Experiment:
             "split": self.split.summary(),
             "frames_placement": self.frames.placement,
             "frames_megabytes": self.frames.megabytes,
+            **other_joints,
         }
 
 
@@ -210,6 +218,9 @@ def open_experiment(
 
 
 def _similarity_groups(dataset, cache_dir):
+    pack = packed.of(dataset)
+    if pack is not None:
+        return pack.groups
     threshold = splits.SIMILARITY_THRESHOLD
     key = f"{dataset.fingerprint()}-{threshold}-v{pipeline.FRAMES_VERSION}"
     path = cache_dir / f"groups-{key}.npz"

@@ -132,21 +132,26 @@ def _multiply_adds(layer):
     return places * math.prod(layer.kernel.shape)
 
 
-# Output shapes by head, see `heads`; None fits any size.
-OUTPUT_SHAPES = {
-    "coordinates": (None, 2 * JOINT_COUNT),
-    "spread": (None, JOINT_COUNT, 4),
-    "soft_argmax": (None, None, None, JOINT_COUNT),
-    "simcc": (None, JOINT_COUNT, 2, None),
-}
+def output_shapes(joints):
+    """Output shapes of networks for that many joints, by head, see `heads`; None fits any size."""
+    return {
+        "coordinates": (None, 2 * joints),
+        "spread": (None, joints, 4),
+        "soft_argmax": (None, None, None, joints),
+        "simcc": (None, joints, 2, None),
+    }
 
 
-def load(path, *, head="coordinates"):
+OUTPUT_SHAPES = output_shapes(JOINT_COUNT)
+
+
+def load(path, *, head="coordinates", joints=JOINT_COUNT):
     """Read a saved network and check that it is one of ours.
 
     Args:
         path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
         head: one of heads.HEADS, or None for any.
+        joints: int, how many it must answer for.
 
     Returns:
         keras.Model, uncompiled, from square images (N, S, S, 3) to the head's output.
@@ -169,23 +174,24 @@ def load(path, *, head="coordinates"):
         raise PosekitError(
             f"{path}: must be a Keras model file that loads in safe mode; got {error}"
         ) from error
-    check_shapes(path, model, head=head)
+    check_shapes(path, model, head=head, joints=joints)
     return model
 
 
-def check_shapes(path, network, *, head):
+def check_shapes(path, network, *, head, joints=JOINT_COUNT):
     """Raise PosekitError unless a network goes from square pictures to the head's output.
 
     Args:
         path: where it was read, for the message.
         network: what has the attributes `input_shape` and `output_shape`.
-        head: as for `load`.
+        head, joints: as for `load`.
     """
-    heads = OUTPUT_SHAPES if head is None else (head,)
-    if not any(_fits(network.output_shape, OUTPUT_SHAPES[name]) for name in heads):
-        wanted = " or ".join(f"{OUTPUT_SHAPES[name]} ({name})" for name in heads)
+    shapes = output_shapes(joints)
+    heads = shapes if head is None else (head,)
+    if not any(_fits(network.output_shape, shapes[name]) for name in heads):
+        wanted = " or ".join(f"{shapes[name]} ({name})" for name in heads)
         raise PosekitError(
-            f"{path}: the model's output must have shape {wanted} for {JOINT_COUNT} joints; "
+            f"{path}: the model's output must have shape {wanted} for {joints} joints; "
             f"got {network.output_shape}."
         )
     side = network.input_shape[1] if len(network.input_shape) == 4 else None

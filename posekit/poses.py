@@ -7,7 +7,8 @@ from scipy import linalg
 
 from posekit.errors import PosekitError, check_keypoints, raise_problems
 
-# A pose is compared over the joints that both people have; fewer say too little about shape.
+# A pose is compared over the joints that both people have; fewer say too little about shape. Of
+# joint sets with fewer joints, all must be there.
 FEWEST_COMMON_JOINTS = 8
 # Contortion compares this many poses with all training poses at once, to bound memory.
 BLOCK = 256
@@ -144,7 +145,7 @@ def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighb
     A pair of poses is compared over the joints labelled in both. Over these, both are centred on
     their mean and scaled to RMS distance 1, and their distance is the RMS distance between
     corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs
-    with fewer than 8 joints in common, or whose common joints coincide, are left out.
+    with fewer than `FEWEST_COMMON_JOINTS`, or whose common joints coincide, are left out.
 
     Args:
         keypoints_px: float (N, K, 2), (x, y), pixels of any frame.
@@ -215,6 +216,7 @@ def _squared_distances(poses, labelled, training, training_labelled):
         training_variance += counted @ (b**2).T / shared - mean_b**2
     # Rounding leaves about 1e-17 where all common joints coincide.
     spread_out = np.minimum(variance, training_variance) > 1e-12
-    comparable = (common >= FEWEST_COMMON_JOINTS) & spread_out
+    fewest = min(FEWEST_COMMON_JOINTS, poses.shape[1])
+    comparable = (common >= fewest) & spread_out
     size = np.sqrt(np.where(comparable, variance * training_variance, 1.0))
     return np.where(comparable, np.clip(2 - 2 * covariance / size, 0, 4), np.inf)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from posekit import artifacts, drawing, image_files, pose_files, video, video_prediction
+from posekit.datasets import coco
 from posekit.errors import PosekitError, check_choice, raise_problems
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -17,8 +18,9 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 # How many photographs are in memory at a time; one of 24 megapixels takes 72 MB.
 CHUNK_SIZE = 8
 
-# Where the poses of all photographs go as CSV.
+# Where the poses of all photographs go as CSV and as COCO results.
 TABLE = "poses.csv"
+RESULTS = "coco_results.json"
 
 
 def find_files(paths):
@@ -85,7 +87,14 @@ def read_photo(path):
 
 
 def predict_files(
-    estimator, paths, folder, *, box_px=None, file_format="json", smoothing=None
+    estimator,
+    paths,
+    folder,
+    *,
+    box_px=None,
+    file_format="json",
+    smoothing=None,
+    annotations=None,
 ):
     """Predict photographs, then videos; write a drawn copy and the poses of each.
 
@@ -96,10 +105,12 @@ def predict_files(
         paths: list of paths of photographs and videos.
         folder: where NAME_pose.png goes for a photograph, NAME_pose.mp4 for a video, and
             NAME_pose.json for both; as CSV, NAME_pose.csv for a video, and `TABLE` for all
-            photographs together.
+            photographs together; as COCO results, `RESULTS` for all photographs.
         box_px: None, or x, y, width and height of the person in the one photograph, pixels.
         file_format: str, one of pose_files.FORMATS.
         smoothing: temporal_smoothing.OneEuroFilter for videos, or None.
+        annotations: own_data.OwnData that lists the photographs, whose ids and keypoints COCO
+            results then have; None counts the ids from 1 and has the estimator's joints.
 
     Yields:
         dict for each file: image, drawn, poses (paths) and problem (None). For what cannot be
@@ -108,13 +119,17 @@ def predict_files(
 
     Raises:
         PosekitError: before anything is written, two files share a name, one would be written
-            over, there is a box with anything but one photograph, or smoothing without a video;
-            later, the box does not fit or the folder is not writable.
+            over, there is a box with anything but one photograph, smoothing without a video, a
+            video as COCO results, or annotations that do not list a photograph or have other
+            joints; later, the box does not fit or the folder is not writable.
     """
     _check_files(paths, folder, box_px, file_format, smoothing)
     photos = [path for path in paths if not is_video(path)]
+    layout = None
+    if file_format == "coco":
+        layout = _coco_layout(estimator, photos, annotations)
     if photos:
-        with _photo_writer(folder, file_format, estimator.name) as write:
+        with _photo_writer(folder, file_format, estimator, layout) as write:
             yield from _predict_photos(estimator, photos, folder, box_px, write)
     for path in filter(is_video, paths):
         try:
@@ -148,17 +163,31 @@ def _predict_photos(estimator, paths, folder, box_px, write):
         for index, (path, image) in enumerate(images.items()):
             drawn = _drawn_path(path, folder)
             keypoints_px, confidences = poses.keypoints_px[index], poses.confidences[index]
-            _write_drawing(drawn, image, keypoints_px, confidences)
+            shown = drawing.draw_skeleton(
+                image, keypoints_px, confidences=confidences, skeleton=estimator.skeleton
+            )
+            _write_picture(drawn, shown)
             written = write(path, image, keypoints_px, confidences, poses.boxes_px[index])
             yield {"image": path, "drawn": drawn, "poses": written, "problem": None}
 
 
 @contextmanager
-def _photo_writer(folder, file_format, model):
+def _photo_writer(folder, file_format, estimator, layout):
     """Yield a function that writes a photograph's pose and returns the path of the file."""
-    folder = Path(folder)
+    folder, joints = Path(folder), estimator.skeleton.joints
+    if file_format == "coco":
+        with pose_files.writing_coco(folder / RESULTS, layout) as add:
+
+            def write_result(path, image, keypoints_px, confidences, box_px):
+                name = Path(path).name
+                labels = {"image_id": layout.image_ids[name], "file_name": name}
+                add(labels, keypoints_px, confidences)
+                return folder / RESULTS
+
+            yield write_result
+        return
     if file_format == "csv":
-        with pose_files.writing_csv(folder / TABLE, ("image",)) as add:
+        with pose_files.writing_csv(folder / TABLE, ("image",), joints=joints) as add:
 
             def write_row(path, image, *pose):
                 add({"image": str(path)}, *pose)
@@ -174,9 +203,10 @@ def _photo_writer(folder, file_format, model):
             "image": str(path),
             "width_px": image.shape[1],
             "height_px": image.shape[0],
-            "model": model,
+            "model": estimator.name,
         }
-        artifacts.write_json(written, {**head, **pose_files.described(*pose), "made_by": made_by})
+        described = pose_files.described(*pose, joints=joints)
+        artifacts.write_json(written, {**head, **described, "made_by": made_by})
         return written
 
     yield write_json
@@ -201,7 +231,10 @@ def _wanted(paths):
 
 
 def _is_wanted(path):
-    beside = (path.with_suffix(".json"), path.with_suffix(".csv"), path.with_name(TABLE))
+    beside = (
+        *(path.with_suffix(suffix) for suffix in (".json", ".csv")),
+        *(path.with_name(name) for name in (TABLE, RESULTS)),
+    )
     written = path.stem.endswith("_pose") and any(each.is_file() for each in beside)
     return (
         path.suffix.lower() in SUFFIXES + video.SUFFIXES
@@ -241,13 +274,37 @@ def _check_files(paths, folder, box_px, file_format, smoothing):
             f"a box needs exactly one image; got {len(paths) - videos} images and {videos} "
             "videos. Predict each image with its box."
         )
+    if file_format == "coco" and videos:
+        problems.append(
+            f"COCO results need photographs; got {videos} videos. Choose another format for them."
+        )
     if smoothing is not None and not videos:
         problems.append("smoothing needs a video; got images alone. Leave it out for them.")
     raise_problems("predict", problems)
 
 
-def _write_drawing(path, image, keypoints_px, confidences):
-    drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences)
+def _coco_layout(estimator, paths, annotations):
+    names = [Path(path).name for path in paths]
+    if annotations is None:
+        return coco.plain_layout(estimator.skeleton, names)
+    layout = coco.layout_of(annotations)
+    problems = [
+        f"{annotations.annotations} must list each photograph once; got none named {name}."
+        for name in names
+        if name not in layout.image_ids
+    ]
+    if annotations.skeleton.joints != estimator.skeleton.joints:
+        problems.append(
+            f"{annotations.annotations} must be read as the joints of {estimator.name}, "
+            f"{', '.join(estimator.skeleton.joints)}; got "
+            f"{', '.join(annotations.skeleton.joints)}. Map its keypoints to them in an "
+            "own_data.toml."
+        )
+    raise_problems("predict", problems)
+    return layout
+
+
+def _write_picture(path, drawn):
     encoded = cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1]
     with artifacts.replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from posekit.artifacts import PROJECT_ROOT, from_root
-from posekit.datasets import lsp, synthetic
+from posekit.datasets import coco, lsp, own_data, packed, synthetic
 from posekit.datasets.pose_dataset import join
 from posekit.errors import PosekitError
 from posekit.settings import SYNTHETIC
@@ -18,8 +18,9 @@ def load(
     """Open the data that a notebook or command was pointed at.
 
     Args:
-        data: str, "synthetic", or a folder or zip in the official layout; several, separated as
-            in PATH, are joined (LSP and LSPet together are the poster's 12,000).
+        data: str, "synthetic", a folder or zip in the official layout, or own data as
+            `own_data.find` takes them, or the folder of a packed set; several, separated as in
+            PATH, are joined (LSP and LSPet together are the poster's 12,000).
         synthetic_images: int, how many images the synthetic set has.
         seed: int, draws the synthetic set.
         max_images: int or None; with more images than that, an evenly spread part is used.
@@ -30,7 +31,8 @@ def load(
         PoseDataset.
 
     Raises:
-        PosekitError: nothing is named, or what is named is not the official layout.
+        PosekitError: nothing is named, or what is named is neither the official layout nor own
+            data; or the joints of several differ.
     """
     if not data:
         raise PosekitError(
@@ -42,7 +44,7 @@ def load(
         synthetic.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)
     dataset = join(
-        [lsp.read(from_root(path), bad_images=bad_images) for path in data.split(os.pathsep)]
+        [_read(from_root(path), bad_images=bad_images) for path in data.split(os.pathsep)]
     )
     if bad_images == "skip":
         dataset = _without_bad_images(dataset)
@@ -50,6 +52,15 @@ def load(
     if not limited or len(dataset) <= max_images:
         return dataset
     return dataset.subset(np.linspace(0, len(dataset) - 1, max_images).round().astype(int))
+
+
+def _read(path, *, bad_images):
+    if packed.is_packed(path):
+        return packed.read(path)
+    own = own_data.find(path)
+    if own is None:
+        return lsp.read(path, bad_images=bad_images)
+    return coco.read(own, bad_images=bad_images)
 
 
 def _without_bad_images(dataset):

@@ -7,6 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from posekit import artifacts, drawing, pose_files, video, views
+from posekit.errors import PosekitError
 
 # Below it, more joints of a pose are likely wrong than right: the person is looked for anew.
 LEAST_CONFIDENCE = 0.5
@@ -67,7 +68,7 @@ def predict_video(
         stream: video.VideoFile or video.Camera.
         folder: where STEM_pose.mp4 and STEM_pose.json or STEM_pose.csv go.
         stem: str.
-        file_format: str, one of pose_files.FORMATS. A CSV file has a row for each frame and
+        file_format: str, "json" or "csv". A CSV file has a row for each frame and
             joint.
         smoothing: temporal_smoothing.OneEuroFilter or None; it is started anew.
         show: None, or a function that is given each drawn frame and returns whether to stop.
@@ -77,8 +78,12 @@ def predict_video(
         ended early.
 
     Raises:
-        PosekitError: the folder is not writable, or there is no room.
+        PosekitError: another format, the folder is not writable, or there is no room.
     """
+    if file_format == "coco":
+        raise PosekitError(
+            f"predict: COCO results need photographs; got {stream.name}. Choose another format."
+        )
     drawn_path, poses_path = output_paths(folder, stem, file_format)
     follower = Follower(estimator)
     if smoothing is not None:
@@ -103,7 +108,9 @@ def predict_video(
                 keypoints_px, confidences = poses.keypoints_px[0], poses.confidences[0]
                 if smoothing is not None:
                     keypoints_px = smoothing.smooth(keypoints_px, seconds)
-                drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences)
+                drawn = drawing.draw_skeleton(
+                    image, keypoints_px, confidences=confidences, skeleton=estimator.skeleton
+                )
                 labels = {"frame": index, "seconds": round(seconds, 4)}
                 add(labels, keypoints_px, confidences, poses.boxes_px[0])
                 add_picture(seconds, drawn)
@@ -131,7 +138,8 @@ def output_paths(folder, stem, file_format):
 
 def _writing(path, stream, estimator, smoothing):
     if path.suffix == ".csv":
-        return pose_files.writing_csv(path, ("frame", "seconds"))
+        joints = estimator.skeleton.joints
+        return pose_files.writing_csv(path, ("frame", "seconds"), joints=joints)
     head = {
         "video": stream.name,
         "width_px": stream.size_px[0],
@@ -141,4 +149,4 @@ def _writing(path, stream, estimator, smoothing):
         "smoothing": None if smoothing is None else smoothing.settings(),
         "made_by": artifacts.provenance(),
     }
-    return pose_files.writing_json(path, head)
+    return pose_files.writing_json(path, head, joints=estimator.skeleton.joints)

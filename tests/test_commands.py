@@ -29,7 +29,9 @@ COMMANDS = (
     ["evaluate"],
     ["predict"],
     ["report"],
+    ["runs"],
     ["export"],
+    ["sweep"],
 )
 
 

@@ -27,15 +27,23 @@ LAYERS = {
         posekit.datasets.verification posekit.datasets.download posekit.manifests posekit.locks
         posekit.generations posekit.caches posekit.interruption posekit.pose_files
         posekit.temporal_smoothing posekit.video posekit.datasets.clips
+        posekit.array_files posekit.per_image posekit.training_records posekit.joint_sets
+        posekit.datasets.own_data posekit.datasets.coco posekit.datasets.coco_json
+        posekit.datasets.coco_writing posekit.datasets.checking posekit.explore_drawing
+        posekit.sweep_table posekit.activity_labels posekit.activity_scores
+        posekit.resizing posekit.datasets.packed
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
         posekit.fused_batchnorm posekit.saliency posekit.timing posekit.heads
         posekit.pose_networks posekit.imagenet posekit.inference
+        posekit.explore_subjects posekit.watchdog posekit.distribution posekit.activity_networks
     """.split(),
     "experiments": """
         posekit.evaluation posekit.experiment posekit.training posekit.prediction
         posekit.estimators posekit.delivery posekit.video_prediction posekit.export
+        posekit.tensorboard_logs posekit.validation_scores posekit.explore
+        posekit.sweep_study posekit.sweep_trials posekit.sweep posekit.activity
     """.split(),
     "stories": """
         posekit.studies posekit.studies.wording posekit.studies.poster
@@ -45,10 +53,15 @@ LAYERS = {
         posekit.plots.comparisons posekit.plots.statistics posekit.plots.network
         posekit.plots.confidence posekit.plots.ladder posekit.studies.rungs posekit.studies.climbing
         posekit.studies.ladder posekit.studies.sanity
+        posekit.studies.first_look posekit.explore_stills posekit.explore_panel
+        posekit.studies.sweep posekit.plots.choices
+        posekit.studies.activity posekit.studies.activity_comparison posekit.plots.activity
     """.split(),
     "reports": """
         posekit.report posekit.report_parameters posekit.report_execution posekit.report_index
         posekit.report_verify
+        posekit.pages posekit.run_index posekit.report_compare posekit.data_page
+        posekit.sweep_report
     """.split(),
     "command line": "posekit.commands posekit.__main__".split(),
 }

@@ -8,7 +8,7 @@ from PIL import Image
 
 from posekit import prediction, video
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINTS
+from posekit.skeleton import JOINTS, LSP
 from posekit.temporal_smoothing import OneEuroFilter
 
 
@@ -18,6 +18,7 @@ class ConstantPose:
     name = "constant"
 
     stages = ()
+    skeleton = LSP
 
     def __init__(self, confidences=np.nan):
         self.share = np.random.default_rng(0).uniform(0, 1, (14, 2))
@@ -310,7 +311,7 @@ def test_what_videos_do_not_go_with_is_refused(tmp_path, model):
         predict(model, ["a.mp4"], tmp_path, box_px=(0, 0, 9, 9))
     with pytest.raises(PosekitError, match="smoothing needs a video; got images alone"):
         predict(model, ["a.jpg"], tmp_path, smoothing=OneEuroFilter())
-    with pytest.raises(PosekitError, match="`format` must be one of 'json', 'csv'; got 'xml'"):
+    with pytest.raises(PosekitError, match="`format` must be one of 'json', 'csv', 'coco'; got 'xml'"):
         predict(model, ["a.jpg"], tmp_path, file_format="xml")
     with pytest.raises(PosekitError, match="names must differ.*got 'a' more than once"):
         predict(model, ["a.jpg", "a.mp4"], tmp_path)

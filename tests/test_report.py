@@ -158,22 +158,6 @@ def test_settle_lines_keeps_what_a_terminal_shows():
     assert report_index.settle_lines("windows\r\n") == "windows\n"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "–"), (4, "4.0 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
-)
-def test_duration(seconds, text):
-    assert report_index.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(12345, "12,345"), (0.123456, "0.1235"), (1234.5, "1,234"), ("12 %", "12 %"), (None, "–")],
-)
-def test_number(value, text):
-    assert report_index.number(value) == text
-
-
 def test_answer_is_the_last_cell_as_text():
     assert report_index.answer_of(notebook()) == "Answer. It is so."
     shown = new_output("display_data", {"text/markdown": "**Answer.** 5", "text/plain": "<object>"})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posekit import video, video_prediction
-from posekit.skeleton import JOINTS
+from posekit.skeleton import JOINTS, LSP
 from posekit.temporal_smoothing import OneEuroFilter
 
 
@@ -16,6 +16,7 @@ class Scripted:
     """Stands in for an estimator: poses around a place, with the confidences of a script."""
 
     name = "scripted"
+    skeleton = LSP
 
     def __init__(self, confidences, *, views=("whole", "person"), place_px=(30.0, 20.0)):
         self.stages = [SimpleNamespace(view=view) for view in views]

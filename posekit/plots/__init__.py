@@ -3,6 +3,8 @@
 Figures belong to nobody: pyplot keeps no reference and no setting after a call.
 """
 
+from posekit.plots.activity import confusions, scores_by_pictures
+from posekit.plots.choices import choices
 from posekit.plots.comparisons import (
     edge_correlation,
     error_by_bin,
@@ -34,6 +36,8 @@ __all__ = [
     "architecture",
     "aspect_ratios",
     "bias_and_variance",
+    "choices",
+    "confusions",
     "constant_guesses",
     "edge_correlation",
     "error_by_bin",
@@ -50,6 +54,7 @@ __all__ = [
     "reliability",
     "saliency_overlay",
     "sample_grid",
+    "scores_by_pictures",
     "seed_comparison",
     "similar_pairs",
 ]

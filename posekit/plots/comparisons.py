@@ -41,12 +41,15 @@ def seed_comparison(values_by_variant, *, ylabel="validation mean squared error 
 
 
 @styled
-def error_by_joint(values_by_name, *, xlabel="mean error (px of the photograph)"):
+def error_by_joint(
+    values_by_name, *, xlabel="mean error (px of the photograph)", joints=JOINTS
+):
     """Error of each joint, for one or several models.
 
     Args:
-        values_by_name: dict, name -> float (14,), NaN where not measured.
+        values_by_name: dict, name -> float (K,), NaN where not measured.
         xlabel: str.
+        joints: K names.
 
     Returns:
         Figure with one axes and one line of markers for each name.
@@ -54,15 +57,15 @@ def error_by_joint(values_by_name, *, xlabel="mean error (px of the photograph)"
     Raises:
         PosekitError: a model has not one value for each joint.
     """
-    check_equal_lengths("error_by_joint()", JOINTS=JOINTS, **values_by_name)
+    check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 4.2))
-    places = np.arange(len(JOINTS))
+    places = np.arange(len(joints))
     for n, (colour, (name, values)) in enumerate(
         zip(colours(values_by_name), values_by_name.items(), strict=True)
     ):
         marker = MARKERS[n % len(MARKERS)]
         axis.plot(values, places, marker, color=colour, markersize=6, label=name)
-    axis.set_yticks(places, [joint.replace("_", " ") for joint in JOINTS])
+    axis.set_yticks(places, [joint.replace("_", " ") for joint in joints])
     axis.invert_yaxis()
     axis.set_xlim(left=0)
     axis.set(xlabel=xlabel, title="Which joints are hard?")

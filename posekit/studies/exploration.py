@@ -5,7 +5,6 @@ import numpy as np
 from posekit import baselines, pipeline, poses
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINTS
 from posekit.studies.poster import PUBLISHED_MSE
 from posekit.studies.wording import comparability, number
 
@@ -20,7 +19,7 @@ def record(dataset, index):
         index: int.
 
     Returns:
-        dict: image_id, file_bytes, size_px, and the 14 joints as rows (name, x, y, labelled).
+        dict: image_id, file_bytes, size_px, and the joints as rows (name, x, y, labelled).
     """
     image_id = str(dataset.image_ids[index])
     return {
@@ -30,7 +29,10 @@ def record(dataset, index):
         "joints": [
             (name, *position.round(1).tolist(), bool(labelled))
             for name, position, labelled in zip(
-                JOINTS, dataset.keypoints_px[index], dataset.labelled[index], strict=True
+                dataset.skeleton.joints,
+                dataset.keypoints_px[index],
+                dataset.labelled[index],
+                strict=True,
             )
         ],
     }
@@ -44,6 +46,7 @@ def one_batch(experiment, *, seed):
         batch_size=experiment.profile.batch_size,
         seed=seed,
         epochs=1,
+        mirror=experiment.dataset.skeleton.mirror,
     )
     images, targets = next(batches.as_numpy_iterator())
     return {

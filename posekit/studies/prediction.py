@@ -37,11 +37,12 @@ def trained_model(run_dir, experiment):
             "data, profile, seed and split."
         )
     described = trained["runs"][0]
-    return models.load(Path(run_dir) / described["folder"]), described
+    joints = experiment.dataset.skeleton.joint_count
+    return models.load(Path(run_dir) / described["folder"], joints=joints), described
 
 
 def predict_parts(model, experiment, parts=("train", "validation")):
-    """Predictions in the frame, dict of part -> float (n, 14, 2)."""
+    """Predictions in the frame, dict of part -> float (n, K, 2)."""
     return {part: evaluation.predict_frame_px(model, experiment.images(part)) for part in parts}
 
 
@@ -68,17 +69,17 @@ def ranked(pred_frame_px, experiment, part, count):
     without any are left out.
 
     Args:
-        pred_frame_px: float (n, 14, 2).
+        pred_frame_px: float (n, K, 2).
         experiment: Experiment.
         part: str.
         count: int, how many of each of the three kinds.
 
     Returns:
-        dict of plots.prediction_grid's arguments: images, true_px, pred_px, labelled, titles.
+        dict of plots.prediction_grid's arguments.
     """
     chosen = experiment.part(part)
     true_px = experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
-    error_px = np.linalg.norm(pred_frame_px - true_px, axis=-1)  # (n, 14)
+    error_px = np.linalg.norm(pred_frame_px - true_px, axis=-1)  # (n, K)
     joint_counts = chosen.labelled.sum(axis=1)  # (n,)
     of_image = (error_px * chosen.labelled).sum(axis=1) / np.maximum(joint_counts, 1)
     measured = np.flatnonzero(joint_counts)
@@ -96,6 +97,7 @@ def ranked(pred_frame_px, experiment, part, count):
         "true_px": true_px[indices],
         "pred_px": pred_frame_px[indices],
         "labelled": chosen.labelled[indices],
+        "skeleton": chosen.skeleton,
         "titles": [
             f"{kind}: {of_image[index]:.1f} px"
             for kind, members in kinds.items()
@@ -115,7 +117,10 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
     """
     chosen, train = experiment.part(part), experiment.part("train")
     mirrored_px, mirrored_labelled = mirror_keypoints(
-        train.keypoints_px, train.labelled, train.image_sizes_px[:, 0]
+        train.keypoints_px,
+        train.labelled,
+        train.image_sizes_px[:, 0],
+        mirror=train.skeleton.mirror,
     )
     contortion = poses.contortion(
         chosen.keypoints_px,
@@ -180,7 +185,11 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
 def _pck_sums(pred_frame_px, chosen, frame_px):
     pred_px = evaluation.to_original_px(pred_frame_px, chosen.image_sizes_px, frame_px)
     return metrics.per_image_sums(
-        pred_px, chosen.keypoints_px, chosen.labelled, chosen.image_sizes_px
+        pred_px,
+        chosen.keypoints_px,
+        chosen.labelled,
+        chosen.image_sizes_px,
+        skeleton=chosen.skeleton,
     )["pck_0.2"]
 
 

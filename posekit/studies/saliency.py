@@ -5,7 +5,7 @@ import numpy as np
 
 from posekit import bootstrap, edges, models, poses, saliency
 from posekit.errors import check_choice
-from posekit.skeleton import INDEX, JOINTS
+from posekit.skeleton import JOINTS
 from posekit.studies.wording import comparability, number, rounded, with_interval
 
 # The joint box ends at the joints; skin, hands and feet reach beyond it.
@@ -18,13 +18,17 @@ def untrained_twin(model, *, seed):
     has_batch_norm = any(
         isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers
     )
-    return models.poster_network(batch_norm=has_batch_norm, frame_px=model.input_shape[1])
+    return models.poster_network(
+        batch_norm=has_batch_norm,
+        frame_px=model.input_shape[1],
+        joints=model.output_shape[1] // 2,
+    )
 
 
 def choose_images(experiment, *, seed):
     """Validation images whose person box is known, at random, int (n,) into that part."""
     labelled = experiment.part("validation").labelled
-    usable = np.flatnonzero(labelled.sum(axis=1) >= len(JOINTS) // 2)
+    usable = np.flatnonzero(labelled.sum(axis=1) >= labelled.shape[1] // 2)
     rng = np.random.default_rng(seed)
     count = min(experiment.profile.saliency_images, len(usable))
     return np.sort(rng.choice(usable, size=count, replace=False))
@@ -40,14 +44,15 @@ def person_boxes_frame_px(experiment, chosen):
     )
 
 
-def joint_maps(model, images, joint, *, seed):
+def joint_maps(model, images, joint, *, seed, joints=JOINTS):
     """Plain gradient and SmoothGrad of one joint.
 
     Args:
         model: keras.Model.
         images: uint8 (N, S, S, 3).
-        joint: str, a name in skeleton.JOINTS.
+        joint: str, one of `joints`.
         seed: int, of SmoothGrad's noise.
+        joints: names of the joints that the network answers for.
 
     Returns:
         dict, "gradient" and "SmoothGrad" -> float (N, S, S).
@@ -55,8 +60,8 @@ def joint_maps(model, images, joint, *, seed):
     Raises:
         PosekitError: unknown joint.
     """
-    check_choice("joint_maps()", "joint", joint, JOINTS)
-    index = INDEX[joint]
+    check_choice("joint_maps()", "joint", joint, joints)
+    index = joints.index(joint)
     return {
         "gradient": saliency.joint_saliency(model, images, index),
         "SmoothGrad": saliency.smooth_gradient(model, images, index, seed=seed),
@@ -143,7 +148,9 @@ def report(model, experiment, *, joint, seed):
     maps = {
         f"{method}, {name}": values
         for name, network in networks.items()
-        for method, values in joint_maps(network, images, joint, seed=seed).items()
+        for method, values in joint_maps(
+            network, images, joint, seed=seed, joints=experiment.dataset.skeleton.joints
+        ).items()
     }
     shares = shares_in_box(
         maps, person_boxes_frame_px(experiment, chosen), groups, seed=seed, resamples=resamples

@@ -105,7 +105,11 @@ class _Network:
         self.validation_images = experiment.images("validation")
         self.validation_targets = experiment.targets("validation", label_treatment)
         keras.utils.set_random_seed(seed)
-        self.model = models.poster_network(batch_norm=True, frame_px=experiment.frame_px)
+        self.model = models.poster_network(
+            batch_norm=True,
+            frame_px=experiment.frame_px,
+            joints=experiment.dataset.skeleton.joint_count,
+        )
         self.model.compile(
             optimizer="adam", loss=losses.weighted_mse, metrics=[losses.WeightedMSE()]
         )
@@ -113,8 +117,13 @@ class _Network:
         self._drawn = self.model.get_weights()
         self._fresh = [variable.numpy() for variable in self.model.optimizer.variables]
 
+    @property
+    def centre_px(self):
+        """All joints at the centre of the frame, float (K, 2)."""
+        return baselines.image_centre(self.experiment.frame_px, self.train_targets.shape[1])
+
     def restart(self, pose_px=None):
-        """Back to the drawn weights, or to a network that predicts one pose (14, 2) for all."""
+        """Back to the drawn weights, or to a network that predicts one pose (K, 2) for all."""
         self.model.set_weights(self._drawn)
         for variable, value in zip(self.model.optimizer.variables, self._fresh, strict=True):
             variable.assign(value)
@@ -157,7 +166,7 @@ def _twins(experiment):
 
 def _loss_of_the_image_centre(network):
     """Without its last weights the network predicts the image centre, whose error is known."""
-    centre_px = baselines.image_centre(network.experiment.frame_px)
+    centre_px = network.centre_px
     network.restart(centre_px)
     batches = pipeline.evaluation_batches(
         network.validation_images,
@@ -188,7 +197,7 @@ def _loss_of_drawn_weights(network):
     inputs, outputs = kernel.shape
     frame_px = network.experiment.frame_px
     spread = (frame_px / 2) ** 2 * inputs / 2 * 2 / (inputs + outputs)
-    expected = _constant_mse(baselines.image_centre(frame_px), targets) + spread
+    expected = _constant_mse(network.centre_px, targets) + spread
     measured = float(losses.weighted_mse(targets, network.model(images, training=True)))
     return {
         "name": "loss at the start, weights as drawn",
@@ -247,13 +256,16 @@ def _mse_after_an_epoch(network, train_targets):
         batch_size=batch_size,
         seed=network.seed,
         epochs=steps,  # more than enough of the stream: an epoch holds at least one step
+        mirror=network.experiment.dataset.skeleton.mirror,
     )
     network.fit(batches, steps=steps)
     return network.validation_mse()
 
 
 def _mean_pose(targets):
-    return baselines.mean_pose(targets[..., :2], targets[..., 2] > 0)
+    # Any place will do for a joint that no target counts.
+    unseen_px = np.zeros(targets.shape[1:])[:, :2]
+    return baselines.mean_pose(targets[..., :2], targets[..., 2] > 0, unseen_px=unseen_px)
 
 
 def _constant_mse(pose_px, targets):
