@@ -337,11 +337,15 @@ def open_run(folder):
 
 def _folder_name(config, model, experiment):
     """A name that differs where the training would: a finished one is found again by it."""
+    settings = asdict(config)
+    if config.initial_weights not in (None, IMAGENET):
+        # A path may hold other weights the next time, and the same ones may move: what they are
+        # counts, not where.
+        settings["initial_weights"] = "from a file"
     shapes_it = [
         TRAINING_VERSION,
-        asdict(config),
+        settings,
         model.get_config(),
-        # A path may hold other weights the next time: what they are counts as well.
         _weights_digest(model) if config.initial_weights else None,
         experiment.dataset.fingerprint(),
         experiment.split.summary(),

@@ -13,11 +13,11 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from posekit import artifacts, estimators, recipes, views
+from posekit import artifacts, estimators, recipes, settings, views
 from posekit.__main__ import main
 from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError
-from posekit.export import export
+from posekit.export import OUTPUTS, export
 from posekit.skeleton import JOINTS
 
 EXAMPLES = PROJECT_ROOT / "examples"
@@ -173,6 +173,10 @@ def test_int8_is_int8_inside_and_float_outside(estimator_folder, exported):
         if len(details["shape"]) == 4
     ]
     assert inner.count(np.int8) > 0.8 * len(inner) > 10
+
+
+def test_every_head_is_explained():
+    assert set(OUTPUTS) == set(settings.HEADS)
 
 
 def test_the_manifest_says_what_the_files_are(estimator_folder, exported):

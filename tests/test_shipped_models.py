@@ -28,7 +28,7 @@ def read(folder, name):
 
 
 def test_the_models_that_the_readme_names_are_there():
-    assert "best" in [folder.name for folder in FOLDERS]
+    assert [folder.name for folder in FOLDERS] == ["best", "from_scratch"]
 
 
 @each_model

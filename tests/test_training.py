@@ -469,6 +469,9 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
     other = training.build(config(**MAPS))
     names = {training._folder_name(settings, model, small) for model in (started, other)}
     assert len(names) == 2
+    # The same weights elsewhere are the same training.
+    moved = replace(settings, initial_weights="elsewhere.keras")
+    assert training._folder_name(moved, started, small) in names
 
 
 def test_patience_ends_a_training_that_no_longer_gets_better(small, tmp_path, monkeypatch):

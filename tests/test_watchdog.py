@@ -165,8 +165,12 @@ def test_the_kernel_tells_of_every_thread():
     asleep = threading.Event()
     thread = threading.Thread(target=asleep.wait)
     thread.start()
+    deadline = time.monotonic() + 10
     try:
-        view = {each["id"]: each for each in watchdog.kernel_threads()}
+        # A thread that has just started still runs for a moment.
+        view = {}
+        while view.get(thread.native_id, {}).get("state") != "S" and time.monotonic() < deadline:
+            view = {each["id"]: each for each in watchdog.kernel_threads()}
     finally:
         asleep.set()
         thread.join()
