@@ -180,7 +180,7 @@ def _litert(network, file_format, frames):
         converter.representative_dataset = lambda: ([frame[None]] for frame in frames)
         # Without this, layers that have no int8 kernel would silently stay in float.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    with warnings.catch_warnings():
+    with inference.quiet(), warnings.catch_warnings():
         # It asks for what older converters took in place of a representative data set.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
         return converter.convert()

@@ -4,8 +4,11 @@ The first pictures cost a second or two of compiling, each later one a third to 
 Keras takes. The answers differ by rounding alone. Exported files (`export`) are read here too.
 """
 
+import logging
 import os
+import sys
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +27,7 @@ class LiteRtNetwork:
     """
 
     def __init__(self, flatbuffer):
-        with warnings.catch_warnings():
+        with quiet(), warnings.catch_warnings():
             # It says that LiteRT will move to a package of its own; TensorFlow is pinned.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
             self._interpreter = tf.lite.Interpreter(
@@ -89,7 +92,31 @@ class OnnxNetwork:
 
 def compiled(network):
     """The LiteRtNetwork of a keras.Model with one input and one output; its weights are copied."""
-    return LiteRtNetwork(converter(network).convert())
+    with quiet():
+        flatbuffer = converter(network).convert()
+    return LiteRtNetwork(flatbuffer)
+
+
+@contextmanager
+def quiet():
+    """Within the block, TensorFlow's native code writes no log; errors are raised as ever.
+
+    LiteRT tells of its inner steps past Python and past TensorFlow's own log level, a dozen lines
+    for each network. Whatever other threads write to the standard error meanwhile is lost as well.
+    """
+    absl = logging.getLogger("absl")
+    level = absl.level
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    absl.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        absl.setLevel(level)
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def converter(network):

@@ -1,5 +1,7 @@
 """Compiled networks answer as Keras does."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,18 @@ def test_later_training_does_not_reach_it():
         variable.assign(variable + 0.1)
     np.testing.assert_array_equal(compiled.predict_on_batch(images), before)
     assert np.abs(network.predict_on_batch(images) - before).max() > 1
+
+
+def test_making_a_network_fast_leaves_no_log(capfd):
+    compiled = inference.compiled(poster())
+    images = np.zeros((1, FRAME_PX, FRAME_PX, 3), np.float32)
+    compiled.predict_on_batch(images)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_fails_in_quiet_is_raised_and_later_messages_are_seen(capfd):
+    with pytest.raises(ValueError, match="heard"), inference.quiet():
+        os.write(2, b"unheard")
+        raise ValueError("heard")
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"
