@@ -483,7 +483,8 @@ def test_the_real_set():
     dataset = lsp.read(os.environ["POSEKIT_LSPET"]).subset(np.arange(9000))
     split = splits.standard(dataset, np.arange(9000), seed=0)
     assert len(split.left_out) == 8
-    assert (len(split.validation), len(split.development), len(split.train)) == (810, 898, 7284)
+    # Each picture a group of its own; with its look-alikes the set has 810, 900 and 7282.
+    assert (len(split.validation), len(split.development), len(split.train)) == (810, 901, 7281)
     with pytest.raises(PosekitError, match="LSPet's im09001 to im10000 are not among these 9000"):
         split.part(dataset, "test")
     # Two known pairs of one photograph each, and a picture like neither.
