@@ -20,8 +20,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from posekit import sources
-from posekit.artifacts import from_root
+from posekit import artifacts, sources
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.settings import SYNTHETIC
 
@@ -87,7 +86,7 @@ def open_labels(
     """
     check_choice("open_labels()", "unlabelled", unlabelled, ("error", "skip"))
     _check_activities(activities)
-    tables = [from_root(path)] if path is not None else _tables_beside(data)
+    tables = [artifacts.from_root(path)] if path is not None else _tables_beside(data)
     if tables:
         source = " and ".join(str(table) for table in tables)
         activity_of = {}
@@ -117,7 +116,7 @@ def _check_activities(activities):
 def _tables_beside(data):
     if data == SYNTHETIC:
         return []
-    paths = [from_root(part) for part in data.split(os.pathsep)]
+    paths = [artifacts.from_root(part) for part in data.split(os.pathsep)]
     beside = [(path if path.is_dir() else path.parent) / LABELS_FILE for path in paths]
     return [path for path in dict.fromkeys(beside) if path.is_file()]
 
@@ -166,16 +165,7 @@ def _read(path, data, dataset, activities, bad_images):
 
 def _cells(path):
     """The header's cells, and (line, cells) of all other rows that are not blank."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise PosekitError(
-            f"{path}: the labels must be a file that can be read; got {error.strerror}. "
-            "Check the path."
-        ) from error
-    if len(content) > SIZE_LIMIT_BYTES:
-        raise PosekitError(f"{path}: must have at most {SIZE_LIMIT_BYTES:,} bytes; got more.")
+    content = artifacts.read_bounded(path, SIZE_LIMIT_BYTES)
     try:
         # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)

@@ -172,6 +172,31 @@ def read_json(path):
         raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
 
 
+def read_bounded(path, limit_bytes):
+    """Read a stranger's file.
+
+    Args:
+        path: Path.
+        limit_bytes: int, the most that it may hold.
+
+    Returns:
+        bytes.
+
+    Raises:
+        PosekitError: the file is missing, cannot be read or holds more.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise PosekitError(
+            f"{path}: must be a file that can be read; got {error.strerror}. Check the path."
+        ) from error
+    if len(content) > limit_bytes:
+        raise PosekitError(f"{path}: must have at most {limit_bytes:,} bytes; got more.")
+    return content
+
+
 def write_csv(path, rows):
     """Write a list of dicts with equal keys as CSV, atomically."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -222,3 +222,15 @@ def test_provenance_outside_git(monkeypatch, tmp_path):
     found = artifacts.provenance()
     assert found["git_commit"] is None
     assert found["versions"] == {"no-such-package": None}
+
+
+def test_a_bounded_file_is_read_up_to_its_limit(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert artifacts.read_bounded(path, 5) == b"12345"
+    with pytest.raises(PosekitError, match="at most 4 bytes; got more"):
+        artifacts.read_bounded(path, 4)
+    with pytest.raises(PosekitError, match="nowhere: must be a file .*; got No such file"):
+        artifacts.read_bounded(tmp_path / "nowhere", 4)
+    with pytest.raises(PosekitError, match="must be a file .*; got Is a directory"):
+        artifacts.read_bounded(tmp_path, 4)

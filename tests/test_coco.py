@@ -300,7 +300,7 @@ def test_files_beyond_the_limits(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setattr(coco_json, "VALUE_LIMIT", 50)
     refused(path, "must hold at most 50 values; got about")
-    refused(tmp_path / "none.json", "must be a file to read; got No such file")
+    refused(tmp_path / "none.json", "must be a file that can be read; got No such file")
 
 
 def test_a_folder_of_pictures_that_is_not_there(tmp_path):

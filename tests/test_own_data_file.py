@@ -139,9 +139,9 @@ def test_a_folder_as_annotation_tools_leave_it(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(PosekitError, match="none.toml: must be a file to read; got No such"):
+    with pytest.raises(PosekitError, match="none.toml: must be a file that can be read; got No such"):
         own_data.find(tmp_path / "none.toml")
-    with pytest.raises(PosekitError, match="none.json: must be a file to read; got No such"):
+    with pytest.raises(PosekitError, match="none.json: must be a file that can be read; got No such"):
         sources.load(str(tmp_path / "none.json"), **LOADING)
 
 

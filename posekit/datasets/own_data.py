@@ -25,7 +25,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import joint_sets
+from posekit import artifacts, joint_sets
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import LSP, Skeleton
 
@@ -188,13 +188,7 @@ def _sources(caller, joints):
 
 
 def _read_toml(path):
-    try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT_BYTES + 1)
-    except OSError as error:
-        raise PosekitError(f"{path}: must be a file to read; got {error.strerror}.") from error
-    if len(content) > LIMIT_BYTES:
-        raise PosekitError(f"{path}: must have at most {LIMIT_BYTES:,} bytes; got more.")
+    content = artifacts.read_bounded(path, LIMIT_BYTES)
     try:
         return tomllib.loads(content.decode("utf-8"))
     # Beside what is no TOML: lists in lists without end.
