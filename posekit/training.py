@@ -228,7 +228,9 @@ def fit(
     folder = Path(run_dir) / "training" / _folder_name(config, model, experiment)
     generations = Generations(folder)
     finished = generations.is_whole() and _finished(training_records.read_history(folder), config)
-    if not (finished and (folder / per_image.FILE).is_file()):
+    # Trainings of earlier versions lack their scores by image; one on a read-only disk stays so.
+    scored = (folder / per_image.FILE).is_file() or not os.access(folder, os.W_OK)
+    if not (finished and scored):
         verbose = _progress_style() if verbose is None else verbose
         with locks.held(
             folder / ".lock",

@@ -163,6 +163,17 @@ def test_a_finished_training_without_sums_is_scored_and_not_trained(
     assert per_image.are_alike([anew, before])
 
 
+def test_a_finished_training_on_a_read_only_disk_is_handed_back(
+    undisturbed, small, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "training" / undisturbed.folder.name)
+    (folder / per_image.FILE).unlink()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr(training.per_image, "write", None)  # nothing may be written
+    run = training.fit(undisturbed.config, small, tmp_path, verbose=0)
+    assert run.history == undisturbed.history and not (folder / per_image.FILE).exists()
+
+
 def test_pictures_for_tensorboard_change_nothing(undisturbed, small, tmp_path):
     run = training.fit(BATCH_NORM, small, tmp_path, verbose=0, pictures=True)
     assert run.folder.name == undisturbed.folder.name
