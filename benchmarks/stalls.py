@@ -2,9 +2,12 @@
 
     .venv/bin/python benchmarks/stalls.py --minutes 10 --json stalls.json
     .venv/bin/python benchmarks/stalls.py --minutes 30 --settings as-shipped --busy
+    .venv/bin/python benchmarks/stalls.py --minutes 30 --settings as-shipped \
+      --recipe best_whole --data data/raw/lspet_dataset.zip
 
 For each setting a process of its own trains the poster's network on drawn people, with turned
 pictures and a prediction in a callback after each epoch: the mixture under which stalls were seen.
+With --recipe it goes on with a training of a shipped model instead, which keeps what it learned.
 A gap is more than a second without a sign of life, see `posekit.watchdog`; it counts as a stall
 when the process slept through it: less than a tenth of a core was used, and no thread wanted to
 run, as one would that other programs keep from running. Of each gap, the log has what the kernel
@@ -49,16 +52,21 @@ def main():
         help=f"of {', '.join(SETTINGS)} (default: all)",
     )
     parser.add_argument("--busy", action="store_true", help="keep every core busy meanwhile")
+    parser.add_argument("--recipe", help="of posekit/recipes.py: train this, under profile full")
+    parser.add_argument("--data", default="synthetic", help="of the recipe (default: %(default)s)")
+    parser.add_argument(
+        "--run-dir", default="reports/models-run", help="of the recipe (default: %(default)s)"
+    )
     parser.add_argument("--json", type=Path, default=Path("stalls.json"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(train(SETTINGS[options.child], options.minutes)))
+        print(json.dumps(train(SETTINGS[options.child], options)))
         return
     results = []
     with busy_cores(options.busy):
         for name in options.settings:
-            results.append({"setting": name, **SETTINGS[name], **in_process(name, options.minutes)})
+            results.append({"setting": name, **SETTINGS[name], **in_process(name)})
             artifacts.write_json(options.json, described(options, results))
             print(in_words(results[-1]), flush=True)
     print(f"\n{table(results)}\n\n{options.json}")
@@ -85,8 +93,8 @@ def spin():
         sum(range(100_000))
 
 
-def in_process(name, minutes):
-    command = [sys.executable, __file__, "--child", name, "--minutes", str(minutes)]
+def in_process(name):
+    command = [sys.executable, *sys.argv, "--child", name]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     finished = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, env=environment
@@ -94,7 +102,7 @@ def in_process(name, minutes):
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def train(setting, minutes):
+def train(setting, options):
     """Train under one setting, in a process that has done nothing else; all gaps, JSON-ready."""
     from posekit import engine
 
@@ -105,7 +113,6 @@ def train(setting, minutes):
     import tensorflow as tf
 
     from posekit import pipeline, training, watchdog
-    from posekit.experiment import open_experiment
 
     if "threads" in setting:
         tf.config.threading.set_intra_op_parallelism_threads(setting["threads"])
@@ -146,32 +153,21 @@ def train(setting, minutes):
                 # Reading pictures and compiling are not counted.
                 self.started = time.monotonic()
             self.steps += 1
-            if time.monotonic() - self.started > 60 * minutes:
+            if time.monotonic() - self.started > 60 * options.minutes:
                 raise TimeoutError
-
-    class Prediction(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.predict(
-                pipeline.evaluation_batches(experiment.images("validation"), batch_size=64),
-                verbose=0,
-            )
 
     watching = []
     training.Watchdog = Gaps
-    experiment = open_experiment("synthetic", profile="quick", seed=0)
-    config = training.TrainingConfig(
-        network="poster_batchnorm",
-        label_treatment="masked",
-        epochs=100_000,
-        seed=0,
-        augmentation="turned",
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            training.fit(config, experiment, folder, verbose=0, callbacks=[Prediction()])
-        except TimeoutError:
-            pass
-    (gaps,) = watching
+    try:
+        if options.recipe is None:
+            train_poster_network()
+        else:
+            train_recipe(options)
+    except TimeoutError:
+        pass
+    if not watching:
+        raise SystemExit(f"{options.recipe}: must be unfinished; it is trained already.")
+    gaps = watching[-1]
     for gap in gaps.stalls:
         # The thread that looks is itself running.
         wanting = sum(thread["state"] == "R" for thread in gap["threads"])
@@ -186,6 +182,42 @@ def train(setting, minutes):
     }
 
 
+def train_poster_network():
+    """Without end, in a folder that is thrown away."""
+    import keras
+
+    from posekit import pipeline, training
+    from posekit.experiment import open_experiment
+
+    experiment = open_experiment("synthetic", profile="quick", seed=0)
+
+    class Prediction(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.predict(
+                pipeline.evaluation_batches(experiment.images("validation"), batch_size=64),
+                verbose=0,
+            )
+
+    config = training.TrainingConfig(
+        network="poster_batchnorm",
+        label_treatment="masked",
+        epochs=100_000,
+        seed=0,
+        augmentation="turned",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        training.fit(config, experiment, folder, verbose=0, callbacks=[Prediction()])
+
+
+def train_recipe(options):
+    """As `python -m posekit build` does; a finished training ends at once."""
+    from posekit import delivery
+    from posekit.experiment import open_experiment
+
+    experiment = open_experiment(options.data, profile="full", seed=0)
+    delivery.train(options.recipe, experiment, options.run_dir, seed=0, verbose=0)
+
+
 def summary(threads):
     """How many threads are in each state, waiting in which function and call of the kernel."""
     states = Counter(
@@ -198,6 +230,7 @@ def described(options, results):
     return {
         "minutes": options.minutes,
         "busy": options.busy,
+        "recipe": options.recipe,
         "machine": {"kernel": platform.release(), "cores": os.cpu_count()},
         "gap_seconds": GAP_SECONDS,
         "results": results,

@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/training_step.py
 
 Both sides take the same steps (forward, loss, backward, Adam) of the same layers on a batch of 64
-uint8 frames in memory. Of PyTorch the fastest of contiguous and channels_last, eager and compiled
+uint8 frames in memory; Keras' own kernels, without `fused_kernels`, for comparison. Of PyTorch the fastest of contiguous and channels_last, eager and compiled
 counts, for each network. Then posekit's steps are fed by its input pipeline, and timed waiting.
 """
 
@@ -41,9 +41,8 @@ def main():
         )
     )
     peer, _ = theirs.answer("variants")
-    orders = [
-        Order(ours, f"posekit {name}", name) for name in ("batchnorm", "plain", "keras batchnorm")
-    ]
+    kinds = ("batchnorm", "plain", "keras batchnorm", "keras plain")
+    orders = [Order(ours, f"posekit {name}", name) for name in kinds]
     orders += [Order(theirs, f"PyTorch {name}", name) for name in peer["variants"]]
     seconds, answers = take_turns(orders, ["round"], turns=options.pairs)
     check_same_network(answers)
@@ -108,11 +107,11 @@ def rows_of(seconds, waits, *, images):
                 note=f"{rates[0]:.0f} against {rates[1]:.0f} images/s",
             )
         )
-    for name, at_most in (("batchnorm", 1.15), ("keras batchnorm", None)):
-        found = ratio_of(seconds[f"posekit {name}"], seconds["posekit plain"])
+    for own, at_most in (("", 1.15), ("keras ", None)):
+        found = ratio_of(seconds[f"posekit {own}batchnorm"], seconds[f"posekit {own}plain"])
         rows.append(
             results.row(
-                "cost of BN in a step" + (", Keras' own" if at_most is None else ""),
+                "cost of BN in a step" + (", Keras' own kernels" if own else ""),
                 "the same without BN",
                 found["ratio"],
                 unit="times",

@@ -13,7 +13,7 @@ import numpy as np
 
 from posekit import engine, pipeline
 from posekit.errors import PosekitError
-from posekit.fused_batchnorm import fused_batch_norm
+from posekit.fused_kernels import fused_kernels
 from posekit.geometry import mirror_keypoints
 
 READ_BATCH = 64
@@ -216,7 +216,7 @@ class Trainer:
         """
         self._restart(seed)
         loss = np.nan
-        with fused_batch_norm():
+        with fused_kernels():
             for chosen, flips in zip(*schedule(rows, self._budget, seed=seed), strict=True):
                 inputs = pictures.inputs(self._inputs, chosen, flips)
                 loss = self.network.train_on_batch(inputs, codes[chosen])

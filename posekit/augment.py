@@ -51,6 +51,18 @@ def affine(images, targets, matrices, frame_px, *, resample=None):
     last_row = ops.zeros_like(matrices[:, 0, :2])
     transforms = ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1)  # (N, 8)
     shown = (resample or resampled)(images, transforms, frame_px)
+    return shown, moved(targets, matrices, frame_px)
+
+
+def moved(targets, matrices, frame_px):
+    """The joints' part of `affine`.
+
+    Args:
+        targets, matrices, frame_px: as for `affine`.
+
+    Returns:
+        float (N, K, 3) in the frame; a joint outside it has weight 0.
+    """
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]  # (N, 2, 2), (N, 2)
     (a, b), (c, d) = (linear[:, 0, 0], linear[:, 0, 1]), (linear[:, 1, 0], linear[:, 1, 1])
     determinant = (a * d - b * c)[:, None]
@@ -61,7 +73,19 @@ def affine(images, targets, matrices, frame_px, *, resample=None):
     inside = (moved_x >= -0.5) & (moved_x <= frame_px - 0.5)
     inside &= (moved_y >= -0.5) & (moved_y <= frame_px - 0.5)
     weight = targets[..., 2] * ops.cast(inside, targets.dtype)
-    return shown, ops.stack([moved_x, moved_y, weight], axis=-1)
+    return ops.stack([moved_x, moved_y, weight], axis=-1)
+
+
+def exchanged(targets, flip, mirror=MIRROR):
+    """Which joint is left or right, exchanged in chosen examples; no joint moves.
+
+    Args:
+        targets, flip, mirror: as for `flip_left_right`.
+
+    Returns:
+        float (N, K, 3).
+    """
+    return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
 
 
 def resampled(images, transforms, frame_px):

@@ -141,3 +141,19 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
     ) * step[:, None, None]  # (N, 2, 2)
     middle = np.full(2, (frame_px - 1) / 2)
     return np.concatenate([linear, (centre_px - linear @ middle)[..., None]], axis=-1)
+
+
+def mirrored_matrices(matrices, flip, frame_px):
+    """Maps of mirrored frames: what they show is what mirroring afterwards would show.
+
+    Args:
+        matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) on the canvas.
+        flip: bool (N,), which of them to mirror.
+        frame_px: int, side of the frame, pixels.
+
+    Returns:
+        float (N, 2, 3), of the dtype of `matrices`.
+    """
+    along_x, along_y, offset = np.moveaxis(matrices, -1, 0)
+    mirrored = np.stack([-along_x, along_y, offset + along_x * (frame_px - 1)], axis=-1)
+    return np.where(flip[:, None, None], mirrored, matrices).astype(matrices.dtype)

@@ -40,31 +40,36 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
     """
     check_choice("delivery.build()", "name", name, tuple(recipes.MODELS))
     model = recipes.MODELS[name]
-    runs = {}
-    for recipe in model.stages:
-        _train(recipe, runs, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
-    return deliver(
-        name,
-        {recipe: runs[recipe] for recipe in model.stages},
-        experiment,
-        folder,
-        looks=model.looks,
-    )
+    runs = {
+        recipe: train(recipe, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
+        for recipe in model.stages
+    }
+    return deliver(name, runs, experiment, folder, looks=model.looks)
 
 
-def _train(recipe, runs, experiment, run_dir, *, seed, epochs, verbose):
-    """Train a recipe, after the one it starts from, and enter both into `runs`."""
-    if recipe in runs:
-        return
+def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
+    """Train by a recipe, after the one it starts from; what is trained already is read.
+
+    Args:
+        recipe: str, one of recipes.RECIPES.
+        experiment, run_dir, seed, epochs, verbose: as for `build`.
+
+    Returns:
+        training.TrainingRun.
+
+    Raises:
+        PosekitError: unknown `recipe`, or as `training.fit` does.
+    """
+    check_choice("delivery.train()", "recipe", recipe, tuple(recipes.RECIPES))
     settings = dict(recipes.RECIPES[recipe])
     first = settings.pop("starts_from", None)
     if first is not None:
-        _train(first, runs, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
-        settings["initial_weights"] = str(runs[first].folder / "best.keras")
+        begun = train(first, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
+        settings["initial_weights"] = str(begun.folder / "best.keras")
     if epochs is not None:
         settings["epochs"] = epochs
     config = training.TrainingConfig(seed=seed, **settings)
-    runs[recipe] = training.fit(config, experiment, run_dir, verbose=verbose)
+    return training.fit(config, experiment, run_dir, verbose=verbose)
 
 
 def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):

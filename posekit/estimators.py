@@ -341,8 +341,8 @@ def _look(stage, look, images, boxes_px, mirror):
 
 def _frames(stage, glimpse, images, boxes_px):
     if stage.view == "squashed" and glimpse.scale == 1:
-        # As the training frames were made.
-        frames = np.stack([pipeline.squash(image, stage.frame_px).numpy() for image in images])
+        # As the training frames were made, but for pictures that were decoded in full.
+        frames = np.stack([pipeline.squash(image, stage.frame_px) for image in images])
     else:
         shown_px = views.enlarged(boxes_px, glimpse.scale)
         frames = np.stack(

@@ -126,7 +126,7 @@ def shown_saliency(subject, stage, joint):
         PosekitError: the network cannot be differentiated.
     """
     if stage.view == "squashed":
-        crop = pipeline.squash(subject.image, stage.frame_px).numpy()
+        crop = pipeline.squash(subject.image, stage.frame_px)
     else:
         crop = views.cut(subject.image, subject.looked_at_px, stage.frame_px)
 

@@ -7,6 +7,7 @@ Messages of the errors begin with the rule; callers put the name of the file in 
 import io
 
 import numpy as np
+import simplejpeg
 from PIL import Image, ImageOps
 
 from posekit.errors import PosekitError
@@ -91,6 +92,30 @@ def decode(encoded, *, upright=False):
                 f"must be a whole JPEG or PNG image; got {len(encoded)} bytes that do not decode "
                 f"({_finding(error)})"
             ) from error
+
+
+def decode_small(encoded, at_least_px):
+    """Decode a JPEG at the smallest of the eight sizes that its blocks give: 1/8, 2/8, ... 8/8.
+
+    Args:
+        encoded: bytes of a JPEG.
+        at_least_px: int, that neither side shall fall below; a smaller picture keeps its size.
+
+    Returns:
+        uint8 (H, W, 3), RGB, in the frame as stored; None for what is no JPEG, or a damaged or
+        rare one: let a thorough decoder judge it.
+    """
+    if not encoded.startswith(JPEG_START):
+        return None
+    check_scans(encoded)
+    least = {"min_height": at_least_px, "min_width": at_least_px}
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(encoded, **least)
+        if height * width > PIXEL_LIMIT:
+            return None
+        return simplejpeg.decode_jpeg(encoded, **least)
+    except ValueError:
+        return None
 
 
 def upright(encoded):

@@ -328,8 +328,8 @@ def _checked(caller, pred_px, true_px, labelled, joints=None, skeleton=LSP):
     check_keypoints(caller, pred_px=pred_px)
     _check_joint_count(caller, "pred_px", pred_px, skeleton)
     return _Poses(
-        pred_px=pred_px.astype(float),
-        true_px=np.where(labelled[..., None], true_px, 0.0).astype(float),
+        pred_px=pred_px.astype(float, copy=False),
+        true_px=np.where(labelled[..., None], true_px, 0.0).astype(float, copy=False),
         labelled=labelled,
         counted=labelled & _selected(caller, joints, skeleton),
         skeleton=skeleton,
@@ -473,7 +473,10 @@ def _in_lengths(error_px, length_px):
 
 def _distance_px(from_px, to_px):
     difference_px = from_px - to_px
-    return np.hypot(difference_px[..., 0], difference_px[..., 1])
+    x, y = difference_px[..., 0], difference_px[..., 1]
+    # np.hypot takes several times as long, for numbers whose squares overflow: no joint is there.
+    with np.errstate(over="ignore"):
+        return np.sqrt(x * x + y * y)
 
 
 def _with_points(keypoints_px, mid_points):

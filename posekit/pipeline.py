@@ -9,6 +9,7 @@ epoch, step), so a resumed run sees the batches that the undisturbed run would h
 import hashlib
 import os
 import re
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from posekit import augment, caches, image_files, resizing, views
+from posekit import augment, augmentation, caches, image_files, views
 from posekit.artifacts import CACHE_DIR
 from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.datasets import packed
@@ -27,11 +28,13 @@ from posekit.skeleton import MIRROR
 
 MEMORY_LIMIT_BYTES = 1 << 30
 
-# So many frames are decoded before they are written: memory stays small, and all cores busy.
-WRITTEN_AT_ONCE = 256
+# So many frames are one task for a thread, which is then seldom asked what to do next; and so many
+# tasks are under way or wait to be written: all cores are busy, and memory stays small.
+FRAMES_PER_TASK = 16
+TASKS_AHEAD = 8
 
 # Part of every cache's name: raise it when a change of code changes what frames look like.
-FRAMES_VERSION = 1
+FRAMES_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +159,10 @@ def _write_frames(path, shape, dataset, boxes_px):
     problems = []
 
     def show(index):
-        image = decode(dataset.read_image(str(dataset.image_ids[index]))).numpy()
+        encoded = dataset.read_image(str(dataset.image_ids[index]))
         if boxes_px is None:
-            return resizing.squash(image, frame_px)
-        return views.cut(image, boxes_px[index], frame_px)
+            return decode_frame(encoded, frame_px)
+        return views.cut(decode(encoded).numpy(), boxes_px[index], frame_px)
 
     def show_or_note(index):
         try:
@@ -171,28 +174,40 @@ def _write_frames(path, shape, dataset, boxes_px):
             )
             return np.zeros(shape[1:], np.uint8)
 
+    def show_some(start):
+        return np.stack([show_or_note(index) for index in range(count)[start:][:FRAMES_PER_TASK]])
+
     with ThreadPoolExecutor(_cores()) as pool, path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, count, WRITTEN_AT_ONCE):
-            indices = range(start, min(start + WRITTEN_AT_ONCE, count))
-            file.writelines(map(np.ndarray.tobytes, pool.map(show_or_note, indices)))
+        tasks = deque()
+        for start in range(0, count, FRAMES_PER_TASK):
+            tasks.append(pool.submit(show_some, start))
+            if len(tasks) > TASKS_AHEAD:
+                file.write(tasks.popleft().result())
+        file.writelines(task.result() for task in tasks)
     raise_problems(dataset.name, sorted(problems))
 
 
 def decode_frame(encoded, frame_px):
     """Decode one image and squash it to the frame.
 
+    A JPEG is decoded no larger than the frame needs, which costs less: its blocks give smaller
+    pictures, about as if neighbouring pixels were averaged.
+
     Args:
         encoded: bytes of a JPEG or PNG, see `decode`.
         frame_px: int, the frame's side, pixels.
 
     Returns:
-        uint8 tensor (frame_px, frame_px, 3), RGB.
+        uint8 (frame_px, frame_px, 3), RGB.
 
     Raises:
         tf.errors.InvalidArgumentError, PosekitError: as `decode` does.
     """
-    return squash(decode(encoded), frame_px)
+    # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
+    # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
+    image = image_files.decode_small(encoded, frame_px * 3 // 2)
+    return squash(decode(encoded).numpy() if image is None else image, frame_px)
 
 
 def decode(encoded):
@@ -214,8 +229,20 @@ def decode(encoded):
 
 
 def squash(image, frame_px):
-    """`resizing.squash` as a tensor."""
-    return tf.convert_to_tensor(resizing.squash(np.asarray(image), frame_px))
+    """Scale both axes of a picture to the frame's side, whatever its aspect.
+
+    Args:
+        image: uint8 (H, W, 3).
+        frame_px: int, the frame's side, pixels.
+
+    Returns:
+        uint8 (frame_px, frame_px, 3). Shrinking averages, so small limbs fade rather than
+        flicker; enlarging is bilinear.
+    """
+    height, width = image.shape[:2]
+    shrunk = min(width, frame_px), min(height, frame_px)
+    image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (frame_px, frame_px), interpolation=cv2.INTER_LINEAR)
 
 
 WARPS = ("float", "whole")
@@ -310,15 +337,12 @@ def training_batches(
         batches = examples.batch(batch_size, drop_remainder=True).enumerate()
         return batches.map(lambda step, batch: (tf.stack([seed, epoch, step]), *batch))
 
-    fetch = _fetcher(images, targets)
-
-    def varied(key, indices, flips):
-        batch_images, batch_targets = fetch(indices)
-        if crop is not None:
-            drawn = _draw_in_graph(crop, key, batch_size)
-            batch_images, batch_targets = _cropped(crop, drawn, batch_images, batch_targets)
-        return _flipped(batch_images, batch_targets, flips, mirror)
-
+    if crop is None:
+        varied = _mirrored(images, targets, mirror)
+    elif crop.warp == "whole":
+        varied = _crops_in_whole_levels(crop, images, targets, batch_size, mirror)
+    else:
+        varied = _crops(crop, images, targets, batch_size, mirror)
     batches = (
         tf.data.Dataset.range(first_epoch, epochs)
         .flat_map(epoch_of)
@@ -329,48 +353,108 @@ def training_batches(
     return batches, steps
 
 
-def _draw_in_graph(crop, key, count):
-    """`crop.draw` as a node of tf.data's graph; the key of three integers is the seed."""
-    example = crop.draw(np.random.default_rng(0), count, varied=True)
+# Each of the three below returns a function of TensorFlow's graph: a batch's key of three integers,
+# its indices and which of it to mirror -> (images, targets). A batch is one call of Python at
+# most, since each costs as much as several pictures.
+
+
+def _mirrored(images, targets, joint_mirror):
+    """Frames as they are or mirrored, uint8."""
+
+    def fetch(indices, flips):
+        frames = images[indices]
+        for index in np.flatnonzero(flips):
+            cv2.flip(frames[index], 1, frames[index])
+        return frames
+
+    def varied(_, indices, flips):
+        frames = tf.numpy_function(fetch, [indices, flips], tf.uint8)
+        frames.set_shape((indices.shape[0], *images.shape[1:]))
+        # The targets' mirror wants the width alone, which one row of each image has too.
+        chosen = tf.gather(targets, indices)
+        return frames, augment.flip_left_right(frames[:, :1], chosen, flips, mirror=joint_mirror)[1]
+
+    return varied
+
+
+def _crops(crop, images, targets, count, joint_mirror):
+    """Crops by TensorFlow, float32."""
+    fetch = _fetcher(images, targets)
+
+    def varied(key, indices, flips):
+        batch_images, batch_targets = fetch(indices)
+        drawn = _in_graph(lambda seeds: _draw(crop, seeds, count), [key], _draw(crop, [0], count))
+        batch_images, batch_targets = augment.affine(
+            tf.cast(batch_images, tf.float32),
+            batch_targets,
+            drawn["matrices"],
+            crop.frame_px,
+            resample=_resampled,
+        )
+        batch_images = _in_other_light(crop, drawn, batch_images)
+        return augment.flip_left_right(batch_images, batch_targets, flips, mirror=joint_mirror)
+
+    return varied
+
+
+def _crops_in_whole_levels(crop, images, targets, count, joint_mirror):
+    """Crops by OpenCV, uint8 where nothing but their place is varied: no other pass is needed."""
+    side = crop.frame_px
+
+    def cut(seeds, indices, flips):
+        drawn = _draw(crop, seeds, count)
+        matrices = augmentation.mirrored_matrices(drawn["matrices"], flips, side)
+        frames = np.empty((count, side, side, 3), np.uint8)
+        for index, matrix, frame in zip(indices, matrices.astype(float), frames, strict=True):
+            cv2.warpAffine(
+                images[index],
+                matrix,
+                (side, side),
+                dst=frame,
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=(views.FILL,) * 3,
+            )
+        return {**drawn, "matrices": matrices, "frames": frames}
+
+    example = {**_draw(crop, [0], count), "frames": np.empty((count, side, side, 3), np.uint8)}
+
+    def varied(key, indices, flips):
+        drawn = _in_graph(cut, [key, indices, flips], example)
+        moved = augment.moved(tf.gather(targets, indices), drawn["matrices"], side)
+        moved = augment.exchanged(moved, flips, joint_mirror)
+        return _in_other_light(crop, drawn, drawn["frames"]), moved
+
+    return varied
+
+
+def _draw(crop, seeds, count):
+    rng = np.random.default_rng(np.asarray(seeds).tolist())
+    return crop.draw(rng, count, varied=True)
+
+
+def _in_graph(function, inputs, example):
+    """A function of NumPy as a node of tf.data's graph.
+
+    Args:
+        function: takes arrays, one for each input; returns a dict like `example`.
+        inputs: list of tensors.
+        example: dict of arrays, the shapes and dtypes that come out.
+
+    Returns:
+        dict of tensors.
+    """
     values = tf.numpy_function(
-        lambda seeds: list(
-            crop.draw(np.random.default_rng(seeds.tolist()), count, varied=True).values()
-        ),
-        [key],
-        [tf.float32] * len(example),
+        lambda *arrays: list(map(function(*arrays).__getitem__, example)),
+        inputs,
+        [value.dtype for value in example.values()],
     )
     for value, alike in zip(values, example.values(), strict=True):
         value.set_shape(alike.shape)
     return dict(zip(example, values, strict=True))
 
 
-def _flipped(images, targets, flips, joint_mirror):
-    """`augment.flip_left_right`; OpenCV mirrors whole grey levels ten times as fast."""
-    if images.dtype != tf.uint8:
-        return augment.flip_left_right(images, targets, flips, mirror=joint_mirror)
-
-    def mirror(frames, chosen):
-        mirrored = frames.copy()
-        for index in np.flatnonzero(chosen):
-            cv2.flip(frames[index], 1, mirrored[index])
-        return mirrored
-
-    mirrored = tf.numpy_function(mirror, [images, flips], tf.uint8)
-    mirrored.set_shape(images.shape)
-    # The targets' mirror wants the width alone, which one row of each image has too.
-    _, targets = augment.flip_left_right(images[:, :1], targets, flips, mirror=joint_mirror)
-    return mirrored, targets
-
-
-def _cropped(crop, drawn, images, targets):
-    is_whole = crop.warp == "whole"
-    images, targets = augment.affine(
-        images if is_whole else tf.cast(images, tf.float32),
-        targets,
-        drawn["matrices"],
-        crop.frame_px,
-        resample=_resampled_whole if is_whole else _resampled,
-    )
+def _in_other_light(crop, drawn, images):
     varied = crop.augmentation
     if varied.light or varied.blur or varied.erase:
         images = tf.cast(images, tf.float32)
@@ -382,7 +466,7 @@ def _cropped(crop, drawn, images, targets):
         images = augment.blur(images, drawn["blur"])
     if varied.erase:
         images = augment.erase(images, drawn["rectangles_px"])
-    return images, targets
+    return images
 
 
 def _resampled(images, transforms, frame_px):
@@ -395,29 +479,6 @@ def _resampled(images, transforms, frame_px):
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
-
-
-def _resampled_whole(images, transforms, frame_px):
-    """`augment.resampled` in whole grey levels: uint8 in and out."""
-
-    def warp(canvases, rows):
-        frames = np.empty((len(canvases), frame_px, frame_px, 3), np.uint8)
-        matrices = rows[:, :6].reshape(-1, 2, 3).astype(float)
-        for canvas, matrix, frame in zip(canvases, matrices, frames, strict=True):
-            cv2.warpAffine(
-                canvas,
-                matrix,
-                (frame_px, frame_px),
-                dst=frame,
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_CONSTANT,
-                borderValue=(views.FILL,) * 3,
-            )
-        return frames
-
-    shown = tf.numpy_function(warp, [images, transforms], tf.uint8)
-    shown.set_shape((images.shape[0], frame_px, frame_px, 3))
-    return shown
 
 
 def cropped_targets(targets, crop):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from posekit import losses, models
-from posekit.fused_batchnorm import fused_batch_norm
+from posekit.fused_kernels import fused_kernels
 
 
 def paired_step_seconds(images, targets, *, pairs, warm_up=2):
@@ -27,7 +27,7 @@ def paired_step_seconds(images, targets, *, pairs, warm_up=2):
         model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)
         networks[model.name] = model
     seconds = {name: [] for name in networks}
-    with fused_batch_norm():
+    with fused_kernels():
         for step in range(warm_up + pairs):
             for name, model in networks.items():
                 started = time.perf_counter()

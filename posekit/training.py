@@ -50,7 +50,7 @@ from posekit import (
 )
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.fused_batchnorm import fused_batch_norm
+from posekit.fused_kernels import fused_kernels
 from posekit.generations import Generations
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 from posekit.skeleton import JOINT_COUNT
@@ -453,7 +453,7 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
             head=config.head,
             frame_px=config.frame_px,
         )
-    with fused_batch_norm():
+    with fused_kernels():
         model.fit(
             train,
             validation_data=validation,

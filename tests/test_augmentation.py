@@ -189,3 +189,13 @@ def test_what_changes_colours_moves_nothing(strength):
 def test_an_unknown_augmentation_is_refused():
     with pytest.raises(PosekitError, match="'none', 'turned'; got 'wild'"):
         augmentation.by_name("wild")
+
+
+def test_a_mirrored_map_shows_what_mirroring_would_show():
+    matrices = augmentation.crop_matrices(
+        np.array([[40.0, 30.0], [20.0, 50.0]]), np.array([60.0, 30.0]), 24, radians=0.4, stretch=1.1
+    )
+    mirrored = augmentation.mirrored_matrices(matrices, np.array([True, False]), 24)
+    np.testing.assert_array_equal(mirrored[1], matrices[1])
+    for x, y in [(0, 0), (23, 5), (7.5, 20)]:
+        np.testing.assert_allclose(mirrored[0] @ [x, y, 1], matrices[0] @ [23 - x, y, 1])

@@ -31,11 +31,11 @@ LAYERS = {
         posekit.datasets.own_data posekit.datasets.coco posekit.datasets.coco_json
         posekit.datasets.coco_writing posekit.datasets.checking posekit.explore_drawing
         posekit.sweep_table posekit.activity_labels posekit.activity_scores
-        posekit.resizing posekit.datasets.packed
+        posekit.datasets.packed
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
-        posekit.fused_batchnorm posekit.saliency posekit.timing posekit.heads
+        posekit.fused_kernels posekit.saliency posekit.timing posekit.heads
         posekit.pose_networks posekit.imagenet posekit.inference
         posekit.explore_subjects posekit.watchdog posekit.distribution posekit.activity_networks
     """.split(),

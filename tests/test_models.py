@@ -10,7 +10,7 @@ import pytest
 
 from posekit import heads, losses, models
 from posekit.errors import PosekitError
-from posekit.fused_batchnorm import fused_batch_norm
+from posekit.fused_kernels import fused_kernels
 from posekit.skeleton import JOINT_COUNT
 
 BATCH_NORM = [True, False]
@@ -254,6 +254,6 @@ def test_eight_pictures_can_be_learned_by_heart(experiment):
     targets = experiment.targets("train", "masked")[:8]
     model = models.poster_network(batch_norm=True)
     model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)
-    with fused_batch_norm():
+    with fused_kernels():
         errors = [float(model.train_on_batch(images, targets)) for _ in range(30)]
     assert errors[-1] < 0.2 * errors[0]

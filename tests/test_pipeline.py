@@ -69,7 +69,7 @@ def test_a_blob_moves_like_a_keypoint():
     column, row = np.meshgrid(np.arange(width), np.arange(height))
     distance = np.hypot(column - centre_px[0, 0, 0], row - centre_px[0, 0, 1])
     image = np.repeat((255 * np.exp(-((distance / 6) ** 2)))[..., None], 3, axis=-1)
-    frame = pipeline.squash(image.round().astype(np.uint8), 48).numpy()[..., 0].astype(float)
+    frame = pipeline.squash(image.round().astype(np.uint8), 48)[..., 0].astype(float)
     assert frame.shape == (48, 48)
     found_px = [
         (frame.sum(axis=axis) * np.arange(48)).sum() / frame.sum() for axis in (0, 1)
@@ -78,12 +78,52 @@ def test_a_blob_moves_like_a_keypoint():
     np.testing.assert_allclose(found_px, expected_px, atol=0.05)
 
 
+def test_shrinking_averages_by_hand():
+    line = np.array([0, 70, 140, 210], np.uint8)
+    image = np.repeat(np.tile(line, (4, 1))[..., None], 3, axis=-1)
+    assert pipeline.squash(image, 2)[0, :, 0].tolist() == [35, 175]
+
+
+def test_a_picture_may_shrink_on_one_axis_and_grow_on_the_other():
+    # Stripes of one pixel would be all black or all white if pixels were picked.
+    stripes = np.zeros((20, 400, 3), np.uint8)
+    stripes[:, ::2] = 200
+    frame = pipeline.squash(stripes, 40)
+    assert frame.shape == (40, 40, 3) and (frame == 100).all()
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 255])
+def test_an_even_picture_stays_even(level):
+    image = np.full((50, 333, 3), level, np.uint8)
+    assert (pipeline.squash(image, 40) == level).all()
+
+
+def test_squashing_leaves_its_argument_as_it_is():
+    for side in (20, 8):
+        image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+        before = image.copy()
+        pipeline.squash(image, side)[:] = 0
+        np.testing.assert_array_equal(image, before)
+
+
+def test_a_jpeg_decoded_small_makes_almost_the_same_frame(people):
+    for image_id in people.image_ids.astype(str):
+        encoded = people.read_image(image_id)
+        frame = pipeline.decode_frame(encoded, 24).astype(float)
+        in_full = pipeline.squash(pipeline.decode(encoded).numpy(), 24)
+        error = np.abs(frame - in_full).mean()
+        # Half as far as a frame that is off by a pixel.
+        moved = min(np.abs(frame[:, 1:] - in_full[:, :-1]).mean(),
+                    np.abs(frame[1:] - in_full[:-1]).mean())
+        assert error < 4 and error < moved / 2
+
+
 def test_the_whole_picture_is_squashed_on_both_axes():
     corners = np.zeros((60, 200, 3), np.uint8)
     corners[:30, :100], corners[:30, 100:] = (200, 0, 0), (0, 200, 0)
     corners[30:, :100], corners[30:, 100:] = (0, 0, 200), (90, 90, 90)
     encoded = cv2.imencode(".png", corners[..., ::-1])[1].tobytes()
-    frame = pipeline.decode_frame(encoded, 10).numpy()
+    frame = pipeline.decode_frame(encoded, 10)
     assert frame.dtype == np.uint8 and frame.shape == (10, 10, 3)
     assert frame[0, 0].tolist() == [200, 0, 0] and frame[0, -1].tolist() == [0, 200, 0]
     assert frame[-1, 0].tolist() == [0, 0, 200] and frame[-1, -1].tolist() == [90, 90, 90]
@@ -524,7 +564,8 @@ def test_warping_in_whole_levels_shows_the_same_faster():
         )
         batches[warp] = next(dataset.as_numpy_iterator())
     (exact, exact_targets), (whole, whole_targets) = batches["float"], batches["whole"]
-    np.testing.assert_array_equal(whole_targets, exact_targets)
+    # Mirroring is part of the map in one, a step of its own in the other.
+    np.testing.assert_allclose(whole_targets, exact_targets, atol=1e-4)
     assert whole.dtype == np.uint8 and exact.dtype == np.float32
     assert np.abs(whole - exact).max() <= 2 and np.abs(whole - exact).mean() < 0.5
 

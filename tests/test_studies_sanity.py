@@ -9,7 +9,7 @@ import pytest
 from posekit import pipeline
 from posekit.datasets import splits
 from posekit.errors import PosekitError
-from posekit.fused_batchnorm import fused_batch_norm
+from posekit.fused_kernels import fused_kernels
 from posekit.studies import sanity
 
 
@@ -88,7 +88,7 @@ def test_a_network_that_does_not_learn_is_noticed(restored):
     optimizer = restored.model.optimizer
     rate = [variable.path for variable in optimizer.variables].index(optimizer._learning_rate.path)
     restored._fresh[rate] = np.zeros_like(restored._fresh[rate])
-    with fused_batch_norm():
+    with fused_kernels():
         row = sanity._one_batch(restored)
     assert not row["passed"]
 

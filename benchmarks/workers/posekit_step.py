@@ -1,7 +1,7 @@
 """Worker: training steps of the poster's network as posekit takes them.
 
 Arguments: batch size, steps of a round. Orders: `batchnorm` and `plain`, steps on one batch in
-memory; `keras batchnorm`, with the layer as Keras computes it; `waiting mirrored` and `waiting
+memory; `keras batchnorm` and `keras plain`, as Keras computes them; `waiting mirrored` and `waiting
 turned`, steps fed by the input pipeline, with how long they waited for it.
 """
 
@@ -20,7 +20,7 @@ import tensorflow as tf  # noqa: E402
 
 from posekit import losses, models, pipeline  # noqa: E402
 from posekit.augmentation import Augmentation  # noqa: E402
-from posekit.fused_batchnorm import fused_batch_norm  # noqa: E402
+from posekit.fused_kernels import fused_kernels  # noqa: E402
 
 batch_size, steps = int(sys.argv[1]), int(sys.argv[2])
 side = models.FRAME_PX
@@ -44,9 +44,10 @@ def trained(batch_norm, patch):
 
 
 networks = {
-    "batchnorm": trained(True, fused_batch_norm()),
-    "plain": trained(False, nullcontext()),
+    "batchnorm": trained(True, fused_kernels()),
+    "plain": trained(False, fused_kernels()),
     "keras batchnorm": trained(True, nullcontext()),
+    "keras plain": trained(False, nullcontext()),
 }
 
 

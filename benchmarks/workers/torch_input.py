@@ -64,8 +64,8 @@ class Cold(torch.utils.data.Dataset):
 class Cached(torch.utils.data.Dataset):
     """From frames in memory, decoded and resized before."""
 
-    def __init__(self):
-        self._transform = composed(varied)
+    def __init__(self, transforms):
+        self._transform = composed(transforms)
         self._frames = [
             resize(image=cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB))["image"]
             for path in paths
@@ -101,14 +101,15 @@ def epoch(batches):
     return sum(len(images) for images, _ in batches)
 
 
-cold, cached = loader(Cold()), loader(Cached())
+cold, cached, mirrored = loader(Cold()), loader(Cached(varied)), loader(Cached(varied[:1]))
 orders = {
     "cold": lambda: epoch(cold),
     "cached": lambda: sum(epoch(cached) for _ in range(rounds)),
+    "mirrored": lambda: sum(epoch(mirrored) for _ in range(rounds)),
 }
 # The worker processes are started by their first epoch.
-epoch(cold)
-epoch(cached)
+for batches in (cold, cached, mirrored):
+    epoch(batches)
 print("ready", flush=True)
 for line in sys.stdin:
     print(json.dumps({"images": orders[line.strip()]()}), flush=True)

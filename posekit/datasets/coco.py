@@ -15,7 +15,8 @@ Of several people in a picture the one with the largest box is read, or, with pe
 as a record of its own. A joint counts when v > 0 and it lies in the picture; a picture without
 such a person is left out, and so are crowds. Pictures are shown upright, as annotators saw them.
 
-Source: cocodataset.org, "Data format"; detectron2/data/datasets/coco.py.
+Source: cocodataset.org, "Data format"; that keypoints are pixels from 0 to W - 1, while outlines
+are measured from 0 to W: github.com/facebookresearch/detectron2/pull/175.
 """
 
 import warnings

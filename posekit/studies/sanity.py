@@ -11,7 +11,7 @@ import numpy as np
 from posekit import baselines, evaluation, losses, models, pipeline
 from posekit.datasets import splits
 from posekit.errors import raise_problems
-from posekit.fused_batchnorm import fused_batch_norm
+from posekit.fused_kernels import fused_kernels
 from posekit.studies.wording import number
 
 # float32 sums over a few thousand coordinates against float64 ones.
@@ -41,7 +41,7 @@ def check(experiment, *, label_treatment, seed):
         is `expected` and `measured`, in words, whether it `passed`, and its `numbers`.
     """
     network = _Network(experiment, label_treatment, seed)
-    with fused_batch_norm():
+    with fused_kernels():
         checks = [
             _twins(experiment),
             _loss_of_the_image_centre(network),
