@@ -417,12 +417,15 @@ def _area_sums(poses):
 def _pcp_sums(poses, threshold):
     ends, mid_points = _stick_ends(poses.skeleton)
     pred_px, true_px = (_with_points(each, mid_points) for each in (poses.pred_px, poses.true_px))
-    length_px = _distance_px(true_px[:, ends[:, 0]], true_px[:, ends[:, 1]])
-    error = _in_lengths(_distance_px(pred_px, true_px)[:, ends], length_px[..., None])
-    both_correct = (error <= threshold).all(axis=-1)  # (N, S)
+    start, end = ends.T
+    length_px = _distance_px(true_px[:, start], true_px[:, end])
+    error_px = _distance_px(pred_px, true_px)
+    # Both ends are correct where the worse one is.
+    error = _in_lengths(np.maximum(error_px[:, start], error_px[:, end]), length_px)
     has_mid_points = [poses.counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
-    counted = np.hstack([poses.counted, *has_mid_points])[:, ends].all(axis=-1)
-    return both_correct & counted, counted
+    counted = np.hstack([poses.counted, *has_mid_points])
+    counted = counted[:, start] & counted[:, end]
+    return (error <= threshold) & counted, counted
 
 
 def _stick_ends(skeleton):
