@@ -1,5 +1,7 @@
 """From photographs' files to keypoints: posekit against MediaPipe Pose and MoveNet, in turn.
 
+MediaPipe meets `best`, MoveNet, the smallest and fastest of them, `quick`.
+
     make peers
     .venv/bin/python benchmarks/prediction_latency.py --data data/raw/lspet_dataset.zip
 
@@ -25,15 +27,16 @@ HERE = Path(__file__).resolve().parent
 PEERS = HERE / ".venv" / "bin" / "python"
 MOVENET = HERE / ".movenet"
 BATCH = 32
-OURS = "posekit"
+MEDIAPIPE, MOVENET_LIGHTNING = "MediaPipe Pose", "MoveNet Lightning"
 COMPLEXITIES = {"0": "lite", "1": "full", "2": "heavy"}
 
 
 def main():
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    results.add_options(parser, images=64, pairs=7)
-    parser.add_argument("--model", default="best", help="default: %(default)s")
+    results.add_options(parser, images=200, pairs=5)
+    parser.add_argument("--model", default="best", help="meets MediaPipe; default: %(default)s")
+    parser.add_argument("--quick", default="quick", help="meets MoveNet; default: %(default)s")
     parser.add_argument(
         "--complexity", default="1", choices=COMPLEXITIES, help="MediaPipe: 0 lite, 1 full, 2 heavy"
     )
@@ -53,7 +56,7 @@ def main():
         for image_id in part.image_ids.tolist():
             paths.append(str(Path(folder) / f"{image_id}.jpg"))
             Path(paths[-1]).write_bytes(part.read_image(image_id))
-        workers = _workers(options)
+        workers, facing = _workers(options)
         singly, answers = take_turns(workers, paths, turns=options.pairs)
         batches = ["\t".join(paths[start : start + BATCH]) for start in range(0, len(paths), BATCH)]
         together, _ = take_turns(workers, batches, turns=options.pairs)
@@ -62,11 +65,11 @@ def main():
     accuracies = {name: accuracy(found, part) for name, found in answers.items()}
     results.write(
         "prediction_latency",
-        rows_of(singly, together, accuracies, images=len(paths)),
+        rows_of(facing, singly, together, accuracies, images=len(paths)),
         path=options.json,
         data=options.data,
         split=options.split,
-        model=options.model,
+        facing=facing,
         images=len(paths),
         pck=accuracies,
         milliseconds={
@@ -80,19 +83,24 @@ def main():
 
 
 def _workers(options):
+    """All workers, and the name of each peer's -> the name of posekit's that it meets."""
     scripts = HERE / "workers"
     python = sys.executable
-    workers = [
-        Worker(OURS, [python, str(scripts / "posekit_pose.py"), options.model]),
-        Worker(
-            f"MediaPipe Pose {COMPLEXITIES[options.complexity]}",
+    peers = {
+        f"{MEDIAPIPE} {COMPLEXITIES[options.complexity]}": (
             [str(PEERS), str(scripts / "mediapipe_pose.py"), options.complexity],
-        ),
-    ]
+            options.model,
+        )
+    }
     if (MOVENET / "movenet-lightning.json").is_file():
         command = [python, str(scripts / "movenet_pose.py"), str(MOVENET)]
-        workers.append(Worker("MoveNet Lightning", command))
-    return workers
+        peers[MOVENET_LIGHTNING] = (command, options.quick)
+    facing = {peer: f"posekit {model}" for peer, (_, model) in peers.items()}
+    workers = [Worker(peer, command) for peer, (command, _) in peers.items()]
+    for model in dict.fromkeys(model for _, model in peers.values()):
+        command = [python, str(scripts / "posekit_pose.py"), model]
+        workers.append(Worker(f"posekit {model}", command))
+    return workers, facing
 
 
 def accuracy(answers, part):
@@ -113,10 +121,11 @@ def accuracy(answers, part):
     return metrics.pck_total(keypoints_px, part.keypoints_px, part.labelled, joints=LIMB_JOINTS)
 
 
-def rows_of(singly, together, accuracies, *, images):
+def rows_of(facing, singly, together, accuracies, *, images):
     """The table's rows.
 
     Args:
+        facing: dict, peer's name -> name of posekit's that it meets.
         singly, together: dict, name -> seconds of each turn over all images.
         accuracies: dict, name -> PCK.
         images: int, in each turn.
@@ -130,33 +139,30 @@ def rows_of(singly, together, accuracies, *, images):
             name: 1000 * results.median_and_range(taken)[0] / images
             for name, taken in seconds.items()
         }
-        for peer in seconds:
-            if peer == OURS:
-                continue
-            found = ratio_of(seconds[peer], seconds[OURS])
+        for peer, ours in facing.items():
+            found = ratio_of(seconds[peer], seconds[ours])
             rows.append(
                 results.row(
-                    f"prediction, {how}",
+                    f"{ours}, {how}",
                     peer,
                     found["ratio"],
                     unit="x",
                     spread=found["ratio_range"],
                     at_least=1,
-                    note=f"{milliseconds[OURS]:.1f} against {milliseconds[peer]:.1f} ms an image",
+                    note=f"{milliseconds[ours]:.1f} against {milliseconds[peer]:.1f} ms an image",
                 )
             )
-    for peer, score in accuracies.items():
-        if peer != OURS:
-            rows.append(
-                results.row(
-                    "prediction, PCK@0.2 above the peer's",
-                    peer,
-                    float(accuracies[OURS] - score),
-                    unit="of 1",
-                    at_least=0,
-                    note=f"{accuracies[OURS]:.3f} against {score:.3f} on {images} images",
-                )
+    for peer, ours in facing.items():
+        rows.append(
+            results.row(
+                f"{ours}, PCK@0.2 above the peer's",
+                peer,
+                float(accuracies[ours] - accuracies[peer]),
+                unit="of 1",
+                at_least=0,
+                note=f"{accuracies[ours]:.3f} against {accuracies[peer]:.3f} on {images} images",
             )
+        )
     return rows
 
 

@@ -4,8 +4,9 @@
     .venv/bin/python benchmarks/training_step.py
 
 Both sides take the same steps (forward, loss, backward, Adam) of the same layers on a batch of 64
-uint8 frames in memory; Keras' own kernels, without `fused_kernels`, for comparison. Of PyTorch the fastest of contiguous and channels_last, eager and compiled
-counts, for each network. Then posekit's steps are fed by its input pipeline, and timed waiting.
+uint8 frames in memory; Keras' own kernels, without `fused_kernels`, for comparison. Of PyTorch the
+fastest of contiguous and channels_last, eager and compiled counts, for each network. Then
+posekit's steps are fed by its input pipeline, and timed waiting.
 """
 
 import argparse
@@ -21,6 +22,8 @@ PEERS = HERE / ".venv-torch" / "bin" / "python"
 BATCH = 64
 # "Level" is within what such pairs differ by on one machine.
 TARGETS = {"batchnorm": 1.3, "plain": 0.95}
+# Enough to see which of PyTorch's variants is the fastest, before that one takes its turns.
+TRIAL_TURNS = 3
 NAMES = {"batchnorm": "with BN", "plain": "without BN"}
 
 
@@ -29,7 +32,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=BATCH, help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=3, help="of a round (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--pairs", type=int, default=9, help="default: %(default)s")
     parser.add_argument("--json", type=Path, help="default: reports/benchmarks/training_step.json")
     options = parser.parse_args()
     arguments = [str(options.batch), str(options.steps)]
@@ -41,11 +44,19 @@ def main():
         )
     )
     peer, _ = theirs.answer("variants")
-    kinds = ("batchnorm", "plain", "keras batchnorm", "keras plain")
-    orders = [Order(ours, f"posekit {name}", name) for name in kinds]
-    orders += [Order(theirs, f"PyTorch {name}", name) for name in peer["variants"]]
-    seconds, answers = take_turns(orders, ["round"], turns=options.pairs)
-    check_same_network(answers)
+    all_of_theirs = [Order(theirs, f"PyTorch {name}", name) for name in peer["variants"]]
+    trial, answers = take_turns(all_of_theirs, ["round"], turns=TRIAL_TURNS)
+    fastest = [fastest_of(trial, kind) for kind in TARGETS]
+    mine = {
+        name: Order(ours, f"posekit {name}", name)
+        for name in (*TARGETS, "keras batchnorm", "keras plain")
+    }
+    # Neighbours in turn are what is compared.
+    facing = [mine[kind] for kind in TARGETS]
+    facing += [each for each in all_of_theirs if each.name in fastest]
+    seconds, ours_answers = take_turns(facing, ["round"], turns=options.pairs)
+    check_same_network({**answers, **ours_answers})
+    own_seconds, _ = take_turns(list(mine.values()), ["round"], turns=options.pairs)
     waits = {
         how: [ours.answer(f"waiting {how}")[0] for _ in range(options.pairs)]
         for how in ("mirrored", "turned")
@@ -54,11 +65,11 @@ def main():
     theirs.close()
     results.write(
         "training_step",
-        rows_of(seconds, waits, images=options.batch * options.steps),
+        rows_of(seconds, own_seconds, waits, images=options.batch * options.steps),
         path=options.json,
         images_per_second={
             name: options.batch * options.steps / statistics.median(taken)
-            for name, taken in seconds.items()
+            for name, taken in {**trial, **own_seconds, **seconds}.items()
         },
         batch=options.batch,
         torch=peer["torch"],
@@ -78,11 +89,18 @@ def check_same_network(answers):
             raise SystemExit(f"the networks must be the same; got {counts} weights.")
 
 
-def rows_of(seconds, waits, *, images):
+def fastest_of(seconds, kind):
+    """Name of PyTorch's fastest variant of one network, of the seconds of each turn."""
+    peers = {name: taken for name, taken in seconds.items() if f"PyTorch {kind} " in name}
+    return min(peers, key=lambda name: statistics.median(peers[name]))
+
+
+def rows_of(seconds, own_seconds, waits, *, images):
     """The table's rows.
 
     Args:
         seconds: dict, "posekit KIND" and "PyTorch KIND LAYOUT MODE" -> seconds of each turn.
+        own_seconds: dict, "posekit KIND" and "posekit keras KIND" -> seconds of each turn.
         waits: dict, how the batches are varied -> list of {"waited", "seconds"}.
         images: int, in each turn.
 
@@ -92,10 +110,9 @@ def rows_of(seconds, waits, *, images):
     rows = []
     for kind, at_least in TARGETS.items():
         mine = seconds[f"posekit {kind}"]
-        peers = {name: taken for name, taken in seconds.items() if f"PyTorch {kind} " in name}
-        fastest = min(peers, key=lambda name: statistics.median(peers[name]))
-        found = ratio_of(peers[fastest], mine)
-        rates = [images / statistics.median(taken) for taken in (mine, peers[fastest])]
+        fastest = fastest_of(seconds, kind)
+        found = ratio_of(seconds[fastest], mine)
+        rates = [images / statistics.median(taken) for taken in (mine, seconds[fastest])]
         rows.append(
             results.row(
                 f"training step {NAMES[kind]}",
@@ -108,7 +125,7 @@ def rows_of(seconds, waits, *, images):
             )
         )
     for own, at_most in (("", 1.15), ("keras ", None)):
-        found = ratio_of(seconds[f"posekit {own}batchnorm"], seconds[f"posekit {own}plain"])
+        found = ratio_of(own_seconds[f"posekit {own}batchnorm"], own_seconds[f"posekit {own}plain"])
         rows.append(
             results.row(
                 "cost of BN in a step" + (", Keras' own kernels" if own else ""),

@@ -1,7 +1,7 @@
 """The one pixel convention: an integer coordinate is the centre of a pixel.
 
 A picture of width W spans [-0.5, W - 0.5]. Resizing by s maps x to (x + 0.5) * s - 0.5 (as
-`tf.image.resize` does) and mirroring maps x to W - 1 - x.
+`cv2.resize` does) and mirroring maps x to W - 1 - x.
 """
 
 import numpy as np

@@ -32,6 +32,8 @@ TWO_LOOKS = (
 MODELS = {
     "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
     "best": Model(("best_whole", "best_person"), TWO_LOOKS),
+    # What `best` was on the way, on smaller pictures and with one look.
+    "quick": Model(("best_whole_160", "best_person_128")),
 }
 
 # What all stages share. Missing joints are masked, and the mean of noisy weights is kept.
