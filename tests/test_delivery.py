@@ -129,7 +129,7 @@ def test_halving_what_is_no_model_leaves_it_as_it_was(tmp_path):
 
 
 def test_an_unknown_model_is_refused(experiment, tmp_path):
-    with pytest.raises(PosekitError, match="'from_scratch', 'best'; got 'worst'"):
+    with pytest.raises(PosekitError, match="'from_scratch', 'best', 'quick'; got 'worst'"):
         delivery.build("worst", experiment, tmp_path, tmp_path / "worst", seed=0)
     assert list(tmp_path.iterdir()) == []
 
