@@ -233,6 +233,7 @@ def _inputs(index, name, notebook, values):
         "posekit": _code_state(artifacts.PROJECT_ROOT / "posekit"),
         "parameters": values,
         "data": _data_state(values.get("data")),
+        "labels": _data_state(values.get("labels")),
         "provenance": {key: index["provenance"][key] for key in ("python", "versions")},
         # Reruns of earlier notebooks show here, for each run ends at a time of its own.
         "before": {
@@ -266,7 +267,7 @@ def _code_state(package):
 
 
 def _data_state(data):
-    """Digest of every file's name, size and time; None for synthetic data."""
+    """Digest of every file's name, size and time; None for synthetic data, or for no path."""
     if not isinstance(data, str) or data == "synthetic":
         return None
     paths = [artifacts.from_root(path) for path in data.split(os.pathsep)]

@@ -255,6 +255,21 @@ def test_data_state_follows_labels_and_pictures(tmp_path):
     assert report._data_state("synthetic") is None
 
 
+def test_what_a_notebook_depends_on_follows_a_table_of_labels(tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("image,activity\nim1,tennis\n")
+    notebook = new_notebook()
+    index = {"notebooks": [{"name": "07"}], "provenance": {"python": "3", "versions": {}}}
+
+    def inputs():
+        return report._inputs(index, "07", notebook, {"labels": str(labels), "data": "synthetic"})
+
+    before = inputs()
+    assert inputs() == before
+    labels.write_text("image,activity\nim1,football\n")
+    assert inputs() != before
+
+
 def test_data_state_follows_a_zip(tmp_path):
     archive = tmp_path / "people.zip"
     archive.write_bytes(b"12")
