@@ -83,18 +83,26 @@ def place(maps, frame_px):
     cell_px = np.array([frame_px / width, frame_px / height])
     sigma = SMOOTHING * frame_px / cell_px  # cells, of x and y
     smooth = gaussian_filter(maps, (0, sigma[1], sigma[0], 0), mode="constant")
-    centres_px = cell_centres(height, width, frame_px)  # (C, 2)
+    top = smooth.reshape(count, height * width, joints).argmax(axis=1)  # (N, K)
+    centres_px = cell_centres(height, width, frame_px).reshape(height, width, 2)
+    x_px, y_px = centres_px[0, :, 0], centres_px[:, 0, 1]
+    # What is near in x and y is a product of the two, so that neither takes a number for each cell.
+    spread = 2 * (NEIGHBOURHOOD * frame_px) ** 2
+    near_x = np.exp(-_squared_distances(x_px, x_px[top % width]) / spread)  # (N, w, K)
+    near_y = np.exp(-_squared_distances(y_px, y_px[top // width]) / spread)  # (N, h, K)
+    near = maps * near_y[:, :, None] * near_x[:, None]  # (N, h, w, K)
+    in_columns, in_rows = near.sum(axis=1), near.sum(axis=2)
+    found = [x_px @ in_columns, y_px @ in_rows] / in_rows.sum(axis=1)  # (2, N, K)
 
-    flat = maps.reshape(count, height * width, joints)
-    top = smooth.reshape(flat.shape).argmax(axis=1)  # (N, K)
-    squared = _squared_distances(centres_px, centres_px[top])  # (N, C, K)
-    near = flat * np.exp(-squared / (2 * (NEIGHBOURHOOD * frame_px) ** 2))
-    keypoints_px = np.einsum("nck,cd->nkd", near, centres_px) / near.sum(axis=1)[..., None]
-    squared = _squared_distances(centres_px, keypoints_px)
-    mass = np.where(squared <= (SURE_RADIUS * frame_px) ** 2, flat, 0.0).sum(axis=1)
-    return keypoints_px, np.clip(mass, 0.0, 1.0)
+    squared_x, squared_y = (
+        _squared_distances(line_px, places_px)
+        for line_px, places_px in zip((x_px, y_px), found, strict=True)
+    )
+    sure = squared_y[:, :, None] + squared_x[:, None] <= (SURE_RADIUS * frame_px) ** 2
+    mass = np.where(sure, maps, 0.0).sum(axis=(1, 2))
+    return np.moveaxis(found, 0, -1), np.clip(mass, 0.0, 1.0)
 
 
-def _squared_distances(centres_px, keypoints_px):
-    """(C, 2) and (N, K, 2) -> (N, C, K)."""
-    return ((centres_px[None, :, None] - keypoints_px[:, None]) ** 2).sum(axis=-1)
+def _squared_distances(line_px, places_px):
+    """(C,) and (N, K) -> (N, C, K)."""
+    return (line_px[:, None] - places_px[:, None]) ** 2

@@ -43,9 +43,9 @@ class Watchdog(keras.callbacks.Callback):
     """Reports a training that shows no sign of life; to be the first of the callbacks.
 
     Steps of training and of validation, epochs and saving are signs of life. A thread looks after
-    them from the beginning of `fit` on, while the `with` block lasts, and ends with it. A report is one line on standard error
-    and the threads' stacks in a file; where nothing moves on, the next report comes after twice
-    the time.
+    them from the beginning of `fit` on, while the `with` block lasts, and ends with it. A report
+    is one line on standard error and the threads' stacks in a file; where nothing moves on, the
+    next report comes after twice the time.
 
     Args:
         path: Path of the file, made with the first report, in a folder that exists.

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from posekit import calibration, estimators, evaluation, models, prediction, views
+from posekit import calibration, estimators, evaluation, models, pipeline, prediction, views
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import PoseEstimator, Stage
@@ -164,16 +164,21 @@ def test_the_split_of_the_training_is_known(monkeypatch, estimator_folder, tmp_p
 # What each stage sees.
 
 
-def test_a_squashed_network_predicts_as_on_its_training_frames(experiment, tmp_path):
+def test_a_squashed_network_predicts_on_pictures_squashed_as_for_training(experiment, tmp_path):
     network = models.poster_network(
         batch_norm=False, convolution_widths=((2,),), dense_widths=(4,)
     )
     network.save(tmp_path / "poster.keras")
     part = experiment.part("validation")
     poses = estimators.load(tmp_path / "poster.keras").estimate_dataset(part)
-    in_frame_px = evaluation.predict_frame_px(network, experiment.images("validation"))
+    pictures = [pipeline.decode(part.read_image(str(name))).numpy() for name in part.image_ids]
+    frames = np.stack([pipeline.squash(picture, 96) for picture in pictures])
+    in_frame_px = evaluation.predict_frame_px(network, frames)
     expected_px = evaluation.to_original_px(in_frame_px, part.image_sizes_px, 96)
     np.testing.assert_allclose(poses.keypoints_px, expected_px, atol=1e-3)
+    # Training frames come from JPEGs decoded small.
+    trained_px = evaluation.predict_frame_px(network, experiment.images("validation"))
+    assert 0 < np.abs(trained_px - in_frame_px).mean() < 0.1
     assert np.isnan(poses.confidences).all() and np.isnan(poses.raw).all()
     np.testing.assert_array_equal(poses.boxes_px[:, 2:], part.image_sizes_px)
 
