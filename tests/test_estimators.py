@@ -178,7 +178,7 @@ def test_a_squashed_network_predicts_on_pictures_squashed_as_for_training(experi
     np.testing.assert_allclose(poses.keypoints_px, expected_px, atol=1e-3)
     # Training frames come from JPEGs decoded small.
     trained_px = evaluation.predict_frame_px(network, experiment.images("validation"))
-    assert 0 < np.abs(trained_px - in_frame_px).mean() < 0.1
+    assert 0 < np.abs(trained_px - in_frame_px).mean() < 1
     assert np.isnan(poses.confidences).all() and np.isnan(poses.raw).all()
     np.testing.assert_array_equal(poses.boxes_px[:, 2:], part.image_sizes_px)
 
