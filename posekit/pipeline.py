@@ -98,7 +98,12 @@ class FileRows:
         # Frames are read, not taken from the map: what a process has touched of a map counts as
         # its memory, and an epoch touches all.
         start = self.images.offset + row % self.images.shape[0] * frame.nbytes
-        os.preadv(self._file.fileno(), [frame], start)
+        size = os.preadv(self._file.fileno(), [frame], start)
+        if size != frame.nbytes:
+            raise PosekitError(
+                f"{self.images.filename}: frame {row} must have {frame.nbytes} bytes; got {size}. "
+                "The file was cut short after it was opened. Run it again, and it is made anew."
+            )
 
     @cached_property
     def _file(self):
@@ -365,8 +370,8 @@ def training_batches(
 
 
 # Each of the three below returns a function of TensorFlow's graph: a batch's key of three integers,
-# its indices and which of it to mirror -> (images, targets). A batch is one call of Python at
-# most, since each costs as much as several pictures.
+# its indices and which of it to mirror -> (images, targets). Uint8 batches are one call of Python,
+# since each call costs as much as several pictures.
 
 
 def _mirrored(images, targets, joint_mirror):

@@ -1,5 +1,6 @@
 """Frames: the pixel convention and the cache. Batches: what an epoch holds, and in what order."""
 
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -573,3 +574,12 @@ def test_warping_in_whole_levels_shows_the_same_faster():
 def test_an_unknown_warp_is_refused():
     with pytest.raises(PosekitError, match="`warp` must be one of 'float', 'whole'; got 'fast'"):
         pipeline.Crop(32, 32, 1.0, AUGMENTATIONS["none"], "fast")
+
+
+def test_frames_of_a_file_that_was_cut_short_are_refused(people, tmp_path):
+    frames = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path, memory_limit_bytes=0)
+    rows = frames.rows(np.arange(len(people)))
+    os.truncate(frames.images.filename, frames.images.offset + 3 * 16 * 16 * 3 + 100)
+    assert rows[[0, 1, 2]].shape == (3, 16, 16, 3)
+    with pytest.raises(PosekitError, match="frame 3 must have 768 bytes; got 100"):
+        rows[[3]]
