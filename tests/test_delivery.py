@@ -134,6 +134,12 @@ def test_an_unknown_model_is_refused(experiment, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_unknown_recipe_is_refused(experiment, tmp_path):
+    with pytest.raises(PosekitError, match="`recipe` must be one of .*; got 'worst_whole'"):
+        delivery.train("worst_whole", experiment, tmp_path, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_is_a_training(name):
     settings = dict(recipes.RECIPES[name])
