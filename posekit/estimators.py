@@ -173,19 +173,37 @@ class PoseEstimator:
         boxes_px = dataset.extras.get("person_box_px")
         if not any(stage.view == "person" for stage in self.stages):
             boxes_px = None
-        parts = []
-        for chosen in _batches(len(dataset)):
-            images = [
-                pipeline.decode(dataset.read_image(str(image_id))).numpy()
-                for image_id in dataset.image_ids[chosen]
-            ]
-            parts.append(self.estimate(images, None if boxes_px is None else boxes_px[chosen]))
-        return Poses(
+        # A squashed network is shown the very frames that one like it was trained on.
+        squashed_px = self.stages[0].frame_px if self._sees_squashed_frames_alone else None
+
+        def shown(image_id):
+            encoded = dataset.read_image(str(image_id))
+            if squashed_px is not None:
+                return pipeline.decode_frame(encoded, squashed_px)
+            return pipeline.decode(encoded).numpy()
+
+        parts = [
+            self.estimate(
+                list(map(shown, dataset.image_ids[chosen])),
+                None if boxes_px is None else boxes_px[chosen],
+            )
+            for chosen in _batches(len(dataset))
+        ]
+        poses = Poses(
             *(
                 np.concatenate([getattr(part, name) for part in parts])
                 for name in ("keypoints_px", "confidences", "raw", "boxes_px")
             )
         )
+        if squashed_px is None:
+            return poses
+        boxes_px = views.squashed_boxes(dataset.image_sizes_px)
+        keypoints_px = keypoints_out_of_boxes(poses.keypoints_px, boxes_px, squashed_px)
+        return replace(poses, keypoints_px=keypoints_px, boxes_px=boxes_px)
+
+    @property
+    def _sees_squashed_frames_alone(self):
+        return [stage.view for stage in self.stages] == ["squashed"]
 
 
 def load(model, *, compiled=True):
@@ -341,7 +359,6 @@ def _look(stage, look, images, boxes_px, mirror):
 
 def _frames(stage, glimpse, images, boxes_px):
     if stage.view == "squashed" and glimpse.scale == 1:
-        # As the training frames were made, but for pictures that were decoded in full.
         frames = np.stack([pipeline.squash(image, stage.frame_px) for image in images])
     else:
         shown_px = views.enlarged(boxes_px, glimpse.scale)

@@ -239,7 +239,7 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
     from posekit import models, pipeline
 
     picture = synthetic_folder / "images" / f"{image_ids[0]}.jpg"
-    frame = pipeline.squash(pipeline.decode(picture.read_bytes()).numpy(), 96)
+    frame = pipeline.decode_frame(picture.read_bytes(), 96)
     in_frame_px = models.load(trained)(frame[None], training=False).numpy().reshape(14, 2)
     with Image.open(picture) as image:
         expected_px = resize_keypoints(in_frame_px, (96, 96), image.size)
