@@ -8,7 +8,11 @@ slower and faster by the minute, so only ratios of neighbouring turns are report
 import json
 import statistics
 import subprocess
+import threading
 import time
+
+# Many times the longest answer; a worker that stands still must not hold up all the others.
+LIMIT_SECONDS = 200.0
 
 
 class Worker:
@@ -17,25 +21,46 @@ class Worker:
     Args:
         name: str, for tables.
         command: list of str that starts it.
+        limit_seconds: float > 0; one that takes longer to get ready or to answer is killed, and
+            the program ends with a message.
     """
 
-    def __init__(self, name, command):
+    def __init__(self, name, command, *, limit_seconds=LIMIT_SECONDS):
         self.name = name
+        self._limit_seconds = limit_seconds
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
-        if self._process.stdout.readline().strip() != "ready":
-            raise SystemExit(f"{name}: must print `ready`; it ended. See its message above.")
+        first = self._line("print `ready`").strip()
+        if first != "ready":
+            raise SystemExit(f"{name}: must print `ready` first; it printed {first!r}.")
 
     def answer(self, work):
         """Send one line, wait for its answer; returns (answer, seconds)."""
         started = time.perf_counter()
         self._process.stdin.write(f"{work}\n")
+        line = self._line(f"answer {work!r}")
+        return json.loads(line), time.perf_counter() - started
+
+    def _line(self, duty):
+        late = threading.Event()
+
+        def end():
+            late.set()
+            self._process.kill()
+
+        killer = threading.Timer(self._limit_seconds, end)
+        killer.start()
         line = self._process.stdout.readline()
-        seconds = time.perf_counter() - started
-        if not line:
-            raise SystemExit(f"{self.name}: must answer {work!r}; it ended. See its message above.")
-        return json.loads(line), seconds
+        killer.cancel()
+        if line:
+            return line
+        if late.is_set():
+            raise SystemExit(
+                f"{self.name}: must {duty} within {self._limit_seconds:g} s; it did not and was "
+                "killed. Run it again."
+            )
+        raise SystemExit(f"{self.name}: must {duty}; it ended. See its message above.")
 
     def close(self):
         """End the worker."""

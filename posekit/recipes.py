@@ -30,11 +30,11 @@ TWO_LOOKS = (
 )
 
 # Where the first stage misses less, three calls of the network do as well as the four above.
-TWO_QUICK_LOOKS = ((Glimpse(1.1),), (Glimpse(0.88), Glimpse(1.05, mirrored=True)))
+TWO_QUICK_LOOKS = ((Glimpse(1.15),), (Glimpse(0.9), Glimpse(1.1, mirrored=True)))
 
 MODELS = {
     "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
-    "best": Model(("best_whole", "best_person"), TWO_QUICK_LOOKS),
+    "best": Model(("best_whole", "best_person_longer"), TWO_QUICK_LOOKS),
     # What `best` was on the way, on smaller pictures and with one look.
     "quick": Model(("best_whole_160", "best_person_128")),
 }
@@ -126,7 +126,7 @@ RECIPES = {
         "learning_rate": 4e-4,
         "epochs": 25,
     },
-    # The best epoch was the last: the same once more, from a lower rate.
+    # The best epoch was the last, so the same once more, from a lower rate.
     "best_person_longer": {
         **_TRANSFER,
         "starts_from": "best_person",

@@ -82,8 +82,18 @@ def test_a_worker_answers_line_by_line_in_its_own_process():
 
 
 def test_a_worker_that_does_not_start_is_named():
-    with pytest.raises(SystemExit, match="broken: must print `ready`; it ended"):
+    with pytest.raises(SystemExit, match="broken: must print `ready` first; it printed 'no'"):
         side_by_side.Worker("broken", [sys.executable, "-c", "print('no')"])
+    with pytest.raises(SystemExit, match="broken: must print `ready`; it ended"):
+        side_by_side.Worker("broken", [sys.executable, "-c", ""])
+
+
+def test_a_worker_that_stands_still_is_ended():
+    code = "print('ready', flush=True); input(); input()"
+    worker = side_by_side.Worker("still", [sys.executable, "-c", code], limit_seconds=2)
+    with pytest.raises(SystemExit, match="still: must answer 'x' within 2 s; it did not"):
+        worker.answer("x")
+    worker.close()
 
 
 @pytest.mark.parametrize(
