@@ -23,7 +23,9 @@ def paired_step_seconds(images, targets, *, pairs, warm_up=2):
     """
     networks = {}
     for batch_norm in (True, False):
-        model = models.poster_network(batch_norm=batch_norm, frame_px=images.shape[1])
+        model = models.poster_network(
+            batch_norm=batch_norm, frame_px=images.shape[1], joints=targets.shape[1]
+        )
         model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)
         networks[model.name] = model
     seconds = {name: [] for name in networks}

@@ -283,7 +283,11 @@ def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
 def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypatch, tmp_path):
     run_dir, result = climbed
     monkeypatch.setattr(ladder, "TRACKED", run_dir / "ladder.json")
-    monkeypatch.setattr(ladder, "for_profile", lambda *_, **__: tiny_rungs())
+
+    def of_epochs(*_, epochs, **__):
+        return tiny_rungs() if epochs == 1 else tiny_rungs()[:1]
+
+    monkeypatch.setattr(ladder, "for_profile", of_epochs)
     monkeypatch.setattr(ladder, "climb", lambda *_, **__: {"rungs": []})
     read = ladder.climb_or_read(experiment, tmp_path, seeds=[0])
     assert read["rungs"] == artifacts.read_json(run_dir / "ladder.json")["rungs"]
@@ -291,6 +295,7 @@ def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypat
     assert ladder.tracked_beside(read) is None
     new = ladder.climb_or_read(experiment, tmp_path, seeds=[1])
     assert new == {"rungs": []}
+    assert ladder.climb_or_read(experiment, tmp_path, seeds=[0], epochs=2) == new
     assert ladder.tracked_beside(new)["rungs"] == read["rungs"]
     monkeypatch.setattr(ladder, "TRACKED", tmp_path / "absent.json")
     assert ladder.tracked() is None and ladder.tracked_beside(new) is None
@@ -426,7 +431,7 @@ def result():
 
 def test_answer_tells_what_helps_what_harms_and_what_is_open(result):
     text = ladder.answer(result)
-    assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 joints")
+    assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 limb joints,")
     assert "from 0.050 (95 % interval 0.040 to 0.060) (Start) to 0.150" in text
     assert "the mean pose gets 0.030" in text and "beats the mean pose by 50%" in text
     assert "Steps that help: Long (+0.140 PCK). Steps that harm: Back (-0.050 PCK)." in text
@@ -465,7 +470,10 @@ def test_photograph_words(result):
 
 
 def test_joints_of_both_ends(result):
-    assert ladder.joint_arguments(result) == {"Start": [0.05, None], "Back": [0.15, None]}
+    assert ladder.joint_arguments(result) == {
+        "values_by_name": {"Start": [0.05, None], "Back": [0.15, None]},
+        "joints": ["right_ankle", "neck"],
+    }
 
 
 def test_pictures_are_shown_of_drawn_people_alone(experiment, monkeypatch, tmp_path):

@@ -14,7 +14,8 @@ from posekit.datasets import coco_json, own_data
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
 from posekit.skeleton import LSP
-from posekit.studies import exploration, prediction, saliency
+from posekit.studies import climbing, exploration, ladder, prediction, saliency
+from posekit.studies.rungs import Rung
 
 HOW_TO = artifacts.PROJECT_ROOT / "docs" / "own_data.md"
 JOINTS = ("head", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -221,6 +222,17 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
     with pytest.raises(PosekitError, match="one of 'head', .*; got 'head_top'"):
         saliency.joint_maps(model, images, "head_top", seed=0, joints=skeleton.joints)
     assert saliency.untrained_twin(model, seed=0).output_shape == (None, 10)
+
+
+def test_the_ladder_is_scored_over_their_limbs(experiment, trained, tmp_path):
+    first = Rung("first", "First", "It is there.", (training.open_run(trained).config,))
+    out = tmp_path / "ladder.json"
+    result = climbing.climb((first,), experiment, trained.parent.parent, seeds=[0], out=out)
+    assert result["joints"] == list(JOINTS[1:])
+    (row,) = result["rungs"]
+    assert list(row["pck_per_joint"]) == list(JOINTS)
+    drawn = plots.error_by_joint(**ladder.joint_arguments(result))
+    assert len(drawn.axes[0].get_yticks()) == 5
 
 
 def test_a_joint_that_nobody_labels_does_not_stop_training(followed, experiment, tmp_path):

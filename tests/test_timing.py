@@ -34,3 +34,9 @@ def test_networks_alternate_and_warm_up_is_left_out(steps):
     assert list(seconds) == ["poster_batchnorm", "poster_plain"]
     for name, values in seconds.items():
         np.testing.assert_allclose(values, [STEP_SECONDS[name]] * 3)
+
+
+def test_a_step_with_five_joints():
+    images, targets = np.zeros((2, 32, 32, 3), np.uint8), np.zeros((2, 5, 3), np.float32)
+    seconds = timing.paired_step_seconds(images, targets, pairs=1, warm_up=0)
+    assert all(values > 0 for values in seconds.values())

@@ -18,7 +18,6 @@ from posekit import (
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.experiment import open_experiment
 from posekit.settings import SYNTHETIC
-from posekit.skeleton import JOINTS, LIMB_JOINTS
 from posekit.studies.rungs import change_in_words, main_line
 from posekit.studies.wording import rounded
 
@@ -35,7 +34,7 @@ DRAWN_PROFILE, DRAWN_SEED = "full", 0
 def climb(rungs, experiment, run_dir, *, seeds, out=None):
     """Train and score every rung; a training that exists already is reused.
 
-    Train and validation are scored on equally many images, over the joints of arms and legs. A
+    Train and validation are scored on equally many images, over the joints of the limbs. A
     rung's scores are means over its seeds, with intervals by bootstrap over image groups.
 
     Args:
@@ -61,7 +60,7 @@ def climb(rungs, experiment, run_dir, *, seeds, out=None):
         "profile": experiment.profile.name,
         "epochs": rungs[0].stages[0].epochs,
         "seeds": list(seeds),
-        "joints": list(LIMB_JOINTS),
+        "joints": list(experiment.dataset.skeleton.limb_joints),
         "images": {part: len(sample.dataset) for part, sample in samples.items()},
         "mean_pose": _mean_pose_scores(experiment, samples["validation"]),
         **artifacts.provenance(),
@@ -76,7 +75,7 @@ def climb(rungs, experiment, run_dir, *, seeds, out=None):
             "complete": len(rows) == len(rungs),
             "rungs": rows,
             "needs": _needs(looks, run_dir),
-            "headline": _headline(rows),
+            "headline": _headline(rows, result["joints"]),
         }
         artifacts.write_json(out, result)
     return result
@@ -98,7 +97,8 @@ class _Sample:
             self.dataset.keypoints_px,
             self.dataset.labelled,
             self.dataset.image_sizes_px,
-            joints=LIMB_JOINTS,
+            joints=self.dataset.skeleton.limb_joints,
+            skeleton=self.dataset.skeleton,
         )
         return {name: sums[name] for name in SCORES}
 
@@ -189,7 +189,10 @@ def _look(rung, experiment, run_dir, seed, samples):
         flops=_flops(estimator),
         sums={part: sample.sums(pred_px[part]) for part, sample in samples.items()},
         pck_per_joint=metrics.pck(
-            pred_px["validation"], validation.keypoints_px, validation.labelled
+            pred_px["validation"],
+            validation.keypoints_px,
+            validation.labelled,
+            skeleton=validation.skeleton,
         ),
     )
 
@@ -266,7 +269,9 @@ def _row(rung, parent, looks, samples):
             name: comparison.seed_summary([row["validation"][name] for row in by_seed])
             for name in SCORES
         },
-        "pck_per_joint": dict(zip(JOINTS, per_joint, strict=True)),
+        "pck_per_joint": dict(
+            zip(samples["validation"].dataset.skeleton.joints, per_joint, strict=True)
+        ),
         "by_seed": by_seed,
     }
 
@@ -313,11 +318,11 @@ def _needs(looks, run_dir):
     return sorted(f"{folder.relative_to(run_dir)}/best.keras" for folder in folders)
 
 
-def _headline(rows):
+def _headline(rows, joints):
     ends = (rows[0], rows[-1])
     return [
         {
-            "label": f"{SCORES[name]} on {len(LIMB_JOINTS)} limb joints, {row['title']}",
+            "label": f"{SCORES[name]} on {len(joints)} limb joints, {row['title']}",
             "value": rounded(row["validation"][name]["value"], DIGITS[name]),
             "interval": row["validation"][name]["interval"],
         }

@@ -37,17 +37,19 @@ def climb_or_read(experiment, run_dir, *, seeds, epochs=None):
 
     Args:
         experiment, run_dir, seeds: as for `climb`.
-        epochs: as for `rungs`.
+        epochs: int > 0, of every network, or None to read a ladder of any number and to climb a
+            new one with the profile's.
 
     Returns:
         dict of `climb`.
     """
     stored = tracked()
-    # Reading needs no ImageNet weights.
-    every_rung = rungs(experiment, epochs=epochs, with_imagenet=True)
-    if stored is not None and fits(stored, every_rung, experiment, seeds):
-        # The trainings behind it lie elsewhere.
-        return {**stored, "needs": []}
+    if stored is not None:
+        # Reading needs no ImageNet weights, and takes whatever budget was climbed with.
+        every_rung = rungs(experiment, epochs=epochs or stored["epochs"], with_imagenet=True)
+        if fits(stored, every_rung, experiment, seeds):
+            # The trainings behind it lie elsewhere.
+            return {**stored, "needs": []}
     return climb(rungs(experiment, epochs=epochs), experiment, run_dir, seeds=seeds)
 
 
@@ -140,9 +142,14 @@ def _decided(difference):
 
 
 def joint_arguments(result):
-    """PCK of each joint on the first and the last rung, as plots.error_by_joint's argument."""
+    """PCK of each joint on the first and the last rung, as plots.error_by_joint's arguments."""
     first, last = result["rungs"][0], result["rungs"][-1]
-    return {row["title"]: list(row["pck_per_joint"].values()) for row in (first, last)}
+    return {
+        "values_by_name": {
+            row["title"]: list(row["pck_per_joint"].values()) for row in (first, last)
+        },
+        "joints": list(first["pck_per_joint"]),
+    }
 
 
 def pictures(result, experiment, run_dir, *, count):
@@ -226,7 +233,7 @@ def answer(result):
     )
     return (
         f"**Answer.** On {result['images']['validation']:,} validation images of "
-        f"{result['data']['name']}, over the {len(result['joints'])} joints of arms and legs, with "
+        f"{result['data']['name']}, over the {len(result['joints'])} limb joints, with "
         f"{result['epochs']} epochs for every network, PCK@0.2 goes from {pck[0]} "
         f"({first['title']}) to {pck[1]} ({last['title']}); the mean pose gets "
         f"{number(mean_pose['pck_0.2'], 3)}. The MSE goes from {mse[0]} to {mse[1]}: the last rung "
