@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-# Many times the longest answer; a worker that stands still must not hold up all the others.
+# No answer of a whole run takes as long. A worker that stands still must not hold up the others.
 LIMIT_SECONDS = 200.0
 
 
