@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from posekit.errors import check_choice
+from posekit.flows import residual_flow
 from posekit.geometry import cell_centres
 from posekit.losses import weighted_mse
 
@@ -36,9 +37,11 @@ class Head:
         name: str.
         losses: names of the losses that can train it.
         output: (features (N, h, w, C), joints, frame_px) -> the head's output tensor.
-        loss: (targets (N, K, 3), output, frame_px, name of the loss) -> scalar.
+        loss: (targets (N, K, 3), output, frame_px, name of the loss) -> scalar; where the head
+            has a density, that follows as a fifth argument.
         coordinates: (output, frame_px) -> (N, 2K), x0, y0, x1, y1, ... in the frame's pixels: what
             is trained, differentiable.
+        density: name of the network's layer that the loss asks how likely an error is, or None.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Head:
     output: object
     loss: object
     coordinates: object
+    density: str | None = None
 
 
 def by_name(name):
@@ -56,6 +60,22 @@ def by_name(name):
     """
     check_choice("heads.by_name()", "head", name, tuple(HEADS))
     return HEADS[name]
+
+
+def loss_of(model, *, head, frame_px, loss):
+    """What a network with that head is trained with.
+
+    Args:
+        model: keras.Model with the head.
+        head, loss: names.
+        frame_px: int, side of the network's frame.
+
+    Returns:
+        function (targets (N, K, 3), output) -> scalar.
+    """
+    head = by_name(head)
+    density = () if head.density is None else (model.get_layer(head.density),)
+    return lambda targets, output: head.loss(targets, output, frame_px, loss, *density)
 
 
 def log_map(logits):
@@ -126,13 +146,35 @@ def _spread_coordinates(output, frame_px):
     return ops.reshape(output[..., :2], (-1, 2 * ops.shape(output)[1]))
 
 
-def _spread_loss(targets, output, frame_px, name):
-    targets_px, weight = _counted_targets(targets)
-    error = ops.abs(output[..., :2] - targets_px) / frame_px * 10
+def _standard_error(targets_px, output, frame_px):
+    """Errors (N, K, 2) in units of the spreads that were said, and the spreads' logarithms."""
     # A spread of nothing would make one error infinitely costly, and one of everything free.
     logarithm = ops.clip(output[..., 2:], -SPREAD_BOUND, SPREAD_BOUND)
-    cost = error * ops.exp(-logarithm) + logarithm + float(np.log(2))  # (N, K, 2)
+    error = (targets_px - output[..., :2]) / frame_px * 10
+    return error * ops.exp(-logarithm), logarithm
+
+
+def _spread_loss(targets, output, frame_px, name):
+    targets_px, weight = _counted_targets(targets)
+    error, logarithm = _standard_error(targets_px, output, frame_px)
+    cost = ops.abs(error) + logarithm + float(np.log(2))  # (N, K, 2)
     return _mean_over_counted(ops.sum(cost, axis=-1), weight)
+
+
+def _flow_output(features, joints, frame_px):
+    both = _spread_output(features, joints, frame_px)
+    # The loss trains the flow, so it has to be one of the network's layers; it answers nothing.
+    density = residual_flow()(both[..., 2:])
+    nothing = layers.Rescaling(0.0, dtype="float32", name="density_unused")(density)
+    return layers.Add(dtype="float32", name="places_spreads_flow")([both, nothing])
+
+
+def _flow_loss(targets, output, frame_px, name, log_density):
+    targets_px, weight = _counted_targets(targets)
+    error, logarithm = _standard_error(targets_px, output, frame_px)
+    learned = ops.sum(logarithm, axis=-1) - log_density(error)[..., 0]  # (N, K)
+    # The flow has to learn only what the Laplace distribution leaves: both likelihoods are asked.
+    return _mean_over_counted(learned, weight) + _spread_loss(targets, output, frame_px, name)
 
 
 def _map_output(features, joints, frame_px):
@@ -210,6 +252,16 @@ HEADS = {
             output=_spread_output,
             loss=_spread_loss,
             coordinates=_spread_coordinates,
+        ),
+        # And with it. As in that paper's code, the two likelihoods are multiplied and the constant
+        # that would normalise their product is left out.
+        Head(
+            name="flow",
+            losses=("residual_likelihood",),
+            output=_flow_output,
+            loss=_flow_loss,
+            coordinates=_spread_coordinates,
+            density="residual_flow",
         ),
         # Integral regression (Sun et al., ECCV 2018) under "l1"; under "cross_entropy" the map's
         # shape is asked for as well, as DSNT's regularisation does (Nibali et al., 2018).

@@ -137,6 +137,7 @@ def output_shapes(joints):
     return {
         "coordinates": (None, 2 * joints),
         "spread": (None, joints, 4),
+        "flow": (None, joints, 4),
         "soft_argmax": (None, None, None, joints),
         "simcc": (None, joints, 2, None),
     }

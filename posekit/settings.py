@@ -13,7 +13,7 @@ NETWORKS = (
     "lite0_quick",
     "lite0_short",
 )
-HEADS = ("coordinates", "spread", "soft_argmax", "simcc")
+HEADS = ("coordinates", "spread", "flow", "soft_argmax", "simcc")
 SCHEDULES = ("constant", "cosine", "warmup_cosine")
 FLIPS = ("none", "random", "double")
 EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")

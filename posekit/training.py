@@ -408,13 +408,11 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
     steps = pipeline.steps_per_epoch(
         len(train_images), batch_size=config.batch_size, flip=config.flip
     )
-    loss = distribution.over_all_devices(
-        model, lambda targets, output: head.loss(targets, output, config.frame_px, config.loss)
-    )
+    loss = heads.loss_of(model, head=config.head, frame_px=config.frame_px, loss=config.loss)
     with distribution.scope_of(model):
         model.compile(
             optimizer=_optimizer(config, steps),
-            loss=loss,
+            loss=distribution.over_all_devices(model, loss),
             metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
         )
     first_epoch = _restore(model, folder / "checkpoint.weights.h5", steps)

@@ -28,6 +28,7 @@ CHANGES = {
     "l1": ("masked", {"loss"}),
     "residual": ("l1", {"network"}),
     "likelihood": ("residual", {"head", "loss"}),
+    "flow": ("likelihood", {"head", "loss"}),
     "map": ("residual", {"head"}),
     "cross_entropy": ("map", {"loss"}),
     "simcc": ("cross_entropy", {"head"}),
@@ -121,7 +122,7 @@ def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
 def test_branches_are_not_on_the_way_up():
     line = main_line(LADDERS["whole"])
     beside = {rung.key for rung in LADDERS["whole"]} - set(line)
-    assert beside == {"likelihood", "simcc", "drawn"}
+    assert beside == {"likelihood", "flow", "simcc", "drawn"}
     assert (line[0], line[-1]) == ("poster", "second_look")
 
 

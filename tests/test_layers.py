@@ -35,7 +35,7 @@ LAYERS = {
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
-        posekit.fused_kernels posekit.saliency posekit.timing posekit.heads
+        posekit.fused_kernels posekit.saliency posekit.timing posekit.heads posekit.flows
         posekit.pose_networks posekit.imagenet posekit.inference
         posekit.explore_subjects posekit.watchdog posekit.distribution posekit.activity_networks
     """.split(),

@@ -417,6 +417,19 @@ def test_a_varied_averaged_training_resumes_as_if_undisturbed(
     )
 
 
+def test_a_flow_is_trained_saved_and_trained_on(small, tmp_path, narrow_residual):
+    settings = config(**MAPS | {"head": "flow", "loss": "residual_likelihood", "epochs": 1})
+    run = training.fit(settings, small, tmp_path, verbose=0)
+    flow = run.last_model().get_layer("residual_flow")
+    # The last layers of its functions begin with zeros.
+    for step in (0, 5):
+        assert np.abs(flow.get_layer(f"shift{step}_output").kernel.numpy()).max() > 0
+    after = replace(settings, initial_weights=str(run.folder / "last.keras"), seed=1)
+    begun = training.build(after).get_layer("residual_flow")
+    for ours, theirs in zip(begun.variables, flow.variables, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
 def test_the_average_is_what_is_saved(averaged):
     model = training.build(averaged.config)
     model.compile(training._optimizer(averaged.config, 2))
@@ -591,7 +604,7 @@ def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, f
         ({"patience": 0}, "`patience` must be a whole number >= 1; got 0"),
         ({"learning_rate": 0}, "`learning_rate` must be a finite number > 0; got 0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
-        ({"head": "heatmap"}, "'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'heatmap'"),
+        ({"head": "heatmap"}, "'coordinates', 'spread', 'flow', 'soft_argmax', 'simcc'; got 'heatmap'"),
         ({"head": "simcc", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
         ({"view": "face"}, "'squashed', 'whole', 'person'; got 'face'"),
         ({"augmentation": "wild"}, "'none', 'turned'; got 'wild'"),

@@ -250,6 +250,13 @@ def _whole(poster, imagenet):
         head="spread",
         loss="laplace",
     )
+    learned = doubting.changed(
+        "flow",
+        "And a learned density",
+        "How labels miss a joint is learned beside, so that the places need not explain it.",
+        head="flow",
+        loss="residual_likelihood",
+    )
     mapped = residual.changed(
         "map",
         "Soft-argmax map",
@@ -305,8 +312,8 @@ def _whole(poster, imagenet):
         view="person",
     )
     climbed = [
-        poster, masked, absolute, residual, doubting, mapped, entropy, simcc, schedule, turned,
-        whole, drawn, cascade,
+        poster, masked, absolute, residual, doubting, learned, mapped, entropy, simcc, schedule,
+        turned, whole, drawn, cascade,
     ]  # fmt: skip
     if imagenet:
         climbed.append(
