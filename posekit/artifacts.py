@@ -212,7 +212,8 @@ def write_npz(path, **arrays):
 
 
 def provenance(**settings):
-    """What made an artifact: Python, package versions, the git commit (None outside git), cores.
+    """What made an artifact: Python, package versions, the git commit (None outside git), cores
+    and the precision in which oneDNN multiplies.
 
     Args:
         **settings: what else shaped it, such as a notebook's parameters; kept as "settings".
@@ -224,6 +225,7 @@ def provenance(**settings):
         "git_commit": _git_commit(),
         # Sums over threads depend on how many there are.
         "cores": os.cpu_count(),
+        "onednn_fpmath_mode": os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT"),
     }
 
 

@@ -19,7 +19,7 @@ ABSOLUTE_TOLERANCE = 1e-9
 CLOCK = re.compile(r"seconds|minutes|step_ratio|time of")
 
 # Under what conditions a file was made: compared on their own, not as results.
-CONDITIONS = ("python", "versions", "git_commit", "cores")
+CONDITIONS = ("python", "versions", "git_commit", "cores", "onednn_fpmath_mode")
 
 
 def settings(run_dir):
@@ -192,6 +192,7 @@ def _conditions(contents):
             "git commit": content["git_commit"],
             "number of cores": content.get("cores"),
             "python": content["python"],
+            "precision of oneDNN": content.get("onednn_fpmath_mode", "not recorded"),
             **content["versions"],
         }
         for name, value in named.items():

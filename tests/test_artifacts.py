@@ -204,9 +204,10 @@ def test_npz_needs_no_pickle(tmp_path):
     assert names_in(tmp_path) == ["x.npz"]
 
 
-def test_provenance_names_what_made_an_artifact():
+def test_provenance_names_what_made_an_artifact(monkeypatch):
+    monkeypatch.delenv("ONEDNN_DEFAULT_FPMATH_MODE", raising=False)
     found = artifacts.provenance()
-    assert set(found) == {"python", "versions", "git_commit", "cores"}
+    assert set(found) == {"python", "versions", "git_commit", "cores", "onednn_fpmath_mode"}
     assert artifacts.provenance(seed=3, epochs=None) == {
         "settings": {"seed": 3, "epochs": None},
         **found,
@@ -214,6 +215,9 @@ def test_provenance_names_what_made_an_artifact():
     assert set(found["versions"]) == set(artifacts.VERSIONED_PACKAGES)
     assert found["versions"]["numpy"] == np.__version__
     assert json.loads(json.dumps(found)) == found
+    assert found["onednn_fpmath_mode"] == "STRICT"
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
+    assert artifacts.provenance()["onednn_fpmath_mode"] == "BF16"
 
 
 def test_provenance_outside_git(monkeypatch, tmp_path):
