@@ -1,6 +1,7 @@
 """From finished trainings to a model that ships: small files, a manifest, measured confidence."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ from posekit import (
     evaluation,
     manifests,
     recipes,
+    second_opinion,
     training,
     views,
 )
@@ -62,14 +64,34 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
     """
     check_choice("delivery.train()", "recipe", recipe, tuple(recipes.RECIPES))
     settings = dict(recipes.RECIPES[recipe])
-    first = settings.pop("starts_from", None)
+    first, asked = (settings.pop(name, None) for name in ("starts_from", "second_opinion"))
     if first is not None:
         begun = train(first, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
         settings["initial_weights"] = str(begun.folder / "best.keras")
+    if asked is not None:
+        teacher = train(asked, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
+        experiment = _after_second_opinion(experiment, teacher, run_dir)
     if epochs is not None:
         settings["epochs"] = epochs
     config = training.TrainingConfig(seed=seed, **settings)
     return training.fit(config, experiment, run_dir, verbose=verbose)
+
+
+def _after_second_opinion(experiment, teacher, run_dir):
+    """The experiment with the training labels that are left when that training was asked."""
+    dataset = experiment.dataset
+    path = Path(run_dir) / "second_opinions" / f"{teacher.folder.name}.npz"
+    # Asked once: an interrupted training goes on with the very same labels.
+    if not path.is_file():
+        part = experiment.part("train")
+        boxes_px = views.person_boxes(part.keypoints_px, part.labelled)
+        part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
+        estimator = estimators.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
+        poses = estimators.compiled(estimator).estimate_dataset(part)
+        second_opinion.write(path, part.image_ids, poses.keypoints_px)
+    opinion_px = second_opinion.read(path, dataset)
+    labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
+    return replace(experiment, training_labels=labels)
 
 
 def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
@@ -129,6 +151,7 @@ def _write_stage(stage, recipe, run, folder):
             "seed": run.config.seed,
             "epochs": len(run.history["epoch"]),
             "best_epoch": run.best_epoch,
+            "shipped_epoch": run.chosen_epoch,
             "minutes": round(sum(run.history["seconds"]) / 60, 1),
         },
     }

@@ -175,6 +175,16 @@ class TrainingRun(training_records.TrainingRecord):
         return self._model("last.keras")
 
     @property
+    def chosen_epoch(self):
+        """Epoch, from 1, of the network to predict with: the best one, but where other labels than
+        the data's own were trained on, whose validation error does not tell when to stop."""
+        return len(self.history["epoch"]) if "training_labels" in self.data else self.best_epoch
+
+    def chosen_model(self):
+        """The network of `chosen_epoch`, uncompiled."""
+        return self.best_model() if self.chosen_epoch == self.best_epoch else self.last_model()
+
+    @property
     def skeleton(self):
         """Skeleton of the joints that the networks answer for."""
         return joint_sets.of_model(str(self.folder / "config.json"), self.data.get("joint_set"))
@@ -352,6 +362,9 @@ def _folder_name(config, model, experiment):
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
     ]
+    labels = experiment.training_labels_digest()
+    if labels is not None:
+        shapes_it.append(labels)
     described = json.dumps(shapes_it, sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from functools import partial
 
 import h5py
@@ -11,7 +12,16 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import delivery, estimators, evaluation, pose_networks, recipes, training, views
+from posekit import (
+    delivery,
+    estimators,
+    evaluation,
+    pose_networks,
+    recipes,
+    second_opinion,
+    training,
+    views,
+)
 from posekit.errors import PosekitError
 from posekit.recipes import Model
 
@@ -37,7 +47,12 @@ def built(experiment, tmp_path_factory):
         patched.setitem(
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
         )
-        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_LOOKS))
+        patched.setitem(
+            recipes.RECIPES,
+            "tiny_agreed",
+            {**recipes.RECIPES["tiny_person"], "second_opinion": "tiny_person"},
+        )
+        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_agreed"), recipes.TWO_LOOKS))
         estimator = delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
         patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
         delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
@@ -57,21 +72,50 @@ def test_the_folder_describes_its_stages(built, experiment):
     assert looks == [views.listed(views.LOOK_ONCE), views.listed(recipes.TWO_LOOKS)]
     assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
         "tiny_whole",
-        "tiny_person",
+        "tiny_agreed",
     ]
     assert manifest["data"]["fingerprint"] == experiment.dataset.fingerprint()
     assert str(folder.parent) not in (folder / "manifest.json").read_text()
     assert [stage.frame_px for stage in estimator.stages] == [64, 64]
 
 
+def runs_of(run_dir):
+    """The trainings of the whole picture, of the person, and of the person after an opinion."""
+    runs = list(map(training.open_run, (run_dir / "training").iterdir()))
+    return sorted(
+        runs, key=lambda run: (run.config.view == "person", "training_labels" in run.data)
+    )
+
+
 def test_the_second_stage_started_from_the_first(built):
     _, run_dir, _ = built
-    configs = {
-        run.config.view: run
-        for run in map(training.open_run, sorted((run_dir / "training").iterdir()))
-    }
-    assert configs["person"].config.initial_weights == str(configs["whole"].folder / "best.keras")
-    assert configs["whole"].config.initial_weights is None
+    whole, person, agreed = runs_of(run_dir)
+    assert whole.config.initial_weights is None
+    for run in (person, agreed):
+        assert run.config.initial_weights == str(whole.folder / "best.keras")
+
+
+def test_the_third_training_asked_the_second_about_the_labels(built, experiment):
+    _, run_dir, _ = built
+    _, person, agreed = runs_of(run_dir)
+    (path,) = (run_dir / "second_opinions").iterdir()
+    assert path.name == f"{person.folder.name}.npz"
+    dataset = experiment.dataset
+    opinion_px = second_opinion.read(path, dataset)
+    asked = np.isfinite(opinion_px).all(axis=(1, 2))
+    np.testing.assert_array_equal(
+        np.flatnonzero(asked), np.sort(experiment.split.indices(dataset, "train"))
+    )
+    labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
+    trained_on = replace(experiment, training_labels=labels)
+    assert agreed.data["training_labels"] == trained_on.training_labels_digest()
+    assert "training_labels" not in person.data
+    assert agreed.chosen_epoch == len(agreed.history["epoch"])
+    assert person.chosen_epoch == person.best_epoch
+    # The model was asked about people whose boxes it was given: it knows about where they are.
+    apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
+    side_px = views.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
+    assert np.median(apart_px / side_px) < 0.5
 
 
 def test_the_calibration_is_that_of_the_validation_part(built, experiment):
@@ -100,6 +144,19 @@ def test_the_files_load_without_posekit_in_safe_mode(built):
         check=True,
     )
     assert finished.stdout.strip().endswith("(None, 8, 8, 14) {'float32'}")
+
+
+def test_after_a_second_opinion_the_last_epoch_ships(built):
+    _, run_dir, _ = built
+    *_, agreed = runs_of(run_dir)
+    history = {**agreed.history, "epoch": [1, 2], "validation_mse": [1.0, 2.0]}
+    first_was_best = replace(agreed, history=history)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training.TrainingRun, "best_model", lambda run: "best")
+        patched.setattr(training.TrainingRun, "last_model", lambda run: "last")
+        assert first_was_best.chosen_model() == "last"
+        own_labels = replace(first_was_best, data={})
+        assert own_labels.chosen_model() == "best"
 
 
 def test_half_the_bytes_and_the_same_network(tmp_path):
@@ -143,8 +200,9 @@ def test_an_unknown_recipe_is_refused(experiment, tmp_path):
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_is_a_training(name):
     settings = dict(recipes.RECIPES[name])
-    first = settings.pop("starts_from", None)
-    assert first is None or first in recipes.RECIPES
+    for other in ("starts_from", "second_opinion"):
+        first = settings.pop(other, None)
+        assert first is None or first in recipes.RECIPES
     config = training.TrainingConfig(seed=0, **settings)
     assert config.frame_px % 32 == 0
 

@@ -31,7 +31,7 @@ LAYERS = {
         posekit.datasets.own_data posekit.datasets.coco posekit.datasets.coco_json
         posekit.datasets.coco_writing posekit.datasets.checking posekit.explore_drawing
         posekit.sweep_table posekit.activity_labels posekit.activity_scores
-        posekit.datasets.packed
+        posekit.datasets.packed posekit.second_opinion
     """.split(),
     "networks": """
         posekit.augment posekit.pipeline posekit.models posekit.losses
