@@ -35,7 +35,7 @@ TWO_QUICK_LOOKS = ((Glimpse(1.15),), (Glimpse(0.9), Glimpse(1.1, mirrored=True))
 
 MODELS = {
     "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
-    "best": Model(("best_whole", "best_person_longer"), TWO_QUICK_LOOKS),
+    "best": Model(("best_whole", "best_person_agreed"), TWO_QUICK_LOOKS),
     # What `best` was on the way, on smaller pictures and with one look.
     "quick": Model(("best_whole_160", "best_person_128")),
 }
