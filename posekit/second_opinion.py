@@ -3,6 +3,8 @@
 Annotators miss a joint by a tenth of a torso, take left for right, and guess what is hidden. A
 model that has seen all labels knows what most of them would say: where it agrees, the mean of both
 is nearer to the joint than the label alone; where it does not, the label weighs less.
+
+Source: bootstrapping of noisy classes, Reed et al., ICLR workshop 2015; here of coordinates.
 """
 
 from dataclasses import dataclass
