@@ -151,7 +151,6 @@ def _write_stage(stage, recipe, run, folder):
             "seed": run.config.seed,
             "epochs": len(run.history["epoch"]),
             "best_epoch": run.best_epoch,
-            "shipped_epoch": run.chosen_epoch,
             "minutes": round(sum(run.history["seconds"]) / 60, 1),
         },
     }

@@ -304,7 +304,7 @@ def of_runs(name, runs, *, looks=views.LOOK_ONCE):
     """
     # Under "l1" a map is trained for its mean alone and need not have one hill.
     stages = [
-        Stage(run.chosen_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
+        Stage(run.best_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
         for run in runs
     ]
     stages[-1] = replace(stages[-1], looks=looks)

@@ -175,16 +175,6 @@ class TrainingRun(training_records.TrainingRecord):
         return self._model("last.keras")
 
     @property
-    def chosen_epoch(self):
-        """Epoch, from 1, of the network to predict with: the best one, but where other labels than
-        the data's own were trained on, whose validation error does not tell when to stop."""
-        return len(self.history["epoch"]) if "training_labels" in self.data else self.best_epoch
-
-    def chosen_model(self):
-        """The network of `chosen_epoch`, uncompiled."""
-        return self.best_model() if self.chosen_epoch == self.best_epoch else self.last_model()
-
-    @property
     def skeleton(self):
         """Skeleton of the joints that the networks answer for."""
         return joint_sets.of_model(str(self.folder / "config.json"), self.data.get("joint_set"))
@@ -475,7 +465,13 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
             verbose=verbose,
             callbacks=[
                 *callbacks,
-                EpochRecorder(generations, history, config.patience, twin),
+                EpochRecorder(
+                    generations,
+                    history,
+                    config.patience,
+                    twin,
+                    last_is_best=experiment.training_labels is not None,
+                ),
                 *tensorboard_logs.callbacks(
                     folder / "tensorboard",
                     twin,
@@ -558,10 +554,13 @@ class EpochRecorder(keras.callbacks.Callback):
         history: list of dict, the rows of the epochs already finished; extended in place.
         patience: int or None, see TrainingConfig.
         twin: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
+        last_is_best: bool, whether the last epoch counts as the best one, see
+            training_records.TrainingRecord.
     """
 
-    def __init__(self, generations, history, patience, twin):
+    def __init__(self, generations, history, patience, twin, last_is_best=False):
         super().__init__()
+        self._last_is_best = last_is_best
         self._twin = twin
         self._generations = generations
         self._history = history
@@ -600,7 +599,7 @@ class EpochRecorder(keras.callbacks.Callback):
         earlier = [kept["validation_mse"] for kept in self._history]
         self._history.append(row)
         write = self._generations.write
-        if row["validation_mse"] < min(earlier, default=np.inf):
+        if self._last_is_best or row["validation_mse"] < min(earlier, default=np.inf):
             write("best.keras", self._twin.save)
         write("last.keras", self._twin.save)
         write("history.json", lambda path: artifacts.write_json(path, self._history))

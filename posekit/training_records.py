@@ -35,13 +35,19 @@ class TrainingRecord:
 
     @property
     def best_epoch(self):
-        """Number (from 1) of the epoch with the least validation MSE."""
+        """Number (from 1) of the epoch whose network is kept as the best.
+
+        The one with the least validation MSE, but the last one where other labels than the data's
+        own were trained on: their validation MSE does not tell when to stop.
+        """
+        if "training_labels" in self.data:
+            return self.history["epoch"][-1]
         return self.history["epoch"][int(np.argmin(self.history["validation_mse"]))]
 
     @property
     def best_validation_mse(self):
-        """Least validation MSE of all epochs, frame pixels squared."""
-        return min(self.history["validation_mse"])
+        """Validation MSE of the best epoch, frame pixels squared."""
+        return self.history["validation_mse"][self.best_epoch - 1]
 
 
 def read(folder):

@@ -110,8 +110,6 @@ def test_the_third_training_asked_the_second_about_the_labels(built, experiment)
     trained_on = replace(experiment, training_labels=labels)
     assert agreed.data["training_labels"] == trained_on.training_labels_digest()
     assert "training_labels" not in person.data
-    assert agreed.chosen_epoch == len(agreed.history["epoch"])
-    assert person.chosen_epoch == person.best_epoch
     # The model was asked about people whose boxes it was given: it knows about where they are.
     apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
     side_px = views.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
@@ -144,19 +142,6 @@ def test_the_files_load_without_posekit_in_safe_mode(built):
         check=True,
     )
     assert finished.stdout.strip().endswith("(None, 8, 8, 14) {'float32'}")
-
-
-def test_after_a_second_opinion_the_last_epoch_ships(built):
-    _, run_dir, _ = built
-    *_, agreed = runs_of(run_dir)
-    history = {**agreed.history, "epoch": [1, 2], "validation_mse": [1.0, 2.0]}
-    first_was_best = replace(agreed, history=history)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(training.TrainingRun, "best_model", lambda run: "best")
-        patched.setattr(training.TrainingRun, "last_model", lambda run: "last")
-        assert first_was_best.chosen_model() == "last"
-        own_labels = replace(first_was_best, data={})
-        assert own_labels.chosen_model() == "best"
 
 
 def test_half_the_bytes_and_the_same_network(tmp_path):

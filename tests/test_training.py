@@ -20,6 +20,7 @@ from posekit import (
     models,
     per_image,
     pose_networks,
+    second_opinion,
     training,
     training_records,
 )
@@ -319,12 +320,13 @@ def test_a_training_of_an_earlier_version_goes_on(undisturbed, small, tmp_path):
         training.fit(BATCH_NORM, small, tmp_path)
 
 
-def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path):
+@pytest.mark.parametrize(("last_is_best", "kept"), [(False, 1), (True, 3)])
+def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_best, kept):
     model = models.poster_network(batch_norm=False, frame_px=32)
     model.compile(optimizer="adam")
     twin = keras.models.clone_model(model)
     history = []
-    recorder = training.EpochRecorder(Generations(tmp_path), history, 2, twin)
+    recorder = training.EpochRecorder(Generations(tmp_path), history, 2, twin, last_is_best)
     recorder.set_model(model)
     bias = model.get_layer("coordinates_unit").bias
     for epoch, validation_mse in enumerate([5.0, 3.0, 4.0, 3.0]):
@@ -339,8 +341,23 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path):
         models.load(tmp_path / name).get_layer("coordinates_unit").bias.numpy()
         for name in ("best.keras", "last.keras")
     ]
-    np.testing.assert_array_equal(biases, [np.full(28, 1), np.full(28, 3)])
+    np.testing.assert_array_equal(biases, [np.full(28, kept), np.full(28, 3)])
     assert [row["validation_mse"] for row in history] == [5, 3, 4, 3]
+
+
+def test_after_other_labels_than_the_datas_own_the_last_epoch_is_the_best(small, tmp_path):
+    # Steps this small are lost in rounding: no epoch is better than the first.
+    settings = config(learning_rate=1e-30, epochs=2)
+    dataset = small.dataset
+    labels = second_opinion.Labels(dataset.keypoints_px, dataset.labelled.astype(float))
+    runs = [
+        training.fit(settings, each, tmp_path, verbose=0)
+        for each in (small, replace(small, training_labels=labels))
+    ]
+    assert runs[0].folder != runs[1].folder
+    assert [run.best_epoch for run in runs] == [1, 2]
+    last = runs[1].history["validation_mse"][1]
+    assert runs[1].best_validation_mse == last == runs[0].history["validation_mse"][1]
 
 
 def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
