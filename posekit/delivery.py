@@ -70,15 +70,24 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
         settings["initial_weights"] = str(begun.folder / "best.keras")
     if asked is not None:
         teacher = train(asked, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
-        experiment = _after_second_opinion(experiment, teacher, run_dir)
+        experiment = after_second_opinion(experiment, teacher, run_dir)
     if epochs is not None:
         settings["epochs"] = epochs
     config = training.TrainingConfig(seed=seed, **settings)
     return training.fit(config, experiment, run_dir, verbose=verbose)
 
 
-def _after_second_opinion(experiment, teacher, run_dir):
-    """The experiment with the training labels that are left when that training was asked."""
+def after_second_opinion(experiment, teacher, run_dir):
+    """The experiment with the training labels that are left when a network was asked about them.
+
+    Args:
+        experiment: Experiment.
+        teacher: training.TrainingRun of a network that sees people and answers with maps.
+        run_dir: folder that keeps the opinion.
+
+    Returns:
+        Experiment.
+    """
     dataset = experiment.dataset
     path = Path(run_dir) / "second_opinions" / f"{teacher.folder.name}.npz"
     # Asked once: an interrupted training goes on with the very same labels.

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import artifacts, estimators, evaluation, models, profiles, training
+from posekit import artifacts, delivery, estimators, evaluation, models, profiles, training
 from posekit.errors import PosekitError
 from posekit.recipes import TWO_LOOKS
 from posekit.skeleton import LIMB_JOINTS
@@ -41,13 +41,19 @@ CHANGES = {
     "drawn": ("whole", {"initial_weights"}),
     "cascade": ("whole", {"stages", "view"}),
     "imagenet": ("cascade", {"network", "initial_weights", "learning_rate"}),
-    "second_look": ("imagenet", {"looks"}),
+    "longer": ("imagenet", {"initial_weights"}),
+    "second_opinion": ("longer", {"second_opinion"}),
+    "second_look": ("second_opinion", {"looks"}),
 }
 
 
 def differing(rung, parent):
     """Names of everything in which two rungs' settings differ."""
-    names = {"looks"} if rung.looks != parent.looks else set()
+    names = {
+        name
+        for name in ("looks", "second_opinion")
+        if getattr(rung, name) != getattr(parent, name)
+    }
     before = list(parent.stages)
     if len(rung.stages) != len(before):
         names.add("stages")
@@ -146,6 +152,8 @@ def test_changes_in_words():
         "network: residual to lite0_short, lite0; initial weights: none to imagenet; "
         "learning rate: 0.002 to 0.001"
     )
+    assert words("longer") == "initial weights: imagenet to itself"
+    assert words("second_opinion") == "labels: as they are to after a second opinion"
     assert words("second_look") == "looks: x1 to x1.15, then x0.85 + x0.96 mirrored + x1.08"
 
 
@@ -271,11 +279,14 @@ def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
     assert not ladder.fits(stored, longer, experiment, [0])
     looking_twice = replace(rungs[1], looks=2 * MIRRORED_TOO)
     assert not ladder.fits(stored, (rungs[0], looking_twice), experiment, [0])
+    doubting = (rungs[0], replace(rungs[1], second_opinion=True))
+    assert not ladder.fits(stored, doubting, experiment, [0])
     other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
     assert not ladder.fits(other, rungs, experiment, [0])
     # A field that a later version of the settings adds has its default in older files.
     for row in stored["rungs"]:
         assert row["settings"]["stages"][0].pop("dropout") == 0.0
+        assert row["settings"].pop("second_opinion") is False
     assert ladder.fits(stored, rungs, experiment, [0])
     stored["rungs"][0]["settings"]["stages"][0]["forgotten"] = 1
     assert not ladder.fits(stored, rungs, experiment, [0])
@@ -362,6 +373,39 @@ def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, t
     assert (real, after.initial_weights) == (experiment, str(tmp_path / "1" / "best.keras"))
     assert [run.config for run in runs] == [before, after]
     assert replace(after, initial_weights=None) == before == replace(first.stages[0], seed=4)
+
+
+def test_a_network_goes_on_from_itself_and_is_asked_about_the_labels_where_a_rung_says_so(
+    experiment, monkeypatch, tmp_path
+):
+    seen = []
+
+    def fit(config, chosen, run_dir):
+        seen.append((chosen, config))
+        return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(
+        delivery,
+        "after_second_opinion",
+        lambda chosen, teacher, run_dir: (chosen, teacher.config, run_dir),
+    )
+    imagenet, longer, agreed = LADDERS["whole"][-4:-1]
+    assert [rung.key for rung in (imagenet, longer, agreed)] == [
+        "imagenet",
+        "longer",
+        "second_opinion",
+    ]
+    whole, person = (replace(stage, seed=4) for stage in imagenet.stages)
+    runs = climbing.train(longer, experiment, tmp_path, 4)
+    again = replace(person, initial_weights=str(tmp_path / "2" / "best.keras"))
+    assert seen == [(experiment, whole), (experiment, person), (experiment, again)]
+    # First the one that only gave its weights.
+    assert [run.config for run in runs] == [person, whole, again]
+    seen.clear()
+    climbing.train(agreed, experiment, tmp_path, 4)
+    assert seen[:2] == [(experiment, whole), (experiment, person)]
+    assert seen[2] == ((experiment, person, tmp_path), again)
 
 
 def test_drawn_data_have_no_rung_that_starts_from_drawn_people():

@@ -9,6 +9,7 @@ from posekit import (
     artifacts,
     bootstrap,
     comparison,
+    delivery,
     estimators,
     evaluation,
     metrics,
@@ -18,7 +19,7 @@ from posekit import (
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.experiment import open_experiment
 from posekit.settings import SYNTHETIC
-from posekit.studies.rungs import change_in_words, main_line
+from posekit.studies.rungs import ITSELF, change_in_words, main_line
 from posekit.studies.wording import rounded
 
 ARTIFACT = "ladder.json"
@@ -211,19 +212,29 @@ def train(rung, experiment, run_dir, seed):
     """
     before, runs = [], []
     for stage in rung.stages:
-        config = replace(stage, seed=seed)
-        if config.initial_weights == SYNTHETIC:
-            drawn = open_experiment(
-                SYNTHETIC,
-                profile=DRAWN_PROFILE,
-                seed=DRAWN_SEED,
-                cache_dir=experiment.cache_dir,
-            )
-            before.append(training.fit(replace(config, initial_weights=None), drawn, run_dir))
+        config, learned = replace(stage, seed=seed), experiment
+        if config.initial_weights in (SYNTHETIC, ITSELF):
+            before.append(_fit_before(config, experiment, run_dir))
+            if rung.second_opinion:
+                learned = delivery.after_second_opinion(experiment, before[-1], run_dir)
             weights = before[-1].folder / "best.keras"
             config = replace(config, initial_weights=str(weights))
-        runs.append(training.fit(config, experiment, run_dir))
+        runs.append(training.fit(config, learned, run_dir))
     return before + runs
+
+
+def _fit_before(config, experiment, run_dir):
+    """The training whose weights another one of the same settings starts from."""
+    if config.initial_weights == ITSELF:
+        config = replace(config, initial_weights=training.IMAGENET)
+        return training.fit(config, experiment, run_dir)
+    drawn = open_experiment(
+        SYNTHETIC,
+        profile=DRAWN_PROFILE,
+        seed=DRAWN_SEED,
+        cache_dir=experiment.cache_dir,
+    )
+    return training.fit(replace(config, initial_weights=None), drawn, run_dir)
 
 
 def estimator_of(rung, runs):

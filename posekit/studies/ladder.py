@@ -92,7 +92,9 @@ def _is_same(rung, settings):
     if any(set(stage) - known for stage in settings["stages"]):
         return False
     stages = tuple(training.TrainingConfig(**stage) for stage in settings["stages"])
-    return stages == rung.stages and settings["looks"] == views.listed(rung.looks)
+    # Ladders of before the second opinion do not say that none was asked for.
+    others = settings["looks"], settings.get("second_opinion", False)
+    return stages == rung.stages and others == (views.listed(rung.looks), rung.second_opinion)
 
 
 def _starts_drawn(rung):

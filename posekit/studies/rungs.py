@@ -11,6 +11,9 @@ from posekit.settings import SYNTHETIC
 from posekit.training import IMAGENET, TrainingConfig
 from posekit.views import LOOK_ONCE, in_words, listed
 
+# As `initial_weights`: the network of the same settings that started from ImageNet's weights.
+ITSELF = "itself"
+
 # Of the whole ladder, whatever the batches of the other notebooks' trainings.
 BATCH_SIZE = 32
 
@@ -25,10 +28,12 @@ class Rung:
         idea: str, one sentence: why it might help.
         stages: tuple of training.TrainingConfig, one network after the other; whoever trains
             them sets the seed. `initial_weights` "synthetic" is a network of the same settings
-            trained on drawn people first.
+            trained on drawn people first, ITSELF one that was trained from ImageNet's weights.
         change: tuple of str, the settings in which it differs from its parent; "stages" where it
             has one network more.
         looks: as for estimators.of_runs.
+        second_opinion: bool, whether a stage that starts from ITSELF learns the labels that are
+            left when that network was asked about them, see posekit.second_opinion.
         parent: str, key of the rung that it was made from; None for the first.
     """
 
@@ -38,6 +43,7 @@ class Rung:
     stages: tuple
     change: tuple = ()
     looks: tuple = LOOK_ONCE
+    second_opinion: bool = False
     parent: str | None = None
 
     def changed(self, key, title, idea, **settings):
@@ -62,12 +68,18 @@ class Rung:
         """The rung whose last stage looks in another way."""
         return self._child(key, title, idea, self.stages, ("looks",), looks=looks)
 
+    def doubting(self, key, title, idea):
+        """The rung that learns the labels that are left after a second opinion."""
+        return self._child(
+            key, title, idea, self.stages, ("second_opinion",), second_opinion=True
+        )
+
     def followed(self, key, title, idea, **settings):
         """The rung with one stage more: the last one's settings, but for the named ones."""
         stages = (*self.stages, replace(self.stages[-1], **settings))
         return self._child(key, title, idea, stages, ("stages", *settings))
 
-    def _child(self, key, title, idea, stages, change, **looks):
+    def _child(self, key, title, idea, stages, change, **others):
         return replace(
             self,
             key=key,
@@ -76,7 +88,7 @@ class Rung:
             stages=stages,
             change=change,
             parent=self.key,
-            **looks,
+            **others,
         )
 
     def settings(self):
@@ -84,6 +96,7 @@ class Rung:
         return {
             "stages": [asdict(stage) for stage in self.stages],
             "looks": listed(self.looks),
+            "second_opinion": self.second_opinion,
         }
 
 
@@ -93,7 +106,7 @@ def for_profile(profile, *, epochs=None, imagenet=True):
     Args:
         profile: profiles.Profile.
         epochs: int > 0, of every network; None takes the profile's ladder_epochs.
-        imagenet: bool, whether there are ImageNet weights; without them their rung is left out.
+        imagenet: bool, whether there are ImageNet weights; without them their rungs are left out.
 
     Returns:
         tuple of Rung; a parent comes before its children.
@@ -151,6 +164,8 @@ def change_in_words(rung, parent):
     for name in rung.change:
         if name == "looks":
             words.append(_from_to(name, [in_words(parent.looks)], [in_words(rung.looks)]))
+        elif name == "second_opinion":
+            words.append("labels: as they are to after a second opinion")
         elif name != "stages":
             differing = [
                 (getattr(before, name), getattr(after, name))
@@ -316,16 +331,27 @@ def _whole(poster, imagenet):
         turned, whole, drawn, cascade,
     ]  # fmt: skip
     if imagenet:
-        climbed.append(
-            cascade.changed(
-                "imagenet",
-                "ImageNet trunks",
-                "Both networks start from filters shaped by a million photographs of other things.",
-                network=("lite0_short", "lite0"),
-                initial_weights=IMAGENET,
-                learning_rate=1e-3,
-            )
+        pretrained = cascade.changed(
+            "imagenet",
+            "ImageNet trunks",
+            "Both networks start from filters shaped by a million photographs of other things.",
+            network=("lite0_short", "lite0"),
+            initial_weights=IMAGENET,
+            learning_rate=1e-3,
         )
+        longer = pretrained.changed(
+            "longer",
+            "As long again",
+            "The second network goes on from where it came to.",
+            initial_weights=(IMAGENET, ITSELF),
+        )
+        agreed = longer.doubting(
+            "second_opinion",
+            "Second opinion on labels",
+            "What it learned is asked about the labels first: where both agree they are averaged, "
+            "else the label weighs half.",
+        )
+        climbed += [pretrained, longer, agreed]
     second_look = climbed[-1].looking(
         "second_look",
         "Second look, averaged",
