@@ -68,7 +68,7 @@ class Rung:
         """The rung whose last stage looks in another way."""
         return self._child(key, title, idea, self.stages, ("looks",), looks=looks)
 
-    def doubting(self, key, title, idea):
+    def after_second_opinion(self, key, title, idea):
         """The rung that learns the labels that are left after a second opinion."""
         return self._child(
             key, title, idea, self.stages, ("second_opinion",), second_opinion=True
@@ -345,7 +345,7 @@ def _whole(poster, imagenet):
             "The second network goes on from where it came to.",
             initial_weights=(IMAGENET, ITSELF),
         )
-        agreed = longer.doubting(
+        agreed = longer.after_second_opinion(
             "second_opinion",
             "Second opinion on labels",
             "What it learned is asked about the labels first: where both agree they are averaged, "
