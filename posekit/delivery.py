@@ -1,7 +1,6 @@
 """From finished trainings to a model that ships: small files, a manifest, measured confidence."""
 
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,7 +13,6 @@ from posekit import (
     evaluation,
     manifests,
     recipes,
-    second_opinion,
     training,
     views,
 )
@@ -64,43 +62,14 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
     """
     check_choice("delivery.train()", "recipe", recipe, tuple(recipes.RECIPES))
     settings = dict(recipes.RECIPES[recipe])
-    first, asked = (settings.pop(name, None) for name in ("starts_from", "second_opinion"))
+    first = settings.pop("starts_from", None)
     if first is not None:
         begun = train(first, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
         settings["initial_weights"] = str(begun.folder / "best.keras")
-    if asked is not None:
-        teacher = train(asked, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
-        experiment = after_second_opinion(experiment, teacher, run_dir)
     if epochs is not None:
         settings["epochs"] = epochs
     config = training.TrainingConfig(seed=seed, **settings)
     return training.fit(config, experiment, run_dir, verbose=verbose)
-
-
-def after_second_opinion(experiment, teacher, run_dir):
-    """The experiment with the training labels that are left when a network was asked about them.
-
-    Args:
-        experiment: Experiment.
-        teacher: training.TrainingRun of a network that sees people and answers with maps.
-        run_dir: folder that keeps the opinion.
-
-    Returns:
-        Experiment.
-    """
-    dataset = experiment.dataset
-    path = Path(run_dir) / "second_opinions" / f"{teacher.folder.name}.npz"
-    # Asked once: an interrupted training goes on with the very same labels.
-    if not path.is_file():
-        part = experiment.part("train")
-        boxes_px = views.person_boxes(part.keypoints_px, part.labelled)
-        part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
-        estimator = estimators.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
-        poses = estimators.compiled(estimator).estimate_dataset(part)
-        second_opinion.write(path, part.image_ids, poses.keypoints_px)
-    opinion_px = second_opinion.read(path, dataset)
-    labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
-    return replace(experiment, training_labels=labels)
 
 
 def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):

@@ -1,8 +1,7 @@
 """How the shipped models are made: the settings of each training, and which trainings they join.
 
 A recipe is the part of a training.TrainingConfig that was chosen on validation. Beside it,
-"starts_from" names the recipe whose weights a training goes on from, and "second_opinion" the one
-that is asked about the labels first.
+"starts_from" names the recipe whose weights a training goes on from.
 """
 
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ TWO_QUICK_LOOKS = ((Glimpse(1.15),), (Glimpse(0.9), Glimpse(1.1, mirrored=True))
 
 MODELS = {
     "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
-    "best": Model(("best_whole", "best_person_agreed"), TWO_QUICK_LOOKS),
+    "best": Model(("best_whole", "best_person_longest"), TWO_QUICK_LOOKS),
     # What `best` was on the way, on smaller pictures and with one look.
     "quick": Model(("best_whole_160", "best_person_128")),
 }
@@ -137,15 +136,26 @@ RECIPES = {
         "learning_rate": 3e-4,
         "epochs": 24,
     },
-    # More epochs on the same labels only widen the gap between training and validation.
-    "best_person_agreed": {
+    # With each return to a high rate validation first gets worse, and better as the rate falls:
+    # from here on the last epoch is kept.
+    "best_person_again": {
         **_TRANSFER,
         "starts_from": "best_person_longer",
-        "second_opinion": "best_person_longer",
         "network": "lite0_quick",
         "view": "person",
         "frame_px": 192,
         "learning_rate": 2e-4,
         "epochs": 20,
+        "keeps": "last",
+    },
+    "best_person_longest": {
+        **_TRANSFER,
+        "starts_from": "best_person_again",
+        "network": "lite0_quick",
+        "view": "person",
+        "frame_px": 192,
+        "learning_rate": 3e-4,
+        "epochs": 50,
+        "keeps": "last",
     },
 }

@@ -16,4 +16,5 @@ NETWORKS = (
 HEADS = ("coordinates", "spread", "flow", "soft_argmax", "simcc")
 SCHEDULES = ("constant", "cosine", "warmup_cosine")
 FLIPS = ("none", "random", "double")
+KEPT_EPOCHS = ("best", "last")
 EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")

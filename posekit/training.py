@@ -52,7 +52,7 @@ from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_kernels import fused_kernels
 from posekit.generations import Generations
-from posekit.settings import FLIPS, NETWORKS, SCHEDULES
+from posekit.settings import FLIPS, KEPT_EPOCHS, NETWORKS, SCHEDULES
 from posekit.skeleton import JOINT_COUNT
 from posekit.watchdog import LIMIT_SECONDS, Watchdog
 
@@ -96,6 +96,9 @@ class TrainingConfig:
         initial_weights: None; "imagenet" for the "lite0" networks; or the path of a saved model
             whose layers of the same names the training starts from.
         mixed_precision: bool, compute in bfloat16; weights, head and loss stay float32.
+        keeps: one of settings.KEPT_EPOCHS, whose network is handed on: the one with the least
+            validation MSE, or the last one, for a schedule that ends at zero: while the rate is
+            high, a lucky epoch's MSE says little of what its fall will bring.
     """
 
     network: str
@@ -119,6 +122,7 @@ class TrainingConfig:
     stochastic_depth: float = 0.0
     initial_weights: str | None = None
     mixed_precision: bool = False
+    keeps: str = "best"
 
     def __post_init__(self):
         check_choice("TrainingConfig()", "network", self.network, NETWORKS)
@@ -127,6 +131,7 @@ class TrainingConfig:
         )
         check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
         check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
+        check_choice("TrainingConfig()", "keeps", self.keeps, KEPT_EPOCHS)
         check_choice("TrainingConfig()", "head", self.head, tuple(heads.HEADS))
         check_choice("TrainingConfig()", "loss", self.loss, heads.HEADS[self.head].losses)
         check_choice("TrainingConfig()", "view", self.view, tuple(views.VIEWS))
@@ -340,6 +345,9 @@ def open_run(folder):
 def _folder_name(config, model, experiment):
     """A name that differs where the training would: a finished one is found again by it."""
     settings = asdict(config)
+    if config.keeps == "best":
+        # Trainings of before there was a choice are found again.
+        del settings["keeps"]
     if config.initial_weights not in (None, IMAGENET):
         # A path may hold other weights the next time, and the same ones may move: what they are
         # counts, not where.
@@ -470,7 +478,7 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
                     history,
                     config.patience,
                     twin,
-                    last_is_best=experiment.training_labels is not None,
+                    last_is_best=training_records.keeps_last(asdict(config), described["data"]),
                 ),
                 *tensorboard_logs.callbacks(
                     folder / "tensorboard",

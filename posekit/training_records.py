@@ -25,6 +25,7 @@ class TrainingRecord:
         history: dict, column -> list with one entry per epoch: epoch (from 1), train_mse (as
             training saw it, weights changing and, with batch norm, in training mode),
             validation_mse (inference mode), learning_rate, seconds.
+        keeps_last: bool, whether the last epoch counts as the best one.
     """
 
     folder: Path
@@ -32,15 +33,15 @@ class TrainingRecord:
     data: dict
     baselines: dict
     history: dict
+    keeps_last: bool = False
 
     @property
     def best_epoch(self):
         """Number (from 1) of the epoch whose network is kept as the best.
 
-        The one with the least validation MSE, but the last one where other labels than the data's
-        own were trained on: their validation MSE does not tell when to stop.
+        The one with the least validation MSE, or the last one where `keeps_last`.
         """
-        if "training_labels" in self.data:
+        if self.keeps_last:
             return self.history["epoch"][-1]
         return self.history["epoch"][int(np.argmin(self.history["validation_mse"]))]
 
@@ -48,6 +49,18 @@ class TrainingRecord:
     def best_validation_mse(self):
         """Validation MSE of the best epoch, frame pixels squared."""
         return self.history["validation_mse"][self.best_epoch - 1]
+
+
+def keeps_last(config, data):
+    """Whether a training's last epoch counts as its best one.
+
+    It does where the settings say so, and where other labels than the data's own were trained on:
+    their validation MSE does not tell when to stop.
+
+    Args:
+        config, data: dict, as in TrainingRecord.
+    """
+    return config.get("keeps") == "last" or "training_labels" in data
 
 
 def read(folder):
@@ -85,7 +98,7 @@ def read(folder):
     if not rows:
         raise PosekitError(f"{folder}: history.json must hold finished epochs; got none.")
     history = {column: [row[column] for row in rows] for column in HISTORY_COLUMNS}
-    return TrainingRecord(folder, config, data, baselines, history)
+    return TrainingRecord(folder, config, data, baselines, history, keeps_last(config, data))
 
 
 def read_history(folder):

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
 from functools import partial
 
 import h5py
@@ -18,7 +17,6 @@ from posekit import (
     evaluation,
     pose_networks,
     recipes,
-    second_opinion,
     training,
     views,
 )
@@ -47,12 +45,7 @@ def built(experiment, tmp_path_factory):
         patched.setitem(
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
         )
-        patched.setitem(
-            recipes.RECIPES,
-            "tiny_agreed",
-            {**recipes.RECIPES["tiny_person"], "second_opinion": "tiny_person"},
-        )
-        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_agreed"), recipes.TWO_LOOKS))
+        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_LOOKS))
         estimator = delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
         patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
         delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
@@ -72,48 +65,19 @@ def test_the_folder_describes_its_stages(built, experiment):
     assert looks == [views.listed(views.LOOK_ONCE), views.listed(recipes.TWO_LOOKS)]
     assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
         "tiny_whole",
-        "tiny_agreed",
+        "tiny_person",
     ]
     assert manifest["data"]["fingerprint"] == experiment.dataset.fingerprint()
     assert str(folder.parent) not in (folder / "manifest.json").read_text()
     assert [stage.frame_px for stage in estimator.stages] == [64, 64]
 
 
-def runs_of(run_dir):
-    """The trainings of the whole picture, of the person, and of the person after an opinion."""
-    runs = list(map(training.open_run, (run_dir / "training").iterdir()))
-    return sorted(
-        runs, key=lambda run: (run.config.view == "person", "training_labels" in run.data)
-    )
-
-
 def test_the_second_stage_started_from_the_first(built):
     _, run_dir, _ = built
-    whole, person, agreed = runs_of(run_dir)
+    runs = map(training.open_run, (run_dir / "training").iterdir())
+    person, whole = sorted(runs, key=lambda run: run.config.view)
     assert whole.config.initial_weights is None
-    for run in (person, agreed):
-        assert run.config.initial_weights == str(whole.folder / "best.keras")
-
-
-def test_the_third_training_asked_the_second_about_the_labels(built, experiment):
-    _, run_dir, _ = built
-    _, person, agreed = runs_of(run_dir)
-    (path,) = (run_dir / "second_opinions").iterdir()
-    assert path.name == f"{person.folder.name}.npz"
-    dataset = experiment.dataset
-    opinion_px = second_opinion.read(path, dataset)
-    asked = np.isfinite(opinion_px).all(axis=(1, 2))
-    np.testing.assert_array_equal(
-        np.flatnonzero(asked), np.sort(experiment.split.indices(dataset, "train"))
-    )
-    labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
-    trained_on = replace(experiment, training_labels=labels)
-    assert agreed.data["training_labels"] == trained_on.training_labels_digest()
-    assert "training_labels" not in person.data
-    # The model was asked about people whose boxes it was given: it knows about where they are.
-    apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
-    side_px = views.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
-    assert np.median(apart_px / side_px) < 0.5
+    assert person.config.initial_weights == str(whole.folder / "best.keras")
 
 
 def test_the_calibration_is_that_of_the_validation_part(built, experiment):
@@ -185,9 +149,8 @@ def test_an_unknown_recipe_is_refused(experiment, tmp_path):
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_is_a_training(name):
     settings = dict(recipes.RECIPES[name])
-    for other in ("starts_from", "second_opinion"):
-        first = settings.pop(other, None)
-        assert first is None or first in recipes.RECIPES
+    first = settings.pop("starts_from", None)
+    assert first is None or first in recipes.RECIPES
     config = training.TrainingConfig(seed=0, **settings)
     assert config.frame_px % 32 == 0
 

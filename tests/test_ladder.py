@@ -7,10 +7,20 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import artifacts, delivery, estimators, evaluation, models, profiles, training
+from posekit import (
+    artifacts,
+    estimators,
+    evaluation,
+    models,
+    pose_networks,
+    profiles,
+    second_opinion,
+    training,
+    views,
+)
 from posekit.errors import PosekitError
 from posekit.recipes import TWO_LOOKS
-from posekit.skeleton import LIMB_JOINTS
+from posekit.skeleton import LIMB_JOINTS, LSP
 from posekit.studies import climbing, ladder
 from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
 from posekit.views import LOOK_ONCE, Glimpse
@@ -152,7 +162,7 @@ def test_changes_in_words():
         "network: residual to lite0_short, lite0; initial weights: none to imagenet; "
         "learning rate: 0.002 to 0.001"
     )
-    assert words("longer") == "initial weights: imagenet to itself"
+    assert words("longer") == "initial weights: imagenet to what it came to"
     assert words("second_opinion") == "labels: as they are to after a second opinion"
     assert words("second_look") == "looks: x1 to x1.15, then x0.85 + x0.96 mirrored + x1.08"
 
@@ -386,7 +396,7 @@ def test_a_network_goes_on_from_itself_and_is_asked_about_the_labels_where_a_run
 
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(
-        delivery,
+        climbing,
         "after_second_opinion",
         lambda chosen, teacher, run_dir: (chosen, teacher.config, run_dir),
     )
@@ -406,6 +416,49 @@ def test_a_network_goes_on_from_itself_and_is_asked_about_the_labels_where_a_run
     climbing.train(agreed, experiment, tmp_path, 4)
     assert seen[:2] == [(experiment, whole), (experiment, person)]
     assert seen[2] == ((experiment, person, tmp_path), again)
+
+
+class Teacher:
+    """A training of a network that sees people and answers with maps, with its first weights."""
+
+    def __init__(self, folder):
+        self.folder, self.skeleton, self.asked = folder, LSP, 0
+        self.config = training.TrainingConfig(
+            "residual",
+            "masked",
+            epochs=1,
+            seed=0,
+            head="soft_argmax",
+            loss="cross_entropy",
+            view="person",
+            frame_px=64,
+        )
+
+    def best_model(self):
+        self.asked += 1
+        return pose_networks.residual_network(
+            head="soft_argmax", frame_px=64, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
+        )
+
+
+def test_the_people_of_training_are_asked_about_once(experiment, tmp_path):
+    teacher, dataset = Teacher(tmp_path / "training" / "teacher"), experiment.dataset
+    changed = climbing.after_second_opinion(experiment, teacher, tmp_path)
+    opinion_px = second_opinion.read(tmp_path / "second_opinions" / "teacher.npz", dataset)
+    asked = np.isfinite(opinion_px).all(axis=(1, 2))
+    np.testing.assert_array_equal(
+        np.flatnonzero(asked), np.sort(experiment.split.indices(dataset, "train"))
+    )
+    # It was asked about people whose boxes it was given: it knows about where they are.
+    apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
+    side_px = views.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
+    assert np.median(apart_px / side_px) < 1
+    expected = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
+    again = climbing.after_second_opinion(experiment, teacher, tmp_path)
+    for learned in (changed, again):
+        np.testing.assert_array_equal(learned.training_labels.keypoints_px, expected.keypoints_px)
+        np.testing.assert_array_equal(learned.training_labels.weights, expected.weights)
+    assert teacher.asked == 1
 
 
 def test_drawn_data_have_no_rung_that_starts_from_drawn_people():

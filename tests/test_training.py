@@ -1,6 +1,7 @@
 """Training: what is recorded, handed back, resumed and refused."""
 
 import csv
+import hashlib
 import json
 import math
 import os
@@ -360,6 +361,37 @@ def test_after_other_labels_than_the_datas_own_the_last_epoch_is_the_best(small,
     assert runs[1].best_validation_mse == last == runs[0].history["validation_mse"][1]
 
 
+def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path):
+    # As above, so that only what is kept can differ.
+    settings = config(learning_rate=1e-30, epochs=2)
+    runs = [
+        training.fit(each, small, tmp_path, verbose=0)
+        for each in (settings, replace(settings, keeps="last"))
+    ]
+    assert runs[0].folder != runs[1].folder
+    assert [run.best_epoch for run in runs] == [1, 2]
+    assert [training_records.read(run.folder).best_epoch for run in runs] == [1, 2]
+
+
+def test_a_choice_that_came_later_leaves_the_names_of_trainings(small):
+    settings = config()
+    model = training.build(settings)
+    name = training._folder_name(settings, model, small)
+    kept = training._folder_name(replace(settings, keeps="last"), model, small)
+    described = asdict(settings)
+    del described["keeps"]
+    before = [
+        training.TRAINING_VERSION,
+        described,
+        model.get_config(),
+        None,
+        small.dataset.fingerprint(),
+        small.split.summary(),
+    ]
+    digest = hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()[:8]
+    assert name.endswith(digest) and not kept.endswith(digest)
+
+
 def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
     settings = config(schedule="cosine", flip="double", epochs=2, learning_rate=0.01)
     run = training.fit(settings, small, tmp_path, verbose=0)
@@ -623,6 +655,7 @@ def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, f
         ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
         ({"head": "heatmap"}, "'coordinates', 'spread', 'flow', 'soft_argmax', 'simcc'; got 'heatmap'"),
         ({"head": "simcc", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
+        ({"keeps": "first"}, "'best', 'last'; got 'first'"),
         ({"view": "face"}, "'squashed', 'whole', 'person'; got 'face'"),
         ({"augmentation": "wild"}, "'none', 'turned'; got 'wild'"),
         ({"frame_px": 16}, "`frame_px` must be a whole number >= 32; got 16"),

@@ -9,12 +9,14 @@ from posekit import (
     artifacts,
     bootstrap,
     comparison,
-    delivery,
     estimators,
     evaluation,
     metrics,
     models,
+    recipes,
+    second_opinion,
     training,
+    views,
 )
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.experiment import open_experiment
@@ -216,7 +218,7 @@ def train(rung, experiment, run_dir, seed):
         if config.initial_weights in (SYNTHETIC, ITSELF):
             before.append(_fit_before(config, experiment, run_dir))
             if rung.second_opinion:
-                learned = delivery.after_second_opinion(experiment, before[-1], run_dir)
+                learned = after_second_opinion(experiment, before[-1], run_dir)
             weights = before[-1].folder / "best.keras"
             config = replace(config, initial_weights=str(weights))
         runs.append(training.fit(config, learned, run_dir))
@@ -235,6 +237,32 @@ def _fit_before(config, experiment, run_dir):
         cache_dir=experiment.cache_dir,
     )
     return training.fit(replace(config, initial_weights=None), drawn, run_dir)
+
+
+def after_second_opinion(experiment, teacher, run_dir):
+    """The experiment with the training labels that are left when a network was asked about them.
+
+    Args:
+        experiment: Experiment.
+        teacher: training.TrainingRun of a network that sees people and answers with maps.
+        run_dir: folder that keeps the opinion.
+
+    Returns:
+        Experiment.
+    """
+    dataset = experiment.dataset
+    path = Path(run_dir) / "second_opinions" / f"{teacher.folder.name}.npz"
+    # Asked once: an interrupted training goes on with the very same labels.
+    if not path.is_file():
+        part = experiment.part("train")
+        boxes_px = views.person_boxes(part.keypoints_px, part.labelled)
+        part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
+        estimator = estimators.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
+        poses = estimators.compiled(estimator).estimate_dataset(part)
+        second_opinion.write(path, part.image_ids, poses.keypoints_px)
+    opinion_px = second_opinion.read(path, dataset)
+    labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
+    return replace(experiment, training_labels=labels)
 
 
 def estimator_of(rung, runs):

@@ -14,6 +14,9 @@ from posekit.views import LOOK_ONCE, in_words, listed
 # As `initial_weights`: the network of the same settings that started from ImageNet's weights.
 ITSELF = "itself"
 
+# Values of settings that a reader would not know by their names.
+_IN_WORDS = {None: "none", ITSELF: "what it came to"}
+
 # Of the whole ladder, whatever the batches of the other notebooks' trainings.
 BATCH_SIZE = 32
 
@@ -179,7 +182,7 @@ def change_in_words(rung, parent):
 def _from_to(name, before, after):
     def shown(values):
         # Equal values of all stages are said once.
-        return ", ".join(dict.fromkeys("none" if value is None else str(value) for value in values))
+        return ", ".join(dict.fromkeys(str(_IN_WORDS.get(value, value)) for value in values))
 
     return f"{name.replace('_', ' ')}: {shown(before)} to {shown(after)}"
 
