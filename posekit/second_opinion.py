@@ -1,8 +1,9 @@
 """Labels of people who were asked once, after a trained model was asked as well.
 
 Annotators miss a joint by a tenth of a torso, take left for right, and guess what is hidden. A
-model that has seen all labels knows what most of them would say: where it agrees, the mean of both
-is nearer to the joint than the label alone; where it does not, the label weighs less.
+model that has seen all labels may know what most of them would say: where it agrees, the mean of
+both should be nearer to the joint than the label alone; where it does not, the label weighs less.
+On LSPet this was worth nothing beyond the epochs that it takes, so that only the ladder asks.
 
 Source: bootstrapping of noisy classes, Reed et al., ICLR workshop 2015; here of coordinates.
 """
