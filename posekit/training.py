@@ -478,7 +478,7 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
                     history,
                     config.patience,
                     twin,
-                    last_is_best=training_records.keeps_last(asdict(config), described["data"]),
+                    last_is_best=training_records.keeps_last(described["config"], described["data"]),
                 ),
                 *tensorboard_logs.callbacks(
                     folder / "tensorboard",

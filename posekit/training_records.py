@@ -33,7 +33,7 @@ class TrainingRecord:
     data: dict
     baselines: dict
     history: dict
-    keeps_last: bool = False
+    keeps_last: bool
 
     @property
     def best_epoch(self):

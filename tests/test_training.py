@@ -361,7 +361,15 @@ def test_after_other_labels_than_the_datas_own_the_last_epoch_is_the_best(small,
     assert runs[1].best_validation_mse == last == runs[0].history["validation_mse"][1]
 
 
-def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path):
+def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path, monkeypatch):
+    written = []
+
+    def write(generations, name, save):
+        written.append((generations.folder, name))
+        return original(generations, name, save)
+
+    original = Generations.write
+    monkeypatch.setattr(Generations, "write", write)
     # As above, so that only what is kept can differ.
     settings = config(learning_rate=1e-30, epochs=2)
     runs = [
@@ -369,6 +377,7 @@ def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path):
         for each in (settings, replace(settings, keeps="last"))
     ]
     assert runs[0].folder != runs[1].folder
+    assert [written.count((run.folder, "best.keras")) for run in runs] == [1, 2]
     assert [run.best_epoch for run in runs] == [1, 2]
     assert [training_records.read(run.folder).best_epoch for run in runs] == [1, 2]
 
