@@ -34,7 +34,7 @@ TWO_QUICK_LOOKS = ((Glimpse(1.15),), (Glimpse(0.9), Glimpse(1.1, mirrored=True))
 
 MODELS = {
     "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
-    "best": Model(("best_whole", "best_person_longest"), TWO_QUICK_LOOKS),
+    "best": Model(("best_whole", "best_person_last"), TWO_QUICK_LOOKS),
     # What `best` was on the way, on smaller pictures and with one look.
     "quick": Model(("best_whole_160", "best_person_128")),
 }
@@ -65,6 +65,14 @@ _TRANSFER = {
     "initial_weights": "imagenet",
     "learning_rate": 6e-4,
     "weight_decay": 0.02,
+}
+
+_PERSON = {
+    **_TRANSFER,
+    "network": "lite0_quick",
+    "view": "person",
+    "frame_px": 192,
+    "learning_rate": 3e-4,
 }
 
 RECIPES = {
@@ -118,44 +126,36 @@ RECIPES = {
         "epochs": 45,
     },
     "best_person": {
-        **_TRANSFER,
+        **_PERSON,
         "starts_from": "best_person_128",
-        "network": "lite0_quick",
-        "view": "person",
-        "frame_px": 192,
         "learning_rate": 4e-4,
         "epochs": 25,
     },
     # The best epoch was the last, so the same once more, from a lower rate.
     "best_person_longer": {
-        **_TRANSFER,
+        **_PERSON,
         "starts_from": "best_person",
-        "network": "lite0_quick",
-        "view": "person",
-        "frame_px": 192,
-        "learning_rate": 3e-4,
         "epochs": 24,
     },
     # With each return to a high rate validation first gets worse, and better as the rate falls:
     # from here on the last epoch is kept.
     "best_person_again": {
-        **_TRANSFER,
+        **_PERSON,
         "starts_from": "best_person_longer",
-        "network": "lite0_quick",
-        "view": "person",
-        "frame_px": 192,
         "learning_rate": 2e-4,
         "epochs": 20,
         "keeps": "last",
     },
     "best_person_longest": {
-        **_TRANSFER,
+        **_PERSON,
         "starts_from": "best_person_again",
-        "network": "lite0_quick",
-        "view": "person",
-        "frame_px": 192,
-        "learning_rate": 3e-4,
         "epochs": 50,
+        "keeps": "last",
+    },
+    "best_person_last": {
+        **_PERSON,
+        "starts_from": "best_person_longest",
+        "epochs": 80,
         "keeps": "last",
     },
 }
