@@ -67,6 +67,7 @@ _TRANSFER = {
     "weight_decay": 0.02,
 }
 
+# The person after small pictures; each training goes on from the one before.
 _PERSON = {
     **_TRANSFER,
     "network": "lite0_quick",
