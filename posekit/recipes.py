@@ -160,3 +160,20 @@ RECIPES = {
         "keeps": "last",
     },
 }
+
+
+def behind(name):
+    """Every recipe that a shipped model took.
+
+    Args:
+        name: str, one of MODELS.
+
+    Returns:
+        set of str, names of RECIPES: those of its stages and those that they started from.
+    """
+    found = set()
+    for recipe in MODELS[name].stages:
+        while recipe is not None:
+            found.add(recipe)
+            recipe = RECIPES[recipe].get("starts_from")
+    return found

@@ -14,12 +14,13 @@ from posekit import (
     models,
     pose_networks,
     profiles,
+    recipes,
     second_opinion,
     training,
     views,
 )
 from posekit.errors import PosekitError
-from posekit.recipes import TWO_LOOKS
+from posekit.recipes import TWO_QUICK_LOOKS
 from posekit.skeleton import LIMB_JOINTS, LSP
 from posekit.studies import climbing, ladder
 from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
@@ -53,7 +54,7 @@ CHANGES = {
     "imagenet": ("cascade", {"network", "initial_weights", "learning_rate"}),
     "longer": ("imagenet", {"initial_weights"}),
     "second_opinion": ("longer", {"second_opinion"}),
-    "second_look": ("second_opinion", {"looks"}),
+    "second_look": ("longer", {"looks"}),
 }
 
 
@@ -131,14 +132,14 @@ def test_epochs_come_from_the_profile_or_the_caller():
 
 def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
     last = LADDERS["whole, no ImageNet"][-1]
-    assert (last.parent, last.looks) == ("cascade", TWO_LOOKS)
+    assert (last.parent, last.looks) == ("cascade", TWO_QUICK_LOOKS)
     assert all(stage.initial_weights is None for stage in last.stages)
 
 
 def test_branches_are_not_on_the_way_up():
     line = main_line(LADDERS["whole"])
     beside = {rung.key for rung in LADDERS["whole"]} - set(line)
-    assert beside == {"likelihood", "flow", "simcc", "drawn"}
+    assert beside == {"likelihood", "flow", "simcc", "drawn", "second_opinion"}
     assert (line[0], line[-1]) == ("poster", "second_look")
 
 
@@ -164,7 +165,7 @@ def test_changes_in_words():
     )
     assert words("longer") == "initial weights: imagenet to what it came to"
     assert words("second_opinion") == "labels: as they are to after a second opinion"
-    assert words("second_look") == "looks: x1 to x1.15, then x0.85 + x0.96 mirrored + x1.08"
+    assert words("second_look") == "looks: x1 to x1.15, then x0.9 + x1.1 mirrored"
 
 
 MIRRORED_TOO = ((Glimpse(), Glimpse(mirrored=True)),)
@@ -568,6 +569,47 @@ def test_photograph_words(result):
     assert text.startswith("9,000 pictures of people. On 1,234 validation images")
     assert text.endswith(ladder.worth(result)) and "Answer" not in text
     assert ladder.photograph_words(None) == "No other ladder is there."
+
+
+def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch):
+    def ship(name, pck):
+        folder = tmp_path / name
+        folder.mkdir()
+        scores = {
+            "pck_0.2": {"value": pck, "interval": [pck - 0.1, pck + 0.1]},
+            "pcp_0.5": {"value": 0.5},
+            "frame_mse": {"value": 99.0},
+        }
+        for part in ("validation", "development"):
+            # Those of all joints, which the table must leave alone.
+            metrics = {key: {"value": 9.0, "interval": [9.0, 9.0]} for key in scores}
+            written = {"metrics": metrics, "limb_joints": {"metrics": scores}}
+            artifacts.write_json(folder / f"{part}.json", written)
+            scores = {**scores, "pck_0.2": {"value": pck + 0.01, "interval": [pck, pck + 0.02]}}
+        (folder / "one.keras").write_bytes(bytes(2_000_000))
+        manifest = artifacts.read_json(ladder.SHIPPED / "quick" / "manifest.json")
+        first = {**manifest["stages"][0], "file": "one.keras"}
+        artifacts.write_json(folder / "manifest.json", {**manifest, "stages": [first]})
+
+    ship("good", 0.6)
+    ship("fair", 0.4)
+    shipped = {"good": recipes.Model(("second", "whole")), "fair": recipes.Model(("first",))}
+    monkeypatch.setattr(recipes, "MODELS", shipped)
+    trainings = {
+        "first": {"epochs": 3},
+        "second": {"epochs": 5, "starts_from": "first"},
+        "whole": {"epochs": 7, "starts_from": "first"},
+    }
+    monkeypatch.setattr(recipes, "RECIPES", trainings)
+    fair, good = ladder.shipped_table(tmp_path)
+    assert (fair["model"], good["model"]) == ("fair", "good")
+    assert (good["PCK@0.2"], good["PCK, development"]) == (0.6, 0.61)
+    assert good["PCK's 95 % interval"] == pytest.approx([0.5, 0.7])
+    assert good["its 95 % interval"] == pytest.approx([0.6, 0.62])
+    # What two stages start from was trained once.
+    assert (fair["epochs of all its trainings"], good["epochs of all its trainings"]) == (3, 15)
+    assert good["megabytes"] == 2.0
+    assert ladder.shipped_table(tmp_path / "none") == []
 
 
 def test_joints_of_both_ends(result):

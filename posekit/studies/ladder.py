@@ -4,7 +4,9 @@ from dataclasses import fields
 
 import numpy as np
 
-from posekit import artifacts, imagenet, pipeline, training, views
+from posekit import artifacts, imagenet, manifests, pipeline, recipes, training, views
+from posekit.estimators import SHIPPED
+from posekit.manifests import MANIFEST
 from posekit.settings import SYNTHETIC
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
@@ -205,6 +207,38 @@ def photograph_words(result):
         return "No other ladder is there."
     pictures = f"{result['data']['images']:,} pictures of {result['data']['name']}."
     return f"{pictures} {answer(result).removeprefix('**Answer.** ')}\n\n{worth(result)}"
+
+
+def shipped_table(folder=SHIPPED):
+    """Rows for a table of the models that ship: the same ideas, trained for long.
+
+    Args:
+        folder: Path of the models' folders, whose scores were written when they shipped.
+
+    Returns:
+        list of dict, the best of validation last; empty where no model ships.
+    """
+    rows = [_shipped_row(path.parent) for path in folder.glob(f"*/{MANIFEST}")]
+    return sorted(rows, key=lambda row: row[SCORES["pck_0.2"]])
+
+
+def _shipped_row(folder):
+    validation, development = (
+        artifacts.read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
+        for part in ("validation", "development")
+    )
+    files = [stage.path for stage in manifests.read(folder)[0]]
+    return {
+        "model": folder.name,
+        **{label: validation[name]["value"] for name, label in SCORES.items()},
+        "PCK's 95 % interval": validation["pck_0.2"]["interval"],
+        "PCK, development": development["pck_0.2"]["value"],
+        "its 95 % interval": development["pck_0.2"]["interval"],
+        "epochs of all its trainings": sum(
+            recipes.RECIPES[name]["epochs"] for name in recipes.behind(folder.name)
+        ),
+        "megabytes": round(sum(file.stat().st_size for file in files) / 1e6, 1),
+    }
 
 
 def _difference(difference, digits):

@@ -6,7 +6,7 @@ A rung is made from its parent by naming the settings that it changes, so nothin
 from dataclasses import asdict, dataclass, replace
 
 from posekit.errors import PosekitError
-from posekit.recipes import TWO_LOOKS
+from posekit.recipes import TWO_QUICK_LOOKS
 from posekit.settings import SYNTHETIC
 from posekit.training import IMAGENET, TrainingConfig
 from posekit.views import LOOK_ONCE, in_words, listed
@@ -333,6 +333,7 @@ def _whole(poster, imagenet):
         poster, masked, absolute, residual, doubting, learned, mapped, entropy, simcc, schedule,
         turned, whole, drawn, cascade,
     ]  # fmt: skip
+    top = cascade
     if imagenet:
         pretrained = cascade.changed(
             "imagenet",
@@ -355,10 +356,11 @@ def _whole(poster, imagenet):
             "else the label weighs half.",
         )
         climbed += [pretrained, longer, agreed]
-    second_look = climbed[-1].looking(
+        top = longer
+    second_look = top.looking(
         "second_look",
         "Second look, averaged",
-        "The second network looks again around its own pose, at three sizes, mirrored at one.",
-        TWO_LOOKS,
+        "The second network looks again around its own pose, at two sizes, mirrored at one.",
+        TWO_QUICK_LOOKS,
     )
     return (*climbed, second_look)
