@@ -593,7 +593,13 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
 
     ship("good", 0.6)
     ship("fair", 0.4)
-    shipped = {"good": recipes.Model(("second", "whole")), "fair": recipes.Model(("first",))}
+    ship("mine", 0.5)
+    (tmp_path / "unscored").mkdir()
+    shipped = {
+        "good": recipes.Model(("second", "whole")),
+        "fair": recipes.Model(("first",)),
+        "unscored": recipes.Model(("first",)),
+    }
     monkeypatch.setattr(recipes, "MODELS", shipped)
     trainings = {
         "first": {"epochs": 3},

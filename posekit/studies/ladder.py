@@ -6,13 +6,15 @@ import numpy as np
 
 from posekit import artifacts, imagenet, manifests, pipeline, recipes, training, views
 from posekit.estimators import SHIPPED
-from posekit.manifests import MANIFEST
 from posekit.settings import SYNTHETIC
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
 from posekit.studies.wording import comparability, number, verdict, with_interval
 
 TRACKED = artifacts.PROJECT_ROOT / "reports" / ARTIFACT
+
+# The parts on which a model is scored when it ships.
+SHIPPED_PARTS = ("validation", "development")
 
 
 def rungs(experiment, *, epochs=None, with_imagenet=None):
@@ -216,16 +218,21 @@ def shipped_table(folder=SHIPPED):
         folder: Path of the models' folders, whose scores were written when they shipped.
 
     Returns:
-        list of dict, the best of validation last; empty where no model ships.
+        list of dict, the best of validation last; empty where no model ships. Models that a user
+        built beside them are left out.
     """
-    rows = [_shipped_row(path.parent) for path in folder.glob(f"*/{MANIFEST}")]
+    rows = [
+        _shipped_row(folder / name)
+        for name in recipes.MODELS
+        if all((folder / name / f"{part}.json").is_file() for part in SHIPPED_PARTS)
+    ]
     return sorted(rows, key=lambda row: row[SCORES["pck_0.2"]])
 
 
 def _shipped_row(folder):
     validation, development = (
         artifacts.read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
-        for part in ("validation", "development")
+        for part in SHIPPED_PARTS
     )
     files = [stage.path for stage in manifests.read(folder)[0]]
     return {
