@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from side_by_side import Worker, alternate
 
-from posekit import artifacts, bootstrap, estimators, evaluation, manifests
+from posekit import bootstrap, estimators, evaluation, files, manifests
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
 from posekit.export import export
 from posekit.profiles import PROFILES
+from posekit.provenance import provenance
 from posekit.settings import EXPORT_FORMATS, SYNTHETIC
 from posekit.skeleton import JOINTS, LIMB_JOINTS
 
@@ -72,7 +73,7 @@ def main():
     if options.json is not None:
         result = {"images": len(part), "timed": len(photos), "rows": rows, "left_out": left_out}
         made_by = {"model": options.model, "data": experiment.describe()}
-        artifacts.write_json(options.json, {**result, **made_by, **artifacts.provenance()})
+        files.write_json(options.json, {**result, **made_by, **provenance()})
 
 
 def _row(name, model, before, after, part, groups):

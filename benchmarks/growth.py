@@ -121,14 +121,13 @@ def phases_of(folder):
         dict: `placement`, "memory" or "file"; `megabytes` of the frames; `phases`, name ->
         {"seconds", "peak_gigabytes"}, of which `epoch` is the median of three.
     """
-    from posekit import engine
-
-    engine.start(0)
-    from posekit import pipeline
+    from posekit import engine, pipeline
     from posekit.augmentation import Augmentation
     from posekit.datasets import lsp
     from posekit.geometry import resize_keypoints
-    from posekit.models import FRAME_PX
+    from posekit.profiles import FRAME_PX
+
+    engine.start(0)
 
     phases = {}
 
@@ -196,7 +195,8 @@ def packing(folder, scratch):
         of finding look-alikes.
     """
     from posekit import pipeline
-    from posekit.datasets import packed, splits
+    from posekit.datasets import packed as datasets_packed
+    from posekit.datasets import splits
     from posekit.experiment import open_experiment
 
     archive = scratch / "people.zip"
@@ -229,7 +229,7 @@ def packing(folder, scratch):
     splits.similarity_groups(splits.grey_thumbnails(experiment.frames.images))
     seconds["groups"] = time.perf_counter() - started
     started = time.perf_counter()
-    packed.write(
+    datasets_packed.write(
         scratch / "packed",
         experiment.dataset,
         frames=experiment.frames.images,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import results
 
-from posekit import artifacts, metrics
+from posekit import files, metrics
 
 # Asks a fresh Python for its own seconds of an import, and whether TensorFlow came along.
 QUESTION = """
@@ -35,7 +35,7 @@ def main():
         metrics_row(options.poses, options.pairs),
         synthetic_row(options.images, options.pairs),
         *start_rows(options.pairs),
-        report_row(newest_quick_report(artifacts.PROJECT_ROOT / "reports")),
+        report_row(newest_quick_report(files.PROJECT_ROOT / "reports")),
     ]
     results.write("library", rows, path=options.json, poses=options.poses, images=options.images)
 
@@ -124,7 +124,7 @@ def newest_quick_report(reports):
     """The index of the newest finished quick report that ran all its notebooks, or None."""
     found = []
     for path in Path(reports).glob("*/index.json"):
-        index = artifacts.read_json(path)
+        index = files.read_json(path)
         entries = index.get("notebooks", [])
         ran = entries and all(entry["status"] == "ok" for entry in entries)
         if ran and index.get("finished") and index["parameters"].get("profile") == "quick":
@@ -160,7 +160,7 @@ def _answer(arguments, **options):
         [sys.executable, *arguments],
         check=True,
         text=True,
-        cwd=artifacts.PROJECT_ROOT,
+        cwd=files.PROJECT_ROOT,
         **{"stdout": subprocess.PIPE, **options},
     ).stdout
 

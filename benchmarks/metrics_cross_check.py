@@ -19,7 +19,8 @@ import numpy as np
 import scipy.io
 from side_by_side import Worker
 
-from posekit import artifacts, metrics, sources
+from posekit import files, geometry, metrics, sources
+from posekit.provenance import provenance
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / ".venv-metrics" / "bin" / "python"
@@ -53,7 +54,7 @@ def main():
         for name, poses in pose_sets.items():
             ours, inputs = ours_and_inputs(**poses)
             path = Path(folder) / "poses.npz"
-            artifacts.write_npz(path, **inputs)
+            files.write_npz(path, **inputs)
             theirs, _ = worker.answer(str(path))
             rows += [compared(name, score, ours[score], theirs[score]) for score in EVALUATORS]
     worker.close()
@@ -63,14 +64,14 @@ def main():
             f"{row['largest_difference']:.1e} of {row['numbers']:4}  {row['evaluator']}"
         )
     if options.json is not None:
-        artifacts.write_json(options.json, {"rows": rows, **artifacts.provenance()})
+        files.write_json(options.json, {"rows": rows, **provenance()})
     return 0 if all(row["largest_difference"] <= ROUNDING for row in rows) else 1
 
 
 def drawn(seed=0):
     """Drawn people with their missing labels; predictions lie about a fifth of a torso off."""
     people = sources.load("synthetic", synthetic_images=240, max_images=None, seed=seed)
-    torso_px = metrics.torso_length_px(people.keypoints_px, people.labelled)
+    torso_px = geometry.torso_length_px(people.keypoints_px, people.labelled)
     noise = np.random.default_rng(seed).normal(size=people.keypoints_px.shape)
     spread_px = 0.15 * np.nan_to_num(torso_px, nan=50.0)[:, None, None]
     # What is stored for an unlabelled joint is junk, and may be far away.
@@ -108,7 +109,7 @@ def published(folder):
 def ours_and_inputs(pred_px, true_px, labelled, image_sizes_px):
     """posekit's scores, and the arrays that the worker needs for its own."""
     poses = pred_px, true_px, labelled
-    torso_px = metrics.torso_length_px(true_px, labelled)
+    torso_px = geometry.torso_length_px(true_px, labelled)
     measurable = np.isfinite(torso_px) & (torso_px > 0)
     curve = metrics.pck_curve(*poses)
     ours = {

@@ -11,10 +11,10 @@ from pathlib import Path
 import estimate
 import results
 
-from posekit import artifacts, pages
+from posekit import files, pages
 from posekit.plots.style import PALETTE, new_figure, styled
 
-PAGE = artifacts.PROJECT_ROOT / "reports" / "benchmarks.html"
+PAGE = files.PROJECT_ROOT / "reports" / "benchmarks.html"
 
 # In the order of the page.
 NAMES = ("input_pipeline", "training_step", "prediction_latency", "library", "growth")
@@ -31,7 +31,7 @@ def main():
 def read(folder):
     """What each benchmark found, of those that have run: name -> dict."""
     paths = {name: Path(folder) / f"{name}.json" for name in NAMES}
-    return {name: artifacts.read_json(path) for name, path in paths.items() if path.is_file()}
+    return {name: files.read_json(path) for name, path in paths.items() if path.is_file()}
 
 
 def write(path, stored, *, problems=()):
@@ -53,7 +53,7 @@ def write(path, stored, *, problems=()):
         estimates=stored.get("growth", {}).get("estimates"),
         epochs=estimate.EPOCHS,
     )
-    artifacts.write_text(path, page)
+    files.write_text(path, page)
 
 
 def in_words(row):

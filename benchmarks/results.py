@@ -3,9 +3,10 @@
 import statistics
 from pathlib import Path
 
-from posekit import artifacts
+from posekit import files
+from posekit.provenance import provenance
 
-FOLDER = artifacts.PROJECT_ROOT / "reports" / "benchmarks"
+FOLDER = files.PROJECT_ROOT / "reports" / "benchmarks"
 
 
 def row(work, against, value, *, unit, spread=None, at_least=None, at_most=None, note=None):
@@ -101,7 +102,7 @@ def write(name, rows, *, path=None, **details):
     """
     show(rows)
     path = FOLDER / f"{name}.json" if path is None else Path(path)
-    artifacts.write_json(path, {"rows": rows, **details, **artifacts.provenance()})
+    files.write_json(path, {"rows": rows, **details, **provenance()})
 
 
 def add_options(parser, *, images, pairs):

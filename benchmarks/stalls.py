@@ -26,7 +26,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from posekit import artifacts
+from posekit import files
+from posekit.provenance import provenance
 
 GAP_SECONDS = 1.0
 # Compiling and saving are gaps, too, in which the process is busy.
@@ -67,7 +68,7 @@ def main():
     with busy_cores(options.busy):
         for name in options.settings:
             results.append({"setting": name, **SETTINGS[name], **in_process(name)})
-            artifacts.write_json(options.json, described(options, results))
+            files.write_json(options.json, described(options, results))
             print(in_words(results[-1]), flush=True)
     print(f"\n{table(results)}\n\n{options.json}")
 
@@ -104,7 +105,7 @@ def in_process(name):
 
 def train(setting, options):
     """Train under one setting, in a process that has done nothing else; all gaps, JSON-ready."""
-    from posekit import engine
+    from posekit import engine, pipeline, watchdog
 
     if setting.get("futex_hash") == "own":
         engine.use_global_futex_hash = lambda: None
@@ -112,7 +113,6 @@ def train(setting, options):
     import keras
     import tensorflow as tf
 
-    from posekit import pipeline, training, watchdog
 
     if "threads" in setting:
         tf.config.threading.set_intra_op_parallelism_threads(setting["threads"])
@@ -157,7 +157,7 @@ def train(setting, options):
                 raise TimeoutError
 
     watching = []
-    training.Watchdog = Gaps
+    watchdog.Watchdog = Gaps
     try:
         if options.recipe is None:
             train_poster_network()
@@ -234,7 +234,7 @@ def described(options, results):
         "machine": {"kernel": platform.release(), "cores": os.cpu_count()},
         "gap_seconds": GAP_SECONDS,
         "results": results,
-        **artifacts.provenance(),
+        **provenance(),
     }
 
 

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from posekit import artifacts, video_prediction
+from posekit import files, video_prediction
 from posekit.datasets import clips
+from posekit.provenance import provenance
 from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN, OneEuroFilter
 
 SETTINGS = ((CUTOFF_HZ, SPEED_GAIN), (1.0, 2.0), (0.5, 10.0), (2.0, 0.0), (2.0, 10.0), (4.0, 20.0))
@@ -52,7 +53,7 @@ def main():
         listed = "  ".join(f"{key} {value:6.2f}" for key, value in scores.items())
         print(f"{name:42} {listed}")
     if options.json is not None:
-        artifacts.write_json(options.json, {**result, **artifacts.provenance()})
+        files.write_json(options.json, {**result, **provenance()})
 
 
 def _estimated(drawn, model):

@@ -13,8 +13,9 @@ import time
 from collections import defaultdict
 from functools import wraps
 
-from posekit import artifacts, engine, profiles
+from posekit import engine, files, profiles
 from posekit.profiles import PROFILES
+from posekit.provenance import provenance
 from posekit.settings import NETWORKS, SYNTHETIC
 
 
@@ -53,7 +54,7 @@ def main():
     print(f"{'training':28} {total:8.2f} s")
     if options.json is not None:
         result = {"seconds": dict(seconds), "training_seconds": total}
-        artifacts.write_json(options.json, {**result, **artifacts.provenance(**vars(options))})
+        files.write_json(options.json, {**result, **provenance(**vars(options))})
 
 
 def _time_calls(owner, name, seconds, label):

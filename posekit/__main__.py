@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from posekit import interruption
-from posekit.artifacts import PROJECT_ROOT
 from posekit.baselines import LABEL_TREATMENTS
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
+from posekit.files import PROJECT_ROOT
 from posekit.pose_files import FORMATS
 from posekit.profiles import PROFILES
 from posekit.recipes import MODELS
@@ -47,9 +47,9 @@ def main(arguments=None):
     try:
         with interruption.bounded(farewell):
             # The commands load TensorFlow; --help must not.
-            from posekit import commands
+            from posekit import commands as commands_module
 
-            return getattr(commands, options.command)(options)
+            return getattr(commands_module, options.command)(options)
     except PosekitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from posekit import artifacts, sources
+from posekit import files, sources
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.settings import SYNTHETIC
 
@@ -86,7 +86,7 @@ def open_labels(
     """
     check_choice("open_labels()", "unlabelled", unlabelled, ("error", "skip"))
     _check_activities(activities)
-    tables = [artifacts.from_root(path)] if path is not None else _tables_beside(data)
+    tables = [files.from_root(path)] if path is not None else _tables_beside(data)
     if tables:
         source = " and ".join(str(table) for table in tables)
         activity_of = {}
@@ -116,7 +116,7 @@ def _check_activities(activities):
 def _tables_beside(data):
     if data == SYNTHETIC:
         return []
-    paths = [artifacts.from_root(part) for part in data.split(os.pathsep)]
+    paths = [files.from_root(part) for part in data.split(os.pathsep)]
     beside = [(path if path.is_dir() else path.parent) / LABELS_FILE for path in paths]
     return [path for path in dict.fromkeys(beside) if path.is_file()]
 
@@ -165,7 +165,7 @@ def _read(path, data, dataset, activities, bad_images):
 
 def _cells(path):
     """The header's cells, and (line, cells) of all other rows that are not blank."""
-    content = artifacts.read_bounded(path, SIZE_LIMIT_BYTES)
+    content = files.read_bounded(path, SIZE_LIMIT_BYTES)
     try:
         # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)

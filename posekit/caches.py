@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from posekit import artifacts, locks
+from posekit import files, locks
 
 
 def ensure(path, write, *, holds):
@@ -26,7 +26,7 @@ def ensure(path, write, *, holds):
         return
     lock = path.with_name(f".{path.name}.lock")
     with locks.held(lock, what=f"cache {path}", patience_seconds=math.inf):
-        artifacts.sweep(path.parent, path.name)
+        files.sweep(path.parent, path.name)
         # Another process may have made it while this one waited.
         if _is_as_written(path):
             return
@@ -34,14 +34,14 @@ def ensure(path, write, *, holds):
             if not _note(path).is_file() and _is_usable(path, holds):
                 _record(path)
                 return
-            aside = artifacts.set_aside(path)
+            aside = files.set_aside(path)
             warnings.warn(
                 f"{path}: the cache is damaged. It is set aside as {aside.name} and made anew.",
                 stacklevel=3,
             )
         # A file must never meet the digest of another one.
         _note(path).unlink(missing_ok=True)
-        with artifacts.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             write(temporary)
         _record(path)
 
@@ -49,7 +49,7 @@ def ensure(path, write, *, holds):
 def _is_as_written(path):
     try:
         recorded = _note(path).read_text(encoding="ascii").split()
-        return bool(recorded) and artifacts.digest(path) == recorded[0]
+        return bool(recorded) and files.digest(path) == recorded[0]
     except (OSError, ValueError):
         return False
 
@@ -63,7 +63,7 @@ def _is_usable(path, holds):
 
 
 def _record(path):
-    artifacts.write_text(_note(path), f"{artifacts.digest(path)}  {path.name}\n")
+    files.write_text(_note(path), f"{files.digest(path)}  {path.name}\n")
 
 
 def _note(path):

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import artifacts, engine, pose_files, profiles, temporal_smoothing
+from posekit import engine, files, pose_files, profiles, temporal_smoothing, wording
 from posekit.datasets import coco, lsp, synthetic
 from posekit.errors import PosekitError
+from posekit.provenance import provenance
 from posekit.settings import SYNTHETIC
 from posekit.sources import load
-from posekit.studies.wording import number, verdict, with_interval
+from posekit.wording import verdict, with_interval
 
 
 def make_data(options):
@@ -39,7 +40,7 @@ def fetch_data(options):
     """Get a data set from the first source that has it, and print where it is."""
     from posekit.datasets import download
 
-    print(download.fetch(options.name, artifacts.from_root(options.to), source=options.source))
+    print(download.fetch(options.name, files.from_root(options.to), source=options.source))
     return 0
 
 
@@ -58,7 +59,7 @@ def check_data(options):
     if options.html is not None or any(checked.findings for checked in named.values()):
         first = next(iter(named))
         page = data_page.place_beside(first) if options.html is None else options.html
-        artifacts.write_text(page, data_page.page(list(named.values())))
+        files.write_text(page, data_page.page(list(named.values())))
         print(page)
     for checked in named.values():
         print(data_page.summary(checked))
@@ -113,10 +114,10 @@ def train(options):
     run = training.fit(
         config,
         experiment,
-        artifacts.from_root(options.run_dir),
+        files.from_root(options.run_dir),
         # Without the option the environment is asked.
         pictures=options.pictures or None,
-        devices=options.gpus and [f"GPU:{number}" for number in range(options.gpus)],
+        devices=options.gpus and [f"GPU:{wording.number}" for wording.number in range(options.gpus)],
         stall_seconds=options.stall_seconds,
     )
     print(f"{run.folder}")
@@ -140,7 +141,7 @@ def build(options):
     delivery.build(
         options.name,
         experiment,
-        artifacts.from_root(options.run_dir),
+        files.from_root(options.run_dir),
         options.out,
         seed=options.seed,
         epochs=options.epochs,
@@ -179,13 +180,13 @@ def evaluate(options):
     made_by = {
         "model": options.model,
         "data": experiment.describe(),
-        **artifacts.provenance(profile=options.profile, seed=options.seed, part=options.split),
+        **provenance(profile=options.profile, seed=options.seed, part=options.split),
     }
     if options.json is not None:
         described = {"mean_pose": mean_pose, "reliability": reliability}
-        artifacts.write_json(options.json, {**made_by, **scores, **described})
+        files.write_json(options.json, {**made_by, **scores, **described})
     if options.predictions is not None:
-        artifacts.write_npz(
+        files.write_npz(
             options.predictions,
             image_ids=part.image_ids,
             keypoints_px=poses.keypoints_px,
@@ -284,7 +285,8 @@ def _smoothing(options):
 
 def report(options):
     """Run all notebooks; print the path of the index whether or not one failed."""
-    from posekit.report import ReportFailed, run
+    from posekit import report as report_module
+    from posekit.report import ReportFailed
 
     if options.verify is not None:
         return _verify(options.verify)
@@ -299,8 +301,8 @@ def report(options):
         "bad_images": _bad_images(options),
     }
     try:
-        index = run(
-            artifacts.from_root(run_dir),
+        index = report_module.run(
+            files.from_root(run_dir),
             parameters=parameters,
             overrides=options.set,
             resume=options.resume,
@@ -315,13 +317,14 @@ def report(options):
 
 def _verify(run_dir):
     """Run a finished report again beside it, compare, and write and print what differs."""
+    from posekit import report as report_module
     from posekit import report_verify
-    from posekit.report import ReportFailed, run
+    from posekit.report import ReportFailed
 
     settings = report_verify.settings(run_dir)
     rerun_dir = Path(tempfile.mkdtemp(prefix=f"{run_dir.name}-again-", dir=run_dir.parent))
     try:
-        run(rerun_dir, parameters={}, **settings)
+        report_module.run(rerun_dir, parameters={}, **settings)
         result = report_verify.compare(run_dir, rerun_dir)
     except ReportFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
@@ -329,7 +332,7 @@ def _verify(run_dir):
     except PosekitError:
         shutil.rmtree(rerun_dir)
         raise
-    artifacts.write_json(run_dir / "verification.json", {**result, **artifacts.provenance()})
+    files.write_json(run_dir / "verification.json", {**result, **provenance()})
     print(report_verify.in_words(result))
     if not result["agrees"]:
         print(f"the rerun stays in {rerun_dir}")
@@ -347,8 +350,8 @@ def _compare(first_dir, second_dir, html):
     result = report_compare.compare(first, second)
     if html is None:
         stem = "-and-".join(run.folder.resolve().name for run in (first, second))
-        html = artifacts.from_root("reports") / f"compare-{stem}.html"
-    artifacts.write_text(html, report_compare.page(result, names))
+        html = files.from_root("reports") / f"compare-{stem}.html"
+    files.write_text(html, report_compare.page(result, names))
     print(report_compare.in_words(result, names))
     print(html)
     return 0 if any(pair["scores"] or pair["over_seeds"] for pair in result["pairs"]) else 1
@@ -367,7 +370,7 @@ def runs(options):
         tables[kind] = run_index.select(tables[kind], **chosen)
     html = options.html or folder / "runs.html"
     page = run_index.page(folder, tables, written_to=html.parent)
-    artifacts.write_text(html, page)
+    files.write_text(html, page)
     print(run_index.as_text(tables[options.of], options.of))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
@@ -377,28 +380,30 @@ def runs(options):
 
 def ladder(options):
     """Climb the profile's ladder and print what each rung brought."""
-    from posekit.studies import climbing, ladder
+    from posekit.studies import climbing
+    from posekit.studies.ladder import rungs, worth
 
     engine.start(options.seed)
     experiment = _open(options, split=options.split_kind)
     result = climbing.climb(
-        ladder.rungs(experiment, epochs=options.epochs),
+        rungs(experiment, epochs=options.epochs),
         experiment,
-        artifacts.from_root(options.run_dir),
+        files.from_root(options.run_dir),
         seeds=range(options.seed, options.seed + options.seeds),
         out=options.out,
     )
-    print(ladder.worth(result))
+    print(worth(result))
     return 0
 
 
 def sweep(options):
     """Train what is not finished of a study; print where its page and table are."""
-    from posekit import sweep, sweep_report, sweep_study
+    from posekit import sweep as sweep_module
+    from posekit import sweep_report, sweep_study
 
     study = sweep_study.read(options.study)
-    run_dir = options.run_dir or artifacts.from_root("reports") / f"sweep-{study.name}"
-    result = sweep.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
+    run_dir = options.run_dir or files.from_root("reports") / f"sweep-{study.name}"
+    result = sweep_module.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
     failed = [row for row in result["trials"] if row["error"] is not None]
     if result["choices"]:
         print(sweep_report.write(run_dir.resolve(), title=f"Study {study.name}"))
@@ -427,7 +432,7 @@ def export(options):
                 file=sys.stderr,
             )
     path = write(options.model, options.to, file_format=options.format, dataset=dataset)
-    for stage in artifacts.read_json(path)["stages"]:
+    for stage in files.read_json(path)["stages"]:
         file = path.parent / stage["file"]
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     print(path)
@@ -479,7 +484,7 @@ def _print_scores(scores, mean_pose):
         print(f"{title} ({len(block['joints'])}):")
         for name, metric in block["metrics"].items():
             shown = with_interval(metric["value"], metric["interval"], 3)
-            beside = number(constant["metrics"][name]["value"], 3) if constant else "unknown"
+            beside = wording.number(constant["metrics"][name]["value"], 3) if constant else "unknown"
             print(f"  {name:12} {shown}; mean pose {beside}")
 
 

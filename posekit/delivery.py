@@ -6,18 +6,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from posekit import (
-    artifacts,
-    calibration,
-    estimators,
-    evaluation,
-    manifests,
-    recipes,
-    training,
-    views,
-)
+from posekit import calibration, estimators, evaluation, files, manifests, recipes, training, views
 from posekit.errors import check_choice
 from posekit.manifests import MANIFEST, MANIFEST_VERSION
+from posekit.provenance import provenance
 
 
 def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None):
@@ -99,7 +91,7 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
         _write_stage(stage, recipe, run, folder)
         for stage, (recipe, run) in zip(estimator.stages, runs.items(), strict=True)
     ]
-    artifacts.write_json(
+    files.write_json(
         folder / MANIFEST,
         {
             "version": MANIFEST_VERSION,
@@ -110,7 +102,7 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
             "stages": listed,
             "calibration": fitted,
             "data": experiment.describe(),
-            **artifacts.provenance(),
+            **provenance(),
         },
     )
     return estimators.load(folder)
@@ -119,7 +111,7 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
 def _write_stage(stage, recipe, run, folder):
     """Write the network; return its entry in the manifest."""
     file = folder / f"{stage.view}.keras"
-    with artifacts.replacing(file) as temporary:
+    with files.replacing(file) as temporary:
         stage.network.save(temporary)
         halve(temporary)
     return {

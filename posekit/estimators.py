@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from posekit import (
-    artifacts,
     decoding,
+    files,
+    geometry,
     heads,
     inference,
     joint_sets,
@@ -21,8 +22,8 @@ from posekit import (
     pipeline,
     views,
 )
-from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.files import PROJECT_ROOT
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.manifests import MANIFEST
 from posekit.skeleton import JOINT_COUNT, LSP, Skeleton
@@ -142,12 +143,12 @@ class PoseEstimator:
         for stage in stages:
             for look in stage.looks:
                 if stage.view == "whole":
-                    looked_at_px = views.whole_boxes(sizes_px)
+                    looked_at_px = geometry.whole_boxes(sizes_px)
                 elif stage.view == "squashed":
-                    looked_at_px = views.squashed_boxes(sizes_px)
+                    looked_at_px = geometry.squashed_boxes(sizes_px)
                 elif keypoints_px is not None:
                     found = np.ones(keypoints_px.shape[:2], bool)
-                    looked_at_px = views.person_boxes(keypoints_px, found)
+                    looked_at_px = geometry.person_boxes(keypoints_px, found)
                 keypoints_px, raw = _look(stage, look, images, looked_at_px, self.skeleton.mirror)
         return keypoints_px, raw, looked_at_px
 
@@ -197,7 +198,7 @@ class PoseEstimator:
         )
         if squashed_px is None:
             return poses
-        boxes_px = views.squashed_boxes(dataset.image_sizes_px)
+        boxes_px = geometry.squashed_boxes(dataset.image_sizes_px)
         keypoints_px = keypoints_out_of_boxes(poses.keypoints_px, boxes_px, squashed_px)
         return replace(poses, keypoints_px=keypoints_px, boxes_px=boxes_px)
 
@@ -260,7 +261,7 @@ def training_split(model):
     folder = path if path.is_dir() else path.parent
     file = folder / (MANIFEST if (folder / MANIFEST).is_file() else CONFIG)
     try:
-        split = artifacts.read_json(file)["data"]["split"]
+        split = files.read_json(file)["data"]["split"]
         known = isinstance(split, dict) and {"name", "seed", "images"} <= set(split)
         return split if known else None
     except (PosekitError, KeyError, TypeError):
@@ -275,7 +276,7 @@ def path_of(model):
 
 def _settings(path):
     """Head, view and skeleton of a training, from its config.json."""
-    stored = artifacts.read_json(path)
+    stored = files.read_json(path)
     config = stored.get("config") if isinstance(stored, dict) else None
     if not isinstance(config, dict):
         raise PosekitError(
@@ -347,7 +348,7 @@ def _look(stage, look, images, boxes_px, mirror):
             for answer, glimpse in zip(answers, look, strict=True)
         ]
         in_frame_px, raw = decoding.place(sum(maps) / len(maps), stage.frame_px)
-        shown_px = views.enlarged(boxes_px, widest)
+        shown_px = geometry.enlarged(boxes_px, widest)
         return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), raw
     found_px = [
         _places(stage, answer, glimpse, boxes_px, mirror)
@@ -361,7 +362,7 @@ def _frames(stage, glimpse, images, boxes_px):
     if stage.view == "squashed" and glimpse.scale == 1:
         frames = np.stack([pipeline.squash(image, stage.frame_px) for image in images])
     else:
-        shown_px = views.enlarged(boxes_px, glimpse.scale)
+        shown_px = geometry.enlarged(boxes_px, glimpse.scale)
         frames = np.stack(
             [
                 views.cut(image, box_px, stage.frame_px)
@@ -385,7 +386,7 @@ def _places(stage, answer, glimpse, boxes_px, mirror):
     in_frame_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(boxes_px), -1, 2)
     if glimpse.mirrored:
         in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
-    shown_px = views.enlarged(boxes_px, glimpse.scale)
+    shown_px = geometry.enlarged(boxes_px, glimpse.scale)
     return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px)
 
 

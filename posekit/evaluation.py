@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from posekit import baselines, metrics, pipeline
+from posekit import baselines, geometry, metrics, pipeline
 from posekit.geometry import resize_keypoints
 
 BATCH_SIZE = 64
@@ -142,7 +142,7 @@ def right_joints(pred_px, dataset, *, threshold=0.2):
         counted: bool (N, K), labelled in an image whose torso can be measured. As in
             `metrics.pck`, a torso of length zero makes its joints wrong.
     """
-    torso_px = metrics.torso_length_px(
+    torso_px = geometry.torso_length_px(
         dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
     )[:, None]  # (N, 1)
     counted = dataset.labelled & ~np.isnan(torso_px)

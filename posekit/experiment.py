@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from posekit import (
-    artifacts,
     baselines,
     caches,
+    files,
+    geometry,
     joint_sets,
     pipeline,
     profiles,
@@ -17,13 +18,13 @@ from posekit import (
     sources,
     views,
 )
-from posekit.artifacts import CACHE_DIR
 from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets import packed, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
+from posekit.files import CACHE_DIR
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
-from posekit.models import FRAME_PX
+from posekit.profiles import FRAME_PX
 from posekit.skeleton import LSP
 
 
@@ -99,12 +100,12 @@ class Experiment:
                 f"view's canvas; got {frame_px}."
             )
         if view == "squashed":
-            boxes_px, shown_px = views.squashed_boxes(self.dataset.image_sizes_px), None
+            boxes_px, shown_px = geometry.squashed_boxes(self.dataset.image_sizes_px), None
         elif view == "whole":
-            boxes_px = shown_px = views.whole_boxes(self.dataset.image_sizes_px)
+            boxes_px = shown_px = geometry.whole_boxes(self.dataset.image_sizes_px)
         else:
-            person_px = views.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
-            boxes_px = shown_px = views.enlarged(person_px, 1 / chosen.canvas_share)
+            person_px = geometry.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
+            boxes_px = shown_px = geometry.enlarged(person_px, 1 / chosen.canvas_share)
         return Canvases(
             experiment=self,
             view=chosen,
@@ -266,7 +267,7 @@ def _similarity_groups(dataset, cache_dir):
         frames = pipeline.load_frames(dataset, frame_px=splits.PICTURE_SIDE, cache_dir=cache_dir)
         thumbnails = splits.grey_thumbnails(frames.images)
         groups = splits.similarity_groups(thumbnails, threshold=threshold)
-        artifacts.write_npz(temporary, groups=groups)
+        files.write_npz(temporary, groups=groups)
 
     caches.ensure(path, write, holds=lambda old: _read_groups(old).shape == (len(dataset),))
     return _read_groups(path)

@@ -8,16 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from posekit import (
-    artifacts,
-    drawing,
-    estimators,
-    explore_drawing,
-    explore_subjects,
-    inference,
-    metrics,
-    pipeline,
-)
+from posekit import drawing, estimators, explore_subjects, files, geometry, inference, pipeline
 from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.explore_subjects import Subject
@@ -263,10 +254,10 @@ class Explorer:
         shown = subject.shown_image()
         if state.saliency and self.has_saliency:
             strength = self._saliency(state.image, state.variation, joint)
-            shown = explore_drawing.lay_saliency(shown, strength)
+            shown = drawing.lay_saliency(shown, strength)
         true_px, predicted_px = self._drawn_px(state)
         true_drawn, predicted_drawn = np.isfinite([true_px, predicted_px]).all(axis=-1)  # (K,)
-        shown = explore_drawing.draw_truth(
+        shown = drawing.draw_truth(
             shown, true_px, true_drawn, skeleton=skeleton
         )
         if predicted_drawn.all():
@@ -278,7 +269,7 @@ class Explorer:
             for positions_px, drawn in ((predicted_px, predicted_drawn), (true_px, true_drawn))
             if drawn[joint]
         ]
-        return explore_drawing.draw_ring(shown, *ends_px) if ends_px else shown
+        return drawing.draw_ring(shown, *ends_px) if ends_px else shown
 
     def title(self, state):
         """Which image is shown and how far the model is off, in words."""
@@ -301,7 +292,7 @@ class Explorer:
             lengths, confidence; None where not known.
         """
         subject = self.subject(state)
-        torso_px = subject.scale * metrics.torso_length_px(
+        torso_px = subject.scale * geometry.torso_length_px(
             subject.true_px[None], subject.labelled[None], skeleton=self.dataset.skeleton
         )
         error_torsos = subject.error_px / np.where(torso_px > 0, torso_px, np.nan)
@@ -356,7 +347,7 @@ def open_explorer(dataset, *, model=NO_MODEL, activities=None):
 
 def path_of(model):
     """The Path of a model, seen from the project's root unless it is shipped or absolute."""
-    return artifacts.from_root(estimators.path_of(model))
+    return files.from_root(estimators.path_of(model))
 
 
 def _is_keras(stage):

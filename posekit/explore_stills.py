@@ -5,8 +5,7 @@ from html import escape
 
 import cv2
 
-from posekit.drawing import SIDE_COLOURS, SURE_FROM
-from posekit.explore_drawing import RING_COLOUR, TRUTH_COLOUR
+from posekit.drawing import RING_COLOUR, SIDE_COLOURS, SURE_FROM, TRUTH_COLOUR
 from posekit.explore_subjects import PICTURE_PX
 
 NOTE = (

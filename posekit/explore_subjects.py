@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from posekit import augment, heads, pipeline, saliency, views
+from posekit import augment, geometry, heads, pipeline, saliency, views
 from posekit.geometry import keypoints_into_boxes, keypoints_out_of_boxes, mirror_keypoints
 from posekit.skeleton import LSP
 
@@ -38,7 +38,7 @@ class Subject:
     @property
     def shown_box_px(self):
         """float (4,), the square of `image` that the panel shows: all of it."""
-        return views.whole_boxes(self.image.shape[1::-1])
+        return geometry.whole_boxes(self.image.shape[1::-1])
 
     @property
     def error_px(self):
@@ -86,7 +86,7 @@ def varied(
     Returns:
         Subject without a prediction; what is not in the square counts as not labelled.
     """
-    box_px = views.whole_boxes(image.shape[1::-1])
+    box_px = geometry.whole_boxes(image.shape[1::-1])
     canvas = views.cut(image, box_px, VARIED_PX)[None].astype(np.float32)
     on_canvas_px = keypoints_into_boxes(
         np.where(labelled[:, None], keypoints_px, 0.0), box_px, VARIED_PX

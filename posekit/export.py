@@ -12,9 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit import artifacts, calibration, decoding, estimators, inference, manifests, views
+from posekit import calibration, decoding, estimators, files, geometry, inference, manifests, views
 from posekit.errors import PosekitError, check_choice
 from posekit.manifests import MANIFEST, MANIFEST_VERSION
+from posekit.provenance import provenance
 from posekit.settings import EXPORT_FORMATS
 
 # Pictures on which int8 networks find out the range of each layer's values, and frames that each
@@ -117,17 +118,17 @@ def export(model, folder, *, file_format, dataset=None):
             suffix, content = ".tflite", _litert(stage.network, file_format, seen)
         entry = stored["stages"][position] if stored else {"file": stage.view}
         file = folder / f"{Path(entry['file']).stem}{suffix}"
-        with artifacts.replacing(file) as temporary:
+        with files.replacing(file) as temporary:
             temporary.write_bytes(content)
         entries.append({**entry, **manifests.described(stage, file)})
     path = folder / MANIFEST
-    artifacts.write_json(path, _manifest(model, estimator, stored, entries, file_format))
+    files.write_json(path, _manifest(model, estimator, stored, entries, file_format))
     return path
 
 
 def _check_folder(folder):
     path = folder / MANIFEST
-    if path.is_file() and "format" not in artifacts.read_json(path):
+    if path.is_file() and "format" not in files.read_json(path):
         raise PosekitError(
             f"{folder}: must be a folder for an export alone; got one that holds a model. Name "
             "another folder."
@@ -136,7 +137,7 @@ def _check_folder(folder):
 
 def _stored_manifest(model):
     path = estimators.path_of(model) / MANIFEST
-    return artifacts.read_json(path) if path.is_file() else {}
+    return files.read_json(path) if path.is_file() else {}
 
 
 class _Watched:
@@ -213,8 +214,8 @@ def _manifest(model, estimator, stored, entries, file_format):
         **manifests.described_joints(estimator.skeleton),
         "mirror": list(estimator.skeleton.mirror),
         "fill": views.FILL,
-        "least_side_px": views.LEAST_SIDE_PX,
-        "person_margin": views.PERSON_MARGIN,
+        "least_side_px": geometry.LEAST_SIDE_PX,
+        "person_margin": geometry.PERSON_MARGIN,
         "stages": entries,
         "decoding": {
             "smoothing": decoding.SMOOTHING,
@@ -229,7 +230,7 @@ def _manifest(model, estimator, stored, entries, file_format):
             "output": {head: OUTPUTS[head] for head in OUTPUTS if _has(entries, "head", head)},
             "confidence": None if fitted is None else CONFIDENCE,
         },
-        "exported": artifacts.provenance(),
+        "exported": provenance(),
     }
 
 

@@ -9,7 +9,7 @@ that is at hand as well, should one of the newest files be damaged.
 import shutil
 import warnings
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError
 
 RECORD = "checkpoint.json"
@@ -52,11 +52,11 @@ class Generations:
             set aside; None where nothing is recorded, and every file is left as it is.
         """
         for folder in (self.folder, self.folder / PREVIOUS):
-            artifacts.sweep(folder)
+            files.sweep(folder)
         try:
             records = self._read_records()
         except PosekitError as error:
-            aside = artifacts.set_aside(self.folder / RECORD)
+            aside = files.set_aside(self.folder / RECORD)
             _warn(f"{error} It is set aside as {aside.name}; the files are used as they are.")
             return None
         if not records:
@@ -73,7 +73,7 @@ class Generations:
                 self._give_up(name, record["epoch"])
         for name in [*records[0]["sha256"], RECORD]:
             if (self.folder / name).is_file():
-                artifacts.set_aside(self.folder / name)
+                files.set_aside(self.folder / name)
         _warn(f"{self.folder}: no epoch is left whole; it is set aside, training starts anew.")
         return 0
 
@@ -88,9 +88,9 @@ class Generations:
             PosekitError: as `artifacts.replacing` does.
         """
         path = self.folder / name
-        with artifacts.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             write(temporary)
-            digest = artifacts.digest(temporary)
+            digest = files.digest(temporary)
             if path.is_file():
                 _copy(path, self.folder / PREVIOUS / name)
         self._digests[name] = digest
@@ -114,7 +114,7 @@ class Generations:
         path = self.folder / name
         finding = "is missing"
         if path.is_file():
-            finding = f"is damaged and set aside as {artifacts.set_aside(path).name}"
+            finding = f"is damaged and set aside as {files.set_aside(path).name}"
         _warn(f"{path}: {finding}; epoch {epoch} cannot be gone on from.")
 
     def _read_records(self):
@@ -122,13 +122,13 @@ class Generations:
         path = self.folder / RECORD
         if not path.is_file():
             return []
-        records = artifacts.read_json(path)
+        records = files.read_json(path)
         if not (isinstance(records, list) and all(map(_is_record, records))):
             raise PosekitError(f"{path}: must list epochs with digests; got {str(records)[:80]!r}.")
         return records
 
     def _write_records(self, records):
-        artifacts.write_json(self.folder / RECORD, records)
+        files.write_json(self.folder / RECORD, records)
         self._recorded = records
 
 
@@ -145,9 +145,9 @@ def _is_record(value):
 
 
 def _has_digest(path, digest):
-    return path.is_file() and artifacts.digest(path) == digest
+    return path.is_file() and files.digest(path) == digest
 
 
 def _copy(source, target):
-    with artifacts.replacing(target) as temporary:
+    with files.replacing(target) as temporary:
         shutil.copyfile(source, temporary)

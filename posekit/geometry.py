@@ -6,7 +6,15 @@ A picture of width W spans [-0.5, W - 0.5]. Resizing by s maps x to (x + 0.5) * 
 
 import numpy as np
 
-from posekit.skeleton import MIRROR
+from posekit.errors import PosekitError, check_keypoints, raise_problems
+from posekit.skeleton import LSP, MIRROR
+
+# A person whose labelled joints coincide still gets a box.
+LEAST_SIDE_PX = 8.0
+
+# Side of the person's box over the longer side of the box around the joints: hands, feet and the
+# hair reach beyond those.
+PERSON_MARGIN = 1.3
 
 
 def resize_keypoints(keypoints_px, from_size_px, to_size_px):
@@ -89,3 +97,121 @@ def cell_centres(height, width, frame_px):
     y, x = np.mgrid[:height, :width]
     cells = np.stack([x.ravel(), y.ravel()], axis=-1)
     return ((cells + 0.5) * [frame_px / width, frame_px / height] - 0.5).astype(np.float32)
+
+
+def torso_length_px(keypoints_px, labelled, *, skeleton=LSP):
+    """Distance between left shoulder and right hip, the length PCK and PDJ divide by.
+
+    Args:
+        keypoints_px: float (N, K, 2), annotated (x, y), pixels.
+        labelled: bool (N, K).
+        skeleton: see the module; another one may name other joints (`Skeleton.torso_joints`).
+
+    Returns:
+        float (N,), pixels, >= 0; NaN where one of the two joints is not labelled.
+    """
+    keypoints_px, labelled = np.asarray(keypoints_px), np.asarray(labelled)
+    check_keypoints("torso_length_px()", labelled=labelled, keypoints_px=keypoints_px)
+    check_joint_count("torso_length_px()", "keypoints_px", keypoints_px, skeleton)
+    torso = skeleton.torso_joints
+    measurable = labelled[:, torso].all(axis=1)
+    ends = np.where(measurable[:, None, None], keypoints_px[:, torso], np.nan)  # (N, 2, 2)
+    return distance_px(ends[:, 0], ends[:, 1])
+
+
+def check_joint_count(caller, field, keypoints_px, skeleton):
+    wanted = skeleton.joint_count
+    if keypoints_px.shape[1] != wanted:
+        raise_problems(
+            caller, [f"`{field}` must have shape (N, {wanted}, 2); got {keypoints_px.shape}."]
+        )
+
+
+def distance_px(from_px, to_px):
+    difference_px = from_px - to_px
+    x, y = difference_px[..., 0], difference_px[..., 1]
+    # np.hypot takes several times as long, for numbers whose squares overflow: no joint is there.
+    with np.errstate(over="ignore"):
+        return np.sqrt(x * x + y * y)
+
+
+def person_box_px(keypoints_px, labelled, *, margin=0.0):
+    """The upright box around each person's labelled joints.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels.
+        labelled: bool (N, K), True where the joint counts.
+        margin: float >= 0, added on every side, as a share of the box's width (left and right)
+            and height (above and below).
+
+    Returns:
+        float64 (N, 4), (x0, y0, x1, y1) in the pixels of `keypoints_px`; it may reach beyond the
+        picture. NaN for a person without labelled joints.
+
+    Raises:
+        PosekitError: a shape, dtype or range above is violated.
+    """
+    check_keypoints("person_box_px()", labelled=labelled, keypoints_px=keypoints_px)
+    if not margin >= 0:
+        raise PosekitError(f"person_box_px(): `margin` must be >= 0; got {margin}.")
+    counted = labelled[..., None]  # (N, K, 1)
+    low = np.where(counted, keypoints_px, np.inf).min(axis=1)  # (N, 2)
+    high = np.where(counted, keypoints_px, -np.inf).max(axis=1)  # (N, 2)
+    empty = ~labelled.any(axis=1)
+    low[empty] = high[empty] = np.nan
+    grown = margin * (high - low)
+    return np.concatenate([low - grown, high + grown], axis=1)
+
+
+def whole_boxes(image_sizes_px):
+    """The smallest centred square that holds all of the picture.
+
+    Args:
+        image_sizes_px: (..., 2), (width, height), pixels, > 0.
+
+    Returns:
+        float64 (..., 4), x, y, width, height, pixels.
+    """
+    sizes_px = np.asarray(image_sizes_px, float)
+    side_px = sizes_px.max(axis=-1, keepdims=True)
+    return np.concatenate([(sizes_px - side_px) / 2, side_px, side_px], axis=-1)
+
+
+def squashed_boxes(image_sizes_px):
+    """The picture itself, whatever its aspect; arguments and result as for `whole_boxes`."""
+    sizes_px = np.asarray(image_sizes_px, float)
+    return np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=-1)
+
+
+def person_boxes(keypoints_px, labelled):
+    """A square around each person: the box of the joints, `PERSON_MARGIN` times as wide.
+
+    Args:
+        keypoints_px: float (N, K, 2), (x, y), pixels.
+        labelled: bool (N, K), at least one joint of each person.
+
+    Returns:
+        float64 (N, 4), x, y, width, height, pixels; it may reach beyond the picture.
+
+    Raises:
+        PosekitError: a person without a labelled joint.
+    """
+    if not np.any(labelled, axis=-1).all():
+        person = int(np.argmin(np.any(labelled, axis=-1)))
+        raise PosekitError(
+            f"person_boxes(): each person must have a labelled joint; got none for person {person}."
+        )
+    counted = np.asarray(labelled)[..., None]
+    low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2) + 0.5  # (N, 2)
+    high_px = np.where(counted, keypoints_px, -np.inf).max(axis=-2) + 0.5
+    longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
+    side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
+    return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
+
+
+def enlarged(boxes_px, factor):
+    """Boxes with the same centres and `factor` times the sides; shapes as they come."""
+    corner_px, size_px = boxes_px[..., :2], boxes_px[..., 2:]
+    return np.concatenate(
+        [corner_px - size_px * (factor - 1) / 2, size_px * factor], axis=-1
+    )

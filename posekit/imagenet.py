@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import array_files
-from posekit.artifacts import PROJECT_ROOT
+from posekit import files
 from posekit.errors import PosekitError, raise_problems
+from posekit.files import PROJECT_ROOT
 
 WEIGHTS = PROJECT_ROOT / "models" / "imagenet" / "lite0.npz"
 
@@ -60,6 +60,6 @@ def load_into(network, path=WEIGHTS):
 
 def _read(path):
     try:
-        return array_files.read_npz(path, limit_bytes=LIMIT_BYTES)
+        return files.read_npz(path, limit_bytes=LIMIT_BYTES)
     except PosekitError as error:
         raise PosekitError(f"{error} `make imagenet` writes it anew.") from error

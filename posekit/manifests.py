@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import artifacts, calibration, joint_sets, views
+from posekit import calibration, files, joint_sets, views
 from posekit.errors import PosekitError, raise_problems
 from posekit.settings import HEADS
 from posekit.skeleton import LSP
@@ -54,7 +54,7 @@ def read(folder):
         PosekitError: the manifest is missing, or it or a value in it is not of its kind.
     """
     path = folder / MANIFEST
-    manifest = artifacts.read_json(path)
+    manifest = files.read_json(path)
     try:
         version, joints = manifest["version"], tuple(manifest["joints"])
         stages = [
@@ -97,7 +97,7 @@ def read(folder):
 def skeleton_of(folder):
     """The Skeleton of a manifest that `read` accepts."""
     path = folder / MANIFEST
-    return joint_sets.of_model(str(path), artifacts.read_json(path).get("joint_set"))
+    return joint_sets.of_model(str(path), files.read_json(path).get("joint_set"))
 
 
 def described_joints(skeleton):
@@ -115,7 +115,7 @@ def described(stage, file):
     """
     return {
         "file": file.name,
-        "sha256": artifacts.digest(file),
+        "sha256": files.digest(file),
         "view": stage.view,
         "input_px": stage.frame_px,
         "head": stage.head,
@@ -125,7 +125,7 @@ def described(stage, file):
 
 def check_file(stage):
     """Raise PosekitError unless the stage's file is there and is what the manifest says."""
-    found = artifacts.digest(stage.path) if stage.path.is_file() else "no file"
+    found = files.digest(stage.path) if stage.path.is_file() else "no file"
     if found != stage.sha256:
         raise PosekitError(
             f"{stage.path}: must have the SHA-256 {stage.sha256} of the manifest; got {found}. "

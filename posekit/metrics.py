@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from posekit import geometry
 from posekit.bootstrap import ratio_interval
 from posekit.errors import check_keypoints, raise_problems
 from posekit.skeleton import LSP, Skeleton
@@ -31,26 +32,6 @@ STICKS = LSP.sticks
 # Quotients, because np.arange(0, 0.21, 0.01) misses 0.2 itself by a rounding error.
 AUC_THRESHOLDS = np.arange(21) / 100
 PDJ_THRESHOLDS = np.arange(51) / 100
-
-
-def torso_length_px(keypoints_px, labelled, *, skeleton=LSP):
-    """Distance between left shoulder and right hip, the length PCK and PDJ divide by.
-
-    Args:
-        keypoints_px: float (N, K, 2), annotated (x, y), pixels.
-        labelled: bool (N, K).
-        skeleton: see the module; another one may name other joints (`Skeleton.torso_joints`).
-
-    Returns:
-        float (N,), pixels, >= 0; NaN where one of the two joints is not labelled.
-    """
-    keypoints_px, labelled = np.asarray(keypoints_px), np.asarray(labelled)
-    check_keypoints("torso_length_px()", labelled=labelled, keypoints_px=keypoints_px)
-    _check_joint_count("torso_length_px()", "keypoints_px", keypoints_px, skeleton)
-    torso = skeleton.torso_joints
-    measurable = labelled[:, torso].all(axis=1)
-    ends = np.where(measurable[:, None, None], keypoints_px[:, torso], np.nan)  # (N, 2, 2)
-    return _distance_px(ends[:, 0], ends[:, 1])
 
 
 def pck(pred_px, true_px, labelled, *, threshold=0.2, skeleton=LSP):
@@ -326,7 +307,7 @@ def _checked(caller, pred_px, true_px, labelled, joints=None, skeleton=LSP):
     check_keypoints(caller, labelled=labelled, true_px=true_px, pred_px=pred_px)
     # A model that predicts NaN is broken, whether or not the joint has a label.
     check_keypoints(caller, pred_px=pred_px)
-    _check_joint_count(caller, "pred_px", pred_px, skeleton)
+    geometry.check_joint_count(caller, "pred_px", pred_px, skeleton)
     return _Poses(
         pred_px=pred_px.astype(float, copy=False),
         true_px=np.where(labelled[..., None], true_px, 0.0).astype(float, copy=False),
@@ -334,14 +315,6 @@ def _checked(caller, pred_px, true_px, labelled, joints=None, skeleton=LSP):
         counted=labelled & _selected(caller, joints, skeleton),
         skeleton=skeleton,
     )
-
-
-def _check_joint_count(caller, field, keypoints_px, skeleton):
-    wanted = skeleton.joint_count
-    if keypoints_px.shape[1] != wanted:
-        raise_problems(
-            caller, [f"`{field}` must have shape (N, {wanted}, 2); got {keypoints_px.shape}."]
-        )
 
 
 def _selected(caller, joints, skeleton):
@@ -418,8 +391,8 @@ def _pcp_sums(poses, threshold):
     ends, mid_points = _stick_ends(poses.skeleton)
     pred_px, true_px = (_with_points(each, mid_points) for each in (poses.pred_px, poses.true_px))
     start, end = ends.T
-    length_px = _distance_px(true_px[:, start], true_px[:, end])
-    error_px = _distance_px(pred_px, true_px)
+    length_px = geometry.distance_px(true_px[:, start], true_px[:, end])
+    error_px = geometry.distance_px(pred_px, true_px)
     # Both ends are correct where the worse one is.
     error = _in_lengths(np.maximum(error_px[:, start], error_px[:, end]), length_px)
     has_mid_points = [poses.counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
@@ -441,7 +414,7 @@ def _stick_ends(skeleton):
 
 
 def _error_sums(poses):
-    return _distance_px(poses.pred_px, poses.true_px) * poses.counted, poses.counted
+    return geometry.distance_px(poses.pred_px, poses.true_px) * poses.counted, poses.counted
 
 
 def _torso_error_sums(poses):
@@ -464,22 +437,14 @@ def _curve_sums(poses, thresholds):
 
 def _torso_errors(poses):
     """Errors in torso lengths, (N, K), and whether each counts towards PCK, bool (N, K)."""
-    torso_px = torso_length_px(poses.true_px, poses.labelled, skeleton=poses.skeleton)[:, None]
-    error = _in_lengths(_distance_px(poses.pred_px, poses.true_px), torso_px)
+    torso_px = geometry.torso_length_px(poses.true_px, poses.labelled, skeleton=poses.skeleton)[:, None]
+    error = _in_lengths(geometry.distance_px(poses.pred_px, poses.true_px), torso_px)
     return error, poses.counted & ~np.isnan(torso_px)
 
 
 def _in_lengths(error_px, length_px):
     # Nothing is within a share of a length of zero: the error is infinite, even 0 / 0.
     return np.divide(error_px, length_px, out=np.full(error_px.shape, np.inf), where=length_px > 0)
-
-
-def _distance_px(from_px, to_px):
-    difference_px = from_px - to_px
-    x, y = difference_px[..., 0], difference_px[..., 1]
-    # np.hypot takes several times as long, for numbers whose squares overflow: no joint is there.
-    with np.errstate(over="ignore"):
-        return np.sqrt(x * x + y * y)
 
 
 def _with_points(keypoints_px, mid_points):

@@ -12,9 +12,9 @@ import keras
 from keras import layers
 
 from posekit.errors import PosekitError
+from posekit.profiles import FRAME_PX
 from posekit.skeleton import JOINT_COUNT
 
-FRAME_PX = 96
 CONVOLUTION_WIDTHS = ((16,), (32,), (64, 64), (128, 128), (256, 256))
 DENSE_WIDTHS = (512, 512)
 

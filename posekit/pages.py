@@ -6,13 +6,12 @@ or running anything else: no page needs a script, sorting and filtering included
 
 import base64
 import io
-from datetime import datetime
 
 import jinja2
 
-from posekit import artifacts
+from posekit import files, wording
 
-TEMPLATES = artifacts.PROJECT_ROOT / "posekit" / "templates"
+TEMPLATES = files.PROJECT_ROOT / "posekit" / "templates"
 
 
 def render(template, **values):
@@ -23,7 +22,7 @@ def render(template, **values):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration, number=number, moment=moment)
+    environment.filters.update(duration=wording.duration, number=number, moment=wording.moment)
     return environment.get_template(template).render(**values)
 
 
@@ -32,18 +31,6 @@ def picture_of(figure, *, dots_per_inch=150):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dots_per_inch)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def duration(seconds):
-    """A length of time for people: 4.2 s, 3 min 05 s, 1 h 02 min."""
-    if seconds is None:
-        return "–"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def number(value):
@@ -55,8 +42,3 @@ def number(value):
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"
-
-
-def moment(text):
-    """A time in ISO format for people, in UTC as it was noted."""
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else "–"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posekit import array_files, artifacts, bootstrap
+from posekit import bootstrap, files
 from posekit.errors import PosekitError
 
 FILE = "per_image.npz"
@@ -50,7 +50,7 @@ def write(path, per_image):
     Raises:
         PosekitError: as `artifacts.replacing` does.
     """
-    artifacts.write_npz(
+    files.write_npz(
         path,
         image_ids=np.asarray(per_image.image_ids, str),
         groups=per_image.groups,
@@ -67,7 +67,7 @@ def read(path):
     Raises:
         PosekitError: the file is missing or another.
     """
-    arrays = array_files.read_npz(path, limit_bytes=LIMIT_BYTES)
+    arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
     image_ids, groups = (arrays.pop(name, None) for name in ("image_ids", "groups"))
     count = None if image_ids is None else len(image_ids)
     sound = (

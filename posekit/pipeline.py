@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from posekit import augment, augmentation, caches, image_files, views
-from posekit.artifacts import CACHE_DIR
-from posekit.augmentation import AUGMENTATIONS, Augmentation
+from posekit import augment, caches, image_files, views
+from posekit.augmentation import AUGMENTATIONS, Augmentation, mirrored_matrices
 from posekit.datasets import packed
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.files import CACHE_DIR
 from posekit.settings import FLIPS
 from posekit.skeleton import MIRROR
 
@@ -281,7 +281,7 @@ class Crop:
     frame_px: int
     canvas_px: int
     share: float
-    augmentation: Augmentation
+    augmentation_module: Augmentation
     warp: str = "float"
 
     def __post_init__(self):
@@ -421,7 +421,7 @@ def _crops_in_whole_levels(crop, images, targets, count, joint_mirror):
 
     def cut(seeds, indices, flips):
         drawn = _draw(crop, seeds, count)
-        matrices = augmentation.mirrored_matrices(drawn["matrices"], flips, side)
+        matrices = mirrored_matrices(drawn["matrices"], flips, side)
         frames = np.empty((count, side, side, 3), np.uint8)
         for canvas, matrix, frame in zip(
             each(indices), matrices.astype(float), frames, strict=True

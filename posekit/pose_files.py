@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import artifacts
+from posekit import files
 from posekit.skeleton import JOINTS
 
 FORMATS = ("json", "csv", "coco")
@@ -169,7 +169,7 @@ def keeping_part(path):
     must close it on the way out, so that its part is whole in itself.
     """
     path = Path(path)
-    with artifacts.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         try:
             yield temporary
         except (KeyboardInterrupt, GeneratorExit):

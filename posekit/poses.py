@@ -5,11 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from posekit.errors import PosekitError, check_keypoints, raise_problems
+from posekit import geometry
+from posekit.errors import check_keypoints, raise_problems
 
 # A pose is compared over the joints that both people have; fewer say too little about shape. Of
 # joint sets with fewer joints, all must be there.
 FEWEST_COMMON_JOINTS = 8
+
 # Contortion compares this many poses with all training poses at once, to bound memory.
 BLOCK = 256
 
@@ -21,34 +23,6 @@ class PoseComponents(NamedTuple):
     components: np.ndarray
     explained: np.ndarray
     scores: np.ndarray
-
-
-def person_box_px(keypoints_px, labelled, *, margin=0.0):
-    """The upright box around each person's labelled joints.
-
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels.
-        labelled: bool (N, K), True where the joint counts.
-        margin: float >= 0, added on every side, as a share of the box's width (left and right)
-            and height (above and below).
-
-    Returns:
-        float64 (N, 4), (x0, y0, x1, y1) in the pixels of `keypoints_px`; it may reach beyond the
-        picture. NaN for a person without labelled joints.
-
-    Raises:
-        PosekitError: a shape, dtype or range above is violated.
-    """
-    check_keypoints("person_box_px()", labelled=labelled, keypoints_px=keypoints_px)
-    if not margin >= 0:
-        raise PosekitError(f"person_box_px(): `margin` must be >= 0; got {margin}.")
-    counted = labelled[..., None]  # (N, K, 1)
-    low = np.where(counted, keypoints_px, np.inf).min(axis=1)  # (N, 2)
-    high = np.where(counted, keypoints_px, -np.inf).max(axis=1)  # (N, 2)
-    empty = ~labelled.any(axis=1)
-    low[empty] = high[empty] = np.nan
-    grown = margin * (high - low)
-    return np.concatenate([low - grown, high + grown], axis=1)
 
 
 def person_share(keypoints_px, labelled, image_sizes_px):
@@ -66,7 +40,7 @@ def person_share(keypoints_px, labelled, image_sizes_px):
     Raises:
         PosekitError: a shape or dtype above is violated.
     """
-    box = person_box_px(keypoints_px, labelled)
+    box = geometry.person_box_px(keypoints_px, labelled)
     return (box[:, 2:] - box[:, :2]) / image_sizes_px
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit import artifacts, drawing, image_files, pose_files, video, video_prediction
+from posekit import drawing, files, image_files, pose_files, video, video_prediction
 from posekit.datasets import coco
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.provenance import provenance
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -195,7 +196,7 @@ def _photo_writer(folder, file_format, estimator, layout):
 
             yield write_row
         return
-    made_by = artifacts.provenance()
+    made_by = provenance()
 
     def write_json(path, image, *pose):
         written = folder / f"{Path(path).stem}_pose.json"
@@ -206,7 +207,7 @@ def _photo_writer(folder, file_format, estimator, layout):
             "model": estimator.name,
         }
         described = pose_files.described(*pose, joints=joints)
-        artifacts.write_json(written, {**head, **described, "made_by": made_by})
+        files.write_json(written, {**head, **described, "made_by": made_by})
         return written
 
     yield write_json
@@ -306,5 +307,5 @@ def _coco_layout(estimator, paths, annotations):
 
 def _write_picture(path, drawn):
     encoded = cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1]
-    with artifacts.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

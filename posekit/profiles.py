@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from posekit.errors import check_choice
 
+FRAME_PX = 96
+
 
 @dataclass(frozen=True)
 class Profile:

@@ -12,10 +12,22 @@ import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
-from posekit import artifacts, locks, pages, report_execution, report_index, report_parameters
+from posekit import files as files_module
+from posekit import locks, report_execution, report_index, report_parameters, wording
 from posekit.errors import PosekitError, raise_problems
+from posekit.files import (
+    PRODUCER,
+    PROJECT_ROOT,
+    from_root,
+    read_json,
+    replacing,
+    set_aside,
+    sweep,
+    write_text,
+)
+from posekit.provenance import provenance
 
-NOTEBOOKS_DIR = artifacts.PROJECT_ROOT / "notebooks"
+NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
 
 # What index.json says of a notebook that was never run; its name, title and size come on top.
 BLANK_ENTRY = {
@@ -77,7 +89,7 @@ def run(
             type than the default, another report at work in `run_dir`.
         ReportFailed: a notebook failed.
     """
-    run_dir = artifacts.from_root(run_dir).resolve()
+    run_dir = from_root(run_dir).resolve()
     if "run_dir" in parameters:
         raise PosekitError(
             "run(): `parameters` must leave `run_dir` to the argument; "
@@ -90,7 +102,7 @@ def run(
 
     with locks.held(run_dir / ".lock", what=f"report {run_dir}"):
         for folder in (run_dir, run_dir / "executed"):
-            artifacts.sweep(folder)
+            sweep(folder)
         earlier = _earlier_entries(run_dir)
         index = {
             "parameters": dict(parameters),
@@ -98,7 +110,7 @@ def run(
             "started": _now(),
             "finished": None,
             "seconds": None,
-            "provenance": artifacts.provenance(),
+            "provenance": provenance(),
             "notebooks": [
                 _waiting_entry(name, suite[name], earlier.get(name), resume or name not in selected)
                 for name in suite
@@ -128,7 +140,7 @@ def run(
                     entry |= _run_notebook(
                         run_dir, entry, suite[name], given[name], links, notebooks_dir, bar
                     )
-                seconds = pages.duration(entry["seconds"])
+                seconds = wording.duration(entry["seconds"])
                 tqdm.write(f"{name}  {entry['status']}  {seconds}", file=sys.stderr)
                 index["seconds"] = time.monotonic() - begun
                 report_index.write(run_dir, index)
@@ -179,12 +191,12 @@ def _earlier_entries(run_dir):
         # An entry of an earlier version of posekit may say less; its notebook is run anew.
         noted = {
             entry["name"]: entry
-            for entry in artifacts.read_json(path)["notebooks"]
+            for entry in read_json(path)["notebooks"]
             if BLANK_ENTRY.keys() <= entry.keys()
         }
         changed = {name: _changed_file(run_dir, entry) for name, entry in noted.items()}
     except (PosekitError, KeyError, TypeError, AttributeError):
-        aside = artifacts.set_aside(path)
+        aside = set_aside(path)
         _warn(f"{path}: is damaged and set aside as {aside.name}; every notebook is run anew.")
         return {}
     for name, file in changed.items():
@@ -196,7 +208,7 @@ def _earlier_entries(run_dir):
 def _changed_file(run_dir, entry):
     """A file that a notebook left and that is no longer so, or None."""
     for file, digest in entry["files"].items():
-        if not (run_dir / file).is_file() or artifacts.digest(run_dir / file) != digest:
+        if not (run_dir / file).is_file() or files_module.digest(run_dir / file) != digest:
             return file
     return None
 
@@ -230,7 +242,7 @@ def _inputs(index, name, notebook, values):
     names = [entry["name"] for entry in index["notebooks"]]
     return {
         "notebook": _digest(source),
-        "posekit": _code_state(artifacts.PROJECT_ROOT / "posekit"),
+        "posekit": _code_state(PROJECT_ROOT / "posekit"),
         "parameters": values,
         "data": _data_state(values.get("data")),
         "labels": _data_state(values.get("labels")),
@@ -253,10 +265,10 @@ def _is_unchanged(earlier, inputs):
 
 def _files_of(run_dir, name):
     """What a notebook left in `run_dir` beside its pages: artifacts, and what these need."""
-    for artifact, producer in artifacts.PRODUCER.items():
+    for artifact, producer in PRODUCER.items():
         if producer == name and (run_dir / artifact).is_file():
             yield artifact
-            yield from artifacts.read_json(run_dir / artifact).get("needs", [])
+            yield from read_json(run_dir / artifact).get("needs", [])
 
 
 def _code_state(package):
@@ -270,7 +282,7 @@ def _data_state(data):
     """Digest of every file's name, size and time; None for synthetic data, or for no path."""
     if not isinstance(data, str) or data == "synthetic":
         return None
-    paths = [artifacts.from_root(path) for path in data.split(os.pathsep)]
+    paths = [from_root(path) for path in data.split(os.pathsep)]
     return _digest([_file_states(path) for path in paths])
 
 
@@ -315,9 +327,9 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
     if error:
         links.pop("following", None)  # it will not be run
     page = report_index.notebook_page(executed, title=entry["title"], error=error, **links)
-    with artifacts.replacing(run_dir / entry["executed"]) as temporary:
+    with replacing(run_dir / entry["executed"]) as temporary:
         nbformat.write(executed, temporary)
-    artifacts.write_text(run_dir / f"{name}.html", page)
+    write_text(run_dir / f"{name}.html", page)
     files = [f"{name}.html", entry["executed"], *_files_of(run_dir, name)]
     return {
         "status": "failed" if error else "ok",
@@ -336,7 +348,7 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
         "headline": headline,
         # A file that should be there and is not has no digest, and never equals itself again.
         "files": {
-            file: artifacts.digest(run_dir / file) if (run_dir / file).is_file() else None
+            file: files_module.digest(run_dir / file) if (run_dir / file).is_file() else None
             for file in files
         },
     }

@@ -9,8 +9,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import artifacts, comparison, pages, per_image, plots, report_index, training_records
+from posekit import comparison, files, pages, per_image, report_index, training_records
 from posekit.errors import PosekitError
+from posekit.plots import curves
 
 # Of the bootstrap over image groups: the same two runs always give the same page.
 SEED = 0
@@ -76,7 +77,7 @@ def open_run(folder):
             f"{folder}: must be the folder of a report or of a training; got {finding}."
         )
     path = folder / "index.json"
-    index = artifacts.read_json(path) if path.is_file() else None
+    index = files.read_json(path) if path.is_file() else None
     if index is not None:
         try:
             _facts_of_report(index)
@@ -422,4 +423,4 @@ def _figure(pair, names):
         baselines = {f"mean pose of {name}": pose for name, pose in zip(names, poses, strict=True)}
     baselines = {name: round(pose, 1) for name, pose in baselines.items() if pose is not None}
     histories = dict(zip(names, pair["histories"], strict=True))
-    return pages.picture_of(plots.learning_curves(histories, baselines=baselines))
+    return pages.picture_of(curves.learning_curves(histories, baselines=baselines))

@@ -11,7 +11,7 @@ from nbconvert.filters import strip_ansi
 from papermill.engines import NBClientEngine
 from papermill.parameterize import parameterize_notebook
 
-from posekit import artifacts
+from posekit import files
 
 PATIENCE_SECONDS = 120  # for a kernel to start or to hand over output, on a busy machine
 
@@ -21,7 +21,7 @@ class ThisPython(AsyncKernelManager):
 
     @property
     def kernel_spec(self):
-        python_path = [str(artifacts.PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+        python_path = [str(files.PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
         return KernelSpec(
             argv=[
                 *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),

@@ -6,8 +6,9 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 
-from posekit import artifacts, pages
+from posekit import files, pages
 from posekit.errors import raise_problems
+from posekit.provenance import provenance
 
 # Notebooks in these states have a page, numbers and figures that belong together.
 DONE = ("ok", "reused", "kept")
@@ -44,9 +45,9 @@ def headline_of(run_dir, name):
         PosekitError: a headline that the index could not show.
     """
     rows, problems = [], []
-    for artifact, producer in artifacts.PRODUCER.items():
+    for artifact, producer in files.PRODUCER.items():
         if producer == name and (run_dir / artifact).exists():
-            stored = artifacts.read_json(run_dir / artifact)
+            stored = files.read_json(run_dir / artifact)
             headline = stored.get("headline", []) if isinstance(stored, dict) else stored
             if not isinstance(stored, dict) or not isinstance(headline, list):
                 problems.append(f"`headline` of {artifact} must be a list; got {headline!r}.")
@@ -65,9 +66,9 @@ def headline_of(run_dir, name):
 def data_fingerprints(run_dir, names):
     """The fingerprints of all data that the artifacts of these notebooks were made from."""
     paths = [
-        run_dir / artifact for artifact, producer in artifacts.PRODUCER.items() if producer in names
+        run_dir / artifact for artifact, producer in files.PRODUCER.items() if producer in names
     ]
-    described = [_data_of(artifacts.read_json(path)) for path in paths if path.exists()]
+    described = [_data_of(files.read_json(path)) for path in paths if path.exists()]
     return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})
 
 
@@ -125,7 +126,7 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
         "previous": previous,
         "following": following,
         "error": error,
-        "provenance": artifacts.provenance(),
+        "provenance": provenance(),
     }
     page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
     return page
@@ -151,8 +152,8 @@ def write(run_dir, index):
     names = [entry["name"] for entry in done]
     index = {**index, "data_fingerprints": data_fingerprints(run_dir, names)}
     page = pages.render("index.html", index=index, figures=figures, run_name=run_dir.name)
-    artifacts.write_json(run_dir / "index.json", index)
-    artifacts.write_text(run_dir / "index.html", page)
+    files.write_json(run_dir / "index.json", index)
+    files.write_text(run_dir / "index.html", page)
     return run_dir / "index.html"
 
 

@@ -2,8 +2,9 @@
 
 import re
 
-from posekit import artifacts, report_index
+from posekit import report_index
 from posekit.errors import PosekitError
+from posekit.files import read_json
 
 # Where a run records its results, as patterns below its folder.
 RESULTS = ("*.json", "training/*/config.json", "training/*/history.json")
@@ -40,7 +41,7 @@ def settings(run_dir):
             f"{run_dir}: must be the folder of a report; got no index.json in it. "
             "Check the path, or run the report first."
         )
-    entries = artifacts.read_json(path)["notebooks"]
+    entries = read_json(path)["notebooks"]
     finished = [entry for entry in entries if entry["status"] in report_index.DONE]
     if not finished:
         states = ", ".join(f"{entry['name']} ({entry['status']})" for entry in entries)
@@ -114,7 +115,7 @@ def in_words(result):
 
 
 def _read(path):
-    return artifacts.read_json(path) if path.is_file() else None
+    return read_json(path) if path.is_file() else None
 
 
 def _values(content, path=""):

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from posekit import artifacts, pages, report_index, training_records
+from posekit import files, pages, report_index, training_records
 from posekit.errors import PosekitError, check_choice
 
 KINDS = ("reports", "trainings")
@@ -203,7 +203,7 @@ def _training_row(folder, root):
 
 
 def _report_row(folder, root):
-    index = artifacts.read_json(folder / "index.json")
+    index = files.read_json(folder / "index.json")
     entries, parameters = index["notebooks"], index["parameters"]
     done = sum(entry["status"] in report_index.DONE for entry in entries)
     seconds = index["seconds"]

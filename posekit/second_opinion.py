@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posekit import array_files, artifacts, views
+from posekit import files, geometry
 from posekit.errors import PosekitError
 
 # Up to here, as a share of the side of the person's box, the two agree: half of LSPet's median
@@ -53,7 +53,7 @@ def after(opinion_px, keypoints_px, labelled):
     Raises:
         PosekitError: a person without a labelled joint.
     """
-    side_px = views.person_boxes(keypoints_px, labelled)[:, 2:3]  # (N, 1)
+    side_px = geometry.person_boxes(keypoints_px, labelled)[:, 2:3]  # (N, 1)
     asked = np.isfinite(opinion_px).all(axis=-1)
     apart_px = np.linalg.norm(opinion_px - keypoints_px, axis=-1)  # NaN where nobody was asked
     near = labelled & (apart_px < NEAR * side_px)
@@ -72,7 +72,7 @@ def write(path, image_ids, keypoints_px):
         image_ids: N str.
         keypoints_px: float (N, K, 2), (x, y), pixels.
     """
-    artifacts.write_npz(path, image_ids=np.asarray(image_ids, str), keypoints_px=keypoints_px)
+    files.write_npz(path, image_ids=np.asarray(image_ids, str), keypoints_px=keypoints_px)
 
 
 def read(path, dataset):
@@ -88,7 +88,7 @@ def read(path, dataset):
     Raises:
         PosekitError: the file is missing or another, or of other images or joints.
     """
-    arrays = array_files.read_npz(path, limit_bytes=LIMIT_BYTES)
+    arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
     image_ids, found_px = arrays.get("image_ids"), arrays.get("keypoints_px")
     joints = dataset.skeleton.joint_count
     wanted = None if image_ids is None else (len(image_ids), joints, 2)

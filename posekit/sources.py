@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 
-from posekit.artifacts import PROJECT_ROOT, from_root
 from posekit.datasets import coco, lsp, own_data, packed, synthetic
 from posekit.datasets.pose_dataset import join
 from posekit.errors import PosekitError
+from posekit.files import PROJECT_ROOT, from_root
 from posekit.settings import SYNTHETIC
 
 

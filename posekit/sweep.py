@@ -19,8 +19,8 @@ from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
 from posekit import sweep_table, sweep_trials
-from posekit.artifacts import CACHE_DIR
 from posekit.errors import PosekitError
+from posekit.files import CACHE_DIR
 
 # How often workers that came or went are looked for.
 POLL_SECONDS = 2.0

@@ -4,10 +4,10 @@ import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
-from posekit import artifacts, report_execution, report_index
+from posekit import files, report_execution, report_index
 from posekit.errors import PosekitError
 
-NOTEBOOK = artifacts.PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"
+NOTEBOOK = files.PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"
 
 
 def write(run_dir, title):
@@ -28,10 +28,10 @@ def write(run_dir, title):
         executed, error = report_execution.execute(
             "sweep", notebook, {"run_dir": str(run_dir)}, NOTEBOOK.parent, bar
         )
-    with artifacts.replacing(run_dir / "executed" / "sweep.ipynb") as temporary:
+    with files.replacing(run_dir / "executed" / "sweep.ipynb") as temporary:
         nbformat.write(executed, temporary)
     page = run_dir / "sweep.html"
-    artifacts.write_text(page, report_index.notebook_page(executed, title=title, error=error))
+    files.write_text(page, report_index.notebook_page(executed, title=title, error=error))
     if error is not None:
         raise PosekitError(f"{page}: {error['name']}: {error['message']}")
     return page

@@ -3,7 +3,8 @@
 sweep.json holds both, sweep.csv the rows of the trials.
 """
 
-from posekit import artifacts, comparison
+from posekit import comparison, files
+from posekit.provenance import provenance
 
 ARTIFACT = "sweep.json"
 
@@ -42,7 +43,7 @@ def build(study, rows):
         "complete": len(done) == len(study.trials),
         "choices": [_choice(chosen, varied) for chosen in _by_choice(done)],
         "trials": [{name: row[name] for name in row if name != "data"} for row in rows],
-        **artifacts.provenance(),
+        **provenance(),
     }
 
 
@@ -54,8 +55,8 @@ def write(run_dir, result):
         outcome = {name: trial.get(name) for name in OUTCOME}
         settings = {name: value for name, value in trial.items() if not isinstance(value, dict)}
         rows.append({**settings, **outcome, **scores})
-    artifacts.write_json(run_dir / ARTIFACT, result)
-    artifacts.write_csv(run_dir / "sweep.csv", rows)
+    files.write_json(run_dir / ARTIFACT, result)
+    files.write_csv(run_dir / "sweep.csv", rows)
 
 
 def label(settings, varied):

@@ -28,12 +28,11 @@ import numpy as np
 from keras.src.random import seed_generator
 
 from posekit import (
-    artifacts,
-    augmentation,
     baselines,
     distribution,
     engine,
     evaluation,
+    files,
     heads,
     imagenet,
     joint_sets,
@@ -43,15 +42,18 @@ from posekit import (
     per_image,
     pipeline,
     pose_networks,
+    profiles,
     tensorboard_logs,
     training_records,
     validation_scores,
     views,
 )
+from posekit.augmentation import AUGMENTATIONS, by_name
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.fused_kernels import fused_kernels
 from posekit.generations import Generations
+from posekit.provenance import provenance
 from posekit.settings import FLIPS, KEPT_EPOCHS, NETWORKS, SCHEDULES
 from posekit.skeleton import JOINT_COUNT
 from posekit.watchdog import LIMIT_SECONDS, Watchdog
@@ -113,8 +115,8 @@ class TrainingConfig:
     head: str = "coordinates"
     loss: str = "mse"
     view: str = "squashed"
-    frame_px: int = models.FRAME_PX
-    augmentation: str = "none"
+    frame_px: int = profiles.FRAME_PX
+    augmentation_module: str = "none"
     weight_decay: float = 0.0
     clip_norm: float | None = None
     weight_average: float = 0.0
@@ -136,7 +138,7 @@ class TrainingConfig:
         check_choice("TrainingConfig()", "loss", self.loss, heads.HEADS[self.head].losses)
         check_choice("TrainingConfig()", "view", self.view, tuple(views.VIEWS))
         check_choice(
-            "TrainingConfig()", "augmentation", self.augmentation, tuple(augmentation.AUGMENTATIONS)
+            "TrainingConfig()", "augmentation", self.augmentation, tuple(AUGMENTATIONS)
         )
         least = {"epochs": 1, "seed": 0, "batch_size": 1, "frame_px": 32}
         if self.patience is not None:
@@ -400,16 +402,16 @@ def _score_images(run, experiment):
 def _go_on(config, model, experiment, generations, history, verbose, pictures, callbacks):
     folder = generations.folder
     canvases = experiment.canvases(config.view, config.frame_px)
-    crop = canvases.crop(config.frame_px, augmentation.by_name(config.augmentation))
+    crop = canvases.crop(config.frame_px, by_name(config.augmentation))
     train_images = canvases.images("train")
     head = heads.by_name(config.head)
     described = {
         "config": asdict(config),
         "data": experiment.describe(),
         "baselines": _constant_scores(canvases, crop, config),
-        **artifacts.provenance(),
+        **provenance(),
     }
-    generations.write("config.json", lambda path: artifacts.write_json(path, described))
+    generations.write("config.json", lambda path: files.write_json(path, described))
     # A compiled model would carry our loss in its file and need posekit to be read; one in mixed
     # precision would be slow wherever bfloat16 is.
     twin = build(
@@ -610,8 +612,8 @@ class EpochRecorder(keras.callbacks.Callback):
         if self._last_is_best or row["validation_mse"] < min(earlier, default=np.inf):
             write("best.keras", self._twin.save)
         write("last.keras", self._twin.save)
-        write("history.json", lambda path: artifacts.write_json(path, self._history))
-        write("history.csv", lambda path: artifacts.write_csv(path, self._history))
+        write("history.json", lambda path: files.write_json(path, self._history))
+        write("history.csv", lambda path: files.write_csv(path, self._history))
         write("checkpoint.weights.h5", self._write_checkpoint)
         self._generations.commit(epoch + 1)
         if _out_of_patience(self._history, self._patience):
@@ -622,7 +624,7 @@ class EpochRecorder(keras.callbacks.Callback):
         # for first: the values and the table that says where they are.
         variables = [*self.model.variables, *self.model.optimizer.variables]
         size_bytes = sum(8192 + variable.numpy().nbytes for variable in variables)
-        artifacts.reserve(path, size_bytes)
+        files.reserve(path, size_bytes)
         self.model.save_weights(path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError
 
 # What is noted of each epoch.
@@ -78,7 +78,7 @@ def read(folder):
     """
     folder = Path(folder)
     path = folder / "config.json"
-    stored = artifacts.read_json(path)
+    stored = files.read_json(path)
     try:
         config, baselines = dict(stored["config"]), stored["baselines"]
         readable = all(it is None or _is_number(it) for it in baselines.values())
@@ -110,7 +110,7 @@ def read_history(folder):
     path = folder / "history.json"
     if not path.is_file():
         return []
-    rows = artifacts.read_json(path)
+    rows = files.read_json(path)
     if not isinstance(rows, list):
         raise PosekitError(f"{path}: must be a list of epochs; got {type(rows).__name__}.")
     for epoch, row in enumerate(rows, start=1):

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import artifacts, drawing, pose_files, video, views
+from posekit import drawing, geometry, pose_files, video
 from posekit.errors import PosekitError
+from posekit.provenance import provenance
 
 # Below it, more joints of a pose are likely wrong than right: the person is looked for anew.
 LEAST_CONFIDENCE = 0.5
@@ -48,7 +49,7 @@ class Follower:
             # A box must meet the picture, whatever was found beyond its edge.
             inside_px = np.clip(poses.keypoints_px, 0, np.array(image.shape[1::-1]) - 1)
             everyone = np.ones(inside_px.shape[:2], bool)
-            self._boxes_px = views.person_boxes(inside_px, everyone)
+            self._boxes_px = geometry.person_boxes(inside_px, everyone)
         return poses
 
     def _is_sure(self, poses):
@@ -147,6 +148,6 @@ def _writing(path, stream, estimator, smoothing):
         "frames_per_second": stream.frames_per_second,
         "model": estimator.name,
         "smoothing": None if smoothing is None else smoothing.settings(),
-        "made_by": artifacts.provenance(),
+        "made_by": provenance(),
     }
     return pose_files.writing_json(path, head, joints=estimator.skeleton.joints)

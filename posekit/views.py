@@ -9,13 +9,10 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from posekit.errors import PosekitError, check_choice
+from posekit.errors import check_choice
 
 # Shown beyond the picture's edge: the middle of the grey scale.
 FILL = 127
-
-# A person whose labelled joints coincide still gets a box.
-LEAST_SIDE_PX = 8.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,7 @@ VIEWS = {
     )
 }
 
+
 @dataclass(frozen=True)
 class Glimpse:
     """One frame of a stage's look at a picture.
@@ -60,10 +58,6 @@ class Glimpse:
 # A look is a tuple of glimpses whose answers are averaged; a stage looks once or more often.
 LOOK_ONCE = ((Glimpse(),),)
 
-# Side of the person's box over the longer side of the box around the joints: hands, feet and the
-# hair reach beyond those.
-PERSON_MARGIN = 1.3
-
 
 def by_name(name):
     """The view of that name.
@@ -73,60 +67,6 @@ def by_name(name):
     """
     check_choice("views.by_name()", "view", name, tuple(VIEWS))
     return VIEWS[name]
-
-
-def whole_boxes(image_sizes_px):
-    """The smallest centred square that holds all of the picture.
-
-    Args:
-        image_sizes_px: (..., 2), (width, height), pixels, > 0.
-
-    Returns:
-        float64 (..., 4), x, y, width, height, pixels.
-    """
-    sizes_px = np.asarray(image_sizes_px, float)
-    side_px = sizes_px.max(axis=-1, keepdims=True)
-    return np.concatenate([(sizes_px - side_px) / 2, side_px, side_px], axis=-1)
-
-
-def squashed_boxes(image_sizes_px):
-    """The picture itself, whatever its aspect; arguments and result as for `whole_boxes`."""
-    sizes_px = np.asarray(image_sizes_px, float)
-    return np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=-1)
-
-
-def person_boxes(keypoints_px, labelled):
-    """A square around each person: the box of the joints, `PERSON_MARGIN` times as wide.
-
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels.
-        labelled: bool (N, K), at least one joint of each person.
-
-    Returns:
-        float64 (N, 4), x, y, width, height, pixels; it may reach beyond the picture.
-
-    Raises:
-        PosekitError: a person without a labelled joint.
-    """
-    if not np.any(labelled, axis=-1).all():
-        person = int(np.argmin(np.any(labelled, axis=-1)))
-        raise PosekitError(
-            f"person_boxes(): each person must have a labelled joint; got none for person {person}."
-        )
-    counted = np.asarray(labelled)[..., None]
-    low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2) + 0.5  # (N, 2)
-    high_px = np.where(counted, keypoints_px, -np.inf).max(axis=-2) + 0.5
-    longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
-    side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
-    return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
-
-
-def enlarged(boxes_px, factor):
-    """Boxes with the same centres and `factor` times the sides; shapes as they come."""
-    corner_px, size_px = boxes_px[..., :2], boxes_px[..., 2:]
-    return np.concatenate(
-        [corner_px - size_px * (factor - 1) / 2, size_px * factor], axis=-1
-    )
 
 
 def listed(looks):

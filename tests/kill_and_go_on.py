@@ -25,8 +25,9 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError
+from posekit.provenance import provenance
 
 EPOCHS = 8
 # How long a process may take to its moment; a busy machine is slow.
@@ -124,12 +125,13 @@ def outcome(folder):
 def train_and_note(root, run_dir, epochs):
     """`train`, and the outcome in outcome.json beside."""
     run = train(root, run_dir, epochs)
-    artifacts.write_json(run_dir / "outcome.json", outcome(run.folder))
+    files.write_json(run_dir / "outcome.json", outcome(run.folder))
 
 
 def report(notebooks_dir, run_dir):
     """Run a report, or go on with it; a file `converting` is there while a page is made."""
-    from posekit import report, report_index
+    from posekit import report as report_module
+    from posekit import report_index
 
     make_page = report_index.notebook_page
 
@@ -141,7 +143,7 @@ def report(notebooks_dir, run_dir):
         return page
 
     report_index.notebook_page = announced
-    report.run(run_dir, parameters={}, resume=True, notebooks_dir=notebooks_dir)
+    report_module.run(run_dir, parameters={}, resume=True, notebooks_dir=notebooks_dir)
 
 
 def write_notebooks(root, epochs=EPOCHS):
@@ -169,14 +171,14 @@ def write_notebooks(root, epochs=EPOCHS):
                 new_markdown_cell("**Answer.** Done.", id="answer"),
             ]
         )
-        with artifacts.replacing(folder / f"{name}.ipynb") as temporary:
+        with files.replacing(folder / f"{name}.ipynb") as temporary:
             nbformat.write(node, temporary)
     return folder
 
 
 def partial_file(folder, name):
     """Whether a file of that name is being written in a folder."""
-    return any(folder.glob(f"{artifacts.PARTIAL}*-{name}"))
+    return any(folder.glob(f"{files.PARTIAL}*-{name}"))
 
 
 def kill_at(context, target, arguments, moment, delay_seconds):
@@ -229,7 +231,7 @@ def training_moment(folder, name):
 def interrupted(folder):
     """What a kill interrupted in a training's folder, from what it left there."""
     halves = sorted(
-        path.name for path in folder.rglob(f"{artifacts.PARTIAL}*") if path.is_file()
+        path.name for path in folder.rglob(f"{files.PARTIAL}*") if path.is_file()
     )
     if halves:
         return f"while {halves[0].rpartition('-')[2]} was written"
@@ -255,7 +257,7 @@ def report_moment(run_dir, name):
 def first_to_do(run_dir):
     """The first notebook that index.json does not call done, or None."""
     try:
-        index = artifacts.read_json(run_dir / "index.json")
+        index = files.read_json(run_dir / "index.json")
     except PosekitError:
         return None
     waiting = (entry["name"] for entry in index["notebooks"] if entry["status"] == "not run")
@@ -305,13 +307,13 @@ def kill_reports(context, root, rng, kills, expected, log):
 
 def check_outcome(run_dir, expected):
     """Raise AssertionError unless a training ended as the undisturbed one did."""
-    found = artifacts.read_json(run_dir / "outcome.json")
+    found = files.read_json(run_dir / "outcome.json")
     if found != {key: expected[key] for key in found}:
         raise AssertionError(f"{run_dir}: another outcome than the undisturbed training's")
     # The note itself is written outside of any lock, so what a kill left of it stays.
     left = [
         str(path)
-        for path in run_dir.rglob(f"{artifacts.PARTIAL}*")
+        for path in run_dir.rglob(f"{files.PARTIAL}*")
         if not path.name.endswith("-outcome.json")
     ]
     damaged = [str(path) for path in run_dir.rglob("*.damaged")]
@@ -321,7 +323,7 @@ def check_outcome(run_dir, expected):
 
 def check_report(run_dir):
     """Raise AssertionError unless a report is whole."""
-    index = artifacts.read_json(run_dir / "index.json")
+    index = files.read_json(run_dir / "index.json")
     for entry in index["notebooks"]:
         page = (run_dir / f"{entry['name']}.html").read_text(encoding="utf-8")
         executed = nbformat.read(run_dir / entry["executed"], as_version=4)
@@ -335,11 +337,11 @@ def undisturbed(context, root, epochs=EPOCHS):
     run_dir = root / "undisturbed"
     finish(context, train_and_note, (root, run_dir, epochs))
     (folder,) = (run_dir / "training").iterdir()
-    seconds = [row["seconds"] for row in artifacts.read_json(folder / "history.json")]
+    seconds = [row["seconds"] for row in files.read_json(folder / "history.json")]
     return {
         "folder": folder.name,
         "epoch_seconds": max(seconds),
-        **artifacts.read_json(run_dir / "outcome.json"),
+        **files.read_json(run_dir / "outcome.json"),
     }
 
 
@@ -367,7 +369,7 @@ def main():
     print(f"{sum(counts.values())} kills, every outcome as undisturbed, {minutes:.1f} min")
     if options.json is not None:
         figures = {"kills": counts, "seed": options.seed, "minutes": round(minutes, 1)}
-        artifacts.write_json(options.json, {**figures, **artifacts.provenance()})
+        files.write_json(options.json, {**figures, **provenance()})
     return 0
 
 

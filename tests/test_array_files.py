@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from posekit import array_files
+from posekit import files
 from posekit.errors import PosekitError
 
 LIMIT_BYTES = 1000
@@ -14,7 +14,7 @@ LIMIT_BYTES = 1000
 
 def refused(path, finding):
     with pytest.raises(PosekitError, match=finding) as caught:
-        array_files.read_npz(path, limit_bytes=LIMIT_BYTES)
+        files.read_npz(path, limit_bytes=LIMIT_BYTES)
     assert str(caught.value).startswith(f"{path}: ") and "{" not in str(caught.value)
 
 
@@ -37,7 +37,7 @@ def test_arrays_come_back_as_they_were(tmp_path, save):
     words = np.array(["one", "two"])
     stored = {"a/b": np.arange(6.0).reshape(2, 3), "words": words, "n": np.int8(3)}
     save(tmp_path / "set.npz", **stored)
-    read = array_files.read_npz(tmp_path / "set.npz", limit_bytes=LIMIT_BYTES)
+    read = files.read_npz(tmp_path / "set.npz", limit_bytes=LIMIT_BYTES)
     assert read.keys() == stored.keys()
     for name, array in stored.items():
         np.testing.assert_array_equal(read[name], array)

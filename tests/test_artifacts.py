@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit import artifacts
+from posekit import files
+from posekit import provenance as provenance_module
 from posekit.errors import PosekitError
+from posekit.provenance import VERSIONED_PACKAGES, provenance
 
 
 @pytest.fixture
@@ -24,14 +26,14 @@ def names_in(folder):
 
 
 def test_paths_are_seen_from_the_project(tmp_path):
-    assert artifacts.from_root("reports/x") == artifacts.PROJECT_ROOT / "reports" / "x"
-    assert artifacts.from_root(str(tmp_path)) == tmp_path
-    assert (artifacts.PROJECT_ROOT / "posekit" / "artifacts.py").is_file()
+    assert files.from_root("reports/x") == files.PROJECT_ROOT / "reports" / "x"
+    assert files.from_root(str(tmp_path)) == tmp_path
+    assert (files.PROJECT_ROOT / "posekit" / "artifacts.py").is_file()
 
 
 def test_replacing_makes_folders_and_leaves_only_the_file(tmp_path):
     path = tmp_path / "a" / "b" / "model.keras"
-    with artifacts.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         assert temporary.parent == path.parent and temporary.name.endswith("model.keras")
         assert not path.exists()
         temporary.write_text("new")
@@ -42,26 +44,26 @@ def test_replacing_makes_folders_and_leaves_only_the_file(tmp_path):
 def test_a_failure_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "history.json"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="power cut"), artifacts.replacing(path) as temporary:
+    with pytest.raises(RuntimeError, match="power cut"), files.replacing(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError("power cut")
     assert path.read_text() == "old"
     assert names_in(tmp_path) == ["history.json"]
 
 
-@pytest.mark.parametrize("code", artifacts.NO_ROOM)
+@pytest.mark.parametrize("code", files.NO_ROOM)
 def test_no_room_is_named_and_leaves_the_old_file_whole(tmp_path, code):
     path = tmp_path / "history.json"
     path.write_text("old")
     finding = rf"history\.json: there must be room to write the file; got {os.strerror(code)}\. "
-    with pytest.raises(PosekitError, match=finding), artifacts.replacing(path) as temporary:
+    with pytest.raises(PosekitError, match=finding), files.replacing(path) as temporary:
         temporary.write_text("half")
         raise OSError(code, "words of a library")
     assert path.read_text() == "old" and names_in(tmp_path) == ["history.json"]
 
 
 def test_other_faults_keep_their_name(tmp_path):
-    with pytest.raises(PermissionError, match="x"), artifacts.replacing(tmp_path / "a"):
+    with pytest.raises(PermissionError, match="x"), files.replacing(tmp_path / "a"):
         raise PermissionError(errno.EACCES, "x")
 
 
@@ -70,24 +72,24 @@ def test_the_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
     steps, fsync, replace = [], os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda handle: steps.append("content") or fsync(handle))
     monkeypatch.setattr(os, "replace", lambda *names: steps.append("name") or replace(*names))
-    artifacts.write_text(tmp_path / "x", "x")
+    files.write_text(tmp_path / "x", "x")
     assert steps == ["content", "name"]
 
 
 def test_room_is_asked_for_first(tmp_path):
     with pytest.raises(OSError, match="File too large|No space left"):
-        artifacts.reserve(tmp_path / "x", 1 << 62)
-    artifacts.reserve(tmp_path / "x", 1000)
+        files.reserve(tmp_path / "x", 1 << 62)
+    files.reserve(tmp_path / "x", 1000)
     assert (tmp_path / "x").stat().st_size in (0, 1000)  # 0 where a system cannot tell
 
 
 def test_sweeping_removes_half_written_files_alone(tmp_path):
     for name in (".partial-a1_-x.json", ".partial-b-x.json.sha256", ".partial-c-[y].npy", "x.json"):
         (tmp_path / name).touch()
-    artifacts.sweep(tmp_path, "[y].npy")
+    files.sweep(tmp_path, "[y].npy")
     assert names_in(tmp_path) == [".partial-a1_-x.json", ".partial-b-x.json.sha256", "x.json"]
-    artifacts.sweep(tmp_path)
-    artifacts.sweep(tmp_path / "not there")
+    files.sweep(tmp_path)
+    files.sweep(tmp_path / "not there")
     assert names_in(tmp_path) == ["x.json"]
 
 
@@ -95,19 +97,19 @@ def test_setting_aside_and_the_digest(tmp_path):
     path = tmp_path / "x.npy"
     for text in ("first", "abc"):
         path.write_text(text)
-        aside = artifacts.set_aside(path)
+        aside = files.set_aside(path)
     assert names_in(tmp_path) == ["x.npy.damaged"] and aside.read_text() == "abc"
     # The standard's own example, FIPS 180-2.
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert artifacts.digest(aside) == known
+    assert files.digest(aside) == known
 
 
 def test_json_that_cannot_be_written_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "x.json"
-    artifacts.write_json(path, {"a": 1})
+    files.write_json(path, {"a": 1})
     with pytest.raises(TypeError, match="object is not JSON serializable"):
-        artifacts.write_json(path, {"a": object()})
-    assert artifacts.read_json(path) == {"a": 1}
+        files.write_json(path, {"a": object()})
+    assert files.read_json(path) == {"a": 1}
     assert names_in(tmp_path) == ["x.json"]
 
 
@@ -115,7 +117,7 @@ def test_json_that_cannot_be_written_leaves_the_old_file_whole(tmp_path):
 def test_files_get_the_permissions_of_any_new_file(tmp_path, umask, mode):
     before = os.umask(umask)
     try:
-        artifacts.write_text(tmp_path / "x.txt", "x")
+        files.write_text(tmp_path / "x.txt", "x")
         assert os.umask(umask) == umask  # the process keeps its own
     finally:
         os.umask(before)
@@ -124,12 +126,12 @@ def test_files_get_the_permissions_of_any_new_file(tmp_path, umask, mode):
 
 def test_unwritable_folder_is_named(blocked):
     with pytest.raises(PosekitError, match=r"x\.json: the folder .*file/folder must be writable"):
-        artifacts.write_json(blocked / "x.json", {})
+        files.write_json(blocked / "x.json", {})
 
 
 def test_a_folder_is_no_file_to_write(tmp_path):
     with pytest.raises(PosekitError, match="must be a file to write; got a folder"):
-        artifacts.write_json(tmp_path, {})
+        files.write_json(tmp_path, {})
     assert names_in(tmp_path) == []
 
 
@@ -145,8 +147,8 @@ def test_json_holds_plain_values(tmp_path):
         "tuple": (1, None),
         np.int64(7): "key",
     }
-    artifacts.write_json(tmp_path / "x.json", value)
-    assert artifacts.read_json(tmp_path / "x.json") == {
+    files.write_json(tmp_path / "x.json", value)
+    assert files.read_json(tmp_path / "x.json") == {
         "float": 0.5,
         "int": 3,
         "bool": True,
@@ -162,31 +164,31 @@ def test_json_holds_plain_values(tmp_path):
     assert "NaN" not in strict and "Infinity" not in strict and strict.endswith("}\n")
 
 
-@pytest.mark.parametrize("name", artifacts.PRODUCER)
+@pytest.mark.parametrize("name", files.PRODUCER)
 def test_missing_artifact_names_the_notebook_that_writes_it(tmp_path, name):
-    notebook = f"notebooks/{artifacts.PRODUCER[name]}.ipynb"
-    assert (artifacts.PROJECT_ROOT / notebook).is_file()
+    notebook = f"notebooks/{files.PRODUCER[name]}.ipynb"
+    assert (files.PROJECT_ROOT / notebook).is_file()
     with pytest.raises(PosekitError, match=rf"{name}: .* got nothing there.*{notebook}"):
-        artifacts.read_json(tmp_path / name)
+        files.read_json(tmp_path / name)
 
 
 def test_other_missing_files_are_named(tmp_path, blocked):
     with pytest.raises(PosekitError, match=r"other\.json: the file must exist; got nothing there"):
-        artifacts.read_json(tmp_path / "other.json")
+        files.read_json(tmp_path / "other.json")
     with pytest.raises(PosekitError, match=r"folder/other\.json: the file must exist"):
-        artifacts.read_json(blocked / "other.json")
+        files.read_json(blocked / "other.json")
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a": ', b"\xff\xfe\x00"])
 def test_damaged_json_is_named(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(PosekitError, match=r"x\.json: must hold JSON; got .*(char|byte)"):
-        artifacts.read_json(tmp_path / "x.json")
+        files.read_json(tmp_path / "x.json")
 
 
 def test_csv_quotes_what_needs_it(tmp_path):
     rows = [{"name": 'a "b", c', "value": 1.5}, {"name": "d\ne", "value": 2}]
-    artifacts.write_csv(tmp_path / "x.csv", rows)
+    files.write_csv(tmp_path / "x.csv", rows)
     with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [
             {"name": 'a "b", c', "value": "1.5"},
@@ -196,7 +198,7 @@ def test_csv_quotes_what_needs_it(tmp_path):
 
 def test_npz_needs_no_pickle(tmp_path):
     ids, points = np.array(["a", "bc"]), np.arange(4.0).reshape(2, 2)
-    artifacts.write_npz(tmp_path / "x.npz", image_ids=ids, keypoints_px=points)
+    files.write_npz(tmp_path / "x.npz", image_ids=ids, keypoints_px=points)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as stored:
         assert sorted(stored) == ["image_ids", "keypoints_px"]
         np.testing.assert_array_equal(stored["image_ids"], ids)
@@ -206,24 +208,24 @@ def test_npz_needs_no_pickle(tmp_path):
 
 def test_provenance_names_what_made_an_artifact(monkeypatch):
     monkeypatch.delenv("ONEDNN_DEFAULT_FPMATH_MODE", raising=False)
-    found = artifacts.provenance()
+    found = provenance()
     assert set(found) == {"python", "versions", "git_commit", "cores", "onednn_fpmath_mode"}
-    assert artifacts.provenance(seed=3, epochs=None) == {
+    assert provenance(seed=3, epochs=None) == {
         "settings": {"seed": 3, "epochs": None},
         **found,
     }
-    assert set(found["versions"]) == set(artifacts.VERSIONED_PACKAGES)
+    assert set(found["versions"]) == set(VERSIONED_PACKAGES)
     assert found["versions"]["numpy"] == np.__version__
     assert json.loads(json.dumps(found)) == found
     assert found["onednn_fpmath_mode"] == "STRICT"
     monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
-    assert artifacts.provenance()["onednn_fpmath_mode"] == "BF16"
+    assert provenance()["onednn_fpmath_mode"] == "BF16"
 
 
 def test_provenance_outside_git(monkeypatch, tmp_path):
-    monkeypatch.setattr(artifacts, "PROJECT_ROOT", tmp_path)
-    monkeypatch.setattr(artifacts, "VERSIONED_PACKAGES", ("no-such-package",))
-    found = artifacts.provenance()
+    monkeypatch.setattr(files, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(provenance_module, "VERSIONED_PACKAGES", ("no-such-package",))
+    found = provenance()
     assert found["git_commit"] is None
     assert found["versions"] == {"no-such-package": None}
 
@@ -231,10 +233,10 @@ def test_provenance_outside_git(monkeypatch, tmp_path):
 def test_a_bounded_file_is_read_up_to_its_limit(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"12345")
-    assert artifacts.read_bounded(path, 5) == b"12345"
+    assert files.read_bounded(path, 5) == b"12345"
     with pytest.raises(PosekitError, match="at most 4 bytes; got more"):
-        artifacts.read_bounded(path, 4)
+        files.read_bounded(path, 4)
     with pytest.raises(PosekitError, match="nowhere: must be a file .*; got No such file"):
-        artifacts.read_bounded(tmp_path / "nowhere", 4)
+        files.read_bounded(tmp_path / "nowhere", 4)
     with pytest.raises(PosekitError, match="must be a file .*; got Is a directory"):
-        artifacts.read_bounded(tmp_path, 4)
+        files.read_bounded(tmp_path, 4)

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit import metrics, models
+from posekit import geometry, models
 from posekit.datasets import lsp, synthetic
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
 import estimate  # noqa: E402 - from benchmarks/
-import examples  # noqa: E402
 import growth  # noqa: E402
 import input_pipeline  # noqa: E402
 import library  # noqa: E402
@@ -25,6 +24,8 @@ import results  # noqa: E402
 import run  # noqa: E402
 import side_by_side  # noqa: E402
 import training_step  # noqa: E402
+
+import examples  # noqa: E402
 
 ECHO = """
 import json, sys
@@ -225,7 +226,7 @@ def test_a_person_not_found_is_wrong_everywhere(synthetic_folder):
     right = [{"keypoints_px": [pose[:12].tolist()]} for pose in part.keypoints_px]
     assert prediction_latency.accuracy(right, part) == 1
     lost = [*right[:3], {"keypoints_px": [None]}]
-    assert np.isfinite(metrics.torso_length_px(part.keypoints_px, part.labelled)).all()
+    assert np.isfinite(geometry.torso_length_px(part.keypoints_px, part.labelled)).all()
     counts = part.labelled[:, :12].sum(axis=1)
     assert prediction_latency.accuracy(lost, part) == pytest.approx(counts[:3].sum() / counts.sum())
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from posekit import artifacts, caches
+from posekit import caches, files
 from posekit.errors import PosekitError
 
 
@@ -120,4 +120,4 @@ def test_two_at_once_make_it_once(tmp_path):
     first.join(10)
     second.join(10)
     assert not second.is_alive() and path.read_bytes() == b"slow"
-    assert artifacts.digest(path) == (tmp_path / "frames.npy.sha256").read_text().split()[0]
+    assert files.digest(path) == (tmp_path / "frames.npy.sha256").read_text().split()[0]

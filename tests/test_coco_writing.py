@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import artifacts
+from posekit import files
 from posekit.datasets import coco, coco_writing, lsp, own_data
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
@@ -57,7 +57,7 @@ def test_other_joints_are_read_back_too(folder, tmp_path):
 
 
 def test_the_rules_of_the_format(dataset, folder):
-    stored = artifacts.read_json(folder / "annotations.json")
+    stored = files.read_json(folder / "annotations.json")
     assert set(stored) == {"images", "categories", "annotations"}
     (category,) = stored["categories"]
     ends = np.array(category["skeleton"])

@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from posekit import artifacts, metrics
+from posekit import files, metrics, provenance
 from posekit.__main__ import main
 from posekit.datasets import lsp
 from posekit.geometry import resize_keypoints
@@ -103,7 +103,7 @@ def test_process_ends_with_the_status_and_one_line(tmp_path):
         [sys.executable, "-m", "posekit", "data", "check", "--data", str(tmp_path / "none")],
         capture_output=True,
         text=True,
-        cwd=artifacts.PROJECT_ROOT,
+        cwd=files.PROJECT_ROOT,
     )
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: ") and "which does not exist" in finished.stderr
@@ -145,19 +145,20 @@ def test_unusable_settings_are_refused(capsys, arguments, finding):
 
 
 def test_choices_are_the_librarys_own():
-    from posekit import baselines, pipeline, profiles, training
+    from posekit import baselines, profiles
     from posekit.__main__ import _parser
     from posekit.datasets import splits
+    from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
     train = _parser()._subparsers._group_actions[0].choices["train"]
     choices = {action.dest: action.choices for action in train._actions if action.choices}
     assert choices == {
         "profile": tuple(profiles.PROFILES),
         "split_kind": tuple(splits.SPLITS),
-        "network": training.NETWORKS,
+        "network": NETWORKS,
         "label_treatment": baselines.LABEL_TREATMENTS,
-        "schedule": training.SCHEDULES,
-        "flip": pipeline.FLIPS,
+        "schedule": SCHEDULES,
+        "flip": FLIPS,
     }
 
 
@@ -195,7 +196,7 @@ def test_data_is_made_checked_and_summarised(capsys, tmp_path):
 def test_training_leaves_its_files(trained):
     names = {path.name for path in trained.iterdir()}
     assert {"config.json", "history.json", "best.keras", "last.keras"} <= names
-    assert len(artifacts.read_json(trained / "history.json")) == 1
+    assert len(files.read_json(trained / "history.json")) == 1
 
 
 def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folder, tmp_path):
@@ -204,7 +205,7 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
     outputs = [str(word) for pair in wanted.items() for word in pair]
     assert main(["evaluate", "--model", str(trained), *data, *outputs]) == 0
 
-    scores = artifacts.read_json(tmp_path / "scores.json")
+    scores = files.read_json(tmp_path / "scores.json")
     out, err = capsys.readouterr()
     assert "warning" not in err
     everything, limbs = out.split("limb joints (12):")
@@ -224,7 +225,7 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
         True,
         str(trained),
     )
-    assert set(scores["versions"]) == set(artifacts.VERSIONED_PACKAGES)
+    assert set(scores["versions"]) == set(provenance.VERSIONED_PACKAGES)
 
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as written:
         image_ids, keypoints_px = written["image_ids"], written["keypoints_px"]
@@ -275,7 +276,7 @@ def test_evaluate_measures_a_shipped_models_confidences(
     out, err = capsys.readouterr()
     assert "tiny was trained on another split (standard, seed 5, 9000 images)" in err
 
-    scores = artifacts.read_json(tmp_path / "scores.json")
+    scores = files.read_json(tmp_path / "scores.json")
     dataset = lsp.read(synthetic_folder)
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as written:
         chosen = dataset.subset(np.isin(dataset.image_ids, written["image_ids"]))
@@ -357,7 +358,7 @@ def test_validation_is_that_of_the_limited_training(monkeypatch, own_cache, tmp_
         path = tmp_path / f"{split}.json"
         written = ["--split", split, "--json", str(path)]
         assert main(["evaluate", "--model", model, *data, *written]) == 0
-        images[split] = artifacts.read_json(path)["data"]["images"]
+        images[split] = files.read_json(path)["data"]["images"]
     assert images == {"train": 12, "validation": 12, "all": 20}
 
 
@@ -372,7 +373,7 @@ def test_the_fixed_development_part_is_whole(monkeypatch, own_cache, tmp_path):
     data = ["--data", str(lspet_zip(tmp_path / "lspet.zip")), "--profile", "smoke"]
     written = ["--split", "development", "--json", str(tmp_path / "scores.json")]
     assert main(["evaluate", "--model", model, *data, *written]) == 0
-    scores = artifacts.read_json(tmp_path / "scores.json")
+    scores = files.read_json(tmp_path / "scores.json")
     assert scores["data"]["images"] == 20
     assert scores["image_count"] == scores["data"]["split"]["development"] > 0
 
@@ -402,7 +403,7 @@ def test_predict_draws_photographs(capsys, trained, synthetic_folder, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == pictures
     for number, picture in enumerate(pictures, start=1):
-        described = artifacts.read_json(tmp_path / f"im0000{number}_pose.json")
+        described = files.read_json(tmp_path / f"im0000{number}_pose.json")
         assert list(described["keypoints_px"]) == list(JOINTS)
         with Image.open(picture) as original:
             with Image.open(tmp_path / f"im0000{number}_pose.png") as drawn:
@@ -434,7 +435,7 @@ def test_predict_takes_folders_and_names_bad_photographs_last(
         f"error: {folder / 'a'}",
     ]
     for name in ("b", "c"):
-        described = artifacts.read_json(tmp_path / "poses" / f"{name}_pose.json")
+        described = files.read_json(tmp_path / "poses" / f"{name}_pose.json")
         assert described["model"] == "best"
         assert all(0 <= value <= 1 for value in described["confidence"].values())
 
@@ -446,7 +447,7 @@ def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, t
     assert main([str(word) for word in ["predict", pictures[0], *arguments, *tiny]]) == 0
     capsys.readouterr()
     # The square around the box.
-    described = artifacts.read_json(tmp_path / f"{pictures[0].stem}_pose.json")
+    described = files.read_json(tmp_path / f"{pictures[0].stem}_pose.json")
     assert described["box_px"] == [-25, 0, 80, 80]
 
     message = refused(capsys, ["predict", *pictures, *arguments, *tiny])
@@ -498,7 +499,7 @@ def test_predict_records_a_camera(capsys, monkeypatch, estimator_folder, tmp_pat
     assert "camera 1: Ctrl-C ends" in err and "error: camera 1: stopped" in err
     drawn, described = sorted(tmp_path.iterdir(), reverse=True)
     assert (drawn.suffix, described.suffix) == (".mp4", ".json")
-    assert len(artifacts.read_json(described)["frames"]) == 1
+    assert len(files.read_json(described)["frames"]) == 1
 
     message = refused(capsys, ["predict", *arguments, "--box=0,0,9,9"])
     assert "a box needs exactly one image; got a camera" in message
@@ -518,7 +519,7 @@ def test_a_report_is_named_after_its_data(monkeypatch, data, name):
     folders = []
     monkeypatch.setattr(report, "run", lambda run_dir, **settings: folders.append(run_dir))
     assert main(["report", "--data", data, "--profile", "smoke"]) == 0
-    assert folders == [artifacts.PROJECT_ROOT / "reports" / f"smoke-{name}"]
+    assert folders == [files.PROJECT_ROOT / "reports" / f"smoke-{name}"]
 
 
 def test_interrupting_is_no_fault(capsys, monkeypatch):
@@ -554,7 +555,7 @@ def test_the_test_part_of_a_few_real_photographs(capsys, own_cache, tmp_path):
     # The set comes with or without its test images.
     if few.fixed_test.any():
         assert main([*arguments, "--json", str(scores)]) == 0
-        assert artifacts.read_json(scores)["image_count"] == few.fixed_test.sum()
+        assert files.read_json(scores)["image_count"] == few.fixed_test.sum()
     else:
         message = refused(capsys, arguments)
         assert "LSPet's im09001 to im10000 are not among these 20 images" in message

@@ -11,17 +11,10 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import (
-    delivery,
-    estimators,
-    evaluation,
-    pose_networks,
-    recipes,
-    training,
-    views,
-)
+from posekit import delivery, estimators, evaluation, pose_networks, recipes, training
 from posekit.errors import PosekitError
 from posekit.recipes import Model
+from posekit.views import LOOK_ONCE, listed
 
 NARROW = partial(pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
 STAGE = {
@@ -62,7 +55,7 @@ def test_the_folder_describes_its_stages(built, experiment):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert [stage["view"] for stage in manifest["stages"]] == ["whole", "person"]
     looks = [stage["looks"] for stage in manifest["stages"]]
-    assert looks == [views.listed(views.LOOK_ONCE), views.listed(recipes.TWO_LOOKS)]
+    assert looks == [listed(LOOK_ONCE), listed(recipes.TWO_LOOKS)]
     assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
         "tiny_whole",
         "tiny_person",
@@ -157,8 +150,8 @@ def test_every_recipe_is_a_training(name):
 
 @pytest.mark.parametrize("name", recipes.MODELS)
 def test_every_model_begins_with_the_whole_picture(name):
-    views = [recipes.RECIPES[stage]["view"] for stage in recipes.MODELS[name].stages]
-    assert views == ["whole", "person"]
+    views_module = [recipes.RECIPES[stage]["view"] for stage in recipes.MODELS[name].stages]
+    assert views_module == ["whole", "person"]
 
 
 def _weight_bytes(path):

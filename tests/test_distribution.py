@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import artifacts, distribution
+from posekit import distribution, files
 from posekit.errors import PosekitError
 
 
@@ -19,7 +19,7 @@ def runs(synthetic_folder, tmp_path_factory):
     program = Path(__file__).with_name("two_devices.py")
     command = [sys.executable, str(program), synthetic_folder, tmp_path_factory.mktemp("two")]
     finished = subprocess.run(
-        command, capture_output=True, text=True, cwd=artifacts.PROJECT_ROOT, timeout=600
+        command, capture_output=True, text=True, cwd=files.PROJECT_ROOT, timeout=600
     )
     assert finished.returncode == 0, finished.stderr[-2000:]
     return json.loads(finished.stdout.splitlines()[-1])

@@ -26,11 +26,12 @@ from test_layers import LAYERS, SOURCES
 from tiny_sets import labels, lspet_files, write_zip
 
 import posekit
-from posekit import artifacts, estimators, sources, video
-from posekit import __main__ as command_line
+from posekit import __main__, estimators, sources, video
+from posekit import files as files_module
 from posekit.datasets import synthetic
+from posekit.files import PROJECT_ROOT
 
-ROOT = artifacts.PROJECT_ROOT
+ROOT = PROJECT_ROOT
 HOW_TOS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHERS = [ROOT / "data" / "README.md", ROOT / "reports" / "README.md"]
 DOCUMENTS = [*HOW_TOS, *OTHERS, *sorted((ROOT / "models").glob("*/README.md"))]
@@ -100,7 +101,7 @@ def reason_not_to_run(command):
 def check_posekit(arguments):
     """The command line takes the arguments."""
     try:
-        command_line._parser().parse_args(arguments)
+        __main__._parser().parse_args(arguments)
     except SystemExit as ended:  # with 0 after --help
         assert ended.code == 0, f"posekit does not understand: {shlex.join(arguments)}"
 
@@ -181,7 +182,7 @@ def inside(workshop, monkeypatch):
 
     monkeypatch.chdir(workshop)
     monkeypatch.setitem(open_experiment.__kwdefaults__, "cache_dir", workshop / ".cache")
-    for module in (artifacts, sources, command_line):
+    for module in (files_module, sources, __main__):
         monkeypatch.setattr(module, "PROJECT_ROOT", workshop)
     monkeypatch.setattr(estimators, "SHIPPED", workshop / "models")
     return workshop
@@ -190,7 +191,7 @@ def inside(workshop, monkeypatch):
 def run(arguments):
     """The exit status of a posekit command."""
     try:
-        return command_line.main(arguments)
+        return __main__.main(arguments)
     except SystemExit as ended:
         return ended.code
 

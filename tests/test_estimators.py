@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from posekit import calibration, estimators, evaluation, models, pipeline, prediction, views
+from posekit import (
+    calibration,
+    estimators,
+    evaluation,
+    geometry,
+    models,
+    pipeline,
+    prediction,
+    views,
+)
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import PoseEstimator, Stage
@@ -213,10 +222,10 @@ def test_the_second_stage_looks_around_the_first_ones_pose(scale):
     poses = PoseEstimator("two", stages).estimate([image])
     in_picture_px = (SPREAD_PX + 0.5) * 2 - 0.5
     # The joints span 32 pixels of the picture in x and 56 in y.
-    box_px = views.person_boxes(in_picture_px[None], np.ones((1, JOINT_COUNT), bool))
+    box_px = geometry.person_boxes(in_picture_px[None], np.ones((1, JOINT_COUNT), bool))
     assert box_px[0, 2:] == pytest.approx(56 * 1.3)
     np.testing.assert_allclose(poses.boxes_px, box_px)
-    shown_px = views.enlarged(box_px[0], scale)
+    shown_px = geometry.enlarged(box_px[0], scale)
     assert shown_px[2:] == pytest.approx(56 * 1.3 * scale)
     np.testing.assert_array_equal(second.seen[0][0], views.cut(image, shown_px, FRAME_PX))
     # The centre of a crop is the centre of its box; x = 4 to 20 and y = 2 to 30 in the frame.
@@ -232,7 +241,7 @@ def test_each_look_goes_around_the_pose_of_the_one_before():
     poses = PoseEstimator("thrice", stages).estimate([picture(64, 64)])
     assert len(second.seen) == 3
     # All joints in one place: the last box has the least side about it.
-    side_px = views.LEAST_SIDE_PX * views.PERSON_MARGIN
+    side_px = geometry.LEAST_SIDE_PX * geometry.PERSON_MARGIN
     np.testing.assert_allclose(poses.boxes_px[0, 2:], side_px)
 
 

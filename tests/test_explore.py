@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import estimators, explore, models, views
+from posekit import estimators, explore, geometry, models, views
 from posekit.augmentation import AUGMENTATIONS
 from posekit.errors import PosekitError
 from posekit.estimators import Poses, Stage
@@ -36,7 +36,7 @@ class Guesses:
 
     def _poses(self, keypoints_px, sizes_px):
         ones = np.ones(keypoints_px.shape[:2])
-        return Poses(keypoints_px, 0.9 * ones, ones, views.squashed_boxes(sizes_px))
+        return Poses(keypoints_px, 0.9 * ones, ones, geometry.squashed_boxes(sizes_px))
 
 
 class Dots:
@@ -172,7 +172,7 @@ def test_a_bare_picture_is_the_whole_stored_picture(explorer, start, dataset):
     state = replace(start, truth=False, prediction=False)
     image = explorer.subject(state).image
     assert image.shape[1::-1] == tuple(dataset.image_sizes_px[0])
-    expected = views.cut(image, views.whole_boxes(dataset.image_sizes_px[0]), PICTURE_PX)
+    expected = views.cut(image, geometry.whole_boxes(dataset.image_sizes_px[0]), PICTURE_PX)
     np.testing.assert_array_equal(explorer.picture(state), expected)
 
 

@@ -13,11 +13,11 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from posekit import artifacts, estimators, recipes, settings, views
+from posekit import estimators, recipes, settings, views
 from posekit.__main__ import main
-from posekit.artifacts import PROJECT_ROOT
 from posekit.errors import PosekitError
 from posekit.export import OUTPUTS, export
+from posekit.files import PROJECT_ROOT, digest, read_json, write_json
 from posekit.skeleton import JOINTS
 
 EXAMPLES = PROJECT_ROOT / "examples"
@@ -80,12 +80,12 @@ def disc_network(frame_px):
 def disc_folder(estimator_folder, tmp_path_factory):
     """A model whose poses can be told beforehand."""
     folder = tmp_path_factory.mktemp("discs")
-    manifest = artifacts.read_json(estimator_folder / "manifest.json")
+    manifest = read_json(estimator_folder / "manifest.json")
     for stage, frame_px in zip(manifest["stages"], (64, 96), strict=True):
         disc_network(frame_px).save(folder / stage["file"])
-        stage["sha256"] = artifacts.digest(folder / stage["file"])
+        stage["sha256"] = digest(folder / stage["file"])
     manifest["stages"][1]["looks"] = views.listed(recipes.TWO_LOOKS)
-    artifacts.write_json(folder / "manifest.json", manifest)
+    write_json(folder / "manifest.json", manifest)
     return folder
 
 
@@ -187,7 +187,7 @@ def test_the_manifest_says_what_the_files_are(estimator_folder, exported):
     for field in ("calibration", "data"):
         assert manifest[field] == original[field]
     for stage, before in zip(manifest["stages"], original["stages"], strict=True):
-        assert stage["sha256"] == artifacts.digest(folder / stage["file"]) != before["sha256"]
+        assert stage["sha256"] == digest(folder / stage["file"]) != before["sha256"]
         for field in ("head", "view", "looks"):
             assert stage[field] == before[field]
     assert set(manifest["how_to"]["box"]) == {"whole", "person"}

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError
 from posekit.generations import PREVIOUS, RECORD, Generations
 
@@ -18,7 +18,7 @@ NAMES = ("config", "best", "last", "checkpoint")
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch):
     """No test here cuts the power, and hundreds of small files would wait for the disk."""
-    monkeypatch.setattr(artifacts.os, "fsync", lambda handle: None)
+    monkeypatch.setattr(files.os, "fsync", lambda handle: None)
 
 
 class Killed(BaseException):
@@ -81,7 +81,7 @@ def test_nothing_recorded_is_left_as_it_is(tmp_path):
 @pytest.mark.parametrize("is_done", [True, False], ids=["after a rename", "before a rename"])
 def test_whatever_step_is_the_last_one_an_epoch_is_whole(tmp_path, monkeypatch, is_done):
     """Every rename of two epochs is tried as the last thing that the process did, or did not."""
-    replace, found = artifacts.os.replace, []
+    replace, found = files.os.replace, []
     written(tmp_path / "start", 2)
     for last_step in itertools.count(1):
         folder = shutil.copytree(tmp_path / "start", tmp_path / str(last_step))
@@ -96,7 +96,7 @@ def test_whatever_step_is_the_last_one_an_epoch_is_whole(tmp_path, monkeypatch, 
 
         resumed = Generations(folder)
         with monkeypatch.context() as patched:
-            patched.setattr(artifacts.os, "replace", killed_at)
+            patched.setattr(files.os, "replace", killed_at)
             try:
                 assert resumed.recover() == 2
                 write_epoch(resumed, 3)

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from posekit import artifacts, interruption
+from posekit import files, interruption
 
 PROGRAM = """
 import hashlib, sys, time
@@ -31,7 +31,7 @@ with interruption.bounded("bye", patience_seconds=1.0):
 def test_ctrl_c_ends_whatever_runs(operation, status, last_word):
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(operation=operation)],
-        cwd=artifacts.PROJECT_ROOT,
+        cwd=files.PROJECT_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

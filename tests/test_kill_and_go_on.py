@@ -16,10 +16,10 @@ from pathlib import Path
 import kill_and_go_on
 import pytest
 
-from posekit import artifacts
+from posekit import files
 from posekit.generations import Generations
 
-ROOT = artifacts.PROJECT_ROOT
+ROOT = files.PROJECT_ROOT
 EPOCHS = 3
 
 
@@ -61,10 +61,10 @@ def test_a_report_killed_while_it_converts_goes_on(context, tmp_path):
     moment = kill_and_go_on.report_moment(run_dir, "03_last converting")
     assert kill_and_go_on.kill_at(context, kill_and_go_on.report, arguments, moment, 0.0)
     assert not (run_dir / "03_last.html").exists()
-    first = artifacts.read_json(run_dir / "index.json")["notebooks"][0]
+    first = files.read_json(run_dir / "index.json")["notebooks"][0]
     kill_and_go_on.finish(context, kill_and_go_on.report, arguments)
     kill_and_go_on.check_report(run_dir)
-    again = artifacts.read_json(run_dir / "index.json")["notebooks"]
+    again = files.read_json(run_dir / "index.json")["notebooks"]
     assert [entry["status"] for entry in again] == ["reused", "ok"]
     assert again[0]["finished"] == first["finished"]
 
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_a_training_within_seconds(tmp_path, synthetic_folder):
     assert kept == "stopped; what is finished is kept"
     assert advice == f"to go on: {shlex.join(command)}"
     (record,) = tmp_path.glob("training/*/checkpoint.json")
-    assert Generations(record.parent).recover() == artifacts.read_json(record)[0]["epoch"] >= 1
+    assert Generations(record.parent).recover() == files.read_json(record)[0]["epoch"] >= 1
 
 
 OUT_OF_ROOM = """
@@ -150,7 +150,7 @@ def test_without_room_networks_and_caches_are_refused_by_name(tmp_path, syntheti
     assert len(named) == 3 and named[2].startswith(f"{tmp_path}/cache/frames-32px-")
     # The epoch before is whole, and nothing half written is left.
     assert Generations(folder).is_whole() and Generations(folder).recover() == 1
-    assert not list(tmp_path.rglob(f"{artifacts.PARTIAL}*"))
+    assert not list(tmp_path.rglob(f"{files.PARTIAL}*"))
     assert not list(tmp_path.glob("cache/*.npy"))
 
 
@@ -174,11 +174,11 @@ def test_without_room_a_report_is_refused_by_name(tmp_path):
     run_dir = tmp_path / "run"
     earlier = {"index.json": '{"notebooks": []}', "index.html": "<p>earlier</p>"}
     for name, text in earlier.items():
-        artifacts.write_text(run_dir / name, text)
+        files.write_text(run_dir / name, text)
     said = run_in_a_process(REPORT_OUT_OF_ROOM, run_dir, notebooks)
     assert f"{run_dir}/index.json: there must be room to write the file; got File too" in said
     assert {path.name: path.read_text() for path in run_dir.glob("[!.]*")} == earlier
-    assert not list(run_dir.rglob(f"{artifacts.PARTIAL}*"))
+    assert not list(run_dir.rglob(f"{files.PARTIAL}*"))
 
 
 def run_in_a_process(program, *arguments):

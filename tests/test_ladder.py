@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from posekit import (
-    artifacts,
     estimators,
     evaluation,
+    files,
+    geometry,
     models,
     pose_networks,
     profiles,
     recipes,
     second_opinion,
     training,
-    views,
 )
 from posekit.errors import PosekitError
 from posekit.recipes import TWO_QUICK_LOOKS
@@ -281,7 +281,7 @@ def test_an_interrupted_climb_keeps_what_it_has(climbed, experiment, monkeypatch
 
 def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
     run_dir, _ = climbed
-    stored = artifacts.read_json(run_dir / "ladder.json")
+    stored = files.read_json(run_dir / "ladder.json")
     rungs = tiny_rungs()
     assert ladder.fits(stored, rungs, experiment, [0])
     assert not ladder.fits(stored, rungs, experiment, [0, 1])
@@ -313,7 +313,7 @@ def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypat
     monkeypatch.setattr(ladder, "for_profile", of_epochs)
     monkeypatch.setattr(ladder, "climb", lambda *_, **__: {"rungs": []})
     read = ladder.climb_or_read(experiment, tmp_path, seeds=[0])
-    assert read["rungs"] == artifacts.read_json(run_dir / "ladder.json")["rungs"]
+    assert read["rungs"] == files.read_json(run_dir / "ladder.json")["rungs"]
     assert read["needs"] == []
     assert ladder.tracked_beside(read) is None
     new = ladder.climb_or_read(experiment, tmp_path, seeds=[1])
@@ -453,7 +453,7 @@ def test_the_people_of_training_are_asked_about_once(experiment, tmp_path):
     )
     # It was asked about people whose boxes it was given: it knows about where they are.
     apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
-    side_px = views.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
+    side_px = geometry.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
     assert np.median(apart_px / side_px) < 0.5
     expected = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
     again = climbing.after_second_opinion(experiment, teacher, tmp_path)
@@ -584,12 +584,12 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
             # Those of all joints, which the table must leave alone.
             metrics = {key: {"value": 9.0, "interval": [9.0, 9.0]} for key in scores}
             written = {"metrics": metrics, "limb_joints": {"metrics": scores}}
-            artifacts.write_json(folder / f"{part}.json", written)
+            files.write_json(folder / f"{part}.json", written)
             scores = {**scores, "pck_0.2": {"value": pck + 0.01, "interval": [pck, pck + 0.02]}}
         (folder / "one.keras").write_bytes(bytes(2_000_000))
-        manifest = artifacts.read_json(ladder.SHIPPED / "quick" / "manifest.json")
+        manifest = files.read_json(estimators.SHIPPED / "quick" / "manifest.json")
         first = {**manifest["stages"][0], "file": "one.keras"}
-        artifacts.write_json(folder / "manifest.json", {**manifest, "stages": [first]})
+        files.write_json(folder / "manifest.json", {**manifest, "stages": [first]})
 
     ship("good", 0.6)
     ship("fair", 0.4)

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from posekit import artifacts, locks
+from posekit import files, locks
 from posekit.errors import PosekitError
 
 HOLD = (
@@ -26,7 +26,7 @@ def holder(tmp_path):
     """Another process that holds the lock until it is killed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / ".lock")],
-        cwd=artifacts.PROJECT_ROOT,
+        cwd=files.PROJECT_ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

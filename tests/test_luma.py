@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from posekit.artifacts import PROJECT_ROOT
+from posekit.files import PROJECT_ROOT
 from posekit.luma import LUMA_WEIGHTS
 
 

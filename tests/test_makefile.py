@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from posekit import report_parameters
-from posekit.artifacts import PROJECT_ROOT
+from posekit.files import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

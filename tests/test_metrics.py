@@ -6,7 +6,7 @@ from math import dist, exp, isnan, nan, pi, sqrt
 import numpy as np
 import pytest
 
-from posekit import bootstrap, metrics
+from posekit import bootstrap, geometry, metrics
 from posekit.errors import PosekitError
 from posekit.skeleton import INDEX, JOINTS, LIMBS
 
@@ -68,7 +68,7 @@ def test_torso_runs_from_left_shoulder_to_right_hip():
     people_px, people_labelled = np.repeat(true_px, 3, axis=0), np.repeat(labelled, 3, axis=0)
     people_labelled[1, LEFT_SHOULDER] = False
     people_labelled[2, RIGHT_HIP] = False
-    got = metrics.torso_length_px(people_px, people_labelled)
+    got = geometry.torso_length_px(people_px, people_labelled)
     np.testing.assert_array_equal(got, [10, nan, nan])
 
 
@@ -432,7 +432,7 @@ def test_shapes_and_dtypes_are_checked(score):
 def test_torso_length_checks_the_joint_count():
     true_px, labelled = standing_person()
     with pytest.raises(PosekitError, match=r"`keypoints_px` must have shape .* got \(1, 3, 2\)"):
-        metrics.torso_length_px(true_px[:, :3], labelled[:, :3])
+        geometry.torso_length_px(true_px[:, :3], labelled[:, :3])
 
 
 @pytest.mark.parametrize("score", TOTALS)

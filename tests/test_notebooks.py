@@ -12,7 +12,7 @@ import papermill
 import pytest
 
 from posekit import report
-from posekit.artifacts import PRODUCER, PROJECT_ROOT
+from posekit.files import PRODUCER, PROJECT_ROOT
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 COMMON_PARAMETERS = {

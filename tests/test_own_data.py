@@ -8,16 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import artifacts, estimators, evaluation, pipeline, plots, training
+from posekit import estimators, evaluation, files, pipeline, training
 from posekit.__main__ import main
 from posekit.datasets import coco_json, own_data
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
+from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
 from posekit.studies import climbing, exploration, ladder, prediction, saliency
 from posekit.studies.rungs import Rung
 
-HOW_TO = artifacts.PROJECT_ROOT / "docs" / "own_data.md"
+HOW_TO = files.PROJECT_ROOT / "docs" / "own_data.md"
 JOINTS = ("head", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
@@ -137,8 +138,8 @@ def test_scores_are_those_of_the_five_joints(poses, experiment):
 
 
 def test_results_belong_to_the_annotations(followed, poses, experiment):
-    stored = artifacts.read_json(dataset_annotations(experiment))
-    results = artifacts.read_json(followed / "results.json")
+    stored = files.read_json(dataset_annotations(experiment))
+    results = files.read_json(followed / "results.json")
     assert len(results) == len(stored["annotations"]) == 20
     names = stored["categories"][0]["keypoints"]
     name_of = {image["id"]: image["file_name"] for image in stored["images"]}
@@ -155,8 +156,8 @@ def test_results_belong_to_the_annotations(followed, poses, experiment):
 
 
 def test_photographs_get_the_same_results(followed):
-    by_picture = artifacts.read_json(followed / "results" / "coco_results.json")
-    by_data = {each["image_id"]: each for each in artifacts.read_json(followed / "results.json")}
+    by_picture = files.read_json(followed / "results" / "coco_results.json")
+    by_data = {each["image_id"]: each for each in files.read_json(followed / "results.json")}
     assert len(by_picture) == 20
     for result in by_picture:
         name = result.pop("file_name")
@@ -169,7 +170,7 @@ def test_photographs_get_the_same_results(followed):
 def test_predictions_are_drawn_and_named(followed):
     drawn = sorted((followed / "drawn").glob("*_pose.png"))
     assert len(drawn) == 20
-    pose = artifacts.read_json(drawn[0].with_suffix(".json"))
+    pose = files.read_json(drawn[0].with_suffix(".json"))
     assert tuple(pose["keypoints_px"]) == tuple(pose["confidence"]) == JOINTS
 
 
@@ -203,18 +204,18 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
     run = training.open_run(trained)
     model = run.best_model()
     predicted = prediction.predict_parts(model, experiment)
-    figure = plots.prediction_grid(**prediction.ranked(predicted["train"], experiment, "train", 1))
+    figure = pictures.prediction_grid(**prediction.ranked(predicted["train"], experiment, "train", 1))
     assert len(figure.axes) == 3
-    figure = plots.sample_grid(
+    figure = pictures.sample_grid(
         exploration.original_images(dataset, range(2)),
         dataset.keypoints_px[:2],
         dataset.labelled[:2],
         skeleton=skeleton,
     )
     assert len(figure.axes) == 2
-    (axis,) = plots.joint_visibility(dataset.labelled, skeleton=skeleton).axes
+    (axis,) = statistics.joint_visibility(dataset.labelled, skeleton=skeleton).axes
     assert [label.get_text() for label in axis.get_yticklabels()][0] == "head"
-    (axis,) = plots.error_by_joint({"own": np.arange(5)}, joints=skeleton.joints).axes
+    (axis,) = comparisons.error_by_joint({"own": np.arange(5)}, joints=skeleton.joints).axes
     assert len(axis.get_yticks()) == 5
     images = experiment.images("validation")
     maps = saliency.joint_maps(model, images, "left_hip", seed=0, joints=skeleton.joints)
@@ -231,7 +232,7 @@ def test_the_ladder_is_scored_over_their_limbs(experiment, trained, tmp_path):
     assert result["joints"] == list(JOINTS[1:])
     (row,) = result["rungs"]
     assert list(row["pck_per_joint"]) == list(JOINTS)
-    drawn = plots.error_by_joint(**ladder.joint_arguments(result))
+    drawn = comparisons.error_by_joint(**ladder.joint_arguments(result))
     assert len(drawn.axes[0].get_yticks()) == 5
 
 

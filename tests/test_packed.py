@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from posekit import artifacts, pipeline, sources
+from posekit import files, pipeline, sources
 from posekit.__main__ import main
 from posekit.datasets import packed
 from posekit.errors import PosekitError
@@ -134,7 +134,7 @@ def test_a_strange_manifest_is_refused_with_all_its_faults(copied):
 def retell(folder, name):
     """Make the manifest tell what a file is now, as a forger would."""
     manifest = json.loads((folder / packed.MANIFEST).read_text())
-    told = {"bytes": (folder / name).stat().st_size, "sha256": artifacts.digest(folder / name)}
+    told = {"bytes": (folder / name).stat().st_size, "sha256": files.digest(folder / name)}
     manifest["files"][name] = told
     (folder / packed.MANIFEST).write_text(json.dumps(manifest))
 

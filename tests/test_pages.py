@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from posekit import pages, plots
+from posekit import pages, wording
+from posekit.plots import curves
 
 
 @pytest.mark.parametrize(
@@ -12,7 +13,7 @@ from posekit import pages, plots
     [(None, "–"), (4, "4.0 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
 )
 def test_duration(seconds, text):
-    assert pages.duration(seconds) == text
+    assert wording.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -33,5 +34,5 @@ def test_every_page_forbids_what_is_loaded_and_run(template):
 
 
 def test_a_picture_is_a_png():
-    figure = plots.pck_curves({"a": [0, 1]}, [0, 1])
+    figure = curves.pck_curves({"a": [0, 1]}, [0, 1])
     assert base64.b64decode(pages.picture_of(figure)).startswith(b"\x89PNG")

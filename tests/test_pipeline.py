@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import geometry, pipeline, views
+from posekit import geometry, pipeline, settings, views
 from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
@@ -155,7 +155,7 @@ def test_the_cache_spares_reading_and_knows_its_content(people, tmp_path):
 
 
 def test_frames_of_boxes_are_cut_from_the_pictures(people, tmp_path):
-    boxes_px = views.whole_boxes(people.image_sizes_px)
+    boxes_px = geometry.whole_boxes(people.image_sizes_px)
     boxes_px[3] = (5, 9, 30, 30)
     frames = pipeline.load_frames(people, frame_px=32, boxes_px=boxes_px, cache_dir=tmp_path)
     assert frames.images.shape == (12, 32, 32, 3)
@@ -166,7 +166,7 @@ def test_frames_of_boxes_are_cut_from_the_pictures(people, tmp_path):
 
 
 def test_other_boxes_are_another_cache(people, tmp_path):
-    boxes_px = views.whole_boxes(people.image_sizes_px)
+    boxes_px = geometry.whole_boxes(people.image_sizes_px)
     arguments = {"frame_px": 16, "cache_dir": tmp_path}
     first = pipeline.load_frames(people, boxes_px=boxes_px, **arguments)
     again = pipeline.load_frames(refusing(people), boxes_px=boxes_px, **arguments)
@@ -187,7 +187,7 @@ def test_bad_pictures_are_named_where_boxes_are_cut(people, tmp_path):
         pipeline.load_frames(
             bad,
             frame_px=16,
-            boxes_px=views.whole_boxes(people.image_sizes_px),
+            boxes_px=geometry.whole_boxes(people.image_sizes_px),
             cache_dir=tmp_path,
         )
     assert list(tmp_path.glob("[!.]*")) == []
@@ -329,7 +329,7 @@ def drawn(count=12, *, batch_size=4, seed=0, epochs=1, **options):
     return [seen[start : start + per_epoch] for start in range(0, len(seen), per_epoch)]
 
 
-@pytest.mark.parametrize("flip", pipeline.FLIPS)
+@pytest.mark.parametrize("flip", settings.FLIPS)
 def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
     first = drawn(seed=7, epochs=3, flip=flip)
     assert first == drawn(seed=7, epochs=3, flip=flip)
@@ -338,7 +338,7 @@ def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
     assert first[0] != first[1] != first[2] != first[0]
 
 
-@pytest.mark.parametrize("flip", pipeline.FLIPS)
+@pytest.mark.parametrize("flip", settings.FLIPS)
 def test_a_resumed_stream_goes_on_as_the_undisturbed_one(flip):
     undisturbed = drawn(seed=3, epochs=4, flip=flip)
     for first_epoch in (1, 3):
@@ -498,7 +498,7 @@ def test_cropped_targets_are_those_of_evaluation():
     np.testing.assert_array_equal(got[..., 2], targets[..., 2])
 
 
-@pytest.mark.parametrize("flip", pipeline.FLIPS)
+@pytest.mark.parametrize("flip", settings.FLIPS)
 def test_dots_are_found_where_the_varied_joints_say(flip):
     # Nothing may cover the dots.
     augmentation = replace(AUGMENTATIONS["turned"], erase=0.0, any_rotation=0.5)

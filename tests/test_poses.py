@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from posekit import poses
+from posekit import geometry, poses
 from posekit.errors import PosekitError
 from posekit.geometry import mirror_keypoints
 
@@ -19,10 +19,10 @@ def all_labelled(n):
 def test_person_box_by_hand():
     keypoints_px = np.array([[[2.0, 3.0], [12.0, 23.0], [-99.0, 500.0]]] * 2)
     labelled = np.array([[True, True, False], [False, False, False]])
-    got = poses.person_box_px(keypoints_px, labelled)
+    got = geometry.person_box_px(keypoints_px, labelled)
     np.testing.assert_array_equal(got, [[2, 3, 12, 23], [np.nan] * 4])
     # A tenth of 10 x 20 pixels on every side.
-    got = poses.person_box_px(keypoints_px, labelled, margin=0.1)
+    got = geometry.person_box_px(keypoints_px, labelled, margin=0.1)
     np.testing.assert_allclose(got[0], [1, 1, 13, 25])
 
 
@@ -34,7 +34,7 @@ def test_person_share_by_hand():
 
 def test_negative_margin_is_refused():
     with pytest.raises(PosekitError, match=r"`margin` must be >= 0; got -0.5"):
-        poses.person_box_px(random_poses(1, 0), all_labelled(1), margin=-0.5)
+        geometry.person_box_px(random_poses(1, 0), all_labelled(1), margin=-0.5)
 
 
 def test_normalise_centres_and_scales():
@@ -168,7 +168,7 @@ def test_arguments_are_left_alone():
     keypoints_px, labelled = random_poses(6, 14), all_labelled(6)
     labelled[2, 3] = False
     kept = keypoints_px.copy(), labelled.copy()
-    poses.person_box_px(keypoints_px, labelled, margin=0.2)
+    geometry.person_box_px(keypoints_px, labelled, margin=0.2)
     poses.normalise(keypoints_px, labelled)
     poses.principal_components(keypoints_px, 2)
     poses.contortion(keypoints_px, labelled, keypoints_px, labelled)

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from posekit import augment, decoding, metrics
+from posekit import augment, decoding, geometry, metrics
 from posekit.augmentation import crop_matrices
 from posekit.calibration import Calibration
 from posekit.errors import PosekitError
@@ -240,7 +240,7 @@ def test_no_score_takes_what_is_not_finite(name, poses_px, place, value):
     with pytest.raises(PosekitError, match=rf"`true_px` must be finite; got .*{value}"):
         SCORES[name](pred_px, spoilt, counted)
     with pytest.raises(PosekitError, match=rf"`keypoints_px` must be finite; got .*{value}"):
-        metrics.torso_length_px(spoilt, counted)
+        geometry.torso_length_px(spoilt, counted)
 
 
 @given(people(), places_of_one_number)

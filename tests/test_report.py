@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from posekit import artifacts, locks, report, report_index, report_parameters
+from posekit import files, locks, report, report_index, report_parameters
 from posekit.errors import PosekitError
 
 PARAMETERS = 'run_dir = ""\nseed = 0  # a comment with x = 1\n'
@@ -401,15 +401,15 @@ def finished_entry(tmp_path):
     """A folder with what a notebook left there, and its entry in the index."""
     left = {PAGE: "page", EXECUTED: "cells", NEEDED: "network", "training.json": "{}"}
     for path, text in left.items():
-        artifacts.write_text(tmp_path / path, text)
+        files.write_text(tmp_path / path, text)
     entry = {
         **report.BLANK_ENTRY,
         "name": "02_training",
         "status": "ok",
         "inputs": {"parameters": {"seed": 0}},
-        "files": {path: artifacts.digest(tmp_path / path) for path in left},
+        "files": {path: files.digest(tmp_path / path) for path in left},
     }
-    artifacts.write_json(tmp_path / "index.json", {"notebooks": [entry]})
+    files.write_json(tmp_path / "index.json", {"notebooks": [entry]})
     return entry
 
 
@@ -422,7 +422,7 @@ def test_unchanged_needs_success_and_equal_inputs(finished_entry):
 
 
 def test_what_a_notebook_left_is_what_its_artifact_needs_as_well(tmp_path):
-    artifacts.write_json(tmp_path / "training.json", {"needs": [NEEDED]})
+    files.write_json(tmp_path / "training.json", {"needs": [NEEDED]})
     assert list(report._files_of(tmp_path, "02_training")) == ["training.json", NEEDED]
     assert list(report._files_of(tmp_path, "03_batchnorm_comparison")) == []
 
@@ -448,7 +448,7 @@ def test_a_damaged_index_is_set_aside(tmp_path, content):
 
 def test_an_index_of_an_earlier_version_is_not_called_damaged(tmp_path, finished_entry):
     del finished_entry["files"]
-    artifacts.write_json(tmp_path / "index.json", {"notebooks": [finished_entry]})
+    files.write_json(tmp_path / "index.json", {"notebooks": [finished_entry]})
     assert report._earlier_entries(tmp_path) == {}
     assert (tmp_path / "index.json").exists()
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import artifacts, second_opinion, views
+from posekit import files, geometry, second_opinion
 from posekit.errors import PosekitError
 
 
@@ -17,7 +17,7 @@ def test_near_opinions_are_averaged_and_far_ones_make_a_label_weigh_less():
     # The joints' box is 100 px wide, the person's 130 px: opinions are near up to 17.55 px.
     keypoints_px = np.array([[[0.0, 0], [100, 50], [40, 40], [70, 70]]])
     labelled = np.array([[True, True, True, False]])
-    assert views.person_boxes(keypoints_px, labelled)[0, 2] == 130
+    assert geometry.person_boxes(keypoints_px, labelled)[0, 2] == 130
     opinion_px = keypoints_px + [[[10.0, -14], [17, 4], [-18, 0], [0, 0]]]
     labels = second_opinion.after(opinion_px, keypoints_px, labelled)
     np.testing.assert_allclose(
@@ -72,7 +72,7 @@ def test_another_opinion_is_refused(experiment, tmp_path, change, message):
         **change,
     }
     path = tmp_path / "opinion.npz"
-    artifacts.write_npz(path, **{name: value for name, value in arrays.items() if value is not None})
+    files.write_npz(path, **{name: value for name, value in arrays.items() if value is not None})
     with pytest.raises(PosekitError, match=message):
         second_opinion.read(path, experiment.dataset)
 

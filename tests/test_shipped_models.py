@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from posekit import estimators, evaluation
-from posekit.artifacts import PROJECT_ROOT
-from posekit.estimators import MANIFEST
 from posekit.experiment import open_experiment
+from posekit.files import PROJECT_ROOT
+from posekit.manifests import MANIFEST
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
 
 FOLDERS = sorted(path.parent for path in (PROJECT_ROOT / "models").glob(f"*/{MANIFEST}"))

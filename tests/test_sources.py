@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posekit import artifacts, sources
+from posekit import files, sources
 from posekit.datasets import synthetic
 from posekit.errors import PosekitError
 
@@ -45,7 +45,7 @@ def test_a_missing_path_is_named_as_seen_from_the_root(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PosekitError, match="/data/no such place, which does not exist") as caught:
         sources.load("data/no such place", **UNUSED)
-    assert str(artifacts.PROJECT_ROOT) in str(caught.value)
+    assert str(files.PROJECT_ROOT) in str(caught.value)
 
 
 def test_one_folder_comes_back_whole(synthetic_folder):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import activity_labels, activity_scores, artifacts, models
+from posekit import activity_labels, activity_scores, files, models
 from posekit.activity_labels import ActivityLabels
 from posekit.errors import PosekitError
 from posekit.studies import activity, activity_comparison
@@ -103,8 +103,8 @@ def test_the_network_of_the_first_seed_is_kept_whole(compared, experiment, known
 
 def test_tables_figures_and_answer_follow(compared, tmp_path):
     result, _ = compared
-    artifacts.write_json(tmp_path / "activity.json", result)
-    stored = artifacts.read_json(tmp_path / "activity.json")
+    files.write_json(tmp_path / "activity.json", result)
+    stored = files.read_json(tmp_path / "activity.json")
     assert [row["label"] for row in stored["headline"]][:2] == [
         "accuracy, image alone",
         "accuracy, pose alone",
@@ -135,7 +135,7 @@ def test_what_is_decided_is_said():
 
 def test_without_labels_nothing_is_measured(experiment, tmp_path):
     result = activity_comparison.compare(None, experiment, None, DESCRIBED, tmp_path, seeds=[0])
-    artifacts.write_json(tmp_path / "activity.json", result)
+    files.write_json(tmp_path / "activity.json", result)
     assert result["headline"][0]["value"] is None
     assert "labels.csv" in activity.answer(result)
     assert activity.count_table(None, experiment)[0]["activity"] == "no labels"

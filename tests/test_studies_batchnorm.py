@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import artifacts, training
+from posekit import files, training
 from posekit.studies import batchnorm
 
 # Student's t, 97.5 % quantile, 2 degrees of freedom, from a printed table.
@@ -97,8 +97,8 @@ def test_table_has_a_row_for_each_score(result):
 
 
 def test_answer_tells_what_is_decided_and_what_is_not(result, tmp_path):
-    artifacts.write_json(tmp_path / "x.json", result)
-    text = batchnorm.answer(artifacts.read_json(tmp_path / "x.json"))
+    files.write_json(tmp_path / "x.json", result)
+    text = batchnorm.answer(files.read_json(tmp_path / "x.json"))
     assert text.startswith("**Answer.** Over 3 seeds and 2 epochs each (`masked` labels)")
     assert "11.0 with batch normalisation and 14.3 without (mean pose 200.0)" in text
     assert "3.3 less with it (95 % interval of the difference -7.1 to 0.5, which includes 0" in text

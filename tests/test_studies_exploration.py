@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
 from posekit.studies import exploration
@@ -83,8 +83,8 @@ def test_the_best_constant_is_the_mean_pose(result):
 
 
 def test_artifact_and_answer_hold_the_numbers(result, tmp_path):
-    artifacts.write_json(tmp_path / "exploration.json", result)
-    stored = artifacts.read_json(tmp_path / "exploration.json")
+    files.write_json(tmp_path / "exploration.json", result)
+    stored = files.read_json(tmp_path / "exploration.json")
     text = exploration.answer(stored)
     assert text == exploration.answer(result) and text.startswith("**Answer.** ")
     for treatment in ("masked", "poster", "poster_origin"):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import explore, views
+from posekit import explore, geometry
 from posekit.estimators import Poses
 from posekit.skeleton import INDEX, LSP
 from posekit.studies import first_look
@@ -17,7 +17,7 @@ class OffBy:
 
     def estimate_dataset(self, dataset):
         unknown = np.full(self.keypoints_px.shape[:2], np.nan)
-        boxes_px = views.squashed_boxes(dataset.image_sizes_px)
+        boxes_px = geometry.squashed_boxes(dataset.image_sizes_px)
         return Poses(self.keypoints_px, unknown, unknown, boxes_px)
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import artifacts, evaluation
+from posekit import evaluation, files
 from posekit.errors import PosekitError
 from posekit.studies import prediction
 
@@ -117,8 +117,8 @@ def test_report_and_answer(experiment, tmp_path):
         for part in ("train", "validation")
     }
     result = prediction.report(predictions, described, experiment, seed=0)
-    artifacts.write_json(tmp_path / "prediction.json", result)
-    stored = artifacts.read_json(tmp_path / "prediction.json")
+    files.write_json(tmp_path / "prediction.json", result)
+    stored = files.read_json(tmp_path / "prediction.json")
     assert set(stored["scores"]) == {"train", "validation", "image_centre", "mean_pose"}
     assert stored["headline"][0] == {
         "label": "PCK@0.2, train",
@@ -137,7 +137,7 @@ def test_network_of_a_run_without_notebook_02(tmp_path, experiment):
     with pytest.raises(PosekitError, match=r"training\.json: .*notebooks/02_training\.ipynb"):
         prediction.trained_model(tmp_path, experiment)
     trained = {"data": experiment.describe(), "runs": [{"folder": "training/gone"}]}
-    artifacts.write_json(tmp_path / "training.json", trained)
+    files.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="training/gone.*: the model file must exist"):
         prediction.trained_model(tmp_path, experiment)
 
@@ -145,13 +145,13 @@ def test_network_of_a_run_without_notebook_02(tmp_path, experiment):
 def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
     other = {**experiment.split.summary(), "name": "poster", "comparable": False}
     trained = {"data": {"split": other}, "runs": [{"folder": "training/any"}]}
-    artifacts.write_json(tmp_path / "training.json", trained)
+    files.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="the split that is open here.*got .*'poster'"):
         prediction.trained_model(tmp_path, experiment)
 
 
 def test_reliability_of_shipped_models_is_read_from_their_folders(tmp_path):
     assert prediction.shipped_reliability(tmp_path) == {}
-    artifacts.write_json(tmp_path / "best" / "development.json", {"reliability": {"count": [3]}})
+    files.write_json(tmp_path / "best" / "development.json", {"reliability": {"count": [3]}})
     (tmp_path / "other").mkdir()
     assert prediction.shipped_reliability(tmp_path) == {"best": {"count": [3]}}

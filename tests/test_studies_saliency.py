@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import artifacts, models
+from posekit import files, models
 from posekit.errors import PosekitError
 from posekit.studies import saliency
 
@@ -86,8 +86,8 @@ def test_unknown_joint_is_refused():
 
 def test_report_of_an_untrained_network(report, tmp_path):
     result = report(small_network())
-    artifacts.write_json(tmp_path / "saliency.json", result)
-    stored = artifacts.read_json(tmp_path / "saliency.json")
+    files.write_json(tmp_path / "saliency.json", result)
+    stored = files.read_json(tmp_path / "saliency.json")
     assert (stored["joint"], stored["images"]) == ("left_wrist", 3)
     names = {
         f"{method}, {network}"

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import artifacts, evaluation, training
-from posekit.studies import training as study
+from posekit import evaluation, files, training
+from posekit.studies.training import answer, report, score_table, train_treatments
 
 
 class ConstantPose:
@@ -40,7 +40,7 @@ def result(experiment, tmp_path):
         "masked": finished_run(experiment, tmp_path, "masked"),
         "poster_origin": finished_run(experiment, tmp_path, "poster_origin", shift_px=30.0),
     }
-    return study.report(runs, experiment, tmp_path)
+    return report(runs, experiment, tmp_path)
 
 
 def test_a_network_that_is_the_mean_pose_scores_like_it(result):
@@ -76,7 +76,7 @@ def test_runs_are_described(result):
 
 
 def test_table_shows_the_constants_once(result):
-    rows = study.score_table(result)
+    rows = score_table(result)
     assert [(row["trained under"], row["prediction"]) for row in rows] == [
         ("masked", "network"),
         ("masked", "image_centre"),
@@ -88,8 +88,8 @@ def test_table_shows_the_constants_once(result):
 
 
 def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
-    artifacts.write_json(tmp_path / "training.json", result)
-    text = study.answer(artifacts.read_json(tmp_path / "training.json"))
+    files.write_json(tmp_path / "training.json", result)
+    text = answer(files.read_json(tmp_path / "training.json"))
     assert text.startswith("**Answer.** On synthetic (48 images, split `standard`, flips `random`)")
     for run in result["runs"]:
         assert f"`{run['label_treatment']}` labels (3 epochs, best 2)" in text
@@ -104,19 +104,19 @@ def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
 def test_answer_praises_what_a_constant_cannot(result):
     baselines = {"mean_pose": 200.0, "image_centre": 400.0}
     better = {**result["runs"][0], "validation_mse": 50.0, "baselines": baselines}
-    text = study.answer({**result, "runs": [better]})
+    text = answer({**result, "runs": [better]})
     assert "the network beats the mean pose by 75%" in text and "does not beat" not in text
 
 
 def test_answer_warns_of_a_split_that_is_not_comparable(result):
     data = {**result["data"], "split": {**result["data"]["split"], "comparable": False}}
-    text = study.answer({**result, "data": data})
+    text = answer({**result, "data": data})
     assert "these scores are **not comparable** with others" in text
 
 
 def test_each_treatment_is_trained_by_the_profile(experiment, monkeypatch):
     monkeypatch.setattr(training, "fit", lambda config, *_: config)
-    trained = study.train_treatments(
+    trained = train_treatments(
         experiment, "run", label_treatments=["poster", "masked"], seed=3, schedule="cosine"
     )
     assert list(trained) == ["poster", "masked"]
@@ -125,7 +125,7 @@ def test_each_treatment_is_trained_by_the_profile(experiment, monkeypatch):
         assert config.network == "poster_batchnorm"
         assert config.epochs == experiment.profile.epochs
         assert config.batch_size == experiment.profile.batch_size
-    (config,) = study.train_treatments(
+    (config,) = train_treatments(
         experiment, "run", label_treatments=["masked"], seed=0, epochs=7
     ).values()
     assert config.epochs == 7

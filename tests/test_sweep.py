@@ -20,7 +20,8 @@ from distributed import LocalCluster
 from posekit import models, sweep, sweep_report, sweep_study
 from posekit.__main__ import main
 from posekit.experiment import open_experiment
-from posekit.studies import sweep as story
+from posekit.studies import sweep as studies_sweep
+from posekit.studies.sweep import ranked, read
 
 EPOCHS = 6
 KILLED_AFTER = 2
@@ -123,18 +124,18 @@ def test_the_page_shows_the_comparison_and_the_answer(finished):
     run_dir, _ = finished
     page = (run_dir / "sweep.html").read_text()
     assert page.count("data:image/png;base64,") >= 2
-    result = story.read(run_dir)
-    best = story.ranked(result, "pck_0.2")[0]
-    answer = story.answer(result, "pck_0.2")
+    result = read(run_dir)
+    best = ranked(result, "pck_0.2")[0]
+    answer = studies_sweep.answer(result, "pck_0.2")
     assert f"Of 2 choices on {result['data']['name']}, {best['label']} is best by PCK" in answer
     assert "1 of 5 trials failed, 0 are not over yet" in answer
     assert answer.replace("**Answer.** ", "") in page
 
 
 def test_errors_rank_upwards(finished):
-    result = story.read(finished[0])
+    result = read(finished[0])
     for score, order in (("pck_0.2", -1), ("frame_mse", 1)):
-        means = [choice["scores"][score]["mean"] for choice in story.ranked(result, score)]
+        means = [choice["scores"][score]["mean"] for choice in ranked(result, score)]
         assert means == sorted(means)[::order]
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from posekit import artifacts, profiles, sweep_study
+from posekit import files, profiles, sweep_study
 from posekit.errors import PosekitError
 from posekit.training import TrainingConfig
 
@@ -121,7 +121,7 @@ def test_a_slip_of_a_million_trials_is_refused(tmp_path):
 
 
 def test_the_example_is_a_study():
-    study = sweep_study.read(artifacts.PROJECT_ROOT / "examples" / "study.yaml")
+    study = sweep_study.read(files.PROJECT_ROOT / "examples" / "study.yaml")
     assert len(study.trials) == 12 and study.varied == ("network", "seed", "data_fraction")
 
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from posekit import tables
+from posekit import notebook
 
 
 def cells(rows):
-    soup = BeautifulSoup(tables.html(rows).data, "html.parser")
+    soup = BeautifulSoup(notebook.html(rows).data, "html.parser")
     head = [cell.text for cell in soup.select("thead th")]
     return head, [[cell.text for cell in row.select("td")] for row in soup.select("tbody tr")]
 
@@ -42,4 +42,4 @@ def test_first_row_names_and_orders_the_columns():
 def test_markup_in_names_and_values_is_text():
     rows = [{"<b>name</b>": "<script>&'\""}]
     assert cells(rows) == (["<b>name</b>"], [["<script>&'\""]])
-    assert "<script>" not in tables.html(rows).data
+    assert "<script>" not in notebook.html(rows).data

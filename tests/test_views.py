@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posekit import views
+from posekit import geometry, views
 from posekit.errors import PosekitError
 from posekit.geometry import keypoints_into_boxes
 
@@ -18,19 +18,19 @@ def picture(width=60, height=40):
     [((200, 100), (0, -50, 200, 200)), ((30, 50), (-10, 0, 50, 50)), ((7, 7), (0, 0, 7, 7))],
 )
 def test_whole_boxes_add_to_both_sides_of_the_shorter_axis(size_px, by_hand):
-    np.testing.assert_array_equal(views.whole_boxes(size_px), by_hand)
-    np.testing.assert_array_equal(views.whole_boxes([size_px, size_px]), [by_hand, by_hand])
+    np.testing.assert_array_equal(geometry.whole_boxes(size_px), by_hand)
+    np.testing.assert_array_equal(geometry.whole_boxes([size_px, size_px]), [by_hand, by_hand])
 
 
 def test_squashed_boxes_are_the_pictures():
-    got = views.squashed_boxes([(200, 100), (30, 50)])
+    got = geometry.squashed_boxes([(200, 100), (30, 50)])
     np.testing.assert_array_equal(got, [(0, 0, 200, 100), (0, 0, 30, 50)])
 
 
 def test_a_persons_box_by_hand():
     # Pixel centres 10 to 30 lie 20 px apart, from 10.5 to 30.5 in lengths; the margin makes 26.
     keypoints_px = np.array([[[10, 20], [30, 25], [np.nan, -500]]])
-    got = views.person_boxes(keypoints_px, np.array([[True, True, False]]))
+    got = geometry.person_boxes(keypoints_px, np.array([[True, True, False]]))
     np.testing.assert_allclose(got, [[20.5 - 13, 23 - 13, 26, 26]])
 
 
@@ -38,7 +38,7 @@ def test_a_persons_box_leaves_its_margin_on_all_sides():
     rng = np.random.default_rng(0)
     keypoints_px = rng.uniform(-20, 120, (50, 14, 2))
     labelled = rng.random((50, 14)) < 0.7
-    boxes_px = views.person_boxes(keypoints_px, labelled)
+    boxes_px = geometry.person_boxes(keypoints_px, labelled)
     in_box = keypoints_into_boxes(keypoints_px, boxes_px, 1.0) + 0.5
     for points in (in_box[person][labelled[person]] for person in range(50)):
         low, high = points.min(axis=0), points.max(axis=0)
@@ -48,8 +48,8 @@ def test_a_persons_box_leaves_its_margin_on_all_sides():
 
 def test_joints_in_one_place_still_get_a_box_around_them():
     keypoints_px = np.full((1, 14, 2), 40.0)
-    (box_px,) = views.person_boxes(keypoints_px, np.ones((1, 14), bool))
-    assert box_px[2] == box_px[3] == pytest.approx(1.3 * views.LEAST_SIDE_PX)
+    (box_px,) = geometry.person_boxes(keypoints_px, np.ones((1, 14), bool))
+    assert box_px[2] == box_px[3] == pytest.approx(1.3 * geometry.LEAST_SIDE_PX)
     np.testing.assert_allclose(box_px[:2] + box_px[2:] / 2, 40.5)
 
 
@@ -57,14 +57,14 @@ def test_a_person_without_a_labelled_joint_is_named():
     labelled = np.ones((3, 14), bool)
     labelled[1] = False
     with pytest.raises(PosekitError, match="a labelled joint; got none for person 1"):
-        views.person_boxes(np.zeros((3, 14, 2)), labelled)
+        geometry.person_boxes(np.zeros((3, 14, 2)), labelled)
 
 
 def test_enlarged_by_hand_and_back():
     boxes_px = np.array([[10.0, 20.0, 4.0, 8.0]])
-    enlarged = views.enlarged(boxes_px, 2)
+    enlarged = geometry.enlarged(boxes_px, 2)
     np.testing.assert_array_equal(enlarged, [[8, 16, 8, 16]])
-    np.testing.assert_allclose(views.enlarged(enlarged, 0.5), boxes_px)
+    np.testing.assert_allclose(geometry.enlarged(enlarged, 0.5), boxes_px)
 
 
 def test_a_picture_in_its_own_box_is_itself():
@@ -132,6 +132,6 @@ def test_arguments_are_left_alone():
     for array in (image, boxes_px, keypoints_px, labelled):
         array.flags.writeable = False
     shown = views.cut(image, boxes_px[0], 10)
-    enlarged = views.enlarged(boxes_px, 2)
+    enlarged = geometry.enlarged(boxes_px, 2)
     assert not np.shares_memory(shown, image) and not np.shares_memory(enlarged, boxes_px)
-    assert views.person_boxes(keypoints_px, labelled).shape == (1, 4)
+    assert geometry.person_boxes(keypoints_px, labelled).shape == (1, 4)

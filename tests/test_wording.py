@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.studies import wording
+from posekit import wording
 
 
 def test_numbers_have_a_fixed_count_of_decimals():

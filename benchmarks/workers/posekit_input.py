@@ -10,7 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from posekit import engine
+from posekit import engine, pipeline
+from posekit.augmentation import Augmentation
+from posekit.geometry import resize_keypoints
+from posekit.profiles import FRAME_PX
 
 engine.start(0)
 
@@ -18,11 +21,6 @@ import numpy as np  # noqa: E402 - after the engine's start
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import examples  # noqa: E402 - beside the scripts
-
-from posekit import pipeline  # noqa: E402
-from posekit.augmentation import Augmentation  # noqa: E402
-from posekit.geometry import resize_keypoints  # noqa: E402
-from posekit.models import FRAME_PX  # noqa: E402
 
 # The peers draw the same: up to 30 degrees, 1.2 times larger or smaller, a tenth of the side.
 TURNED = Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1)

@@ -10,7 +10,9 @@ import sys
 import time
 from contextlib import nullcontext
 
-from posekit import engine
+from posekit import engine, losses, models, pipeline, profiles
+from posekit.augmentation import Augmentation
+from posekit.fused_kernels import fused_kernels
 
 engine.start(0)
 
@@ -18,12 +20,8 @@ import keras  # noqa: E402 - after the engine's start
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from posekit import losses, models, pipeline  # noqa: E402
-from posekit.augmentation import Augmentation  # noqa: E402
-from posekit.fused_kernels import fused_kernels  # noqa: E402
-
 batch_size, steps = int(sys.argv[1]), int(sys.argv[2])
-side = models.FRAME_PX
+side = profiles.FRAME_PX
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (10 * batch_size, side, side, 3), np.uint8)
 targets = np.concatenate(

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from posekit import image_files, metrics, poses
-from posekit.artifacts import from_root
+from posekit import geometry, image_files
 from posekit.datasets import coco, lsp, own_data, packed, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
+from posekit.files import from_root
 
 FAULT, LOOK = "fault", "look"
 
@@ -164,7 +164,7 @@ def _of_labels(dataset, names):
     sizes_px = dataset.image_sizes_px[:, None, :]
     inside = ((dataset.keypoints_px >= -0.5) & (dataset.keypoints_px <= sizes_px - 0.5)).all(-1)
     outside = dataset.labelled & ~inside
-    boxes_px = poses.person_box_px(dataset.keypoints_px, dataset.labelled)
+    boxes_px = geometry.person_box_px(dataset.keypoints_px, dataset.labelled)
     longest_px = (boxes_px[:, 2:] - boxes_px[:, :2]).max(axis=1)  # NaN without a label
     twisted = _twisted(dataset)
     for index, name in enumerate(names):
@@ -199,7 +199,7 @@ def _twisted(dataset):
         - np.where(known[:, None], dataset.keypoints_px[:, place[left]], 0.0)
         for left, right in ACROSS
     )  # (N, 2)
-    torso_px = metrics.torso_length_px(
+    torso_px = geometry.torso_length_px(
         dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
     )
     across_px = np.stack([np.linalg.norm(each, axis=1) for each in (shoulders, hips)])  # (2, N)

@@ -5,7 +5,7 @@ What is wrong with a field is told as a sentence; `coco` says which file and ann
 
 import json
 
-from posekit import artifacts, image_files
+from posekit import files, image_files
 from posekit.errors import PosekitError
 
 # COCO's largest file of keypoints has 238 MB and some 30 million values.
@@ -25,7 +25,7 @@ def read_json(path):
     Raises:
         PosekitError: the file is missing, too large, no JSON, or no JSON object.
     """
-    content = artifacts.read_bounded(path, LIMIT_BYTES)
+    content = files.read_bounded(path, LIMIT_BYTES)
     # Each value follows one of these; in memory it takes ten times the bytes that it has here.
     value_count = sum(content.count(mark) for mark in (b",", b"[", b"{"))
     if value_count > VALUE_LIMIT:

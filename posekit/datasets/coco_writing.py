@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from posekit import artifacts, joint_sets, poses
+from posekit import files, geometry, joint_sets
 from posekit.datasets import own_data
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
@@ -35,10 +35,10 @@ def write(folder, dataset):
         encoded = dataset.read_image(image_id)
         suffix = next(suffix for start, suffix in SIGNATURES if encoded.startswith(start))
         names.append(PurePosixPath(image_id).stem + suffix)
-        with artifacts.replacing(folder / "images" / names[-1]) as temporary:
+        with files.replacing(folder / "images" / names[-1]) as temporary:
             temporary.write_bytes(encoded)
-    artifacts.write_json(folder / ANNOTATIONS, annotations(dataset, names))
-    artifacts.write_text(folder / own_data.NAME, _description(dataset.skeleton))
+    files.write_json(folder / ANNOTATIONS, annotations(dataset, names))
+    files.write_text(folder / own_data.NAME, _description(dataset.skeleton))
     return folder
 
 
@@ -57,7 +57,7 @@ def annotations(dataset, names):
     flags = np.where(dataset.labelled, np.where(occluded, 1, 2), 0)  # (N, K)
     keypoints_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
     triples = np.concatenate([keypoints_px, flags[..., None]], axis=-1)
-    boxes_px = np.nan_to_num(poses.person_box_px(dataset.keypoints_px, dataset.labelled))
+    boxes_px = np.nan_to_num(geometry.person_box_px(dataset.keypoints_px, dataset.labelled))
     category = {
         "id": 1,
         "name": "person",

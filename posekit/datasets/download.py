@@ -16,7 +16,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from posekit import artifacts
+from posekit import files
 from posekit.datasets import transfer, verification
 from posekit.errors import PosekitError, check_choice, raise_problems
 
@@ -125,7 +125,7 @@ def _wanted(name, entry, target):
 
 
 def _recorded(path):
-    record = artifacts.read_json(path)
+    record = files.read_json(path)
     digest = record.get("content_sha256") if isinstance(record, dict) else None
     if not isinstance(digest, str):
         raise PosekitError(
@@ -260,4 +260,4 @@ def _record_of(target):
 
 
 def _record(target, source, digest):
-    artifacts.write_json(_record_of(target), {"source": source, "content_sha256": digest})
+    files.write_json(_record_of(target), {"source": source, "content_sha256": digest})

@@ -25,7 +25,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import artifacts, joint_sets
+from posekit import files, joint_sets
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import LSP, Skeleton
 
@@ -188,7 +188,7 @@ def _sources(caller, joints):
 
 
 def _read_toml(path):
-    content = artifacts.read_bounded(path, LIMIT_BYTES)
+    content = files.read_bounded(path, LIMIT_BYTES)
     try:
         return tomllib.loads(content.decode("utf-8"))
     # Beside what is no TOML: lists in lists without end.

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import array_files, artifacts, joint_sets
+from posekit import files, joint_sets
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import LSP
@@ -135,7 +135,7 @@ def write(folder, dataset, *, frames, frames_version, groups):
     partial = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=artifacts.PARTIAL, dir=folder.parent))
+        partial = Path(tempfile.mkdtemp(prefix=files.PARTIAL, dir=folder.parent))
         _write_files(partial, dataset, frames, frames_version, groups)
         # mkdtemp makes private folders; a data set gets the permissions of any new folder.
         umask = os.umask(0)
@@ -167,11 +167,11 @@ def read(folder):
         PosekitError: a file is missing or not as it was written.
     """
     folder = Path(folder)
-    manifest = artifacts.read_json(folder / MANIFEST)
+    manifest = files.read_json(folder / MANIFEST)
     _check_manifest(folder, manifest)
     _check_file(folder, manifest, LABELS)
     _check_file(folder, manifest, PICTURES, whole=False)
-    stored = array_files.read_npz(folder / LABELS, limit_bytes=LABELS_LIMIT_BYTES)
+    stored = files.read_npz(folder / LABELS, limit_bytes=LABELS_LIMIT_BYTES)
     skeleton = joint_sets.of_model(str(folder / MANIFEST), manifest["skeleton"])
     _check_labels(folder, manifest, stored, joints=len(skeleton.joints))
     pack = Pack(
@@ -221,7 +221,7 @@ def _write_files(folder, dataset, frames, frames_version, groups):
         for start in range(0, len(frames), 1000):
             file.write(np.ascontiguousarray(frames[start : start + 1000]))
     names = (LABELS, PICTURES, _frames_name(frame_px))
-    artifacts.write_json(
+    files.write_json(
         folder / MANIFEST,
         {
             "format": FORMAT,
@@ -235,7 +235,7 @@ def _write_files(folder, dataset, frames, frames_version, groups):
             "files": {
                 name: {
                     "bytes": (folder / name).stat().st_size,
-                    "sha256": artifacts.digest(folder / name),
+                    "sha256": files.digest(folder / name),
                 }
                 for name in names
             },
@@ -310,7 +310,7 @@ def _check_file(folder, manifest, name, *, whole=True):
     size = path.stat().st_size if path.is_file() else None
     if size is None or size != told.get("bytes"):
         found = "nothing there" if size is None else f"{size:,} bytes"
-    elif whole and artifacts.digest(path) != told.get("sha256"):
+    elif whole and files.digest(path) != told.get("sha256"):
         found = "other bytes"
     else:
         return

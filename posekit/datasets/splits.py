@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.luma import LUMA_WEIGHTS
+from posekit.provenance import provenance
 
 PICTURE_SIDE = 96
 THUMBNAIL_SIDE = 24
@@ -339,7 +340,7 @@ def write(split, dataset, path):
         PosekitError: `split` was drawn for another data set, or the folder cannot be written to.
     """
     _check_same_dataset("splits.write()", split.fingerprint, dataset)
-    artifacts.write_json(
+    files.write_json(
         path,
         {
             "name": split.name,
@@ -349,7 +350,7 @@ def write(split, dataset, path):
             "dataset_fingerprint": split.fingerprint,
             **{part: dataset.image_ids[getattr(split, part)] for part in (*PARTS, "left_out")},
             "groups": dict(zip(dataset.image_ids.tolist(), split.groups.tolist(), strict=True)),
-            **artifacts.provenance(),
+            **provenance(),
         },
     )
 
@@ -367,7 +368,7 @@ def read(path, dataset):
     Raises:
         PosekitError: the file is missing or damaged, or belongs to another data set.
     """
-    stored = artifacts.read_json(path)
+    stored = files.read_json(path)
     known = {"name", "seed", "comparable", "dataset", "dataset_fingerprint", "left_out", "groups"}
     missing = sorted((known | set(PARTS)) - set(stored)) if isinstance(stored, dict) else ["all"]
     if missing:

@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 import scipy.io
 
-from posekit.artifacts import PARTIAL
 from posekit.datasets import backgrounds, outfits, rendering
 from posekit.datasets.scenes import plan, stream
 from posekit.errors import PosekitError, raise_problems
+from posekit.files import PARTIAL
 from posekit.skeleton import JOINT_COUNT
 
 GENERATOR_VERSION = 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import requests
 from tqdm import tqdm
 
-from posekit import artifacts
+from posekit import files
 from posekit.errors import PosekitError
 
 # Six times the largest archive of the two sets; more is no data set of ours.
@@ -116,7 +116,7 @@ def _attempt(session, url, path, stall_seconds, show_progress):
             have = 0
             # Emptied first: a part must never meet the notes on another file.
             path.write_bytes(b"")
-            artifacts.write_json(_notes(path), found)
+            files.write_json(_notes(path), found)
         _append(url, response, path, have, found["total"], show_progress)
     if found["total"] is not None and _size(path) < found["total"]:
         raise _Interrupted(f"an end before {found['total']:,} bytes")
@@ -185,7 +185,7 @@ def _same(known, found):
 def _known(url, path):
     """The notes on the part that is here, or None where it cannot be continued."""
     try:
-        known = artifacts.read_json(_notes(path))
+        known = files.read_json(_notes(path))
         return known if known["url"] == url and known["validator"] else None
     except (PosekitError, KeyError, TypeError):
         return None

@@ -6,7 +6,7 @@ from posekit.activity_scores import SCORES
 from posekit.datasets import lsp
 from posekit.errors import check_choice
 from posekit.studies.activity_comparison import SCORE_TITLES, counts
-from posekit.studies.wording import comparability, number, with_interval
+from posekit.wording import comparability, number, with_interval
 
 UNLABELLED = (
     "These data name no activities, so nothing is measured. Write a `labels.csv` with the columns "

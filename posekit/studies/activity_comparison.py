@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import activity, activity_networks, activity_scores, artifacts, comparison
+from posekit import activity, activity_networks, activity_scores, comparison, files
 from posekit.activity_scores import SCORES
 from posekit.datasets import splits
 from posekit.errors import PosekitError
-from posekit.studies.wording import rounded
+from posekit.wording import rounded
 
 TITLES = {
     "image": "image alone",
@@ -305,7 +305,7 @@ def _decided(value, over_pictures, over_seeds):
 
 
 def _save(network, run_dir):
-    with artifacts.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
+    with files.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
         network.save(temporary)
 
 

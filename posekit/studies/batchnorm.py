@@ -3,8 +3,8 @@
 import numpy as np
 
 from posekit import comparison, evaluation, training
-from posekit.studies.wording import comparability, number, verdict
 from posekit.timing import paired_step_seconds
+from posekit.wording import comparability, number, verdict
 
 LABELS = {"poster_batchnorm": "with batch norm", "poster_plain": "without"}
 TIMED_PAIRS = 8

@@ -6,23 +6,24 @@ from pathlib import Path
 import numpy as np
 
 from posekit import (
-    artifacts,
     bootstrap,
     comparison,
     estimators,
     evaluation,
+    files,
+    geometry,
     metrics,
     models,
     recipes,
     second_opinion,
     training,
-    views,
 )
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.experiment import open_experiment
+from posekit.provenance import provenance
 from posekit.settings import SYNTHETIC
 from posekit.studies.rungs import ITSELF, change_in_words, main_line
-from posekit.studies.wording import rounded
+from posekit.wording import rounded
 
 ARTIFACT = "ladder.json"
 
@@ -66,7 +67,7 @@ def climb(rungs, experiment, run_dir, *, seeds, out=None):
         "joints": list(experiment.dataset.skeleton.limb_joints),
         "images": {part: len(sample.dataset) for part, sample in samples.items()},
         "mean_pose": _mean_pose_scores(experiment, samples["validation"]),
-        **artifacts.provenance(),
+        **provenance(),
     }
     looks, rows = {}, []
     for rung in rungs:
@@ -80,7 +81,7 @@ def climb(rungs, experiment, run_dir, *, seeds, out=None):
             "needs": _needs(looks, run_dir),
             "headline": _headline(rows, result["joints"]),
         }
-        artifacts.write_json(out, result)
+        files.write_json(out, result)
     return result
 
 
@@ -255,7 +256,7 @@ def after_second_opinion(experiment, teacher, run_dir):
     # Asked once: an interrupted training goes on with the very same labels.
     if not path.is_file():
         part = experiment.part("train")
-        boxes_px = views.person_boxes(part.keypoints_px, part.labelled)
+        boxes_px = geometry.person_boxes(part.keypoints_px, part.labelled)
         part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
         estimator = estimators.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
         poses = estimators.compiled(estimator).estimate_dataset(part)

@@ -6,7 +6,7 @@ from posekit import baselines, pipeline, poses
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.studies.poster import PUBLISHED_MSE
-from posekit.studies.wording import comparability, number
+from posekit.wording import comparability, number
 
 COMPONENT_COUNT = 5
 

@@ -10,7 +10,7 @@ from posekit.augmentation import AUGMENTATIONS
 from posekit.explore import NO_MODEL
 from posekit.settings import SYNTHETIC
 from posekit.skeleton import LSP
-from posekit.studies.wording import comparability, number, rounded, with_interval
+from posekit.wording import comparability, number, rounded, with_interval
 
 WORST_COUNT = 10
 

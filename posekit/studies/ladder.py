@@ -4,14 +4,15 @@ from dataclasses import fields
 
 import numpy as np
 
-from posekit import artifacts, imagenet, manifests, pipeline, recipes, training, views
+from posekit import imagenet, manifests, pipeline, recipes, training, views
 from posekit.estimators import SHIPPED
+from posekit.files import PROJECT_ROOT, read_json
 from posekit.settings import SYNTHETIC
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
-from posekit.studies.wording import comparability, number, verdict, with_interval
+from posekit.wording import comparability, number, verdict, with_interval
 
-TRACKED = artifacts.PROJECT_ROOT / "reports" / ARTIFACT
+TRACKED = PROJECT_ROOT / "reports" / ARTIFACT
 
 # The parts on which a model is scored when it ships.
 SHIPPED_PARTS = ("validation", "development")
@@ -59,7 +60,7 @@ def climb_or_read(experiment, run_dir, *, seeds, epochs=None):
 
 def tracked():
     """The ladder that the repository holds, or None without one."""
-    return artifacts.read_json(TRACKED) if TRACKED.is_file() else None
+    return read_json(TRACKED) if TRACKED.is_file() else None
 
 
 def tracked_beside(result):
@@ -231,7 +232,7 @@ def shipped_table(folder=SHIPPED):
 
 def _shipped_row(folder):
     validation, development = (
-        artifacts.read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
+        read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
         for part in SHIPPED_PARTS
     )
     files = [stage.path for stage in manifests.read(folder)[0]]

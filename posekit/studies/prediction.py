@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import artifacts, bootstrap, evaluation, metrics, models, poses
+from posekit import bootstrap, evaluation, files, metrics, models, poses
 from posekit.errors import PosekitError
 from posekit.estimators import SHIPPED
 from posekit.geometry import mirror_keypoints
-from posekit.studies.wording import comparability, number, rounded, verdict, with_interval
+from posekit.wording import comparability, number, rounded, verdict, with_interval
 
 BIN_COUNT = 4
 
@@ -28,7 +28,7 @@ def trained_model(run_dir, experiment):
             trained on another split, so that training images would pass for validation images.
     """
     path = Path(run_dir) / "training.json"
-    trained = artifacts.read_json(path)
+    trained = files.read_json(path)
     here = experiment.split.summary()
     if trained["data"]["split"] != here:
         raise PosekitError(
@@ -57,7 +57,7 @@ def shipped_reliability(folder=SHIPPED):
         model ships.
     """
     return {
-        path.parent.name: artifacts.read_json(path)["reliability"]
+        path.parent.name: files.read_json(path)["reliability"]
         for path in sorted(folder.glob("*/development.json"))
     }
 

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 
-from posekit import bootstrap, edges, models, poses, saliency
+from posekit import bootstrap, edges, geometry, models, saliency
 from posekit.errors import check_choice
 from posekit.skeleton import JOINTS
-from posekit.studies.wording import comparability, number, rounded, with_interval
+from posekit.wording import comparability, number, rounded, with_interval
 
 # The joint box ends at the joints; skin, hands and feet reach beyond it.
 BOX_MARGIN = 0.1
@@ -37,7 +37,7 @@ def choose_images(experiment, *, seed):
 def person_boxes_frame_px(experiment, chosen):
     """The person's box in the frame for chosen validation images, float (n, 4) x0, y0, x1, y1."""
     indices = experiment.split.indices(experiment.dataset, "validation")[chosen]
-    return poses.person_box_px(
+    return geometry.person_box_px(
         experiment.keypoints_frame_px[indices],
         experiment.dataset.labelled[indices],
         margin=BOX_MARGIN,

@@ -12,7 +12,7 @@ from posekit import baselines, evaluation, losses, models, pipeline
 from posekit.datasets import splits
 from posekit.errors import raise_problems
 from posekit.fused_kernels import fused_kernels
-from posekit.studies.wording import number
+from posekit.wording import number
 
 # float32 sums over a few thousand coordinates against float64 ones.
 EXACT = 1e-4

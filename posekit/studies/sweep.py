@@ -1,9 +1,9 @@
 """The report of a study: which choice is best, by how much, and do the seeds agree?"""
 
-from posekit import artifacts, comparison, sweep_table, training_records
+from posekit import comparison, files, sweep_table, training_records
 from posekit.errors import PosekitError, check_choice
 from posekit.per_image import LOWER_IS_BETTER
-from posekit.studies.wording import number, with_interval
+from posekit.wording import number, with_interval
 
 # How the scores are called, and their decimals. The error that training minimises is one of the
 # label treatment's own, so that choices of other treatments do not compare by it.
@@ -24,7 +24,7 @@ def read(run_dir):
     Raises:
         PosekitError: there is none, or none of its trials has succeeded.
     """
-    result = artifacts.read_json(run_dir / sweep_table.ARTIFACT)
+    result = files.read_json(run_dir / sweep_table.ARTIFACT)
     if not result["choices"]:
         raise PosekitError(
             f"{run_dir}: at least one trial must have succeeded; got none of "

@@ -2,7 +2,7 @@
 
 from posekit import evaluation, training
 from posekit.studies.poster import PUBLISHED_MSE
-from posekit.studies.wording import comparability, number, rounded, verdict, with_interval
+from posekit.wording import comparability, number, rounded, verdict, with_interval
 
 
 def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None, **settings):

@@ -22,10 +22,11 @@ import scipy.io
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
-from posekit import artifacts, image_files, imagenet, manifests, report_index, report_parameters
+from posekit import image_files, imagenet, manifests, report_index, report_parameters
 from posekit.datasets import coco, joints_mat, lsp, own_data, splits
 from posekit.datasets.verification import content_sha256
 from posekit.errors import PosekitError
+from posekit.files import read_json, write_json
 from posekit.skeleton import JOINT_COUNT, JOINTS
 
 from . import mutation
@@ -647,8 +648,8 @@ def _read_training(content, folder):
 def _read_json(content, folder):
     path = folder / "any.json"
     path.write_bytes(content)
-    value = artifacts.read_json(path)
-    artifacts.write_json(folder / "again.json", value)
+    value = read_json(path)
+    write_json(folder / "again.json", value)
 
 
 READERS = {

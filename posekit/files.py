@@ -9,17 +9,21 @@ import errno
 import glob
 import hashlib
 import json
+import math
 import os
-import subprocess
-import sys
 import tempfile
+import zipfile
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
 from posekit.errors import PosekitError
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 CACHE_DIR = PROJECT_ROOT / ".cache"
@@ -41,8 +45,6 @@ PARTIAL = ".partial-"
 
 # What a system says that has no room: a full disk, a quota, a bound on the size of files.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-VERSIONED_PACKAGES = ("posekit", "tensorflow", "keras", "numpy", "scipy", "opencv-python", "pillow")
 
 
 def from_root(path):
@@ -211,49 +213,6 @@ def write_npz(path, **arrays):
         np.savez_compressed(file, **arrays)
 
 
-def provenance(**settings):
-    """What made an artifact: Python, package versions, the git commit (None outside git), cores
-    and the precision in which oneDNN multiplies.
-
-    Args:
-        **settings: what else shaped it, such as a notebook's parameters; kept as "settings".
-    """
-    return {
-        **({"settings": settings} if settings else {}),
-        "python": sys.version.split()[0],
-        "versions": {name: _version(name) for name in VERSIONED_PACKAGES},
-        "git_commit": _git_commit(),
-        # Sums over threads depend on how many there are.
-        "cores": os.cpu_count(),
-        "onednn_fpmath_mode": os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT"),
-    }
-
-
-def _version(package):
-    from posekit import __version__
-
-    if package == "posekit":
-        return __version__
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _git_commit():
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=PROJECT_ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
-
-
 def _plain(value):
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -268,3 +227,50 @@ def _plain(value):
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def read_npz(path, *, limit_bytes):
+    """All arrays of an .npz file.
+
+    Args:
+        path: Path of the file.
+        limit_bytes: int, what all arrays together may take in memory.
+
+    Returns:
+        dict, name -> array.
+
+    Raises:
+        PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its
+            arrays would take more than the limit. Nothing is then read of their values.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(_checked_bytes(archive, entry) for entry in archive.infolist())
+            if total > limit_bytes:
+                raise PosekitError(
+                    f"must hold arrays of at most {limit_bytes:,} bytes; got {total:,}"
+                )
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except PosekitError as error:
+        raise PosekitError(f"{path}: {error}.") from error
+    # A damaged file fails anywhere in zipfile, zlib or NumPy, each with its own error.
+    except Exception as error:
+        raise PosekitError(f"{path}: must be a file of arrays (.npz); got {error}.") from error
+
+
+def _checked_bytes(archive, entry):
+    """The bytes of one array, from its header."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise PosekitError(f"`{entry.filename}` must have version 1.0 or 2.0; got {version}")
+        shape, _, dtype = _HEADERS[version](file)
+        # NumPy asks for the memory that the header declares, whatever then follows.
+        declared, follows = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
+    if declared != follows:
+        raise PosekitError(
+            f"`{entry.filename}` must hold the {declared:,} bytes that its header declares; got "
+            f"{follows:,}"
+        )
+    return declared

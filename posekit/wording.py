@@ -1,5 +1,7 @@
 """Numbers as readers see them, and the one verdict that every score must face."""
 
+from datetime import datetime
+
 
 def number(value, digits=1):
     """A number with a fixed count of decimals, or "not measured"."""
@@ -49,3 +51,20 @@ def verdict(mse, mean_pose_mse):
     if difference < 0.01:
         return "beats the mean pose by less than 1%"
     return f"beats the mean pose by {difference:.0%}"
+
+
+def duration(seconds):
+    """A length of time for people: 4.2 s, 3 min 05 s, 1 h 02 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(text):
+    """A time in ISO format for people, in UTC as it was noted."""
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else "–"
