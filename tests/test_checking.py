@@ -11,7 +11,7 @@ from coco_sets import annotation, content, write
 from tiny_sets import labels, lsp_files, write_folder
 
 from posekit import data_page
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.datasets import checking, lsp
 from posekit.datasets.checking import FAULT, LOOK
 from posekit.errors import PosekitError

@@ -13,7 +13,7 @@ import scipy.io
 from PIL import Image
 
 from posekit import files, metrics, provenance
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.datasets import lsp
 from posekit.geometry import resize_keypoints
 from posekit.skeleton import JOINTS
@@ -88,7 +88,7 @@ def test_every_help_has_an_example_to_copy(capsys, command):
 
 @pytest.mark.parametrize("command", COMMANDS[3:], ids=" ".join)
 def test_every_example_is_understood(command):
-    from posekit.__main__ import _parser
+    from posekit.cli.main import _parser
 
     parser = _parser()
     for word in command:
@@ -146,7 +146,7 @@ def test_unusable_settings_are_refused(capsys, arguments, finding):
 
 def test_choices_are_the_librarys_own():
     from posekit import baselines, profiles
-    from posekit.__main__ import _parser
+    from posekit.cli.main import _parser
     from posekit.datasets import splits
     from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
@@ -163,7 +163,7 @@ def test_choices_are_the_librarys_own():
 
 
 def test_relative_paths_are_seen_from_the_working_directory(monkeypatch, tmp_path):
-    from posekit.__main__ import _parser
+    from posekit.cli.main import _parser
 
     monkeypatch.chdir(tmp_path)
     joined = f"a{os.pathsep}{tmp_path / 'b.zip'}"
@@ -305,7 +305,7 @@ def test_evaluate_measures_a_shipped_models_confidences(
 def test_another_programs_config_beside_the_model_is_no_matter(
     capsys, experiment, tmp_path, content
 ):
-    from posekit import commands
+    from posekit.cli import commands
 
     (tmp_path / "config.json").write_text(content)
     options = SimpleNamespace(model=str(tmp_path / "network.keras"), split="validation")
@@ -523,7 +523,7 @@ def test_a_report_is_named_after_its_data(monkeypatch, data, name):
 
 
 def test_interrupting_is_no_fault(capsys, monkeypatch):
-    from posekit import commands
+    from posekit.cli import commands
 
     def interrupted(options):
         raise KeyboardInterrupt

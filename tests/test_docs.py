@@ -26,8 +26,9 @@ from test_layers import LAYERS, SOURCES
 from tiny_sets import labels, lspet_files, write_zip
 
 import posekit
-from posekit import __main__, estimators, sources, video
+from posekit import estimators, sources, video
 from posekit import files as files_module
+from posekit.cli import main
 from posekit.datasets import synthetic
 from posekit.files import PROJECT_ROOT
 
@@ -101,7 +102,7 @@ def reason_not_to_run(command):
 def check_posekit(arguments):
     """The command line takes the arguments."""
     try:
-        __main__._parser().parse_args(arguments)
+        main._parser().parse_args(arguments)
     except SystemExit as ended:  # with 0 after --help
         assert ended.code == 0, f"posekit does not understand: {shlex.join(arguments)}"
 
@@ -182,7 +183,7 @@ def inside(workshop, monkeypatch):
 
     monkeypatch.chdir(workshop)
     monkeypatch.setitem(open_experiment.__kwdefaults__, "cache_dir", workshop / ".cache")
-    for module in (files_module, sources, __main__):
+    for module in (files_module, sources, main):
         monkeypatch.setattr(module, "PROJECT_ROOT", workshop)
     monkeypatch.setattr(estimators, "SHIPPED", workshop / "models")
     return workshop
@@ -191,7 +192,7 @@ def inside(workshop, monkeypatch):
 def run(arguments):
     """The exit status of a posekit command."""
     try:
-        return __main__.main(arguments)
+        return main.main(arguments)
     except SystemExit as ended:
         return ended.code
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tiny_sets import labels, lsp_files, lspet_files, write_folder, write_zip
 
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.datasets import download, lsp, transfer, verification
 from posekit.errors import PosekitError
 

@@ -14,7 +14,7 @@ from keras import layers
 from PIL import Image, ImageDraw
 
 from posekit import estimators, recipes, settings, views
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.errors import PosekitError
 from posekit.export import OUTPUTS, export
 from posekit.files import PROJECT_ROOT, digest, read_json, write_json

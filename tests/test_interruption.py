@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from posekit import files, interruption
+from posekit import files
+from posekit.cli import interruption
 
 PROGRAM = """
 import hashlib, sys, time

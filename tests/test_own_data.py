@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from posekit import estimators, evaluation, files, pipeline, training
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.datasets import coco_json, own_data
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posekit import files, pipeline, sources
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.datasets import packed
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment

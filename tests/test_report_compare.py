@@ -6,7 +6,7 @@ import pytest
 from made_runs import write_report, write_training
 
 from posekit import per_image, report_compare
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.errors import PosekitError
 
 

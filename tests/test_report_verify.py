@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from posekit import report, report_parameters, report_verify
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.errors import PosekitError
 
 TRAINING = {

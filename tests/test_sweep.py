@@ -18,7 +18,7 @@ import test_notebooks
 from distributed import LocalCluster
 
 from posekit import models, sweep, sweep_report, sweep_study
-from posekit.__main__ import main
+from posekit.cli.main import main
 from posekit.experiment import open_experiment
 from posekit.studies import sweep as studies_sweep
 from posekit.studies.sweep import ranked, read

@@ -6,8 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from posekit import interruption
 from posekit.baselines import LABEL_TREATMENTS
+from posekit.cli import interruption
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT
@@ -47,9 +47,9 @@ def main(arguments=None):
     try:
         with interruption.bounded(farewell):
             # The commands load TensorFlow; --help must not.
-            from posekit import commands as commands_module
+            from posekit.cli import commands as cli_commands
 
-            return getattr(commands_module, options.command)(options)
+            return getattr(cli_commands, options.command)(options)
     except PosekitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
