@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import sources
+from posekit.datasets import sources
 from posekit.datasets.pose_dataset import PoseDataset
 
 

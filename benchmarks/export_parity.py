@@ -19,12 +19,13 @@ import numpy as np
 from side_by_side import Worker, alternate
 
 from posekit import bootstrap, estimators, evaluation, files, manifests
+from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
 from posekit.export import export
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
-from posekit.settings import EXPORT_FORMATS, SYNTHETIC
+from posekit.settings import EXPORT_FORMATS
 from posekit.skeleton import JOINTS, LIMB_JOINTS
 
 WORKER = Path(__file__).resolve().parent / "workers" / "posekit_pose.py"

@@ -195,8 +195,8 @@ def packing(folder, scratch):
         of finding look-alikes.
     """
     from posekit import pipeline
+    from posekit.datasets import near_duplicates
     from posekit.datasets import packed as datasets_packed
-    from posekit.datasets import splits
     from posekit.experiment import open_experiment
 
     archive = scratch / "people.zip"
@@ -226,7 +226,7 @@ def packing(folder, scratch):
     experiment = opened("zip, first time", archive)
     opened("zip, cached", archive)
     started = time.perf_counter()
-    splits.similarity_groups(splits.grey_thumbnails(experiment.frames.images))
+    near_duplicates.similarity_groups(near_duplicates.grey_thumbnails(experiment.frames.images))
     seconds["groups"] = time.perf_counter() - started
     started = time.perf_counter()
     datasets_packed.write(

@@ -19,7 +19,8 @@ import numpy as np
 import scipy.io
 from side_by_side import Worker
 
-from posekit import files, geometry, metrics, sources
+from posekit import files, geometry, metrics
+from posekit.datasets import sources
 from posekit.provenance import provenance
 
 HERE = Path(__file__).resolve().parent

@@ -20,7 +20,7 @@ import results
 from side_by_side import Worker, ratio_of, take_turns
 
 from posekit import experiment, metrics
-from posekit.settings import SYNTHETIC
+from posekit.datasets.sources import SYNTHETIC
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
 
 HERE = Path(__file__).resolve().parent

@@ -14,9 +14,10 @@ from collections import defaultdict
 from functools import wraps
 
 from posekit import engine, files, profiles
+from posekit.datasets.sources import SYNTHETIC
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
-from posekit.settings import NETWORKS, SYNTHETIC
+from posekit.settings import NETWORKS
 
 
 def main():

@@ -20,9 +20,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from posekit import files, sources
+from posekit import files
+from posekit.datasets import sources
+from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.settings import SYNTHETIC
 
 LABELS_FILE = "labels.csv"
 COLUMNS = ("image", "activity")

@@ -8,8 +8,8 @@ import base64
 import cv2
 import numpy as np
 
-from posekit import drawing, image_files, pages
-from posekit.datasets import checking
+from posekit import drawing, pages
+from posekit.datasets import checking, image_files
 from posekit.errors import PosekitError
 from posekit.geometry import resize_keypoints
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from posekit.datasets.near_duplicates import LUMA_WEIGHTS
 from posekit.errors import raise_problems
-from posekit.luma import LUMA_WEIGHTS
 
 
 def sobel_edges(images):

@@ -15,11 +15,10 @@ from posekit import (
     pipeline,
     profiles,
     second_opinion,
-    sources,
     views,
 )
 from posekit.augmentation import AUGMENTATIONS
-from posekit.datasets import packed, splits
+from posekit.datasets import near_duplicates, packed, sources, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.files import CACHE_DIR
@@ -258,15 +257,15 @@ def _similarity_groups(dataset, cache_dir):
     pack = packed.of(dataset)
     if pack is not None:
         return pack.groups
-    threshold = splits.SIMILARITY_THRESHOLD
+    threshold = near_duplicates.SIMILARITY_THRESHOLD
     key = f"{dataset.fingerprint()}-{threshold}-v{pipeline.FRAMES_VERSION}"
     path = cache_dir / f"groups-{key}.npz"
 
     def write(temporary):
         # Groups must not depend on the network's input size, so thumbnails have one of their own.
-        frames = pipeline.load_frames(dataset, frame_px=splits.PICTURE_SIDE, cache_dir=cache_dir)
-        thumbnails = splits.grey_thumbnails(frames.images)
-        groups = splits.similarity_groups(thumbnails, threshold=threshold)
+        frames = pipeline.load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
+        thumbnails = near_duplicates.grey_thumbnails(frames.images)
+        groups = near_duplicates.similarity_groups(thumbnails, threshold=threshold)
         files.write_npz(temporary, groups=groups)
 
     caches.ensure(path, write, holds=lambda old: _read_groups(old).shape == (len(dataset),))

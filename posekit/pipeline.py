@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from posekit import augment, caches, image_files, views
+from posekit import augment, caches, views
 from posekit.augmentation import AUGMENTATIONS, Augmentation, mirrored_matrices
-from posekit.datasets import packed
+from posekit.datasets import image_files, packed
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.files import CACHE_DIR
 from posekit.settings import FLIPS

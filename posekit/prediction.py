@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit import drawing, files, image_files, pose_files, video, video_prediction
-from posekit.datasets import coco
+from posekit import drawing, files, pose_files, video, video_prediction
+from posekit.datasets import coco, image_files
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.provenance import provenance
 

@@ -1,7 +1,6 @@
 """Names that settings may take, kept where the command line finds them without TensorFlow."""
 
-# As `data`: drawn people, instead of a path.
-SYNTHETIC = "synthetic"
+
 
 NETWORKS = (
     "poster_batchnorm",

@@ -24,8 +24,8 @@ import yaml
 
 from posekit import profiles
 from posekit.datasets import splits
+from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError, raise_problems
-from posekit.settings import SYNTHETIC
 from posekit.training import IMAGENET, TrainingConfig
 
 # More would take a machine years; so many are a slip.

@@ -10,8 +10,7 @@ from coco_sets import COCO17, annotation, content, write
 from PIL import Image
 from tiny_sets import picture
 
-from posekit import image_files
-from posekit.datasets import coco, coco_json, own_data
+from posekit.datasets import coco, coco_json, image_files, own_data
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS, LSP
 

@@ -26,10 +26,10 @@ from test_layers import LAYERS, SOURCES
 from tiny_sets import labels, lspet_files, write_zip
 
 import posekit
-from posekit import estimators, sources, video
+from posekit import estimators, video
 from posekit import files as files_module
 from posekit.cli import main
-from posekit.datasets import synthetic
+from posekit.datasets import sources, synthetic
 from posekit.files import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT

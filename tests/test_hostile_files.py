@@ -18,8 +18,8 @@ import scipy.sparse
 from PIL import Image
 from tiny_sets import labels, lspet_files, mat, picture, write_folder, write_zip
 
-from posekit import image_files, pipeline, prediction
-from posekit.datasets import containers, joints_mat, lsp
+from posekit import pipeline, prediction
+from posekit.datasets import containers, image_files, joints_mat, lsp
 from posekit.errors import PosekitError
 
 FILES = lspet_files(labels(2))

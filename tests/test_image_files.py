@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit import image_files
+from posekit.datasets import image_files
 from posekit.errors import PosekitError
 
 

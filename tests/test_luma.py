@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from posekit.datasets.near_duplicates import LUMA_WEIGHTS
 from posekit.files import PROJECT_ROOT
-from posekit.luma import LUMA_WEIGHTS
 
 
 def test_opencv_and_pillow_weigh_alike():

@@ -5,8 +5,7 @@ import os
 import pytest
 from coco_sets import content, write
 
-from posekit import sources
-from posekit.datasets import coco, own_data
+from posekit.datasets import coco, own_data, sources
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from posekit import files, pipeline, sources
+from posekit import files, pipeline
 from posekit.cli.main import main
-from posekit.datasets import packed
+from posekit.datasets import packed, sources
 from posekit.errors import PosekitError
 from posekit.experiment import open_experiment
 

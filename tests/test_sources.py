@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posekit import files, sources
-from posekit.datasets import synthetic
+from posekit import files
+from posekit.datasets import sources, synthetic
 from posekit.errors import PosekitError
 
 UNUSED = {"synthetic_images": 5, "seed": 0}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit.datasets import lsp, splits
+from posekit.datasets import lsp, near_duplicates, splits
 from posekit.datasets.pose_dataset import PoseDataset, join
 from posekit.errors import PosekitError
 
@@ -48,7 +48,7 @@ def assert_covers_once(split, count):
 def test_thumbnail_is_the_mean_luma_of_each_block():
     images = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), dtype=np.uint8)
     before = images.copy()
-    thumbnails = splits.grey_thumbnails(images)
+    thumbnails = near_duplicates.grey_thumbnails(images)
     assert thumbnails.shape == (3, 24, 24) and thumbnails.dtype == np.float32
     block = images[1, 8:12, 20:24].reshape(16, 3).astype(float)
     expected = block.mean(axis=0) @ [0.299, 0.587, 0.114]
@@ -58,7 +58,7 @@ def test_thumbnail_is_the_mean_luma_of_each_block():
 
 def test_thumbnail_of_white_is_255():
     white = np.full((1, 96, 96, 3), 255, np.uint8)
-    np.testing.assert_allclose(splits.grey_thumbnails(white), 255, rtol=1e-6)
+    np.testing.assert_allclose(near_duplicates.grey_thumbnails(white), 255, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_thumbnail_of_white_is_255():
 )
 def test_thumbnails_refuse_other_pictures(images, found):
     with pytest.raises(PosekitError, match=found):
-        splits.grey_thumbnails(images)
+        near_duplicates.grey_thumbnails(images)
 
 
 def scenes(count, seed=0):
@@ -84,7 +84,7 @@ def test_copies_and_mirrored_copies_are_grouped():
     noise = np.random.default_rng(1).normal(0, 3, (24, 24))
     pictures = np.stack([a, b, 0.5 * a + 40 + noise, c, b[:, ::-1], d])
     before = pictures.copy()
-    groups = splits.similarity_groups(pictures)
+    groups = near_duplicates.similarity_groups(pictures)
     assert groups.tolist() == [0, 1, 0, 2, 1, 3]
     np.testing.assert_array_equal(pictures, before)
 
@@ -96,28 +96,28 @@ def test_likeness_carries_over():
     flat = (chain - chain.mean(axis=(1, 2), keepdims=True)).reshape(3, -1)
     correlation = np.corrcoef(flat)
     threshold = (correlation[0, 2] + min(correlation[0, 1], correlation[1, 2])) / 2
-    assert splits.similarity_groups(chain, threshold=threshold).tolist() == [0, 0, 0]
-    assert splits.similarity_groups(chain[[0, 2]], threshold=threshold).tolist() == [0, 1]
+    assert near_duplicates.similarity_groups(chain, threshold=threshold).tolist() == [0, 0, 0]
+    assert near_duplicates.similarity_groups(chain[[0, 2]], threshold=threshold).tolist() == [0, 1]
 
 
 def test_noise_is_not_grouped():
     noise = np.random.default_rng(0).uniform(0, 255, (500, 24, 24))
-    assert splits.similarity_groups(noise).tolist() == list(range(500))
+    assert near_duplicates.similarity_groups(noise).tolist() == list(range(500))
 
 
 def test_flat_pictures_stay_alone():
     levels = np.array([0, 0, 128, 255, 255, 255]).reshape(-1, 1, 1)
     nearly = np.random.default_rng(0).uniform(0, 0.5, (24, 24)) + np.zeros((6, 1, 1))
-    assert splits.similarity_groups(levels + np.zeros((6, 24, 24))).tolist() == list(range(6))
-    assert splits.similarity_groups(levels + nearly).tolist() == list(range(6))
+    assert near_duplicates.similarity_groups(levels + np.zeros((6, 24, 24))).tolist() == list(range(6))
+    assert near_duplicates.similarity_groups(levels + nearly).tolist() == list(range(6))
 
 
 def test_blocks_do_not_matter():
     pictures = np.concatenate([scenes(30), scenes(10), scenes(15)[:, :, ::-1]])
-    whole = splits.similarity_groups(pictures)
+    whole = near_duplicates.similarity_groups(pictures)
     assert len(np.unique(whole)) == 30
     for block in (1, 7, 55):
-        np.testing.assert_array_equal(splits.similarity_groups(pictures, block=block), whole)
+        np.testing.assert_array_equal(near_duplicates.similarity_groups(pictures, block=block), whole)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_blocks_do_not_matter():
 )
 def test_groups_refuse_bad_input(pictures, threshold, found):
     with pytest.raises(PosekitError, match=found):
-        splits.similarity_groups(pictures, threshold=threshold)
+        near_duplicates.similarity_groups(pictures, threshold=threshold)
 
 
 # Splits
@@ -394,11 +394,11 @@ def test_twins_in_two_parts_are_found_without_the_groups(there, here, mirrored):
     dataset = made_up(range(8501, 9101))
     split = splits.standard(dataset, np.arange(600), seed=0)
     pictures = np.random.default_rng(0).uniform(0, 255, (600, 24, 24))
-    pairs, largest = splits.twins_across_parts(pictures, split, block=256)
+    pairs, largest = near_duplicates.twins_across_parts(pictures, split, block=256)
     assert pairs.shape == (0, 2) and 0.05 < largest < 0.5  # noise resembles nothing
     twins = getattr(split, there)[-1], getattr(split, here)[0]
     pictures[twins[1]] = pictures[twins[0]][:, ::-1] if mirrored else pictures[twins[0]]
-    pairs, largest = splits.twins_across_parts(pictures, split, block=256)
+    pairs, largest = near_duplicates.twins_across_parts(pictures, split, block=256)
     np.testing.assert_array_equal(pairs, [sorted(twins)])
     assert largest == pytest.approx(1, abs=1e-5)
     splits.check_no_leak(split)  # by the groups, which are wrong, all is well
@@ -413,7 +413,7 @@ def test_twins_in_one_part_or_left_out_do_not_count():
     pictures = np.random.default_rng(0).uniform(0, 255, (600, 24, 24))
     pictures[0] = pictures[-1]
     pictures[split.train[1]] = pictures[split.train[0]]
-    pairs, largest = splits.twins_across_parts(pictures, split)
+    pairs, largest = near_duplicates.twins_across_parts(pictures, split)
     assert not len(pairs) and largest < 0.5
 
 
@@ -495,5 +495,5 @@ def test_the_real_set():
             for image_id in chosen
         ]
     )
-    groups = splits.similarity_groups(splits.grey_thumbnails(pictures))
+    groups = near_duplicates.similarity_groups(near_duplicates.grey_thumbnails(pictures))
     assert groups.tolist() == [0, 0, 1, 1, 2]

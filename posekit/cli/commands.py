@@ -14,10 +14,9 @@ from tqdm import tqdm
 
 from posekit import engine, files, pose_files, profiles, temporal_smoothing, wording
 from posekit.datasets import coco, lsp, synthetic
+from posekit.datasets.sources import SYNTHETIC, load
 from posekit.errors import PosekitError
 from posekit.provenance import provenance
-from posekit.settings import SYNTHETIC
-from posekit.sources import load
 from posekit.wording import verdict, with_interval
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from posekit.baselines import LABEL_TREATMENTS
 from posekit.cli import interruption
+from posekit.datasets.sources import SYNTHETIC
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT
 from posekit.pose_files import FORMATS
 from posekit.profiles import PROFILES
 from posekit.recipes import MODELS
-from posekit.settings import EXPORT_FORMATS, FLIPS, NETWORKS, SCHEDULES, SYNTHETIC
+from posekit.settings import EXPORT_FORMATS, FLIPS, NETWORKS, SCHEDULES
 from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN
 
 DATA_HELP = (

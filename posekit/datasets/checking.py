@@ -13,8 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from posekit import geometry, image_files
-from posekit.datasets import coco, lsp, own_data, packed, splits
+from posekit import geometry
+from posekit.datasets import coco, image_files, lsp, near_duplicates, own_data, packed
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.files import from_root
@@ -212,7 +212,7 @@ def _look_alikes(thumbnails):
         return
     names = list(thumbnails)
     members = defaultdict(list)
-    groups = splits.similarity_groups(np.stack(list(thumbnails.values())))
+    groups = near_duplicates.similarity_groups(np.stack(list(thumbnails.values())))
     for name, group in zip(names, groups.tolist(), strict=True):
         members[group].append(name)
     for alike in members.values():
@@ -221,9 +221,9 @@ def _look_alikes(thumbnails):
 
 
 def _thumbnail(image):
-    side = splits.PICTURE_SIDE
+    side = near_duplicates.PICTURE_SIDE
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-    return splits.grey_thumbnails(small[None])[0]
+    return near_duplicates.grey_thumbnails(small[None])[0]
 
 
 def _sorted(findings):

@@ -27,8 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posekit import image_files
-from posekit.datasets import coco_json
+from posekit.datasets import coco_json, image_files
 from posekit.datasets.containers import escapes, open_container
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems

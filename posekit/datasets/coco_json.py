@@ -5,7 +5,8 @@ What is wrong with a field is told as a sentence; `coco` says which file and ann
 
 import json
 
-from posekit import files, image_files
+from posekit import files
+from posekit.datasets import image_files
 from posekit.errors import PosekitError
 
 # COCO's largest file of keypoints has 238 MB and some 30 million values.

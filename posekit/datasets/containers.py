@@ -9,8 +9,8 @@ import zipfile
 from collections import Counter
 from pathlib import PureWindowsPath
 
+from posekit.datasets.image_files import FILE_LIMIT_BYTES
 from posekit.errors import PosekitError, raise_problems
-from posekit.image_files import FILE_LIMIT_BYTES
 
 ADVICE = "data/README.md shows the layout and names sources."
 MISTRUST = "Do not trust this file: get the archive from its source again."

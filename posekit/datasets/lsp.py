@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from posekit import image_files
+from posekit.datasets import image_files
 from posekit.datasets.containers import ADVICE, open_container
 from posekit.datasets.joints_mat import read_joints
 from posekit.datasets.pose_dataset import PoseDataset

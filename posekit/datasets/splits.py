@@ -8,15 +8,7 @@ import numpy as np
 
 from posekit import files
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.luma import LUMA_WEIGHTS
 from posekit.provenance import provenance
-
-PICTURE_SIDE = 96
-THUMBNAIL_SIDE = 24
-
-# On 9,000 LSPet images, all pairs above 0.97 are one photograph, one of those at 0.95 is, and
-# below that mere likeness prevails. Grouping a pair too many costs nothing.
-SIMILARITY_THRESHOLD = 0.95
 
 # Images of LSPet with a near-identical twin among its test images, im09001 to im10000. They are
 # listed because the twin cannot be found where the test images are not at hand.
@@ -130,82 +122,6 @@ class Split:
             **{part: len(getattr(self, part)) for part in (*PARTS, "left_out")},
             "dataset_fingerprint": self.fingerprint,
         }
-
-
-def grey_thumbnails(images):
-    """Small grey pictures to compare: luma, averaged over blocks of 4 x 4 pixels.
-
-    Args:
-        images: uint8 (N, 96, 96, 3), RGB, whole pictures squashed to a square.
-
-    Returns:
-        float32 (N, 24, 24) in [0, 255].
-
-    Raises:
-        PosekitError: another shape or dtype.
-
-    Source: luma weights of ITU-R BT.601.
-    """
-    if images.dtype != np.uint8 or images.shape[1:] != (PICTURE_SIDE, PICTURE_SIDE, 3):
-        raise PosekitError(
-            "grey_thumbnails(): `images` must be uint8 (N, 96, 96, 3); "
-            f"got {images.dtype} {images.shape}."
-        )
-    side, step = THUMBNAIL_SIDE, PICTURE_SIDE // THUMBNAIL_SIDE
-    blocks = images.reshape(-1, side, step, side, step, 3)
-    # 16 bits hold a block's sum exactly and keep 12,000 pictures under 50 MB.
-    sums = blocks.sum(axis=(2, 4), dtype=np.uint16)  # (N, 24, 24, 3)
-    return (sums @ (LUMA_WEIGHTS / step**2)).astype(np.float32)
-
-
-def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
-    """Groups of pictures that are nearly the same, directly or by way of others.
-
-    Two pictures belong together when the correlation of their thumbnails, or of one with the
-    mirrored other, exceeds `threshold`. Pictures with a contrast (standard deviation) below one
-    grey level show nothing to compare and stay alone.
-
-    The default comes from looking at LSPet's pairs: above 0.97 each shows one photograph twice;
-    down to 0.95 repeats of a photograph mix with other moments of the same scene, at 0.94 mere
-    likeness prevails. Grouping too much costs nothing, grouping too little flatters scores.
-
-    Args:
-        thumbnails: float (N, h, w), finite, grey levels in [0, 255].
-        threshold: float in (0, 1).
-        block: int > 0, how many pictures are compared with all others at a time.
-
-    Returns:
-        int (N,), group numbers from 0 in the order of first appearance.
-
-    Raises:
-        PosekitError: a shape, value or range above is violated.
-    """
-    problems = []
-    if thumbnails.ndim != 3 or not len(thumbnails):
-        problems.append(f"`thumbnails` must have shape (N, h, w), N > 0; got {thumbnails.shape}.")
-    elif not np.isfinite(thumbnails).all():
-        image = int(np.argmin(np.isfinite(thumbnails).all(axis=(1, 2))))
-        problems.append(f"`thumbnails` must be finite; got NaN or infinity in picture {image}.")
-    if not 0 < threshold < 1:
-        problems.append(f"`threshold` must lie between 0 and 1; got {threshold}.")
-    raise_problems("similarity_groups()", problems)
-
-    # The command line reads the names of the splits for its help, and is not to wait for SciPy.
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
-    first, second = [], []
-    for start in range(0, len(direct), block):
-        rows = direct[start : start + block]
-        # The mirror is symmetric too, so pairs with earlier pictures are known already.
-        for others in (direct[start:], mirrored[start:]):
-            row, column = np.nonzero(rows @ others.T > threshold)
-            first.append(row + start)
-            second.append(column + start)
-    rows, columns = np.concatenate(first), np.concatenate(second)
-    pairs = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=[len(direct)] * 2)
-    return connected_components(pairs, directed=False)[1]
 
 
 def standard(dataset, groups, *, seed):
@@ -439,47 +355,6 @@ def check_no_leak(split):
                 f"{here[split.groups[here] == group].tolist()}. Draw the split again."
             )
     raise_problems("check_no_leak()", problems)
-
-
-def twins_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
-    """Nearly identical or mirrored pictures in two parts, looked for without the split's groups.
-
-    Left-out images do not count.
-
-    Args:
-        thumbnails: float (N, h, w), grey levels in [0, 255], of the split's images in order.
-        split: Split.
-        threshold: float in (0, 1), as for `similarity_groups`.
-        block: int > 0, how many pictures are compared with all others at a time.
-
-    Returns:
-        pairs: int (M, 2), indices of the images whose similarity exceeds `threshold`.
-        largest: float, the largest similarity of all pairs in two parts, at least 0.
-    """
-    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
-    part_of = np.full(len(thumbnails), -1)
-    for number, part in enumerate(PARTS):
-        part_of[getattr(split, part)] = number
-    found, largest = [np.empty((0, 2), int)], 0.0
-    for start in range(0, len(direct), block):
-        here, onwards = part_of[start : start + block, None], part_of[start:]
-        apart = (here != onwards) & (here >= 0) & (onwards >= 0)
-        for others in (direct[start:], mirrored[start:]):
-            similarity = np.where(apart, direct[start : start + block] @ others.T, 0.0)
-            largest = max(largest, float(similarity.max()))
-            found.append(np.argwhere(similarity > threshold) + start)
-    # Within a block each pair is met from both sides, and some also by way of the mirror.
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0), largest
-
-
-def _normalised(thumbnails):
-    """float32 (N, h * w) of mean 0 and length 1, or all 0 where the contrast is too low."""
-    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    centred = flat - flat.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(centred, axis=1, keepdims=True)
-    # A length of sqrt(h * w) is a standard deviation of one grey level.
-    enough = length >= np.sqrt(flat.shape[1])
-    return np.divide(centred, length, out=np.zeros_like(centred), where=enough)
 
 
 def _in_development_test(dataset, groups):

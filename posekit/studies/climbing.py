@@ -19,9 +19,9 @@ from posekit import (
     training,
 )
 from posekit.datasets.pose_dataset import PoseDataset
+from posekit.datasets.sources import SYNTHETIC
 from posekit.experiment import open_experiment
 from posekit.provenance import provenance
-from posekit.settings import SYNTHETIC
 from posekit.studies.rungs import ITSELF, change_in_words, main_line
 from posekit.wording import rounded
 

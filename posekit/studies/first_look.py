@@ -7,8 +7,8 @@ import numpy as np
 
 from posekit import estimators, explore, metrics
 from posekit.augmentation import AUGMENTATIONS
+from posekit.datasets.sources import SYNTHETIC
 from posekit.explore import NO_MODEL
-from posekit.settings import SYNTHETIC
 from posekit.skeleton import LSP
 from posekit.wording import comparability, number, rounded, with_interval
 

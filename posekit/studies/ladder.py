@@ -5,9 +5,9 @@ from dataclasses import fields
 import numpy as np
 
 from posekit import imagenet, manifests, pipeline, recipes, training, views
+from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import SHIPPED
 from posekit.files import PROJECT_ROOT, read_json
-from posekit.settings import SYNTHETIC
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
 from posekit.wording import comparability, number, verdict, with_interval

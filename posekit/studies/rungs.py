@@ -5,9 +5,9 @@ A rung is made from its parent by naming the settings that it changes, so nothin
 
 from dataclasses import asdict, dataclass, replace
 
+from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
 from posekit.recipes import TWO_QUICK_LOOKS
-from posekit.settings import SYNTHETIC
 from posekit.training import IMAGENET, TrainingConfig
 from posekit.views import LOOK_ONCE, in_words, listed
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from posekit import baselines, evaluation, losses, models, pipeline
-from posekit.datasets import splits
+from posekit.datasets import near_duplicates
 from posekit.errors import raise_problems
 from posekit.fused_kernels import fused_kernels
 from posekit.wording import number
@@ -148,13 +148,13 @@ class _Network:
 
 def _twins(experiment):
     frames = pipeline.load_frames(
-        experiment.dataset, frame_px=splits.PICTURE_SIDE, cache_dir=experiment.cache_dir
+        experiment.dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=experiment.cache_dir
     )
-    pairs, largest = splits.twins_across_parts(
-        splits.grey_thumbnails(frames.images), experiment.split
+    pairs, largest = near_duplicates.twins_across_parts(
+        near_duplicates.grey_thumbnails(frames.images), experiment.split
     )
     claimed = experiment.split.comparable
-    expected = f"at most {splits.SIMILARITY_THRESHOLD} alike"
+    expected = f"at most {near_duplicates.SIMILARITY_THRESHOLD} alike"
     return {
         "name": "pictures of different parts, as they are and mirrored",
         "expected": expected if claimed else f"{expected}, were the split comparable",

@@ -22,8 +22,8 @@ import scipy.io
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
-from posekit import image_files, imagenet, manifests, report_index, report_parameters
-from posekit.datasets import coco, joints_mat, lsp, own_data, splits
+from posekit import imagenet, manifests, report_index, report_parameters
+from posekit.datasets import coco, image_files, joints_mat, lsp, own_data, splits
 from posekit.datasets.verification import content_sha256
 from posekit.errors import PosekitError
 from posekit.files import read_json, write_json

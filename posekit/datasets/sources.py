@@ -9,7 +9,9 @@ from posekit.datasets import coco, lsp, own_data, packed, synthetic
 from posekit.datasets.pose_dataset import join
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT, from_root
-from posekit.settings import SYNTHETIC
+
+# As `data`: drawn people, instead of a path.
+SYNTHETIC = "synthetic"
 
 
 def load(
