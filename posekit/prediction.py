@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from posekit import drawing, files, pose_files, video, video_prediction
-from posekit.datasets import coco, image_files
+from posekit.datasets import image_files
+from posekit.datasets.coco import reading
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.provenance import provenance
 
@@ -287,8 +288,8 @@ def _check_files(paths, folder, box_px, file_format, smoothing):
 def _coco_layout(estimator, paths, annotations):
     names = [Path(path).name for path in paths]
     if annotations is None:
-        return coco.plain_layout(estimator.skeleton, names)
-    layout = coco.layout_of(annotations)
+        return reading.plain_layout(estimator.skeleton, names)
+    layout = reading.layout_of(annotations)
     problems = [
         f"{annotations.annotations} must list each photograph once; got none named {name}."
         for name in names

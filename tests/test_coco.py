@@ -10,13 +10,14 @@ from coco_sets import COCO17, annotation, content, write
 from PIL import Image
 from tiny_sets import picture
 
-from posekit.datasets import coco, coco_json, image_files, own_data
+from posekit.datasets import image_files
+from posekit.datasets.coco import json_fields, own_data, reading
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS, LSP
 
 
 def read(path, **settings):
-    return coco.read(own_data.find(path), **settings)
+    return reading.read(own_data.find(path), **settings)
 
 
 def toml(folder, text):
@@ -292,12 +293,12 @@ def test_files_that_are_no_such_json(tmp_path, text, finding):
 def test_files_beyond_the_limits(monkeypatch, tmp_path):
     path = write(tmp_path, content(1))
     size = os.path.getsize(path)
-    monkeypatch.setattr(coco_json, "LIMIT_BYTES", size)
+    monkeypatch.setattr(json_fields, "LIMIT_BYTES", size)
     assert len(read(path)) == 1
-    monkeypatch.setattr(coco_json, "LIMIT_BYTES", size - 1)
+    monkeypatch.setattr(json_fields, "LIMIT_BYTES", size - 1)
     refused(path, f"must have at most {size - 1:,} bytes; got more")
     monkeypatch.undo()
-    monkeypatch.setattr(coco_json, "VALUE_LIMIT", 50)
+    monkeypatch.setattr(json_fields, "VALUE_LIMIT", 50)
     refused(path, "must hold at most 50 values; got about")
     refused(tmp_path / "none.json", "must be a file that can be read; got No such file")
 

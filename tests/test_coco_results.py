@@ -8,7 +8,7 @@ from coco_sets import COCO17, annotation, content, write
 from PIL import Image
 
 from posekit import pose_files, prediction
-from posekit.datasets import coco, own_data
+from posekit.datasets.coco import own_data, reading
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
 
@@ -60,11 +60,11 @@ def test_the_truth_comes_back_as_it_was_annotated(tmp_path, pixel_centre):
     stored = content(3)
     write(tmp_path, stored)
     mine = own(tmp_path, f"pixel_centre = {pixel_centre}")
-    dataset = coco.read(mine)
+    dataset = reading.read(mine)
     ids = dataset.extras["coco_image_id"].tolist()
     sure = np.full((3, 17), 0.25)
     results = written(
-        tmp_path, coco.layout_of(mine), zip(ids, dataset.keypoints_px, sure, strict=True)
+        tmp_path, reading.layout_of(mine), zip(ids, dataset.keypoints_px, sure, strict=True)
     )
     check_rules(results, 17)
     for result, annotated in zip(results, stored["annotations"], strict=True):
@@ -78,7 +78,7 @@ def test_the_truth_comes_back_as_it_was_annotated(tmp_path, pixel_centre):
 
 def test_keypoints_that_no_joint_is_are_zero(tmp_path):
     write(tmp_path, content(1))
-    layout = coco.layout_of(own(tmp_path, 'joints = "coco17_to_lsp"'))
+    layout = reading.layout_of(own(tmp_path, 'joints = "coco17_to_lsp"'))
     keypoints_px = np.arange(28.0).reshape(14, 2) + 0.126
     (result,) = written(tmp_path, layout, [(11, keypoints_px, np.full(14, np.nan))])
     check_rules([result], 17)
@@ -94,7 +94,7 @@ def test_keypoints_that_no_joint_is_are_zero(tmp_path):
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_however_many_there_are_it_is_json(tmp_path, count):
-    layout = coco.plain_layout(LSP, [])
+    layout = reading.plain_layout(LSP, [])
     poses = [(number, np.zeros((14, 2)), np.linspace(0, 1, 14)) for number in range(count)]
     results = written(tmp_path, layout, poses)
     assert len(results) == count
@@ -106,7 +106,7 @@ def test_what_a_stop_leaves_is_whole_in_itself(tmp_path):
     path = tmp_path / "results.json"
     with (
         pytest.raises(KeyboardInterrupt),
-        pose_files.writing_coco(path, coco.plain_layout(LSP, [])) as add,
+        pose_files.writing_coco(path, reading.plain_layout(LSP, [])) as add,
     ):
         add({"image_id": 1}, np.zeros((14, 2)), np.ones(14))
         raise KeyboardInterrupt
@@ -119,7 +119,7 @@ def truth(tmp_path):
     stored = content(3)
     stored["annotations"].append(annotation(9, 12))
     write(tmp_path, stored)
-    dataset = coco.read(own(tmp_path))
+    dataset = reading.read(own(tmp_path))
     return Truth(dataset.skeleton, dataset.keypoints_px[0], np.linspace(0, 1, 17))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from posekit import files
-from posekit.datasets import coco, coco_writing, lsp, own_data
+from posekit.datasets import lsp
+from posekit.datasets.coco import own_data, reading, writing
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
 
@@ -18,11 +19,11 @@ def dataset(synthetic_folder):
 
 @pytest.fixture(scope="module")
 def folder(dataset, tmp_path_factory):
-    return coco_writing.write(tmp_path_factory.mktemp("coco") / "people", dataset)
+    return writing.write(tmp_path_factory.mktemp("coco") / "people", dataset)
 
 
 def test_what_is_written_is_read_back(dataset, folder):
-    again = coco.read(own_data.find(folder))
+    again = reading.read(own_data.find(folder))
     assert again.skeleton is LSP
     assert again.image_ids.tolist() == [f"{image_id}.jpg" for image_id in dataset.image_ids]
     np.testing.assert_array_equal(again.labelled, dataset.labelled)
@@ -49,8 +50,8 @@ def test_other_joints_are_read_back_too(folder, tmp_path):
     """
     described = folder / "five.toml"
     described.write_text("\n".join(line.strip() for line in text.splitlines()))
-    five = coco.read(own_data.find(described))
-    again = coco.read(own_data.find(coco_writing.write(tmp_path / "five", five)))
+    five = reading.read(own_data.find(described))
+    again = reading.read(own_data.find(writing.write(tmp_path / "five", five)))
     assert again.skeleton == five.skeleton and again.skeleton.joint_count == 5
     np.testing.assert_array_equal(again.labelled, five.labelled)
     np.testing.assert_array_equal(again.keypoints_px, five.keypoints_px)
@@ -80,7 +81,7 @@ def test_the_rules_of_the_format(dataset, folder):
 def test_flags_tell_hidden_joints(dataset):
     occluded = np.zeros_like(dataset.labelled)
     occluded[0] = True
-    stored = coco_writing.annotations(
+    stored = writing.annotations(
         replace(dataset, extras={"occluded": occluded}), list("abcdef")
     )
     flags = [set(each["keypoints"][2::3]) for each in stored["annotations"]]
@@ -89,4 +90,4 @@ def test_flags_tell_hidden_joints(dataset):
 
 def test_a_folder_that_holds_something_is_left_alone(dataset, folder):
     with pytest.raises(PosekitError, match="people: must be a folder that is empty or not there"):
-        coco_writing.write(folder, dataset)
+        writing.write(folder, dataset)

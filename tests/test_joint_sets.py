@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from posekit import joint_sets
-from posekit.datasets import own_data
+from posekit.datasets.coco import own_data
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS, LSP, MIRROR
 

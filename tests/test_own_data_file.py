@@ -5,7 +5,8 @@ import os
 import pytest
 from coco_sets import content, write
 
-from posekit.datasets import coco, own_data, sources
+from posekit.datasets import sources
+from posekit.datasets.coco import own_data, reading
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
 
@@ -115,7 +116,7 @@ def test_what_is_no_description(tmp_path, text, finding):
 def test_one_string_names_the_data(tmp_path):
     path = write(tmp_path, content(2))
     direct = sources.load(str(path), **LOADING)
-    assert direct.name == coco.NAME and direct.skeleton.name == "coco17"
+    assert direct.name == reading.NAME and direct.skeleton.name == "coco17"
     described = toml(tmp_path, 'annotations = "annotations.json"')
     for data in (tmp_path, described):
         assert sources.load(str(data), **LOADING).fingerprint() == direct.fingerprint()

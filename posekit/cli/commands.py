@@ -13,7 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from posekit import engine, files, pose_files, profiles, temporal_smoothing, wording
-from posekit.datasets import coco, lsp, synthetic
+from posekit.datasets import lsp, synthetic
+from posekit.datasets.coco import reading
 from posekit.datasets.sources import SYNTHETIC, load
 from posekit.errors import PosekitError
 from posekit.provenance import provenance
@@ -24,11 +25,11 @@ def make_data(options):
     """Write a synthetic data set."""
     drawn = {"count": options.images, "seed": options.seed}
     if options.layout == "coco":
-        from posekit.datasets import coco_writing
+        from posekit.datasets.coco import writing
 
         with tempfile.TemporaryDirectory() as scratch:
             dataset = lsp.read(synthetic.write(Path(scratch) / "people", **drawn))
-            folder = coco_writing.write(options.folder, dataset)
+            folder = writing.write(options.folder, dataset)
     else:
         folder = synthetic.write(options.folder, **drawn)
     print(f"{options.images} images in {folder}")
@@ -164,7 +165,7 @@ def evaluate(options):
         whole_if_fixed_test=options.split in ("development", "test"),
     )
     part = experiment.part(options.split)
-    layout = None if options.coco is None else coco.layout_of(_own(options.data))
+    layout = None if options.coco is None else reading.layout_of(_own(options.data))
     _warn_of_other_split(options, experiment)
     poses = estimator.estimate_dataset(part)
     scores = _scores(evaluation.score_original_px, poses.keypoints_px, experiment, options)
@@ -262,7 +263,7 @@ def _predict_camera(estimator, smoothing, options):
 
 def _own(data):
     """The own data that COCO results are for."""
-    from posekit.datasets import own_data
+    from posekit.datasets.coco import own_data
 
     own = own_data.find(Path(data))
     if own is None:

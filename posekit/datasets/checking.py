@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from posekit import geometry
-from posekit.datasets import coco, image_files, lsp, near_duplicates, own_data, packed
+from posekit.datasets import image_files, lsp, near_duplicates, packed
+from posekit.datasets.coco import own_data, reading
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.files import from_root
@@ -107,26 +108,26 @@ def picture_names(dataset):
 
 
 def _check_own(own):
-    inspected = coco.inspect(own)
+    inspected = reading.inspect(own)
     findings = [
         Finding(name, FAULT, text) for name, text in (*inspected.faults, *inspected.bad_images)
     ]
     for picture in inspected.pictures:
         findings += [Finding(picture.name, LOOK, text) for text in _of_people(picture, own.people)]
     try:
-        dataset = coco.dataset_of(own, inspected)
+        dataset = reading.dataset_of(own, inspected)
     except PosekitError as error:
         findings.append(Finding("", FAULT, str(error)))
         dataset = None
     else:
         findings += _of_dataset(dataset)
     count = len(inspected.pictures) + len(inspected.bad_images)
-    return Checked(coco.NAME, count, dataset, _sorted(findings))
+    return Checked(reading.NAME, count, dataset, _sorted(findings))
 
 
 def _of_people(picture, people):
     """What is to be said of a picture's people, sentences."""
-    chosen = coco.chosen_people(picture, people)
+    chosen = reading.chosen_people(picture, people)
     if not chosen:
         yield "has no person with a labelled joint and is left out."
     elif len(chosen) < len(picture.people):

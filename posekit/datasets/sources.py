@@ -5,7 +5,8 @@ import warnings
 
 import numpy as np
 
-from posekit.datasets import coco, lsp, own_data, packed, synthetic
+from posekit.datasets import lsp, packed, synthetic
+from posekit.datasets.coco import own_data, reading
 from posekit.datasets.pose_dataset import join
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT, from_root
@@ -62,7 +63,7 @@ def _read(path, *, bad_images):
     own = own_data.find(path)
     if own is None:
         return lsp.read(path, bad_images=bad_images)
-    return coco.read(own, bad_images=bad_images)
+    return reading.read(own, bad_images=bad_images)
 
 
 def _without_bad_images(dataset):

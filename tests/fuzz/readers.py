@@ -23,7 +23,8 @@ from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
 from posekit import imagenet, manifests, report_index, report_parameters
-from posekit.datasets import coco, image_files, joints_mat, lsp, own_data, splits
+from posekit.datasets import image_files, joints_mat, lsp, splits
+from posekit.datasets.coco import own_data, reading
 from posekit.datasets.verification import content_sha256
 from posekit.errors import PosekitError
 from posekit.files import read_json, write_json
@@ -169,8 +170,8 @@ def _read_annotations(content, folder):
         described = f'annotations = "annotations.json"\npeople = "{people}"\n'
         (folder / own_data.NAME).write_text(described)
         own = own_data.find(folder)
-        coco.layout_of(own)
-        _check_own(coco.read(own))
+        reading.layout_of(own)
+        _check_own(reading.read(own))
 
 
 def _check_own(dataset):

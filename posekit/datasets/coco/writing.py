@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from posekit import files, geometry, joint_sets
-from posekit.datasets import own_data
+from posekit.datasets.coco import own_data
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP
 

@@ -27,7 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posekit.datasets import coco_json, image_files
+from posekit.datasets import image_files
+from posekit.datasets.coco import json_fields
 from posekit.datasets.containers import escapes, open_container
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
@@ -197,11 +198,11 @@ def inspect(own):
             or the folder of pictures is missing.
     """
     caller = str(own.annotations)
-    content = coco_json.read_json(own.annotations)
+    content = json_fields.read_json(own.annotations)
     categories, images, annotations = (
-        coco_json.table(caller, content, field) for field in ("categories", "images", "annotations")
+        json_fields.table(caller, content, field) for field in ("categories", "images", "annotations")
     )
-    category = coco_json.category_of(caller, own, categories)
+    category = json_fields.category_of(caller, own, categories)
     if not own.images.is_dir():
         raise PosekitError(
             f"{caller}: the folder of its pictures must be there; got {own.images}. Name it as "
@@ -217,13 +218,13 @@ def inspect(own):
         if annotation.get("category_id") != category["id"] or annotation.get("iscrowd") == 1:
             continue
         image_id = annotation.get("image_id")
-        picture = pictures.get(image_id) if coco_json.is_id(image_id) else None
-        problem = coco_json.problem_of_annotation(annotation, picture, len(category["keypoints"]))
+        picture = pictures.get(image_id) if json_fields.is_id(image_id) else None
+        problem = json_fields.problem_of_annotation(annotation, picture, len(category["keypoints"]))
         annotation_id = annotation.get("id", number)
         if problem is None and annotation_id in annotation_ids:
             problem = "`id` must be there once; got it again."
         if problem is not None:
-            called = annotation_id if coco_json.is_id(annotation_id) else f"number {number}"
+            called = annotation_id if json_fields.is_id(annotation_id) else f"number {number}"
             faults.append((picture.name if picture else "", f"annotation {called}: {problem}"))
             continue
         annotated.add(image_id)
@@ -248,7 +249,7 @@ def _pictures(own, files, images):
     """Id -> Picture without people; id -> what is wrong with the file; faults of the list."""
     pictures, problem_of, faults, names = {}, {}, [], set()
     for number, image in enumerate(images):
-        problem = coco_json.problem_of_image(image, pictures)
+        problem = json_fields.problem_of_image(image, pictures)
         if problem is None:
             name = _located(own.images, image["file_name"])
             if name in names:
@@ -300,11 +301,11 @@ def layout_of(own):
         PosekitError: as `inspect` does, but for the pictures.
     """
     caller = str(own.annotations)
-    content = coco_json.read_json(own.annotations)
-    category = coco_json.category_of(caller, own, coco_json.table(caller, content, "categories"))
+    content = json_fields.read_json(own.annotations)
+    category = json_fields.category_of(caller, own, json_fields.table(caller, content, "categories"))
     names = defaultdict(list)
-    for image in coco_json.table(caller, content, "images"):
-        if isinstance(image.get("file_name"), str) and coco_json.is_id(image.get("id")):
+    for image in json_fields.table(caller, content, "images"):
+        if isinstance(image.get("file_name"), str) and json_fields.is_id(image.get("id")):
             names[PureWindowsPath(image["file_name"]).name].append(image["id"])
     joint_of = {sources[0]: joint for joint, sources in enumerate(own.sources) if len(sources) == 1}
     return Layout(
