@@ -14,7 +14,8 @@ import pytest
 from tiny_sets import labels, lsp_files, lspet_files, write_folder, write_zip
 
 from posekit.cli.main import main
-from posekit.datasets import download, lsp, transfer, verification
+from posekit.datasets import lsp
+from posekit.datasets.fetch import download, transfer, verification
 from posekit.errors import PosekitError
 
 PATIENCE = transfer.Patience(stall_seconds=0.3, waits_seconds=(0.01,))

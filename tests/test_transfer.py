@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import requests
 
-from posekit.datasets import transfer
+from posekit.datasets.fetch import transfer
 from posekit.errors import PosekitError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

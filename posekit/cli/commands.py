@@ -38,7 +38,7 @@ def make_data(options):
 
 def fetch_data(options):
     """Get a data set from the first source that has it, and print where it is."""
-    from posekit.datasets import download
+    from posekit.datasets.fetch import download
 
     print(download.fetch(options.name, files.from_root(options.to), source=options.source))
     return 0

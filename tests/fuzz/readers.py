@@ -25,7 +25,7 @@ from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 from posekit import imagenet, manifests, report_index, report_parameters
 from posekit.datasets import image_files, joints_mat, lsp, splits
 from posekit.datasets.coco import own_data, reading
-from posekit.datasets.verification import content_sha256
+from posekit.datasets.fetch.verification import content_sha256
 from posekit.errors import PosekitError
 from posekit.files import read_json, write_json
 from posekit.skeleton import JOINT_COUNT, JOINTS

@@ -17,7 +17,7 @@ import requests
 from tqdm import tqdm
 
 from posekit import files
-from posekit.datasets import transfer, verification
+from posekit.datasets.fetch import transfer, verification
 from posekit.errors import PosekitError, check_choice, raise_problems
 
 MIRRORS = Path(__file__).with_name("mirrors.toml")
