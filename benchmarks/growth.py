@@ -27,7 +27,7 @@ import numpy as np
 import results
 import scipy.io
 
-from posekit.datasets import synthetic
+from posekit.datasets.synthetic import writing
 
 SIZES = (1000, 10_000, 100_000)
 DRAWN = 2000
@@ -52,7 +52,7 @@ def main():
         print(json.dumps(phases_of(options.one_size)))
         return
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-        drawn = synthetic.write(Path(scratch) / "drawn", count=options.drawn, seed=0)
+        drawn = writing.write(Path(scratch) / "drawn", count=options.drawn, seed=0)
         sizes = []
         for count in options.sizes:
             folder = grow(drawn, Path(scratch) / f"people-{count}", count)
@@ -94,7 +94,7 @@ def grow(drawn, folder, count):
         image = cv2.imread(str(sources[index % len(sources)]))
         width, height = (max(8, round(side * scales[index])) for side in image.shape[1::-1])
         shown = cv2.convertScaleAbs(cv2.resize(image, (width, height)), beta=light[index])
-        quality = [cv2.IMWRITE_JPEG_QUALITY, synthetic.JPEG_QUALITY]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, writing.JPEG_QUALITY]
         encoded = cv2.imencode(".jpg", shown, quality)[1].tobytes()
         (folder / "images" / f"im{index + 1:06d}.jpg").write_bytes(encoded)
         labelled = joints[:, 2, index] == 1

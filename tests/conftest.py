@@ -7,7 +7,7 @@ import pytest
 from local_site import LocalSite
 
 from posekit import engine
-from posekit.datasets import synthetic
+from posekit.datasets.synthetic import writing
 from posekit.skeleton import JOINTS
 
 
@@ -17,7 +17,7 @@ def pytest_sessionstart():
 
 @pytest.fixture(scope="session")
 def synthetic_folder(tmp_path_factory):
-    return synthetic.write(tmp_path_factory.mktemp("data") / "people", count=48, seed=0)
+    return writing.write(tmp_path_factory.mktemp("data") / "people", count=48, seed=0)
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def train(root, run_dir, epochs=EPOCHS):
     import tensorflow as tf
 
     from posekit import engine, models, training
-    from posekit.datasets import synthetic
+    from posekit.datasets.synthetic import writing
     from posekit.experiment import open_experiment
 
     engine.start(0, deterministic=True)
@@ -91,7 +91,7 @@ def train(root, run_dir, epochs=EPOCHS):
     models.poster_network = partial(
         models.poster_network, convolution_widths=((8,), (16,)), dense_widths=(32,)
     )
-    synthetic.write(root / "people", count=48, seed=0)
+    writing.write(root / "people", count=48, seed=0)
     experiment = open_experiment(
         str(root / "people"), profile="smoke", seed=0, frame_px=32, cache_dir=root / "cache"
     )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from posekit import geometry, models
-from posekit.datasets import lsp, synthetic
+from posekit.datasets import lsp
+from posekit.datasets.synthetic import writing
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -284,7 +285,7 @@ def test_metrics_are_timed_after_a_first_call():
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    return synthetic.write(tmp_path_factory.mktemp("drawn") / "people", count=3, seed=1)
+    return writing.write(tmp_path_factory.mktemp("drawn") / "people", count=3, seed=1)
 
 
 def test_a_grown_set_is_read_like_any_other(drawn, tmp_path):

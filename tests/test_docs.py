@@ -29,7 +29,8 @@ import posekit
 from posekit import estimators, video
 from posekit import files as files_module
 from posekit.cli import main
-from posekit.datasets import sources, synthetic
+from posekit.datasets import sources
+from posekit.datasets.synthetic import writing
 from posekit.files import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT
@@ -159,7 +160,7 @@ def workshop(estimator_folder, tmp_path_factory):
     (folder / ".venv" / ".installed").touch()
     shutil.copytree(estimator_folder, folder / "models" / "best")
     (folder / "models" / "imagenet").symlink_to(ROOT / "models" / "imagenet")
-    people = synthetic.write(folder / "data" / "people", count=int(SMALL["--images"]), seed=1)
+    people = writing.write(folder / "data" / "people", count=int(SMALL["--images"]), seed=1)
     photo = sorted((people / "images").iterdir())[0]
     Image.open(photo).resize((400, 600)).save(folder / "photo.jpg")
     shutil.copy(photo, folder / "holiday")

@@ -8,7 +8,8 @@ import pytest
 import scipy.io
 
 from posekit import files
-from posekit.datasets import sources, synthetic
+from posekit.datasets import sources
+from posekit.datasets.synthetic import writing
 from posekit.errors import PosekitError
 
 UNUSED = {"synthetic_images": 5, "seed": 0}
@@ -70,7 +71,7 @@ def test_the_synthetic_set_is_drawn_once(monkeypatch, tmp_path):
 def test_a_newer_generator_draws_beside_the_old_set(monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "PROJECT_ROOT", tmp_path)
     sources.load("synthetic", **UNUSED)
-    monkeypatch.setattr(synthetic, "GENERATOR_VERSION", 2)
+    monkeypatch.setattr(writing, "GENERATOR_VERSION", 2)
     assert len(sources.load("synthetic", **UNUSED)) == 5
     folders = sorted(folder.name for folder in (tmp_path / "data").iterdir())
     assert folders == ["synthetic-v1-5-seed0", "synthetic-v2-5-seed0"]

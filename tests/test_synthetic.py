@@ -11,8 +11,8 @@ import pytest
 import scipy.io
 import scipy.stats
 
-from posekit.datasets import backgrounds, figures, outfits, rendering, scenes, synthetic
-from posekit.datasets.pose_families import FAMILIES, LIMITS_DEG, RELAXED, draw_pose
+from posekit.datasets.synthetic import backgrounds, figures, outfits, rendering, scenes, writing
+from posekit.datasets.synthetic.pose_families import FAMILIES, LIMITS_DEG, RELAXED, draw_pose
 from posekit.errors import PosekitError
 from posekit.skeleton import INDEX, MIRROR
 
@@ -21,7 +21,7 @@ COUNT = 150
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return synthetic.write(tmp_path_factory.mktemp("data") / "set", count=COUNT, seed=3)
+    return writing.write(tmp_path_factory.mktemp("data") / "set", count=COUNT, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -311,12 +311,12 @@ def test_people_stand_out_from_muted_backgrounds():
 
 
 def test_an_example_depends_on_seed_and_index_alone(folder):
-    first = synthetic.example(COUNT - 1, 3)
-    again = synthetic.example(COUNT - 1, 3)
+    first = writing.example(COUNT - 1, 3)
+    again = writing.example(COUNT - 1, 3)
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(first.labelled, again.labelled)
     np.testing.assert_array_equal(first.keypoints_px, again.keypoints_px)
-    for other in (synthetic.example(COUNT - 1, 4), synthetic.example(COUNT - 2, 3)):
+    for other in (writing.example(COUNT - 1, 4), writing.example(COUNT - 2, 3)):
         assert not np.array_equal(other.keypoints_px, first.keypoints_px)
         assert not np.array_equal(other.image, first.image)
 
@@ -324,9 +324,9 @@ def test_an_example_depends_on_seed_and_index_alone(folder):
 def test_the_same_seed_writes_the_same_bytes_and_the_count_changes_no_earlier_image(
     folder, tmp_path
 ):
-    again = synthetic.write(tmp_path / "again", count=5, seed=3)
-    twin = synthetic.write(tmp_path / "twin", count=5, seed=3)
-    other = synthetic.write(tmp_path / "other", count=5, seed=4)
+    again = writing.write(tmp_path / "again", count=5, seed=3)
+    twin = writing.write(tmp_path / "twin", count=5, seed=3)
+    other = writing.write(tmp_path / "other", count=5, seed=4)
     names = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert len(names) == 5 + 5
     for name in names:
@@ -372,7 +372,7 @@ def test_layout_reads_back(folder, joints):
 
 
 def test_jpeg_holds_the_colours_of_the_example(folder):
-    drawn = synthetic.example(0, 3).image
+    drawn = writing.example(0, 3).image
     stored = cv2.cvtColor(cv2.imread(folder / "images" / "im00001.jpg"), cv2.COLOR_BGR2RGB)
     difference = np.abs(drawn.astype(int) - stored)
     assert difference.mean() < 4
@@ -399,35 +399,35 @@ def test_some_joints_are_occluded_but_few(folder):
 
 
 def test_the_same_set_is_left_untouched(tmp_path):
-    folder = synthetic.write(tmp_path / "deep" / "set", count=2, seed=0)
+    folder = writing.write(tmp_path / "deep" / "set", count=2, seed=0)
     marker = folder / "images" / "im00001.jpg"
     marker.write_bytes(b"changed since")
-    assert synthetic.write(folder, count=2, seed=0) == folder
+    assert writing.write(folder, count=2, seed=0) == folder
     assert marker.read_bytes() == b"changed since"
     assert [path.name for path in folder.parent.iterdir()] == ["set"]  # No temporary folder.
 
 
 def test_another_set_is_named_and_kept(tmp_path):
-    folder = synthetic.write(tmp_path / "set", count=2, seed=0)
+    folder = writing.write(tmp_path / "set", count=2, seed=0)
     with pytest.raises(PosekitError, match=r"'seed': 1, 'count': 2\}; got .*'seed': 0, 'count': 2"):
-        synthetic.write(folder, count=2, seed=1)
+        writing.write(folder, count=2, seed=1)
     assert len(list((folder / "images").iterdir())) == 2
 
 
 def test_foreign_files_are_named_and_kept(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(PosekitError, match=r"got .* without a readable synthetic.json"):
-        synthetic.write(tmp_path, count=1, seed=0)
+        writing.write(tmp_path, count=1, seed=0)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
     with pytest.raises(PosekitError, match=r"got .*thesis.txt .*Not a directory"):
-        synthetic.write(tmp_path / "thesis.txt", count=1, seed=0)
+        writing.write(tmp_path / "thesis.txt", count=1, seed=0)
     (tmp_path / "synthetic.json").write_text("{")
     with pytest.raises(PosekitError, match="damaged synthetic.json"):
-        synthetic.write(tmp_path, count=1, seed=0)
+        writing.write(tmp_path, count=1, seed=0)
 
 
 def test_an_empty_folder_is_used(tmp_path):
-    assert (synthetic.write(tmp_path, count=1, seed=0) / "joints.mat").is_file()
+    assert (writing.write(tmp_path, count=1, seed=0) / "joints.mat").is_file()
 
 
 def test_an_unwritable_place_is_named(tmp_path):
@@ -435,16 +435,16 @@ def test_an_unwritable_place_is_named(tmp_path):
     with pytest.raises(
         PosekitError, match=r"writable place; got .*file/deeper/set: Not a directory"
     ):
-        synthetic.write(tmp_path / "file" / "deeper" / "set", count=1, seed=0)
+        writing.write(tmp_path / "file" / "deeper" / "set", count=1, seed=0)
 
 
 def test_an_interrupted_writing_leaves_nothing(monkeypatch, tmp_path):
     def fail(index, seed):
         raise KeyboardInterrupt(f"at image {index}")
 
-    monkeypatch.setattr(synthetic, "example", fail)
+    monkeypatch.setattr(writing, "example", fail)
     with pytest.raises(KeyboardInterrupt, match="at image 0"):
-        synthetic.write(tmp_path / "set", count=1, seed=0)
+        writing.write(tmp_path / "set", count=1, seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -464,7 +464,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
         assert len(list(tmp_path.iterdir())) == 3
         started[0].kill()
         started[0].wait()
-        folder = synthetic.write(tmp_path / "set", count=1, seed=0)
+        folder = writing.write(tmp_path / "set", count=1, seed=0)
         left = sorted(path.name.partition("-")[2][9:] for path in tmp_path.glob(".partial-*"))
         assert left == ["another-set", "set"] and (folder / "joints.mat").is_file()
     finally:
@@ -478,15 +478,15 @@ def test_a_full_disk_is_named_and_leaves_nothing(monkeypatch, tmp_path):
     def fail(folder, recipe):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(synthetic, "_write_files", fail)
+    monkeypatch.setattr(writing, "_write_files", fail)
     with pytest.raises(PosekitError, match="set: No space left on device"):
-        synthetic.write(tmp_path / "set", count=1, seed=0)
+        writing.write(tmp_path / "set", count=1, seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_numbers_out_of_range_are_all_named(tmp_path):
     with pytest.raises(PosekitError, match=r"(?s)`count` .*got 0\..*`seed` .*got -1\.") as caught:
-        synthetic.write(tmp_path / "set", count=0, seed=-1)
+        writing.write(tmp_path / "set", count=0, seed=-1)
     assert "{" not in str(caught.value)
     with pytest.raises(PosekitError, match=r"got 1\.5"):
-        synthetic.write(tmp_path / "set", count=1.5, seed=0)
+        writing.write(tmp_path / "set", count=1.5, seed=0)

@@ -13,9 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from posekit import engine, files, pose_files, profiles, temporal_smoothing, wording
-from posekit.datasets import lsp, synthetic
+from posekit.datasets import lsp
 from posekit.datasets.coco import reading
 from posekit.datasets.sources import SYNTHETIC, load
+from posekit.datasets.synthetic import writing
 from posekit.errors import PosekitError
 from posekit.provenance import provenance
 from posekit.wording import verdict, with_interval
@@ -25,13 +26,13 @@ def make_data(options):
     """Write a synthetic data set."""
     drawn = {"count": options.images, "seed": options.seed}
     if options.layout == "coco":
-        from posekit.datasets.coco import writing
+        from posekit.datasets.coco.writing import write
 
         with tempfile.TemporaryDirectory() as scratch:
-            dataset = lsp.read(synthetic.write(Path(scratch) / "people", **drawn))
-            folder = writing.write(options.folder, dataset)
+            dataset = lsp.read(writing.write(Path(scratch) / "people", **drawn))
+            folder = write(options.folder, dataset)
     else:
-        folder = synthetic.write(options.folder, **drawn)
+        folder = writing.write(options.folder, **drawn)
     print(f"{options.images} images in {folder}")
     return 0
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posekit.datasets import backgrounds, figures, outfits, pose_families, rendering
-from posekit.datasets.rendering import Camera
+from posekit.datasets.synthetic import backgrounds, figures, outfits, pose_families, rendering
+from posekit.datasets.synthetic.rendering import Camera
 
 
 class Frame(NamedTuple):

@@ -5,9 +5,10 @@ import warnings
 
 import numpy as np
 
-from posekit.datasets import lsp, packed, synthetic
+from posekit.datasets import lsp, packed
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.pose_dataset import join
+from posekit.datasets.synthetic import writing
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT, from_root
 
@@ -42,9 +43,9 @@ def load(
             f"load(): `data` must be {SYNTHETIC!r} or the path of a folder or zip; got {data!r}."
         )
     if data == SYNTHETIC:
-        drawn = f"synthetic-v{synthetic.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
+        drawn = f"synthetic-v{writing.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
         folder = PROJECT_ROOT / "data" / drawn
-        synthetic.write(folder, count=synthetic_images, seed=seed)
+        writing.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)
     dataset = join(
         [_read(from_root(path), bad_images=bad_images) for path in data.split(os.pathsep)]

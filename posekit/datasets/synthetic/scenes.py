@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posekit.datasets import figures, outfits, pose_families
-from posekit.datasets.rendering import Camera
+from posekit.datasets.synthetic import figures, outfits, pose_families
+from posekit.datasets.synthetic.rendering import Camera
 
 ACTIVITIES = tuple(pose_families.FAMILIES)
 # What is drawn from one stream cannot depend on, nor change with, what is drawn from another.

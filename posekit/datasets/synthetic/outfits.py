@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posekit.datasets.rendering import CIRCLE, Part
+from posekit.datasets.synthetic.rendering import CIRCLE, Part
 
 SKIN_TONES = ((255, 219, 190), (234, 189, 155), (205, 150, 112), (160, 108, 76), (104, 68, 48))
 HAIR_COLOURS = (

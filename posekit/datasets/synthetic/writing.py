@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 import scipy.io
 
-from posekit.datasets import backgrounds, outfits, rendering
-from posekit.datasets.scenes import plan, stream
+from posekit.datasets.synthetic import backgrounds, outfits, rendering
+from posekit.datasets.synthetic.scenes import plan, stream
 from posekit.errors import PosekitError, raise_problems
 from posekit.files import PARTIAL
 from posekit.skeleton import JOINT_COUNT

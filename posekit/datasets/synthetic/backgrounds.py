@@ -5,7 +5,7 @@ import colorsys
 import cv2
 import numpy as np
 
-from posekit.datasets.rendering import SUBPIXEL_BITS, fixed_point
+from posekit.datasets.synthetic.rendering import SUBPIXEL_BITS, fixed_point
 
 
 def draw_background(rng, width_px, height_px):
