@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 from side_by_side import Worker, alternate
 
-from posekit import bootstrap, estimators, evaluation, files, manifests
+from posekit import bootstrap, evaluation, files
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
+from posekit.estimators import loading, manifest
+from posekit.estimators.export import export
+from posekit.estimators.manifest import EXPORT_FORMATS
 from posekit.experiment import open_experiment
-from posekit.export import export
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
-from posekit.settings import EXPORT_FORMATS
 from posekit.skeleton import JOINTS, LIMB_JOINTS
 
 WORKER = Path(__file__).resolve().parent / "workers" / "posekit_pose.py"
@@ -54,7 +55,7 @@ def main():
     chosen = np.unique(np.linspace(0, len(validation) - 1, options.images).round().astype(int))
     indices = experiment.split.indices(experiment.dataset, "validation")[chosen]
     part, groups = validation.subset(chosen), experiment.split.groups[indices]
-    before = estimators.load(options.model, compiled=False).estimate_dataset(part)
+    before = loading.load(options.model, compiled=False).estimate_dataset(part)
     rows, left_out = [_row("keras", options.model, before, before, part, groups)], {}
     with tempfile.TemporaryDirectory() as scratch:
         photos = _photos(part, options.timed, Path(scratch))
@@ -64,7 +65,7 @@ def main():
                 export(
                     options.model, folder, file_format=name, dataset=experiment.part("train")
                 )
-                after = estimators.load(folder).estimate_dataset(part)
+                after = loading.load(folder).estimate_dataset(part)
             except PosekitError as error:
                 left_out[name] = str(error)
                 continue
@@ -85,7 +86,7 @@ def _row(name, model, before, after, part, groups):
         right, counted = evaluation.right_joints(poses.keypoints_px, part)
         sums.append(right[:, LIMBS].sum(axis=1))
     count = counted[:, LIMBS].sum(axis=1)
-    stages, _ = manifests.read(estimators.path_of(model))
+    stages, _ = manifest.read(loading.path_of(model))
     return {
         "format": name,
         "megabytes": sum(stage.path.stat().st_size for stage in stages) / 1e6,
@@ -113,7 +114,7 @@ def _photos(part, count, folder):
 
 def _times(model, folder, photos, turns):
     exported, own = (
-        Worker(name, [sys.executable, str(WORKER), str(estimators.path_of(path).absolute())])
+        Worker(name, [sys.executable, str(WORKER), str(loading.path_of(path).absolute())])
         for name, path in (("exported", folder), ("posekit", model))
     )
     result = alternate(exported, own, photos, turns=turns)

@@ -211,11 +211,11 @@ def train_poster_network():
 
 def train_recipe(options):
     """As `python -m posekit build` does; a finished training ends at once."""
-    from posekit import delivery
+    from posekit.estimators import release
     from posekit.experiment import open_experiment
 
     experiment = open_experiment(options.data, profile="full", seed=0)
-    delivery.train(options.recipe, experiment, options.run_dir, seed=0, verbose=0)
+    release.train(options.recipe, experiment, options.run_dir, seed=0, verbose=0)
 
 
 def summary(threads):

@@ -58,10 +58,11 @@ def main():
 
 def _estimated(drawn, model):
     """Poses of each clip with every frame looked at anew, and with following."""
-    from posekit import engine, estimators
+    from posekit import engine
+    from posekit.estimators import loading
 
     engine.start(0)
-    estimator = estimators.load(model)
+    estimator = loading.load(model)
     estimator.estimate([drawn[0][0].image])  # compiling is not timed
     found = {}
     for name, least_confidence in (("anew", np.inf), ("following", None)):

@@ -8,9 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from posekit import drawing, estimators, explore_subjects, files, geometry, inference, pipeline
+from posekit import drawing, explore_subjects, files, geometry, pipeline
 from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.estimators import loading, runtimes
 from posekit.explore_subjects import Subject
 
 # As `model`: pictures and labels alone.
@@ -331,10 +332,10 @@ def open_explorer(dataset, *, model=NO_MODEL, activities=None):
         activities = dataset.extras.get("activity")
     if model == NO_MODEL:
         return Explorer(dataset, activities=activities)
-    slow = estimators.load(path_of(model), compiled=False)
+    slow = loading.load(path_of(model), compiled=False)
     # Networks that were exported are fast already, and cannot be differentiated.
     fast = tuple(
-        replace(stage, network=inference.compiled(stage.network)) if _is_keras(stage) else stage
+        replace(stage, network=runtimes.compiled(stage.network)) if _is_keras(stage) else stage
         for stage in slow.stages
     )
     return Explorer(
@@ -347,11 +348,11 @@ def open_explorer(dataset, *, model=NO_MODEL, activities=None):
 
 def path_of(model):
     """The Path of a model, seen from the project's root unless it is shipped or absolute."""
-    return files.from_root(estimators.path_of(model))
+    return files.from_root(loading.path_of(model))
 
 
 def _is_keras(stage):
-    return not isinstance(stage.network, (inference.LiteRtNetwork, inference.OnnxNetwork))
+    return not isinstance(stage.network, (runtimes.LiteRtNetwork, runtimes.OnnxNetwork))
 
 
 def _check_joints(predicted, skeleton):

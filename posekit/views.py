@@ -4,7 +4,7 @@ A view is a box of the picture, scaled to the network's square frame. Training d
 from a larger canvas around the same box, so that a turned or shifted crop still shows picture.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -42,23 +42,6 @@ VIEWS = {
 }
 
 
-@dataclass(frozen=True)
-class Glimpse:
-    """One frame of a stage's look at a picture.
-
-    Attributes:
-        scale: float > 0, side of the square that is shown over that of the view's own box.
-        mirrored: bool, whether left and right are exchanged.
-    """
-
-    scale: float = 1.0
-    mirrored: bool = False
-
-
-# A look is a tuple of glimpses whose answers are averaged; a stage looks once or more often.
-LOOK_ONCE = ((Glimpse(),),)
-
-
 def by_name(name):
     """The view of that name.
 
@@ -67,28 +50,6 @@ def by_name(name):
     """
     check_choice("views.by_name()", "view", name, tuple(VIEWS))
     return VIEWS[name]
-
-
-def listed(looks):
-    """Looks JSON-ready: a list of dicts, scale and mirrored, for each."""
-    return [[asdict(glimpse) for glimpse in look] for look in looks]
-
-
-def in_words(looks):
-    """Looks as a reader is told of them.
-
-    Args:
-        looks: tuple of looks, see Glimpse.
-
-    Returns:
-        str, such as "x1.15, then x0.85 + x0.95 mirrored".
-    """
-    return ", then ".join(
-        " + ".join(
-            f"x{glimpse.scale:g}{' mirrored' if glimpse.mirrored else ''}" for glimpse in look
-        )
-        for look in looks
-    )
 
 
 def cut(image, box_px, frame_px):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from posekit import calibration
-from posekit.calibration import Calibration
 from posekit.errors import PosekitError
+from posekit.estimators import calibration
+from posekit.estimators.calibration import Calibration
 
 SLOPE, OFFSETS = 1.6, np.array([-0.8, 0.0, 1.1])
 

@@ -267,9 +267,9 @@ def test_evaluate_all_and_another_split(capsys, trained, synthetic_folder, tmp_p
 def test_evaluate_measures_a_shipped_models_confidences(
     capsys, monkeypatch, own_cache, synthetic_folder, estimator_folder, tmp_path
 ):
-    from posekit import estimators
+    from posekit.estimators import loading
 
-    monkeypatch.setattr(estimators, "SHIPPED", estimator_folder.parent)
+    monkeypatch.setattr(loading, "SHIPPED", estimator_folder.parent)
     arguments = ["evaluate", "--model", "tiny", "--data", str(synthetic_folder)]
     arguments += ["--profile", "smoke", "--json", str(tmp_path / "scores.json")]
     assert main([*arguments, "--predictions", str(tmp_path / "predictions.npz")]) == 0
@@ -414,11 +414,11 @@ def test_predict_draws_photographs(capsys, trained, synthetic_folder, tmp_path):
 def test_predict_takes_folders_and_names_bad_photographs_last(
     capsys, monkeypatch, estimator_folder, synthetic_folder, tmp_path
 ):
-    from posekit import estimators
+    from posekit.estimators import loading
 
     # The shipped model is the default.
     shutil.copytree(estimator_folder, tmp_path / "models" / "best")
-    monkeypatch.setattr(estimators, "SHIPPED", tmp_path / "models")
+    monkeypatch.setattr(loading, "SHIPPED", tmp_path / "models")
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "a.jpg").write_text("no picture")

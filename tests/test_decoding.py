@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from posekit import decoding
+from posekit.estimators import decoding
 from posekit.geometry import cell_centres, mirror_keypoints
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
 

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import delivery, estimators, evaluation, pose_networks, recipes, training
+from posekit import evaluation, pose_networks, training
 from posekit.errors import PosekitError
-from posekit.recipes import Model
-from posekit.views import LOOK_ONCE, listed
+from posekit.estimators import loading, recipes, release
+from posekit.estimators.looks import LOOK_ONCE, listed
+from posekit.estimators.recipes import Model
 
 NARROW = partial(pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
 STAGE = {
@@ -39,9 +40,9 @@ def built(experiment, tmp_path_factory):
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
         )
         patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_LOOKS))
-        estimator = delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
+        estimator = release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
         patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
-        delivery.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
+        release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
     return folder, run_dir, estimator
 
 
@@ -106,7 +107,7 @@ def test_half_the_bytes_and_the_same_network(tmp_path):
     path = tmp_path / "network.keras"
     network.save(path)
     whole = _weight_bytes(path)
-    delivery.halve(path)
+    release.halve(path)
     assert {entry.name for entry in tmp_path.iterdir()} == {"network.keras"}
     assert _weight_bytes(path) < 0.6 * whole
     halved = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -122,20 +123,20 @@ def test_halving_what_is_no_model_leaves_it_as_it_was(tmp_path):
         archive.writestr("model.weights.h5", b"no weights")
     before = path.read_bytes()
     with pytest.raises(OSError, match="signature"):
-        delivery.halve(path)
+        release.halve(path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["network.keras"]
 
 
 def test_an_unknown_model_is_refused(experiment, tmp_path):
     with pytest.raises(PosekitError, match="'from_scratch', 'best', 'quick'; got 'worst'"):
-        delivery.build("worst", experiment, tmp_path, tmp_path / "worst", seed=0)
+        release.build("worst", experiment, tmp_path, tmp_path / "worst", seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_recipe_is_refused(experiment, tmp_path):
     with pytest.raises(PosekitError, match="`recipe` must be one of .*; got 'worst_whole'"):
-        delivery.train("worst_whole", experiment, tmp_path, seed=0)
+        release.train("worst_whole", experiment, tmp_path, seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -166,6 +167,6 @@ def _weight_bytes(path):
 
 def test_a_shipped_name_and_its_folder_are_the_same(built, monkeypatch):
     folder, _, _ = built
-    monkeypatch.setattr(estimators, "SHIPPED", folder.parent)
-    by_name, by_path = estimators.load("tiny"), estimators.load(folder)
+    monkeypatch.setattr(loading, "SHIPPED", folder.parent)
+    by_name, by_path = loading.load("tiny"), loading.load(folder)
     assert by_name.name == by_path.name == "tiny"

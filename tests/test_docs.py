@@ -26,11 +26,12 @@ from test_layers import LAYERS, SOURCES
 from tiny_sets import labels, lspet_files, write_zip
 
 import posekit
-from posekit import estimators, video
 from posekit import files as files_module
+from posekit import video
 from posekit.cli import main
 from posekit.datasets import sources
 from posekit.datasets.synthetic import writing
+from posekit.estimators import loading
 from posekit.files import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT
@@ -186,7 +187,7 @@ def inside(workshop, monkeypatch):
     monkeypatch.setitem(open_experiment.__kwdefaults__, "cache_dir", workshop / ".cache")
     for module in (files_module, sources, main):
         monkeypatch.setattr(module, "PROJECT_ROOT", workshop)
-    monkeypatch.setattr(estimators, "SHIPPED", workshop / "models")
+    monkeypatch.setattr(loading, "SHIPPED", workshop / "models")
     return workshop
 
 

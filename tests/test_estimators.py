@@ -9,21 +9,14 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from posekit import (
-    calibration,
-    estimators,
-    evaluation,
-    geometry,
-    models,
-    pipeline,
-    prediction,
-    views,
-)
+from posekit import evaluation, geometry, models, pipeline, prediction, views
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
-from posekit.estimators import PoseEstimator, Stage
+from posekit.estimators import calibration, loading
+from posekit.estimators import estimator as estimators_estimator
+from posekit.estimators.estimator import PoseEstimator, Stage
+from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
-from posekit.views import LOOK_ONCE, Glimpse
 
 FRAME_PX = 32
 
@@ -64,7 +57,7 @@ def picture(width=60, height=40, seed=0):
 
 @pytest.fixture(scope="module")
 def tiny(estimator_folder):
-    return estimators.load(estimator_folder)
+    return loading.load(estimator_folder)
 
 
 @pytest.fixture
@@ -95,14 +88,14 @@ def test_manifest_gives_stages_in_order(tiny):
 
 
 def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_path):
-    monkeypatch.setattr(estimators, "SHIPPED", estimator_folder.parent)
+    monkeypatch.setattr(loading, "SHIPPED", estimator_folder.parent)
     monkeypatch.chdir(tmp_path)
-    assert estimators.load("tiny").name == "tiny"
+    assert loading.load("tiny").name == "tiny"
     with pytest.raises(PosekitError, match=r"name of a shipped model \(tiny\) or .* got 'huge'"):
-        estimators.load("huge")
-    monkeypatch.setattr(estimators, "SHIPPED", tmp_path)
+        loading.load("huge")
+    monkeypatch.setattr(loading, "SHIPPED", tmp_path)
     with pytest.raises(PosekitError, match=r"shipped model \(none\) or .* got 'best'"):
-        estimators.load("best")
+        loading.load("best")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +120,7 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
 def test_manifests_that_do_not_fit_are_refused(copied, change, finding):
     rewrite(copied, change)
     with pytest.raises(PosekitError, match=finding):
-        estimators.load(copied)
+        loading.load(copied)
 
 
 def test_a_network_other_than_the_manifests_is_refused(copied):
@@ -135,17 +128,17 @@ def test_a_network_other_than_the_manifests_is_refused(copied):
         file.write(b"!")
     rule = r"person\.keras: must have the SHA-256 \w{64} of the manifest; got"
     with pytest.raises(PosekitError, match=rule + r" \w{64}\."):
-        estimators.load(copied)
+        loading.load(copied)
     (copied / "person.keras").unlink()
     with pytest.raises(PosekitError, match=rule + r" no file\."):
-        estimators.load(copied)
+        loading.load(copied)
 
 
 def test_a_training_is_read_with_its_head_and_view(estimator_folder, tmp_path):
     shutil.copy(estimator_folder / "person.keras", tmp_path / "best.keras")
     settings = {"config": {"head": "soft_argmax", "view": "whole"}}
     (tmp_path / "config.json").write_text(json.dumps(settings))
-    estimator = estimators.load(tmp_path)
+    estimator = loading.load(tmp_path)
     (stage,) = estimator.stages
     assert (stage.head, stage.view, stage.frame_px) == ("soft_argmax", "whole", 64)
     assert estimator.name == str(tmp_path) and estimator.calibration is None
@@ -157,17 +150,17 @@ def test_a_training_is_read_with_its_head_and_view(estimator_folder, tmp_path):
 def test_another_programs_folder_is_refused(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(PosekitError, match="must hold a training's `config`; got a file without"):
-        estimators.load(tmp_path)
+        loading.load(tmp_path)
 
 
 def test_the_split_of_the_training_is_known(monkeypatch, estimator_folder, tmp_path):
     split = {"name": "standard", "seed": 5, "images": 9000}
-    monkeypatch.setattr(estimators, "SHIPPED", estimator_folder.parent)
+    monkeypatch.setattr(loading, "SHIPPED", estimator_folder.parent)
     for model in ("tiny", estimator_folder, estimator_folder / "whole.keras"):
-        assert estimators.training_split(model) == split
-    assert estimators.training_split(tmp_path / "none.keras") is None
+        assert loading.training_split(model) == split
+    assert loading.training_split(tmp_path / "none.keras") is None
     (tmp_path / "config.json").write_text(json.dumps({"data": {"split": split}}))
-    assert estimators.training_split(tmp_path / "none.keras") == split
+    assert loading.training_split(tmp_path / "none.keras") == split
 
 
 # What each stage sees.
@@ -179,7 +172,7 @@ def test_a_squashed_network_predicts_on_the_frames_of_its_training(experiment, t
     )
     network.save(tmp_path / "poster.keras")
     part = experiment.part("validation")
-    poses = estimators.load(tmp_path / "poster.keras").estimate_dataset(part)
+    poses = loading.load(tmp_path / "poster.keras").estimate_dataset(part)
     in_frame_px = evaluation.predict_frame_px(network, experiment.images("validation"))
     expected_px = evaluation.to_original_px(in_frame_px, part.image_sizes_px, 96)
     np.testing.assert_allclose(poses.keypoints_px, expected_px, atol=1e-3)
@@ -310,7 +303,7 @@ def test_pictures_of_another_kind_are_refused(images, finding):
 
 def test_batches_give_what_one_by_one_gives(monkeypatch, tiny):
     images = [picture(50 + 5 * seed, 70 - 6 * seed, seed) for seed in range(7)]
-    monkeypatch.setattr(estimators, "BATCH_SIZE", 3)
+    monkeypatch.setattr(estimators_estimator, "BATCH_SIZE", 3)
     together = tiny.estimate(images)
     assert together.keypoints_px.shape == (7, JOINT_COUNT, 2)
     for index, image in enumerate(images):
@@ -323,7 +316,7 @@ def test_batches_give_what_one_by_one_gives(monkeypatch, tiny):
 def test_boxes_are_batched_with_their_pictures(monkeypatch, tiny):
     images = [picture(seed=seed) for seed in range(4)]
     boxes_px = np.array([[5.0 * index, 2, 20, 20] for index in range(4)])
-    monkeypatch.setattr(estimators, "BATCH_SIZE", 3)
+    monkeypatch.setattr(estimators_estimator, "BATCH_SIZE", 3)
     np.testing.assert_array_equal(tiny.estimate(images, boxes_px).boxes_px, boxes_px)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import estimators, explore, geometry, models, views
+from posekit import explore, geometry, models, views
 from posekit.augmentation import AUGMENTATIONS
 from posekit.errors import PosekitError
-from posekit.estimators import Poses, Stage
+from posekit.estimators import loading
+from posekit.estimators.estimator import Poses, Stage
 from posekit.explore import Explorer, State
 from posekit.explore_subjects import PICTURE_PX
 from posekit.skeleton import INDEX, JOINTS
@@ -280,7 +281,7 @@ def test_a_model_by_its_path_answers_as_the_estimator_does(dataset, tmp_path):
     ).save(path)
     few = dataset.subset([0, 1])
     explorer = explore.open_explorer(few, model=str(path), activities=["x", "y"])
-    exact = estimators.load(path, compiled=False).estimate_dataset(few)
+    exact = loading.load(path, compiled=False).estimate_dataset(few)
     np.testing.assert_allclose(explorer.poses.keypoints_px, exact.keypoints_px, atol=0.01)
     assert explorer.activities.tolist() == ["x", "y"]
     assert explorer.has_saliency and not explorer.has_confidences

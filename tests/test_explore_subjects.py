@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from posekit import explore_subjects
 from posekit.augmentation import AUGMENTATIONS, Augmentation
-from posekit.estimators import Stage
+from posekit.estimators.estimator import Stage
 from posekit.explore_subjects import PICTURE_PX, VARIED_PX, Subject
 from posekit.skeleton import JOINT_COUNT, MIRROR
 

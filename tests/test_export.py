@@ -13,10 +13,11 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from posekit import estimators, recipes, settings, views
+from posekit import settings
 from posekit.cli.main import main
 from posekit.errors import PosekitError
-from posekit.export import OUTPUTS, export
+from posekit.estimators import loading, looks, recipes
+from posekit.estimators.export import OUTPUTS, export
 from posekit.files import PROJECT_ROOT, digest, read_json, write_json
 from posekit.skeleton import JOINTS
 
@@ -84,7 +85,7 @@ def disc_folder(estimator_folder, tmp_path_factory):
     for stage, frame_px in zip(manifest["stages"], (64, 96), strict=True):
         disc_network(frame_px).save(folder / stage["file"])
         stage["sha256"] = digest(folder / stage["file"])
-    manifest["stages"][1]["looks"] = views.listed(recipes.TWO_LOOKS)
+    manifest["stages"][1]["looks"] = looks.listed(recipes.TWO_LOOKS)
     write_json(folder / "manifest.json", manifest)
     return folder
 
@@ -124,8 +125,8 @@ def size_bytes(folder):
 def test_exported_networks_answer_as_their_originals(
     file_format, most, estimator_folder, exported
 ):
-    originals = estimators.load(estimator_folder, compiled=False).stages
-    stages = estimators.load(exported(estimator_folder, file_format)).stages
+    originals = loading.load(estimator_folder, compiled=False).stages
+    stages = loading.load(exported(estimator_folder, file_format)).stages
     for original, stage in zip(originals, stages, strict=True):
         assert stage.frame_px == original.frame_px
         shown = disc_picture().resize((stage.frame_px, stage.frame_px))
@@ -149,9 +150,9 @@ def test_exported_networks_answer_as_their_originals(
 )
 def test_an_exported_model_finds_the_same_poses(file_format, most_px, disc_folder, exported):
     image = np.asarray(disc_picture())
-    expected = estimators.load(disc_folder, compiled=False).estimate([image])
+    expected = loading.load(disc_folder, compiled=False).estimate([image])
     np.testing.assert_allclose(expected.keypoints_px[0], disc_places(), atol=2.0)
-    found = estimators.load(exported(disc_folder, file_format)).estimate([image])
+    found = loading.load(exported(disc_folder, file_format)).estimate([image])
     assert np.abs(found.keypoints_px - expected.keypoints_px).max() < most_px
     np.testing.assert_allclose(found.confidences, expected.confidences, atol=most_px / 10)
 
@@ -242,7 +243,7 @@ def test_the_onnx_example_runs_without_posekit(exported, disc_folder, tmp_path):
 def _compare(found, folder, image):
     """The example's pose against posekit's, joint by joint."""
     assert list(found) == list(JOINTS)
-    expected = estimators.load(folder).estimate([np.asarray(image)])
+    expected = loading.load(folder).estimate([np.asarray(image)])
     places = np.array([(joint["x_px"], joint["y_px"]) for joint in found.values()])
     # Pillow and OpenCV scale a little differently.
     np.testing.assert_allclose(places, expected.keypoints_px[0], atol=0.5)
@@ -303,4 +304,4 @@ def test_a_missing_converter_names_what_to_install(estimator_folder, tmp_path, m
 def test_a_file_that_is_no_model_is_named(tmp_path):
     (tmp_path / "broken.tflite").write_bytes(b"no flatbuffer")
     with pytest.raises(PosekitError, match="broken.tflite: must be a model"):
-        estimators.load(tmp_path / "broken.tflite")
+        loading.load(tmp_path / "broken.tflite")

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from posekit import inference, models, pose_networks
+from posekit import models, pose_networks
+from posekit.estimators import runtimes
 
 FRAME_PX = 64
 
@@ -36,7 +37,7 @@ def built(name, head):
 )
 def test_answers_are_those_of_keras(make):
     network = make()
-    compiled = inference.compiled(network)
+    compiled = runtimes.compiled(network)
     assert compiled.input_shape == network.input_shape
     # Batches of changing size, the first again at the end.
     for count, seed in ((2, 0), (1, 1), (5, 2), (2, 0)):
@@ -51,7 +52,7 @@ def test_answers_are_those_of_keras(make):
 
 def test_later_training_does_not_reach_it():
     network = poster()
-    compiled = inference.compiled(network)
+    compiled = runtimes.compiled(network)
     images = np.full((1, FRAME_PX, FRAME_PX, 3), 100.0, np.float32)
     before = compiled.predict_on_batch(images)
     for variable in network.trainable_variables:
@@ -61,14 +62,14 @@ def test_later_training_does_not_reach_it():
 
 
 def test_making_a_network_fast_leaves_no_log(capfd):
-    compiled = inference.compiled(poster())
+    compiled = runtimes.compiled(poster())
     images = np.zeros((1, FRAME_PX, FRAME_PX, 3), np.float32)
     compiled.predict_on_batch(images)
     assert capfd.readouterr().err == ""
 
 
 def test_what_fails_in_quiet_is_raised_and_later_messages_are_seen(capfd):
-    with pytest.raises(ValueError, match="heard"), inference.quiet():
+    with pytest.raises(ValueError, match="heard"), runtimes.quiet():
         os.write(2, b"unheard")
         raise ValueError("heard")
     os.write(2, b"seen")

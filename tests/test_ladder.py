@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 
 from posekit import (
-    estimators,
     evaluation,
     files,
     geometry,
     models,
     pose_networks,
     profiles,
-    recipes,
     second_opinion,
     training,
 )
 from posekit.errors import PosekitError
-from posekit.recipes import TWO_QUICK_LOOKS
+from posekit.estimators import loading, recipes
+from posekit.estimators.estimator import Stage
+from posekit.estimators.looks import LOOK_ONCE, Glimpse
+from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.skeleton import LIMB_JOINTS, LSP
 from posekit.studies import climbing, ladder
 from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
-from posekit.views import LOOK_ONCE, Glimpse
 
 LADDERS = {
     "whole": for_profile(profiles.by_name("full")),
@@ -190,7 +190,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
     run_dir, result = climbed
     for rung, row in zip(tiny_rungs(), result["rungs"], strict=True):
         (run,) = climbing.train(rung, experiment, run_dir, 0)
-        estimator = estimators.of_runs("x", [run], looks=rung.looks)
+        estimator = loading.of_runs("x", [run], looks=rung.looks)
         found = estimator.estimate_dataset(experiment.part("validation"))
         expected = evaluation.score_original_px(
             found.keypoints_px,
@@ -335,7 +335,7 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
             moved_px = dataset.keypoints_px + shift_px[rung.key, runs[0].config.seed]
             return SimpleNamespace(keypoints_px=moved_px)
 
-        stage = estimators.Stage(network, "coordinates", "squashed", 3 * MIRRORED_TOO)
+        stage = Stage(network, "coordinates", "squashed", 3 * MIRRORED_TOO)
         once = replace(stage, looks=LOOK_ONCE)
         return SimpleNamespace(stages=(stage, once), estimate_dataset=estimate_dataset)
 
@@ -587,7 +587,7 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
             files.write_json(folder / f"{part}.json", written)
             scores = {**scores, "pck_0.2": {"value": pck + 0.01, "interval": [pck, pck + 0.02]}}
         (folder / "one.keras").write_bytes(bytes(2_000_000))
-        manifest = files.read_json(estimators.SHIPPED / "quick" / "manifest.json")
+        manifest = files.read_json(loading.SHIPPED / "quick" / "manifest.json")
         first = {**manifest["stages"][0], "file": "one.keras"}
         files.write_json(folder / "manifest.json", {**manifest, "stages": [first]})
 

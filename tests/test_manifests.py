@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from posekit import heads, joint_sets, manifests, settings
+from posekit import heads, joint_sets, settings
 from posekit.errors import PosekitError
+from posekit.estimators.looks import Glimpse
+from posekit.estimators.manifest import check_file, described_joints, read, skeleton_of
 from posekit.skeleton import JOINTS, LSP
-from posekit.views import Glimpse
 
 CONTENT = b"a network"
 GLIMPSE = {"scale": 0.8, "mirrored": False}
@@ -37,12 +38,12 @@ def rewrite(folder, **changes):
 
 
 def test_a_stage_is_what_the_manifest_says(folder):
-    (stage,), fitted = manifests.read(folder)
+    (stage,), fitted = read(folder)
     assert fitted is None
     assert stage.path == folder / "person.keras"
     assert (stage.head, stage.view) == ("soft_argmax", "person")
     assert stage.looks == ((Glimpse(1.2),), (Glimpse(0.8), Glimpse(2, mirrored=True)))
-    manifests.check_file(stage)
+    check_file(stage)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +71,13 @@ def test_a_stage_is_what_the_manifest_says(folder):
 def test_values_of_other_kinds_are_refused(folder, changes, finding):
     rewrite(folder, **changes)
     with pytest.raises(PosekitError, match=f"manifest.json: .*{finding}"):
-        manifests.read(folder)
+        read(folder)
 
 
 def test_all_problems_are_named_at_once(folder):
     rewrite(folder, looks=[], view="far")
     with pytest.raises(PosekitError, match="`view` must be(.|\n)*`looks` must be"):
-        manifests.read(folder)
+        read(folder)
 
 
 def test_the_known_heads_are_those_there_are():
@@ -87,22 +88,22 @@ def test_a_manifest_may_name_other_joints(folder):
     described = {"name": "two", "joints": ["a", "b"], "torso": ["a", "b"]}
     skeleton = joint_sets.parse("here", described)
     path = folder / "manifest.json"
-    manifest = json.loads(path.read_text()) | manifests.described_joints(skeleton)
+    manifest = json.loads(path.read_text()) | described_joints(skeleton)
     manifest["calibration"] = {"slope": 1.0, "offsets": [0.0, 0.5]}
     path.write_text(json.dumps(manifest))
-    _, fitted = manifests.read(folder)
+    _, fitted = read(folder)
     assert fitted.offsets.tolist() == [0, 0.5]
-    assert manifests.skeleton_of(folder) == skeleton
+    assert skeleton_of(folder) == skeleton
     manifest["joints"] = ["a", "c"]
     path.write_text(json.dumps(manifest))
     with pytest.raises(PosekitError, match="`joints` must be a, b; got 'a', 'c'"):
-        manifests.read(folder)
+        read(folder)
     manifest["joint_set"] = "all"
     path.write_text(json.dumps(manifest))
     with pytest.raises(PosekitError, match="manifest.json: a joint set must be a table .*'all'"):
-        manifests.read(folder)
+        read(folder)
 
 
 def test_of_the_fourteen_joints_a_manifest_has_the_names_alone(folder):
-    assert manifests.described_joints(LSP) == {"joints": list(JOINTS)}
-    assert manifests.skeleton_of(folder) is LSP
+    assert described_joints(LSP) == {"joints": list(JOINTS)}
+    assert skeleton_of(folder) is LSP

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import estimators, evaluation, files, pipeline, training
+from posekit import evaluation, files, pipeline, training
 from posekit.cli.main import main
 from posekit.datasets.coco import json_fields, own_data
 from posekit.errors import PosekitError
+from posekit.estimators import loading
 from posekit.experiment import open_experiment
 from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
@@ -68,7 +69,7 @@ def trained(followed):
 @pytest.fixture(scope="module")
 def estimator(trained):
     # As it comes from its file: to make it fast takes longer than all that it does here.
-    return estimators.load(trained, compiled=False)
+    return loading.load(trained, compiled=False)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_training_tells_its_joints(trained, estimator, experiment):
     assert run.best_model().output_shape == (None, 10)
     assert set(run.baselines) == {"image_centre", "mean_pose"}
     assert estimator.skeleton == experiment.dataset.skeleton
-    assert estimators.of_runs("own", [run]).skeleton == estimator.skeleton
+    assert loading.of_runs("own", [run]).skeleton == estimator.skeleton
 
 
 def test_scores_are_those_of_the_five_joints(poses, experiment):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from posekit import calibration, plots
 from posekit.drawing import SEGMENTS
 from posekit.errors import PosekitError
+from posekit.estimators import calibration
+from posekit.plots import comparisons, confidence, curves, network, pictures, statistics
 from posekit.plots.pictures import PREDICTED_COLOUR, TRUE_COLOUR
 
 
@@ -72,7 +73,7 @@ def test_sample_grid_draws_labelled_joints_only(rng):
     keypoints_px = rng.uniform(0, 20, (3, 14, 2))
     labelled = rng.random((3, 14)) < 0.7
     figure = render(
-        plots.sample_grid(images, keypoints_px, labelled, titles=["a", "b", "c"], columns=2)
+        pictures.sample_grid(images, keypoints_px, labelled, titles=["a", "b", "c"], columns=2)
     )
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["a", "b", "c"]
     for n, axis in enumerate(figure.axes):
@@ -89,7 +90,7 @@ def test_prediction_grid_tells_annotation_from_prediction(rng):
     true_px, pred_px = rng.uniform(0, 16, (2, 2, 14, 2))
     labelled = np.ones((2, 14), bool)
     labelled[0, 3] = False
-    figure = render(plots.prediction_grid(random_images(rng, 2), true_px, pred_px, labelled))
+    figure = render(pictures.prediction_grid(random_images(rng, 2), true_px, pred_px, labelled))
     true_dots, pred_dots = dots_of(figure.axes[0])
     np.testing.assert_allclose(true_dots, true_px[0][labelled[0]])
     np.testing.assert_allclose(pred_dots, pred_px[0])
@@ -101,14 +102,14 @@ def test_prediction_grid_tells_annotation_from_prediction(rng):
 def test_a_prediction_far_outside_does_not_shrink_the_picture(rng):
     pred_px = np.full((1, 14, 2), 500.0)
     labelled = np.zeros((1, 14), bool)
-    figure = render(plots.prediction_grid(random_images(rng, 1), pred_px, pred_px, labelled))
+    figure = render(pictures.prediction_grid(random_images(rng, 1), pred_px, pred_px, labelled))
     assert figure.axes[0].get_xlim() == (-0.5, 15.5)
     assert figure.axes[0].get_ylim() == (19.5, -0.5)
 
 
 def test_similar_pairs_stand_side_by_side(rng):
     images = dict(zip("abc", random_images(rng, 3), strict=True))
-    figure = render(plots.similar_pairs(images, [("a", "c"), ("b", "a")], titles=["x", "y"]))
+    figure = render(pictures.similar_pairs(images, [("a", "c"), ("b", "a")], titles=["x", "y"]))
     shown = [axis.get_images()[0].get_array() for axis in figure.axes]
     np.testing.assert_array_equal(shown, [images[name] for name in "acba"])
     assert [axis.get_title(loc="left") for axis in figure.axes[::2]] == ["pair 1: x", "pair 2: y"]
@@ -118,17 +119,17 @@ def test_saliency_overlay_scales_maps_and_draws_boxes(rng):
     maps = rng.random((3, 20, 16))
     maps[2] = 0  # nothing to scale by
     boxes = np.array([[1.0, 2.0, 5.0, 9.0]] * 3)
-    figure = render(plots.saliency_overlay(random_images(rng, 3), maps, boxes=boxes))
+    figure = render(pictures.saliency_overlay(random_images(rng, 3), maps, boxes=boxes))
     strength = figure.axes[0].get_images()[1].get_array()
     np.testing.assert_allclose(strength, np.minimum(maps[0] / np.percentile(maps[0], 99), 1))
     assert not figure.axes[2].get_images()[1].get_array().any()
     assert figure.axes[0].patches[0].get_bbox().extents.tolist() == [1, 2, 5, 9]
-    assert not plots.saliency_overlay(random_images(rng, 3), maps).axes[0].patches
+    assert not pictures.saliency_overlay(random_images(rng, 3), maps).axes[0].patches
 
 
 def test_activation_grid_has_a_row_for_each_picture(rng):
     maps = {"first": rng.random((2, 20, 16)), "second": rng.random((2, 5, 4))}
-    figure = render(plots.activation_grid(random_images(rng, 2), maps))
+    figure = render(pictures.activation_grid(random_images(rng, 2), maps))
     assert len(figure.axes) == 6
     np.testing.assert_array_equal(figure.axes[5].get_images()[0].get_array(), maps["second"][1])
     assert figure.axes[2].get_title(loc="left") == "second\n5 x 4"
@@ -136,7 +137,7 @@ def test_activation_grid_has_a_row_for_each_picture(rng):
 
 def test_joint_visibility_bars_are_percentages():
     labelled = np.arange(14) < np.arange(14)[:, None]  # joint k in 13 - k of 14 images
-    axis = only_axis_without_ylabel(render(plots.joint_visibility(labelled)))
+    axis = only_axis_without_ylabel(render(statistics.joint_visibility(labelled)))
     widths = [bar.get_width() for bar in axis.patches]
     np.testing.assert_allclose(widths, 100 * np.arange(13, -1, -1) / 14)
     assert axis.get_yticklabels()[0].get_text() == "right ankle"
@@ -144,7 +145,7 @@ def test_joint_visibility_bars_are_percentages():
 
 def test_junk_coordinates_separates_the_labelled(rng):
     keypoints_px, labelled = rng.normal(size=(5, 14, 2)), rng.random((5, 14)) < 0.8
-    axis = only_axis(render(plots.junk_coordinates(keypoints_px, labelled)))
+    axis = only_axis(render(statistics.junk_coordinates(keypoints_px, labelled)))
     good, junk = axis.get_lines()[:2]
     np.testing.assert_array_equal(good.get_xydata(), keypoints_px[labelled])
     np.testing.assert_array_equal(junk.get_xydata(), keypoints_px[~labelled])
@@ -154,13 +155,13 @@ def test_junk_coordinates_separates_the_labelled(rng):
 
 def test_person_size_shows_medians_and_skips_nan():
     shares = np.array([[0.2, 0.3], [0.4, 0.5], [0.9, 0.7], [np.nan, np.nan]])
-    axis = only_axis(render(plots.person_size(shares)))
+    axis = only_axis(render(statistics.person_size(shares)))
     assert [line.get_xdata()[0] for line in axis.get_lines()] == [0.4, 0.5]
     assert sorted(legend_texts(axis)) == ["height, median 0.50", "width, median 0.40"]
 
 
 def test_aspect_ratios_count_every_image():
-    axis = only_axis(render(plots.aspect_ratios(np.array([[100, 100], [300, 100], [100, 290]]))))
+    axis = only_axis(render(statistics.aspect_ratios(np.array([[100, 100], [300, 100], [100, 290]]))))
     assert sum(bar.get_height() for bar in axis.patches) == 3
     ticks = [tick.get_text() for tick in axis.get_xticklabels()]
     assert ticks[0] == "0.33" and ticks[-1] == "3" and "1" in ticks
@@ -168,7 +169,7 @@ def test_aspect_ratios_count_every_image():
 
 def test_pose_components_draws_either_side_of_the_mean(rng):
     mean, components = rng.normal(size=(14, 2)), rng.normal(size=(2, 14, 2))
-    figure = render(plots.pose_components(mean, components, np.array([0.5, 0.25]), amplitude=2))
+    figure = render(statistics.pose_components(mean, components, np.array([0.5, 0.25]), amplitude=2))
     drawn = [dots_of(axis)[0] for axis in figure.axes]
     expected = [mean, *(mean - 2 * components), *(mean + 2 * components)]
     np.testing.assert_allclose(drawn, expected)
@@ -181,7 +182,7 @@ def test_constant_guesses_beside_the_references():
         "raw": {"image_centre": 700.0, "mean_pose": 571.0},
         "masked": {"image_centre": 280.0, "mean_pose": 260.0},
     }
-    figure = plots.constant_guesses(scores, {"poster, training": 139.29, "validation": 427.41})
+    figure = statistics.constant_guesses(scores, {"poster, training": 139.29, "validation": 427.41})
     axis = only_axis_without_ylabel(render(figure))
     assert [bar.get_width() for bar in axis.patches] == [700, 280, 571, 260]
     assert [line.get_xdata()[0] for line in axis.get_lines()] == [139.29, 427.41]
@@ -198,7 +199,7 @@ def test_learning_curves_show_mean_and_range_over_seeds():
         history(3, [9.0, 6.0, 3.0], [9.0, 8.0, 7.0]),
         history(2, [7.0, 4.0], [5.0, None]),  # stopped early; null in JSON
     ]
-    figure = plots.learning_curves({"plain": runs}, baselines={"mean pose": 260.1})
+    figure = curves.learning_curves({"plain": runs}, baselines={"mean pose": 260.1})
     axis = only_axis(render(figure))
     lines = line_by_label(axis)
     assert list(lines) == ["plain, training", "plain, validation", "mean pose: 260.1"]
@@ -212,7 +213,7 @@ def test_learning_curves_show_mean_and_range_over_seeds():
 
 def test_learning_curves_of_one_seed_have_no_band():
     runs = [{"epoch": [1, 2], "loss": [2.0, 1.0], "val": [3.0, 2.0]}]
-    figure = plots.learning_curves({"plain": runs}, key_train="loss", key_validation="val")
+    figure = curves.learning_curves({"plain": runs}, key_train="loss", key_validation="val")
     axis = only_axis(render(figure))
     assert not axis.collections
     assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[2, 1], [3, 2]]
@@ -220,12 +221,12 @@ def test_learning_curves_of_one_seed_have_no_band():
 
 def test_an_epoch_without_any_value_is_a_gap():
     runs = [history(2, [2.0, 1.0], [None, 2.0])]
-    axis = only_axis(plots.learning_curves({"plain": runs}))
+    axis = only_axis(curves.learning_curves({"plain": runs}))
     np.testing.assert_array_equal(axis.get_lines()[1].get_ydata(), [np.nan, 2])
 
 
 def test_seed_comparison_joins_the_values_of_a_seed():
-    figure = plots.seed_comparison({"plain": [5.0, 6.0, 7.0], "batch norm": [4.0, 6.0, 5.0]})
+    figure = comparisons.seed_comparison({"plain": [5.0, 6.0, 7.0], "batch norm": [4.0, 6.0, 5.0]})
     axis = render(figure).axes[0]
     assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[5, 4], [6, 6], [7, 5]]
     ticks = [tick.get_text() for tick in axis.get_xticklabels()]
@@ -234,14 +235,14 @@ def test_seed_comparison_joins_the_values_of_a_seed():
 
 def test_pck_curves_are_percentages():
     thresholds = np.array([0.0, 0.1, 0.2])
-    axis = only_axis(render(plots.pck_curves({"a": [0, 0.5, 1], "b": [0, 0, 0.25]}, thresholds)))
+    axis = only_axis(render(curves.pck_curves({"a": [0, 0.5, 1], "b": [0, 0, 0.25]}, thresholds)))
     assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[0, 50, 100], [0, 0, 25]]
     assert legend_texts(axis) == ["a", "b"]
 
 
 def test_error_by_joint_places_each_model(rng):
     values = {"a": rng.random(14), "b": rng.random(14)}
-    axis = only_axis_without_ylabel(render(plots.error_by_joint(values)))
+    axis = only_axis_without_ylabel(render(comparisons.error_by_joint(values)))
     for line, (name, expected) in zip(axis.get_lines(), values.items(), strict=True):
         assert line.get_label() == name
         np.testing.assert_array_equal(line.get_xdata(), expected)
@@ -252,7 +253,7 @@ def test_error_by_joint_places_each_model(rng):
 def test_error_by_bin_shows_intervals_and_counts():
     intervals = np.array([[1.0, 3.0], [4.0, 8.0]])
     labels = ["one", "two or more"]
-    figure = plots.error_by_bin(labels, [2.0, 5.0], intervals, [90, 10], xlabel="people")
+    figure = comparisons.error_by_bin(labels, [2.0, 5.0], intervals, [90, 10], xlabel="people")
     axis = only_axis(render(figure))
     assert axis.get_lines()[0].get_ydata().tolist() == [2, 5]
     drawn = [segment[:, 1].tolist() for segment in axis.collections[0].get_segments()]
@@ -264,7 +265,7 @@ def test_error_by_bin_shows_intervals_and_counts():
 def test_edge_correlation_pairs_layers_by_name():
     trained = {"first": (0.5, 0.4, 0.6), "second": (0.2, 0.1, 0.3)}
     untrained = {"second": (0.1, 0.0, 0.2), "first": (0.4, 0.3, 0.5)}
-    axis = render(plots.edge_correlation(trained, untrained)).axes[0]
+    axis = render(comparisons.edge_correlation(trained, untrained)).axes[0]
     lines = line_by_label(axis)
     assert lines["trained"].get_ydata().tolist() == [0.5, 0.2]
     assert lines["untrained"].get_ydata().tolist() == [0.4, 0.1]
@@ -291,7 +292,7 @@ def test_architecture_names_every_layer_once():
         layer("dense1", "Dense", (28,), 1820),
         layer("dense2", "Dense", (28,), 812),
     ]
-    (axis,) = render(plots.architecture(layers)).axes
+    (axis,) = render(network.architecture(layers)).axes
     texts = [text.get_text() for text in axis.texts]
     # Equal shapes do not merge weight layers; the normalisation counts towards its convolution.
     assert [text for text in texts if text in {row["name"] for row in layers}] == [
@@ -311,17 +312,17 @@ def test_architecture_names_every_layer_once():
 
 def test_architecture_needs_layers():
     with pytest.raises(PosekitError, match="at least one layer; got none"):
-        plots.architecture([])
+        network.architecture([])
 
 
 def test_unequal_lengths_are_named(rng):
     images, keypoints_px = random_images(rng, 2), np.zeros((3, 14, 2))
     with pytest.raises(PosekitError, match=r"`keypoints_px` must have .* `images`, 2; got 3"):
-        plots.sample_grid(images, keypoints_px, np.ones((2, 14), bool))
+        pictures.sample_grid(images, keypoints_px, np.ones((2, 14), bool))
     with pytest.raises(PosekitError, match=r"`b` must have one entry for each of `a`, 2; got 1"):
-        plots.seed_comparison({"a": [1, 2], "b": [1]})
+        comparisons.seed_comparison({"a": [1, 2], "b": [1]})
     with pytest.raises(PosekitError, match=r"shape \(2, 20, 16\) like `images`; got \(2, 5, 4\)"):
-        plots.saliency_overlay(images, np.zeros((2, 5, 4)))
+        pictures.saliency_overlay(images, np.zeros((2, 5, 4)))
 
 
 def test_arguments_are_left_alone(rng):
@@ -329,14 +330,14 @@ def test_arguments_are_left_alone(rng):
     keypoints_px, labelled = rng.uniform(0, 16, (2, 14, 2)), np.ones((2, 14), bool)
     arrays = (images, maps, keypoints_px, labelled)
     kept = [array.copy() for array in arrays]
-    plots.sample_grid(images, keypoints_px, labelled)
-    plots.prediction_grid(images, keypoints_px, keypoints_px, labelled)
-    plots.saliency_overlay(images, maps)
-    plots.junk_coordinates(keypoints_px, labelled)
+    pictures.sample_grid(images, keypoints_px, labelled)
+    pictures.prediction_grid(images, keypoints_px, keypoints_px, labelled)
+    pictures.saliency_overlay(images, maps)
+    statistics.junk_coordinates(keypoints_px, labelled)
     for array, before in zip(arrays, kept, strict=True):
         np.testing.assert_array_equal(array, before)
     runs = [history(2, [2.0, 1.0], [3.0, None])]
-    plots.learning_curves({"plain": runs})
+    curves.learning_curves({"plain": runs})
     assert runs == [history(2, [2.0, 1.0], [3.0, None])]
 
 
@@ -347,7 +348,7 @@ def test_plots_do_not_load_tensorflow():
 
 
 def test_pck_curves_leave_a_gap_where_nothing_was_measured():
-    figure = plots.pck_curves({"unknown": [None, None], "known": [0.0, 1.0]}, [0.0, 0.5])
+    figure = curves.pck_curves({"unknown": [None, None], "known": [0.0, 1.0]}, [0.0, 0.5])
     unknown, known = figure.axes[0].lines
     assert np.isnan(unknown.get_ydata()).all()
     np.testing.assert_array_equal(known.get_ydata(), [0, 100])
@@ -355,7 +356,7 @@ def test_pck_curves_leave_a_gap_where_nothing_was_measured():
 
 def test_reliability_shows_filled_bins_beside_the_diagonal():
     measured = calibration.reliability([0.05, 0.15, 0.95, 0.95], [0, 1, 1, 0])
-    axis, counts = plots.reliability({"model": measured}).axes
+    axis, counts = confidence.reliability({"model": measured}).axes
     diagonal, curve = axis.lines
     np.testing.assert_allclose(curve.get_xydata(), [[0.05, 0], [0.15, 1], [0.95, 0.5]])
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())

@@ -7,10 +7,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from posekit import augment, decoding, geometry, metrics
+from posekit import augment, geometry, metrics
 from posekit.augmentation import crop_matrices
-from posekit.calibration import Calibration
 from posekit.errors import PosekitError
+from posekit.estimators import decoding
+from posekit.estimators.calibration import Calibration
 from posekit.geometry import (
     keypoints_into_boxes,
     keypoints_out_of_boxes,

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import estimators, evaluation
+from posekit import evaluation
+from posekit.estimators import loading
+from posekit.estimators.manifest import MANIFEST
 from posekit.experiment import open_experiment
 from posekit.files import PROJECT_ROOT
-from posekit.manifests import MANIFEST
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
 
 FOLDERS = sorted(path.parent for path in (PROJECT_ROOT / "models").glob(f"*/{MANIFEST}"))
@@ -62,7 +63,7 @@ def test_weights_are_stored_in_half_precision(folder, tmp_path):
 def test_it_finds_drawn_people_better_than_the_middle_of_the_picture(folder, experiment):
     # It never saw drawn people; a broken file or preprocessing would find nothing at all.
     part = experiment.part("all")
-    poses = estimators.load(folder).estimate_dataset(part)
+    poses = loading.load(folder).estimate_dataset(part)
     assert poses.keypoints_px.shape == (len(part), JOINT_COUNT, 2)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
     right, counted = evaluation.right_joints(poses.keypoints_px, part)
@@ -95,7 +96,7 @@ def test_the_card_says_what_the_evaluation_wrote(folder, part):
 def test_a_second_evaluation_gives_the_same_numbers(folder):
     # Development stays closed: it is opened once for each delivered model.
     whole = open_experiment(os.environ["POSEKIT_LSPET"], profile="full", seed=0)
-    poses = estimators.load(folder).estimate_dataset(whole.part("validation"))
+    poses = loading.load(folder).estimate_dataset(whole.part("validation"))
     scores = evaluation.score_original_px(
         poses.keypoints_px, whole, "validation", seed=0, joints=LIMB_JOINTS
     )

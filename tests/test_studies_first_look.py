@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posekit import explore, geometry
-from posekit.estimators import Poses
+from posekit.estimators.estimator import Poses
 from posekit.skeleton import INDEX, LSP
 from posekit.studies import first_look
 

@@ -5,6 +5,7 @@ import pytest
 
 from posekit import evaluation, files
 from posekit.errors import PosekitError
+from posekit.estimators import release
 from posekit.studies import prediction
 
 
@@ -151,7 +152,7 @@ def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
 
 
 def test_reliability_of_shipped_models_is_read_from_their_folders(tmp_path):
-    assert prediction.shipped_reliability(tmp_path) == {}
+    assert release.shipped_reliability(tmp_path) == {}
     files.write_json(tmp_path / "best" / "development.json", {"reliability": {"count": [3]}})
     (tmp_path / "other").mkdir()
-    assert prediction.shipped_reliability(tmp_path) == {"best": {"count": [3]}}
+    assert release.shipped_reliability(tmp_path) == {"best": {"count": [3]}}

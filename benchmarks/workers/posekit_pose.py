@@ -3,13 +3,13 @@
 import json
 import sys
 
-from posekit import engine
+from posekit import engine, prediction
+from posekit.estimators import loading
 
 engine.start(0)
 
-from posekit import estimators, prediction  # noqa: E402 - after the engine's start
 
-estimator = estimators.load(sys.argv[1])
+estimator = loading.load(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
     poses = estimator.estimate([prediction.read_photo(path) for path in line.strip().split("\t")])

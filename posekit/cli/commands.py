@@ -135,11 +135,11 @@ def train(options):
 
 def build(options):
     """Make a shipped model anew: train its stages, calibrate, write its folder."""
-    from posekit import delivery
+    from posekit.estimators import release
 
     engine.start(options.seed)
     experiment = _open(options)
-    delivery.build(
+    release.build(
         options.name,
         experiment,
         files.from_root(options.run_dir),
@@ -153,10 +153,11 @@ def build(options):
 
 def evaluate(options):
     """Score a model and write what was asked for."""
-    from posekit import estimators, evaluation
+    from posekit import evaluation
+    from posekit.estimators import loading
 
     engine.start(options.seed)
-    estimator = estimators.load(options.model)
+    estimator = loading.load(options.model)
     experiment = _open(
         options,
         split=options.split_kind,
@@ -203,16 +204,17 @@ def evaluate(options):
 
 def predict(options):
     """Predict photographs, videos or a camera; name what could not be read when all is done."""
-    from posekit import estimators, prediction
+    from posekit import prediction
+    from posekit.estimators import loading
 
     smoothing = _smoothing(options)
     annotations = None if options.annotations is None else _own(options.annotations)
     engine.start(0)
     if options.camera is not None:
-        return _predict_camera(estimators.load(options.model), smoothing, options)
+        return _predict_camera(loading.load(options.model), smoothing, options)
     paths = prediction.find_files(options.images)
     results = prediction.predict_files(
-        estimators.load(options.model),
+        loading.load(options.model),
         paths,
         options.out,
         box_px=options.box,
@@ -416,15 +418,15 @@ def sweep(options):
 
 def export(options):
     """Write a model for another runtime; print what was written and how large it is."""
-    from posekit import estimators
-    from posekit.export import export as write
+    from posekit.estimators import loading
+    from posekit.estimators.export import export as write
 
     engine.start(options.seed)
     dataset = None
     if options.format == "litert-int8":
         experiment = _open(options, split=options.split_kind)
         dataset = experiment.part("train")
-        trained, here = estimators.training_split(options.model), experiment.split.summary()
+        trained, here = loading.training_split(options.model), experiment.split.summary()
         if options.data != SYNTHETIC and trained not in (None, here):
             print(
                 f"warning: {options.model} was trained on another split ({_split_words(trained)}) "
@@ -491,7 +493,8 @@ def _print_scores(scores, mean_pose):
 
 def _reliability(poses, part):
     """How far the confidences can be believed, or None where there are none."""
-    from posekit import calibration, evaluation
+    from posekit import evaluation
+    from posekit.estimators import calibration
 
     if np.isnan(poses.confidences).any():
         return None
@@ -501,9 +504,9 @@ def _reliability(poses, part):
 
 def _warn_of_other_split(options, experiment):
     """Say so when the model's training, where it is known, had another split than this one."""
-    from posekit import estimators
+    from posekit.estimators import loading
 
-    trained = estimators.training_split(options.model)
+    trained = loading.training_split(options.model)
     drawn = ("validation",) if experiment.dataset.has_fixed_test else ("validation", "test")
     here = experiment.split.summary()
     if options.split not in drawn or trained is None or trained == here:

@@ -11,11 +11,12 @@ from posekit.cli import interruption
 from posekit.datasets.sources import SYNTHETIC
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
+from posekit.estimators.manifest import EXPORT_FORMATS
+from posekit.estimators.recipes import MODELS
 from posekit.files import PROJECT_ROOT
 from posekit.pose_files import FORMATS
 from posekit.profiles import PROFILES
-from posekit.recipes import MODELS
-from posekit.settings import EXPORT_FORMATS, FLIPS, NETWORKS, SCHEDULES
+from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN
 
 DATA_HELP = (

@@ -8,18 +8,17 @@ import numpy as np
 from posekit import (
     bootstrap,
     comparison,
-    estimators,
     evaluation,
     files,
     geometry,
     metrics,
     models,
-    recipes,
     second_opinion,
     training,
 )
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
+from posekit.estimators import loading, recipes
 from posekit.experiment import open_experiment
 from posekit.provenance import provenance
 from posekit.studies.rungs import ITSELF, change_in_words, main_line
@@ -258,8 +257,8 @@ def after_second_opinion(experiment, teacher, run_dir):
         part = experiment.part("train")
         boxes_px = geometry.person_boxes(part.keypoints_px, part.labelled)
         part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
-        estimator = estimators.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
-        poses = estimators.compiled(estimator).estimate_dataset(part)
+        estimator = loading.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
+        poses = loading.compiled(estimator).estimate_dataset(part)
         second_opinion.write(path, part.image_ids, poses.keypoints_px)
     opinion_px = second_opinion.read(path, dataset)
     labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
@@ -268,7 +267,7 @@ def after_second_opinion(experiment, teacher, run_dir):
 
 def estimator_of(rung, runs):
     """The estimators.PoseEstimator of one rung, from what `train` gives."""
-    return estimators.of_runs(
+    return loading.of_runs(
         rung.key,
         runs[-len(rung.stages) :],
         looks=rung.looks,

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from posekit import estimators, explore, metrics
+from posekit import explore, metrics
 from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets.sources import SYNTHETIC
+from posekit.estimators import loading
 from posekit.explore import NO_MODEL
 from posekit.skeleton import LSP
 from posekit.wording import comparability, number, rounded, with_interval
@@ -164,14 +165,14 @@ def answer(result):
 
 
 def _is_shipped(model):
-    return explore.path_of(model).parent == estimators.SHIPPED
+    return explore.path_of(model).parent == loading.SHIPPED
 
 
 def _other_split(model, experiment):
     """A warning, as a sentence, where the model may have learned from the images shown."""
     if _is_shipped(model) and experiment.dataset.name == SYNTHETIC:
         return ""  # the shipped models learned from photographs
-    trained = estimators.training_split(explore.path_of(model))
+    trained = loading.training_split(explore.path_of(model))
     if trained is None or trained == experiment.split.summary():
         return ""
     return (

@@ -4,9 +4,10 @@ from dataclasses import fields
 
 import numpy as np
 
-from posekit import imagenet, manifests, pipeline, recipes, training, views
+from posekit import imagenet, pipeline, training
 from posekit.datasets.sources import SYNTHETIC
-from posekit.estimators import SHIPPED
+from posekit.estimators import looks, manifest, recipes
+from posekit.estimators.loading import SHIPPED
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
@@ -99,7 +100,7 @@ def _is_same(rung, settings):
     stages = tuple(training.TrainingConfig(**stage) for stage in settings["stages"])
     # Ladders of before the second opinion do not say that none was asked for.
     others = settings["looks"], settings.get("second_opinion", False)
-    return stages == rung.stages and others == (views.listed(rung.looks), rung.second_opinion)
+    return stages == rung.stages and others == (looks.listed(rung.looks), rung.second_opinion)
 
 
 def _starts_drawn(rung):
@@ -235,7 +236,7 @@ def _shipped_row(folder):
         read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
         for part in SHIPPED_PARTS
     )
-    files = [stage.path for stage in manifests.read(folder)[0]]
+    files = [stage.path for stage in manifest.read(folder)[0]]
     return {
         "model": folder.name,
         **{label: validation[name]["value"] for name, label in SCORES.items()},

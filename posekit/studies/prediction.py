@@ -6,7 +6,6 @@ import numpy as np
 
 from posekit import bootstrap, evaluation, files, metrics, models, poses
 from posekit.errors import PosekitError
-from posekit.estimators import SHIPPED
 from posekit.geometry import mirror_keypoints
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
@@ -44,22 +43,6 @@ def trained_model(run_dir, experiment):
 def predict_parts(model, experiment, parts=("train", "validation")):
     """Predictions in the frame, dict of part -> float (n, K, 2)."""
     return {part: evaluation.predict_frame_px(model, experiment.images(part)) for part in parts}
-
-
-def shipped_reliability(folder=SHIPPED):
-    """How far the shipped models' confidences can be believed, as measured when they shipped.
-
-    Args:
-        folder: Path of the models' folders.
-
-    Returns:
-        dict, model -> dict of `calibration.reliability` on the development test; empty where no
-        model ships.
-    """
-    return {
-        path.parent.name: files.read_json(path)["reliability"]
-        for path in sorted(folder.glob("*/development.json"))
-    }
 
 
 def ranked(pred_frame_px, experiment, part, count):

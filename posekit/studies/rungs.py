@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, replace
 
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
-from posekit.recipes import TWO_QUICK_LOOKS
+from posekit.estimators.looks import LOOK_ONCE, in_words, listed
+from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.training import IMAGENET, TrainingConfig
-from posekit.views import LOOK_ONCE, in_words, listed
 
 # As `initial_weights`: the network of the same settings that started from ImageNet's weights.
 ITSELF = "itself"

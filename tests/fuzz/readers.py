@@ -22,11 +22,12 @@ import scipy.io
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
-from posekit import imagenet, manifests, report_index, report_parameters
+from posekit import imagenet, report_index, report_parameters
 from posekit.datasets import image_files, joints_mat, lsp, splits
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.fetch.verification import content_sha256
 from posekit.errors import PosekitError
+from posekit.estimators.manifest import check_file, read
 from posekit.files import read_json, write_json
 from posekit.skeleton import JOINT_COUNT, JOINTS
 
@@ -561,9 +562,9 @@ def _manifests():
 
 def _read_manifest(content, folder):
     write_folder(folder, {**_model_files(), "manifest.json": content})
-    stages, fitted = manifests.read(folder)
+    stages, fitted = read(folder)
     for stage in stages:
-        manifests.check_file(stage)
+        check_file(stage)
     sums = {stage["sha256"] for stage in json.loads(_manifests()[0])["stages"]}
     for stage in stages:
         _require(stage.path.resolve().parent == folder.resolve(), f"a network from {stage.path}")
@@ -620,7 +621,8 @@ def _mutate_training(content, rng):
 
 
 def _read_training(content, folder):
-    from posekit import estimators, training
+    from posekit import training
+    from posekit.estimators import loading
 
     config, history = (it[1:] for it in _trainings())
     if content[:1] == b"c":
@@ -628,7 +630,7 @@ def _read_training(content, folder):
     else:
         history = content[1:]
     write_folder(folder, {"config.json": config, "history.json": history})
-    split = estimators.training_split(folder)
+    split = loading.training_split(folder)
     _require(split is None or isinstance(split, dict), f"`split` {split!r}")
     run = training.open_run(folder)
     columns = run.history

@@ -4,10 +4,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import calibration, files, joint_sets, views
+from posekit import files, joint_sets, views
 from posekit.errors import PosekitError, raise_problems
+from posekit.estimators import calibration
+from posekit.estimators import looks as estimators_looks
+from posekit.estimators.looks import Glimpse
 from posekit.settings import HEADS
 from posekit.skeleton import LSP
+
+EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 2
@@ -119,7 +124,7 @@ def described(stage, file):
         "view": stage.view,
         "input_px": stage.frame_px,
         "head": stage.head,
-        "looks": views.listed(stage.looks),
+        "looks": estimators_looks.listed(stage.looks),
     }
 
 
@@ -142,7 +147,7 @@ def _file_name(name):
 
 def _looks(listed):
     return tuple(
-        tuple(views.Glimpse(glimpse["scale"], glimpse["mirrored"]) for glimpse in look)
+        tuple(Glimpse(glimpse["scale"], glimpse["mirrored"]) for glimpse in look)
         for look in listed
     )
 

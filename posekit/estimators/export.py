@@ -12,11 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit import calibration, decoding, estimators, files, geometry, inference, manifests, views
+from posekit import files, geometry, views
 from posekit.errors import PosekitError, check_choice
-from posekit.manifests import MANIFEST, MANIFEST_VERSION
+from posekit.estimators import calibration, decoding, loading, manifest, runtimes
+from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
 from posekit.provenance import provenance
-from posekit.settings import EXPORT_FORMATS
 
 # Pictures on which int8 networks find out the range of each layer's values, and frames that each
 # of them sees of those.
@@ -102,7 +102,7 @@ def export(model, folder, *, file_format, dataset=None):
         )
     folder = Path(folder)
     _check_folder(folder)
-    estimator = estimators.load(model, compiled=False)
+    estimator = loading.load(model, compiled=False)
     if not all(isinstance(stage.network, keras.Model) for stage in estimator.stages):
         raise PosekitError(
             f"export(): `model` must have Keras networks; got {str(model)!r}, an export itself. "
@@ -120,7 +120,7 @@ def export(model, folder, *, file_format, dataset=None):
         file = folder / f"{Path(entry['file']).stem}{suffix}"
         with files.replacing(file) as temporary:
             temporary.write_bytes(content)
-        entries.append({**entry, **manifests.described(stage, file)})
+        entries.append({**entry, **manifest.described(stage, file)})
     path = folder / MANIFEST
     files.write_json(path, _manifest(model, estimator, stored, entries, file_format))
     return path
@@ -136,7 +136,7 @@ def _check_folder(folder):
 
 
 def _stored_manifest(model):
-    path = estimators.path_of(model) / MANIFEST
+    path = loading.path_of(model) / MANIFEST
     return files.read_json(path) if path.is_file() else {}
 
 
@@ -144,7 +144,7 @@ class _Watched:
     """A network that keeps what it was asked."""
 
     def __init__(self, network):
-        self._network = inference.compiled(network)
+        self._network = runtimes.compiled(network)
         self.input_shape = network.input_shape
         self.frames = []
 
@@ -173,7 +173,7 @@ def _evenly(count, wanted):
 
 
 def _litert(network, file_format, frames):
-    converter = inference.converter(network)
+    converter = runtimes.converter(network)
     if file_format != "litert":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if file_format == "litert-float16":
@@ -182,7 +182,7 @@ def _litert(network, file_format, frames):
         converter.representative_dataset = lambda: ([frame[None]] for frame in frames)
         # Without this, layers that have no int8 kernel would silently stay in float.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    with inference.quiet(), warnings.catch_warnings():
+    with runtimes.quiet(), warnings.catch_warnings():
         # It asks for what older converters took in place of a representative data set.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
         return converter.convert()
@@ -196,7 +196,7 @@ def _onnx(network):
             f"export(): ONNX needs tf2onnx, which posekit itself does not; got {error}. Install "
             "benchmarks/export_requirements.txt."
         ) from error
-    function = inference.prediction(network)
+    function = runtimes.prediction(network)
     converted, _ = tf2onnx.convert.from_function(
         function, input_signature=function.input_signature, opset=ONNX_OPSET
     )
@@ -207,11 +207,11 @@ def _manifest(model, estimator, stored, entries, file_format):
     fitted = estimator.calibration
     return {
         "name": estimator.name,
-        "data": {"split": estimators.training_split(model)},
+        "data": {"split": loading.training_split(model)},
         **stored,
         "version": MANIFEST_VERSION,
         "format": file_format,
-        **manifests.described_joints(estimator.skeleton),
+        **manifest.described_joints(estimator.skeleton),
         "mirror": list(estimator.skeleton.mirror),
         "fill": views.FILL,
         "least_side_px": geometry.LEAST_SIDE_PX,

@@ -6,7 +6,7 @@ A recipe is the part of a training.TrainingConfig that was chosen on validation.
 
 from dataclasses import dataclass
 
-from posekit.views import LOOK_ONCE, Glimpse
+from posekit.estimators.looks import LOOK_ONCE, Glimpse
 
 
 @dataclass(frozen=True)

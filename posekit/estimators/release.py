@@ -6,9 +6,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from posekit import calibration, estimators, evaluation, files, manifests, recipes, training, views
+from posekit import evaluation, files, training, views
 from posekit.errors import check_choice
-from posekit.manifests import MANIFEST, MANIFEST_VERSION
+from posekit.estimators import calibration, loading, manifest, recipes
+from posekit.estimators.loading import SHIPPED
+from posekit.estimators.looks import LOOK_ONCE
+from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
 from posekit.provenance import provenance
 
 
@@ -64,7 +67,7 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
     return training.fit(config, experiment, run_dir, verbose=verbose)
 
 
-def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
+def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):
     """Write a model folder: one file for each stage, and the manifest with the calibration.
 
     Args:
@@ -79,9 +82,9 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
         PoseEstimator, read back from the folder.
     """
     folder = Path(folder)
-    estimator = estimators.of_runs(name, list(runs.values()), looks=looks)
+    estimator = loading.of_runs(name, list(runs.values()), looks=looks)
     part = experiment.part("validation")
-    poses = estimators.compiled(estimator).estimate_dataset(part)
+    poses = loading.compiled(estimator).estimate_dataset(part)
     fitted = None
     # Only maps say how sure they are.
     if not np.isnan(poses.raw).any():
@@ -96,7 +99,7 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
         {
             "version": MANIFEST_VERSION,
             "name": name,
-            **manifests.described_joints(estimator.skeleton),
+            **manifest.described_joints(estimator.skeleton),
             "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
             "fill": views.FILL,
             "stages": listed,
@@ -105,7 +108,7 @@ def deliver(name, runs, experiment, folder, *, looks=views.LOOK_ONCE):
             **provenance(),
         },
     )
-    return estimators.load(folder)
+    return loading.load(folder)
 
 
 def _write_stage(stage, recipe, run, folder):
@@ -115,7 +118,7 @@ def _write_stage(stage, recipe, run, folder):
         stage.network.save(temporary)
         halve(temporary)
     return {
-        **manifests.described(stage, file),
+        **manifest.described(stage, file),
         "training": {
             "recipe": recipe,
             "seed": run.config.seed,
@@ -162,3 +165,18 @@ def _copy_halved(source, target):
             small = values.astype(np.float16) if values.dtype == np.float32 else values
             target.create_dataset(name, data=small)
 
+
+def shipped_reliability(folder=SHIPPED):
+    """How far the shipped models' confidences can be believed, as measured when they shipped.
+
+    Args:
+        folder: Path of the models' folders.
+
+    Returns:
+        dict, model -> dict of `calibration.reliability` on the development test; empty where no
+        model ships.
+    """
+    return {
+        path.parent.name: files.read_json(path)["reliability"]
+        for path in sorted(folder.glob("*/development.json"))
+    }

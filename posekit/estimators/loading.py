@@ -1,0 +1,146 @@
+"""Load an estimator: a shipped model, a training's folder or a .keras file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from posekit import files, heads, joint_sets, models, views
+from posekit.errors import PosekitError, check_choice
+from posekit.estimators import manifest, runtimes
+from posekit.estimators.estimator import PoseEstimator, Stage
+from posekit.estimators.looks import LOOK_ONCE
+from posekit.estimators.manifest import MANIFEST
+from posekit.files import PROJECT_ROOT
+from posekit.skeleton import JOINT_COUNT
+
+SHIPPED = PROJECT_ROOT / "models"
+CONFIG = "config.json"
+
+
+def load(model, *, compiled=True):
+    """An estimator by name or path.
+
+    Args:
+        model: the name of a shipped model ("best", "from_scratch"), a folder with a manifest, the
+            folder of a training, or a `.keras` file of a network that predicts coordinates from
+            squashed pictures, as the poster's do. A manifest may also name exported files.
+        compiled: bool, whether Keras networks are made fast for prediction.
+
+    Returns:
+        PoseEstimator.
+
+    Raises:
+        PosekitError: nothing of the kind is there, or a file is not what the manifest says.
+    """
+    path = path_of(model)
+    if (path / MANIFEST).is_file():
+        return _from_manifest(path, compiled)
+    if path.is_dir() and (path / CONFIG).is_file():
+        head, view, skeleton = _settings(path / CONFIG)
+        network = _network(path, head, compiled, skeleton.joint_count)
+        return PoseEstimator(str(model), (Stage(network, head, view),), skeleton=skeleton)
+    if not path.exists() and path.suffix != ".keras":
+        shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
+        raise PosekitError(
+            f"estimators.load(): `model` must be the name of a shipped model ({shipped or 'none'}) "
+            f"or the path of a model; got {str(model)!r}."
+        )
+    network = _network(path, "coordinates", compiled)
+    return PoseEstimator(str(model), (Stage(network, "coordinates", "squashed"),))
+
+
+def _network(path, head, compiled, joints=JOINT_COUNT):
+    if path.suffix in runtimes.READERS:
+        network = runtimes.read(path)
+        models.check_shapes(path, network, head=head, joints=joints)
+        return network
+    network = models.load(path, head=head, joints=joints)
+    return runtimes.compiled(network) if compiled else network
+
+
+def training_split(model):
+    """On which split a model was trained.
+
+    Args:
+        model: as for `load`; a file of a training is known by the folder that it is in.
+
+    Returns:
+        dict of `splits.Split.summary`, or None where nothing beside the model tells.
+    """
+    path = path_of(model)
+    folder = path if path.is_dir() else path.parent
+    file = folder / (MANIFEST if (folder / MANIFEST).is_file() else CONFIG)
+    try:
+        split = files.read_json(file)["data"]["split"]
+        known = isinstance(split, dict) and {"name", "seed", "images"} <= set(split)
+        return split if known else None
+    except (PosekitError, KeyError, TypeError):
+        return None  # another program's file says nothing about splits
+
+
+def path_of(model):
+    """The Path of a model, as `load` takes it; it need not exist."""
+    shipped = SHIPPED / str(model)
+    return shipped if (shipped / MANIFEST).is_file() else Path(model)
+
+
+def _settings(path):
+    """Head, view and skeleton of a training, from its config.json."""
+    stored = files.read_json(path)
+    config = stored.get("config") if isinstance(stored, dict) else None
+    if not isinstance(config, dict):
+        raise PosekitError(
+            f"{path}: must hold a training's `config`; got a file without one. Name the model file "
+            "itself, or the folder of a training."
+        )
+    # Trainings older than the other heads do not name theirs.
+    head, view = config.get("head", "coordinates"), config.get("view", "squashed")
+    check_choice(str(path), "head", head, tuple(heads.HEADS))
+    check_choice(str(path), "view", view, tuple(views.VIEWS))
+    data = stored.get("data")
+    described = data.get("joint_set") if isinstance(data, dict) else None
+    return head, view, joint_sets.of_model(str(path), described)
+
+
+def of_runs(name, runs, *, looks=LOOK_ONCE):
+    """An estimator from finished trainings, not calibrated.
+
+    Args:
+        name: str.
+        runs: list of training.TrainingRun, one for each stage, in order.
+        looks: tuple of the last stage's looks, see Stage.
+
+    Returns:
+        PoseEstimator.
+    """
+    # Under "l1" a map is trained for its mean alone and need not have one hill.
+    stages = [
+        Stage(run.best_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
+        for run in runs
+    ]
+    stages[-1] = replace(stages[-1], looks=looks)
+    return PoseEstimator(name, tuple(stages), skeleton=runs[-1].skeleton)
+
+
+def compiled(estimator):
+    """The same estimator with Keras networks made fast for prediction, see `inference`."""
+    stages = [
+        replace(stage, network=runtimes.compiled(stage.network)) for stage in estimator.stages
+    ]
+    return replace(estimator, stages=tuple(stages))
+
+
+def _from_manifest(folder, compiled):
+    entries, fitted = manifest.read(folder)
+    skeleton = manifest.skeleton_of(folder)
+    stages = []
+    for entry in entries:
+        manifest.check_file(entry)
+        stages.append(
+            Stage(
+                _network(entry.path, entry.head, compiled, skeleton.joint_count),
+                entry.head,
+                entry.view,
+                entry.looks,
+            )
+        )
+    return PoseEstimator(folder.name, tuple(stages), fitted, skeleton)
