@@ -14,10 +14,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from posekit import files, video_prediction
+from posekit import files
 from posekit.datasets import clips
+from posekit.estimators.predict import videos
+from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN, OneEuroFilter
 from posekit.provenance import provenance
-from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN, OneEuroFilter
 
 SETTINGS = ((CUTOFF_HZ, SPEED_GAIN), (1.0, 2.0), (0.5, 10.0), (2.0, 0.0), (2.0, 10.0), (4.0, 20.0))
 
@@ -76,7 +77,7 @@ def _estimated(drawn, model):
         counted.estimate = estimate
         started, poses_px, confidences = time.perf_counter(), [], []
         for clip in drawn:
-            follower = video_prediction.Follower(counted, **settings)
+            follower = videos.Follower(counted, **settings)
             poses = [follower.estimate(frame.image) for frame in clip]
             poses_px.append(np.concatenate([each.keypoints_px for each in poses]))
             confidences += [each.confidences.mean() for each in poses]

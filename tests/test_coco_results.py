@@ -7,9 +7,9 @@ import pytest
 from coco_sets import COCO17, annotation, content, write
 from PIL import Image
 
-from posekit import pose_files, prediction
 from posekit.datasets.coco import own_data, reading
 from posekit.errors import PosekitError
+from posekit.estimators.predict import photos, pose_files
 from posekit.skeleton import LSP
 
 
@@ -125,8 +125,8 @@ def truth(tmp_path):
 
 def predict(truth, paths, folder, **settings):
     settings = {"file_format": "coco", **settings}
-    list(prediction.predict_files(truth, paths, folder, **settings))
-    return json.loads((folder / prediction.RESULTS).read_text())
+    list(photos.predict_files(truth, paths, folder, **settings))
+    return json.loads((folder / photos.RESULTS).read_text())
 
 
 def test_photographs_have_the_ids_of_the_annotations(truth, tmp_path):
@@ -138,9 +138,9 @@ def test_photographs_have_the_ids_of_the_annotations(truth, tmp_path):
     expected = np.hstack([truth.keypoints_px, truth.confidences[:, None].round(3)])
     np.testing.assert_array_equal(np.reshape(results[0]["keypoints"], (17, 3)), expected)
     # The copies that were drawn are not taken for photographs when they lie beside the results.
-    assert len(prediction.find_files([tmp_path / "images"])) == 3
+    assert len(photos.find_files([tmp_path / "images"])) == 3
     with pytest.raises(PosekitError, match="out must hold JPEG"):
-        prediction.find_files([tmp_path / "out"])
+        photos.find_files([tmp_path / "out"])
 
 
 def test_photographs_of_no_annotations_are_counted(truth, tmp_path):

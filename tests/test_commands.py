@@ -457,10 +457,10 @@ def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, t
 
 
 def test_predict_takes_videos_and_quoted_patterns(capsys, estimator_folder, tmp_path):
-    from posekit import video
     from posekit.datasets import clips
+    from posekit.estimators.predict import video_files
 
-    with video.writing(tmp_path / "clip.mp4", 30, (120, 90)) as show:
+    with video_files.writing(tmp_path / "clip.mp4", 30, (120, 90)) as show:
         for frame in clips.draw_clip(0, seconds=0.2, size_px=(120, 90)):
             show(frame.seconds, frame.image)
     (tmp_path / "bad.mp4").write_text("no video")
@@ -479,9 +479,9 @@ def test_predict_takes_videos_and_quoted_patterns(capsys, estimator_folder, tmp_
 
 
 def test_predict_records_a_camera(capsys, monkeypatch, estimator_folder, tmp_path):
-    from posekit import video
+    from posekit.estimators.predict import video_files
 
-    class Unplugged(video.Camera):
+    class Unplugged(video_files.Camera):
         def __init__(self, index):
             self.name, self.size_px, self.frames_per_second = f"camera {index}", (40, 30), 10.0
             self.problem = None
@@ -490,8 +490,8 @@ def test_predict_records_a_camera(capsys, monkeypatch, estimator_folder, tmp_pat
             yield 0.0, np.zeros((30, 40, 3), np.uint8)
             self.problem = "camera 1: stopped"
 
-    monkeypatch.setattr(video, "Camera", Unplugged)
-    monkeypatch.setattr(video, "has_display", lambda: False)
+    monkeypatch.setattr(video_files, "Camera", Unplugged)
+    monkeypatch.setattr(video_files, "has_display", lambda: False)
     arguments = ["--camera", "1", "--model", str(estimator_folder), "--out", str(tmp_path)]
     assert main(["predict", *arguments]) == 1
     out, err = capsys.readouterr()

@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from posekit import evaluation, geometry, models, pipeline, prediction, views
+from posekit import evaluation, geometry, models, pipeline, views
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading
 from posekit.estimators import estimator as estimators_estimator
 from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.estimators.looks import LOOK_ONCE, Glimpse
+from posekit.estimators.predict import photos
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
 
 FRAME_PX = 32
@@ -427,7 +428,7 @@ def test_labels_frame_is_the_stored_picture_but_a_persons_own_is_turned(tmp_path
     estimator = PoseEstimator("any", (Stage(always(CENTRE_PX), "coordinates", "squashed"),))
     stored = estimator.estimate_dataset(dataset)
     np.testing.assert_array_equal(stored.boxes_px, [[0, 0, 40, 20]])
-    shown = estimator.estimate([prediction.read_photo(tmp_path / "photo.jpg")])
+    shown = estimator.estimate([photos.read_photo(tmp_path / "photo.jpg")])
     np.testing.assert_array_equal(shown.boxes_px, [[0, 0, 20, 40]])
 
 
@@ -435,6 +436,6 @@ def test_labels_frame_is_the_stored_picture_but_a_persons_own_is_turned(tmp_path
 def test_grey_and_transparent_pictures_are_predicted_like_their_colours(tiny, tmp_path, mode):
     grey = Image.fromarray(picture()).convert("L")
     grey.convert(mode).save(tmp_path / "photo.png")
-    read = prediction.read_photo(tmp_path / "photo.png")
+    read = photos.read_photo(tmp_path / "photo.png")
     got, expected = tiny.estimate([read]), tiny.estimate([np.array(grey.convert("RGB"))])
     np.testing.assert_allclose(got.keypoints_px, expected.keypoints_px, atol=0.01)

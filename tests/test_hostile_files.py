@@ -18,9 +18,10 @@ import scipy.sparse
 from PIL import Image
 from tiny_sets import labels, lspet_files, mat, picture, write_folder, write_zip
 
-from posekit import pipeline, prediction
+from posekit import pipeline
 from posekit.datasets import containers, image_files, joints_mat, lsp
 from posekit.errors import PosekitError
+from posekit.estimators.predict import photos
 
 FILES = lspet_files(labels(2))
 
@@ -266,17 +267,17 @@ def test_bad_pictures_are_refused_before_they_are_decoded(tmp_path, case):
         with pytest.warns(UserWarning, match="dropped 1 pictures that cannot be used: .*im00002"):
             assert len(lsp.read(tmp_path, bad_images="skip")) == 1
         with pytest.raises(PosekitError, match=rf"im00002\.jpg: must .*({finding})"):
-            prediction.read_photo(tmp_path / "images" / "im00002.jpg")
+            photos.read_photo(tmp_path / "images" / "im00002.jpg")
 
 
 def test_a_large_photograph_is_welcome(monkeypatch, tmp_path):
     # As many pixels as the limit allows, for a limit that a test can afford.
     monkeypatch.setattr(image_files, "PIXEL_LIMIT", 200)
     (tmp_path / "photo.jpg").write_bytes(picture(20, 10))
-    assert prediction.read_photo(tmp_path / "photo.jpg").shape == (10, 20, 3)
+    assert photos.read_photo(tmp_path / "photo.jpg").shape == (10, 20, 3)
     monkeypatch.setattr(image_files, "PIXEL_LIMIT", 199)
     with pytest.raises(PosekitError, match="at most 199 pixels .* got 20 x 10"):
-        prediction.read_photo(tmp_path / "photo.jpg")
+        photos.read_photo(tmp_path / "photo.jpg")
     # Pillow's own warning comes later than the limit.
     monkeypatch.undo()
     assert image_files.PIXEL_LIMIT < Image.MAX_IMAGE_PIXELS
@@ -316,7 +317,7 @@ def test_files_without_end(monkeypatch, tmp_path):
     endless = tmp_path / "photo.jpg"
     endless.symlink_to("/dev/zero")
     with pytest.raises(PosekitError, match="photo.jpg: must have at most 100,000 bytes; got more"):
-        prediction.read_photo(endless)
+        photos.read_photo(endless)
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
@@ -326,7 +327,7 @@ def test_every_cut_of_a_picture(tmp_path, file_format):
     for length in range(0, len(content) - 20, 23):
         path.write_bytes(content[:length])
         with pytest.raises(PosekitError, match="photo: must be a "):
-            prediction.read_photo(path)
+            photos.read_photo(path)
 
 
 def test_orientation_turns_photographs_and_leaves_labelled_pictures(tmp_path):
@@ -339,7 +340,7 @@ def test_orientation_turns_photographs_and_leaves_labelled_pictures(tmp_path):
     dataset = lsp.read(write_folder(tmp_path, FILES | {"images/im00001.jpg": buffer.getvalue()}))
     assert dataset.image_sizes_px[0].tolist() == [20, 10]
     np.testing.assert_allclose(lsp.decode(dataset, 0), pixels, atol=12)
-    shown = prediction.read_photo(tmp_path / "images" / "im00001.jpg")
+    shown = photos.read_photo(tmp_path / "images" / "im00001.jpg")
     np.testing.assert_allclose(shown, np.rot90(pixels, -1), atol=12)
 
 
@@ -349,7 +350,7 @@ def test_cmyk_becomes_rgb(tmp_path):
     Image.fromarray(colours).convert("CMYK").save(tmp_path / "photo.jpg", quality=100)
     with Image.open(tmp_path / "photo.jpg") as image:
         assert image.mode == "CMYK"
-    got = prediction.read_photo(tmp_path / "photo.jpg")[:, [4, 12, 20]]
+    got = photos.read_photo(tmp_path / "photo.jpg")[:, [4, 12, 20]]
     np.testing.assert_allclose(got, colours[:, [4, 12, 20]], atol=6)
 
 
@@ -360,7 +361,7 @@ def test_of_sixteen_bits_the_upper_eight_count(tmp_path, channels):
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), deep)  # channels in the order B, G, R, A
     expected = np.repeat(deep[..., None], 3, axis=-1) if channels == 1 else deep[..., 2::-1]
-    np.testing.assert_array_equal(prediction.read_photo(path), expected >> 8)
+    np.testing.assert_array_equal(photos.read_photo(path), expected >> 8)
 
 
 def test_sixteen_bits_in_a_set(tmp_path):

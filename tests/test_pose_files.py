@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from posekit import pose_files
+from posekit.estimators.predict import pose_files
 from posekit.skeleton import JOINTS
 
 KEYPOINTS_PX = np.arange(28.0).reshape(14, 2) + 0.123

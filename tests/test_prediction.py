@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit import prediction, video
 from posekit.errors import PosekitError
+from posekit.estimators.predict import photos, video_files
+from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.skeleton import JOINTS, LSP
-from posekit.temporal_smoothing import OneEuroFilter
 
 
 class ConstantPose:
@@ -42,7 +42,7 @@ def model():
 
 
 def predict(model, paths, folder, **settings):
-    return list(prediction.predict_files(model, paths, folder, **settings))
+    return list(photos.predict_files(model, paths, folder, **settings))
 
 
 def photo(width_px=192, height_px=48, seed=0):
@@ -55,14 +55,14 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path, mode):
     path = tmp_path / ("photo.jpg" if mode == "CMYK" else "photo.png")
     white = Image.new("RGB", (6, 4), (255, 255, 255))
     white.convert(mode).save(path)
-    got = prediction.read_photo(path)
+    got = photos.read_photo(path)
     assert got.shape == (4, 6, 3) and got.dtype == np.uint8
     np.testing.assert_allclose(got, 255, atol=2)
 
 
 def test_png_keeps_its_pixels(tmp_path):
     photo().save(tmp_path / "photo.png")
-    np.testing.assert_array_equal(prediction.read_photo(tmp_path / "photo.png"), np.array(photo()))
+    np.testing.assert_array_equal(photos.read_photo(tmp_path / "photo.png"), np.array(photo()))
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -71,16 +71,16 @@ def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned clockwise by a quarter: left comes to lie on top
     Image.fromarray(pixels).save(tmp_path / "photo.jpg", exif=exif, quality=95)
-    shown = prediction.read_photo(tmp_path / "photo.jpg")
+    shown = photos.read_photo(tmp_path / "photo.jpg")
     assert shown.shape == (40, 20, 3)
     assert shown[5:15, :, 0].min() > 200 and shown[25:35, :, 0].max() < 50
 
 
 def test_missing_photo_is_named(tmp_path):
     with pytest.raises(PosekitError, match=r"no\.jpg: .* got No such file or directory"):
-        prediction.read_photo(tmp_path / "no.jpg")
+        photos.read_photo(tmp_path / "no.jpg")
     with pytest.raises(PosekitError, match="must be a readable file; got Is a directory"):
-        prediction.read_photo(tmp_path)
+        photos.read_photo(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture"])
@@ -88,7 +88,7 @@ def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "photo.jpg").write_bytes(content)
     finding = rf"photo\.jpg: must be a JPEG or PNG image; got {len(content)} bytes that begin"
     with pytest.raises(PosekitError, match=finding):
-        prediction.read_photo(tmp_path / "photo.jpg")
+        photos.read_photo(tmp_path / "photo.jpg")
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png"])
@@ -97,7 +97,7 @@ def test_half_a_picture_is_refused(tmp_path, name):
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(PosekitError, match=rf"must be a whole .* got {len(whole) // 2} bytes"):
-        prediction.read_photo(tmp_path / name)
+        photos.read_photo(tmp_path / name)
 
 
 def test_folders_stand_for_their_pictures(tmp_path):
@@ -109,9 +109,9 @@ def test_folders_stand_for_their_pictures(tmp_path):
     for name in ("a_pose.png", "a_pose.json"):
         (folder / name).touch()
     names = ["a.png", "b.JPG", "c.jpeg", "yoga_pose.png"]
-    assert prediction.find_files([folder]) == [folder / name for name in names]
+    assert photos.find_files([folder]) == [folder / name for name in names]
     gone = tmp_path / "gone.jpg"
-    assert prediction.find_files([str(gone), folder])[:2] == [gone, folder / "a.png"]
+    assert photos.find_files([str(gone), folder])[:2] == [gone, folder / "a.png"]
 
 
 def test_folders_without_pictures_are_named(tmp_path):
@@ -119,7 +119,7 @@ def test_folders_without_pictures_are_named(tmp_path):
         (tmp_path / name).mkdir()
     finding = r"a must hold JPEG, PNG or video .* got none(.|\n)*b must hold JPEG, PNG or video"
     with pytest.raises(PosekitError, match=finding):
-        prediction.find_files([tmp_path / "a", tmp_path / "b"])
+        photos.find_files([tmp_path / "a", tmp_path / "b"])
 
 
 @pytest.mark.parametrize("confidences", [np.nan, np.linspace(0, 1, 14)])
@@ -135,7 +135,7 @@ def test_files_are_drawn_and_described(tmp_path, confidences):
         assert result["problem"] is None
         with Image.open(result["drawn"]) as drawn:
             assert drawn.format == "PNG" and drawn.size == size
-            assert not np.array_equal(np.asarray(drawn), prediction.read_photo(path))
+            assert not np.array_equal(np.asarray(drawn), photos.read_photo(path))
         described = json.loads(result["poses"].read_text())
         assert described["image"] == str(path) and described["model"] == "constant"
         assert (described["width_px"], described["height_px"]) == size
@@ -152,11 +152,11 @@ def test_files_are_drawn_and_described(tmp_path, confidences):
 
 
 def test_photographs_are_predicted_in_chunks(monkeypatch, tmp_path, model):
-    monkeypatch.setattr(prediction, "CHUNK_SIZE", 3)
+    monkeypatch.setattr(photos, "CHUNK_SIZE", 3)
     paths = [tmp_path / f"{number}.png" for number in range(7)]
     for path in paths:
         photo(20, 10).save(path)
-    results = prediction.predict_files(model, paths, tmp_path / "out")
+    results = photos.predict_files(model, paths, tmp_path / "out")
     assert next(results)["image"] == paths[0]
     # The first is there before the fourth is read.
     assert model.batches == [3] and (tmp_path / "out" / "0_pose.json").is_file()
@@ -165,7 +165,7 @@ def test_photographs_are_predicted_in_chunks(monkeypatch, tmp_path, model):
 
 
 def test_a_bad_photograph_holds_up_no_other(monkeypatch, tmp_path, model):
-    monkeypatch.setattr(prediction, "CHUNK_SIZE", 2)
+    monkeypatch.setattr(photos, "CHUNK_SIZE", 2)
     paths = [tmp_path / f"{name}.png" for name in ("gone", "lost", "good", "text", "fine")]
     for name in ("good", "fine"):
         photo(20, 10).save(tmp_path / f"{name}.png")
@@ -194,15 +194,15 @@ def test_a_photograph_is_never_written_over(monkeypatch, tmp_path, model):
     monkeypatch.chdir(tmp_path)
     finding = r"written over; got .*x_pose\.png, which is also where the drawn copy of .*x\.jpg"
     with pytest.raises(PosekitError, match=finding):
-        predict(model, prediction.find_files([tmp_path]), ".")
+        predict(model, photos.find_files([tmp_path]), ".")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jpg", "x_pose.png"]
-    assert len(predict(model, prediction.find_files([tmp_path]), "out")) == 2
+    assert len(predict(model, photos.find_files([tmp_path]), "out")) == 2
 
 
 def test_drawn_colours_are_not_swapped(tmp_path, model):
     Image.new("RGB", (192, 48), (250, 0, 0)).save(tmp_path / "red.png")
     (result,) = predict(model, [tmp_path / "red.png"], tmp_path)
-    drawn = prediction.read_photo(result["drawn"])
+    drawn = photos.read_photo(result["drawn"])
     assert (drawn == [250, 0, 0]).all(axis=-1).any()
     assert not (drawn == [0, 0, 250]).all(axis=-1).any()
 
@@ -213,7 +213,7 @@ def test_doubtful_joints_are_drawn_otherwise(tmp_path):
     for confidence in (np.nan, 0.9, 0.1):
         model = ConstantPose(confidence)
         (result,) = predict(model, [tmp_path / "photo.png"], tmp_path / str(confidence))
-        drawn.append(prediction.read_photo(result["drawn"]))
+        drawn.append(photos.read_photo(result["drawn"]))
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert (drawn[2] != drawn[0]).any()
 
@@ -234,7 +234,7 @@ def test_the_box_goes_with_the_one_photograph(tmp_path, model):
 
 
 def clip(path):
-    with video.writing(path, 10, (64, 48)) as show:
+    with video_files.writing(path, 10, (64, 48)) as show:
         show(0.2, np.zeros((48, 64, 3), np.uint8))
 
 
@@ -246,7 +246,7 @@ def test_patterns_stand_for_what_they_match(monkeypatch, tmp_path):
         (tmp_path / name).touch()
 
     def found(*patterns):
-        return [str(path) for path in prediction.find_files(patterns)]
+        return [str(path) for path in photos.find_files(patterns)]
 
     assert found("*.jpg") == ["[1].jpg", "a.jpg", "b.jpg"]
     assert found("?.*") == ["a.jpg", "b.jpg", "c.MP4"]
@@ -262,8 +262,8 @@ def test_what_was_written_is_not_found_again(tmp_path, model):
     clip(tmp_path / "b.mp4")
     inputs = [tmp_path / "a.png", tmp_path / "b.mp4"]
     for file_format in ("json", "csv"):
-        predict(model, prediction.find_files([tmp_path]), tmp_path, file_format=file_format)
-        assert prediction.find_files([tmp_path]) == inputs
+        predict(model, photos.find_files([tmp_path]), tmp_path, file_format=file_format)
+        assert photos.find_files([tmp_path]) == inputs
 
 
 def test_photographs_and_videos_go_together(tmp_path, model):
@@ -298,7 +298,7 @@ def test_a_stop_keeps_the_rows_so_far(tmp_path, model):
     for name in ("a", "b"):
         photo().save(tmp_path / f"{name}.png")
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
-    results = prediction.predict_files(model, paths, tmp_path / "out", file_format="csv")
+    results = photos.predict_files(model, paths, tmp_path / "out", file_format="csv")
     next(results)
     results.close()
     names = sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import PosekitError
-from posekit.temporal_smoothing import OneEuroFilter
+from posekit.estimators.predict.smoothing import OneEuroFilter
 
 STEP_SECONDS = 1 / 30
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit import video
 from posekit.errors import PosekitError
+from posekit.estimators.predict import video_files
 
 
 def grey(index, size_px=(64, 48)):
@@ -14,7 +14,7 @@ def grey(index, size_px=(64, 48)):
 
 
 def write(path, count=10, frames_per_second=25.0, size_px=(64, 48)):
-    with video.writing(path, frames_per_second, size_px) as show:
+    with video_files.writing(path, frames_per_second, size_px) as show:
         for index in range(count):
             show(index / frames_per_second, grey(index, size_px))
     return path
@@ -23,7 +23,7 @@ def write(path, count=10, frames_per_second=25.0, size_px=(64, 48)):
 @pytest.mark.parametrize("frames_per_second", [25.0, 30000 / 1001, 120.1234, 7.5])
 def test_what_is_written_is_read(tmp_path, frames_per_second):
     path = write(tmp_path / "a.mp4", frames_per_second=frames_per_second)
-    stream = video.VideoFile(path)
+    stream = video_files.VideoFile(path)
     assert stream.size_px == (64, 48) and stream.frame_count == 10
     assert stream.frames_per_second == pytest.approx(frames_per_second, abs=0.005)
     frames = list(stream.frames())
@@ -37,37 +37,37 @@ def test_what_is_written_is_read(tmp_path, frames_per_second):
 
 
 def test_colours_are_not_swapped(tmp_path):
-    with video.writing(tmp_path / "red.mp4", 25, (64, 48)) as show:
+    with video_files.writing(tmp_path / "red.mp4", 25, (64, 48)) as show:
         show(0, np.broadcast_to(np.array([220, 30, 30], np.uint8), (48, 64, 3)))
-    ((_, image),) = video.VideoFile(tmp_path / "red.mp4").frames()
+    ((_, image),) = video_files.VideoFile(tmp_path / "red.mp4").frames()
     np.testing.assert_allclose(image.mean(axis=(0, 1)), [220, 30, 30], atol=12)
 
 
 def test_an_odd_size_grows_by_one_and_loses_nothing(tmp_path):
     path = write(tmp_path / "odd.mp4", size_px=(33, 17))
-    assert video.VideoFile(path).size_px == (34, 18)
+    assert video_files.VideoFile(path).size_px == (34, 18)
 
 
 def test_pictures_are_held_and_left_out_as_time_says(tmp_path):
-    with video.writing(tmp_path / "a.mp4", 10, (64, 48)) as show:
+    with video_files.writing(tmp_path / "a.mp4", 10, (64, 48)) as show:
         for seconds, index in ((0, 0), (0.02, 1), (0.3, 2)):
             show(seconds, grey(index))
-    means = [image.mean() for _, image in video.VideoFile(tmp_path / "a.mp4").frames()]
+    means = [image.mean() for _, image in video_files.VideoFile(tmp_path / "a.mp4").frames()]
     np.testing.assert_allclose(means, [10, 50, 50, 50], atol=6)
 
 
 def test_a_stop_keeps_the_part(tmp_path):
     (tmp_path / "a.mp4").write_text("an earlier one")
-    with pytest.raises(KeyboardInterrupt), video.writing(tmp_path / "a.mp4", 25, (64, 48)) as show:
+    with pytest.raises(KeyboardInterrupt), video_files.writing(tmp_path / "a.mp4", 25, (64, 48)) as show:
         show(0.04, grey(3))
         raise KeyboardInterrupt
-    assert len(list(video.VideoFile(tmp_path / "partial_a.mp4").frames())) == 2
+    assert len(list(video_files.VideoFile(tmp_path / "partial_a.mp4").frames())) == 2
     assert (tmp_path / "a.mp4").read_text() == "an earlier one"
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_fault_leaves_nothing(tmp_path):
-    with pytest.raises(ZeroDivisionError), video.writing(tmp_path / "a.mp4", 25, (64, 48)) as show:
+    with pytest.raises(ZeroDivisionError), video_files.writing(tmp_path / "a.mp4", 25, (64, 48)) as show:
         show(0, grey(3))
         1 / 0
     assert not list(tmp_path.iterdir())
@@ -80,7 +80,7 @@ def test_a_full_disk_is_noticed(tmp_path):
     try:
         with (
             pytest.raises(PosekitError, match=r"room for 40 frames; got \d+ onto the disk"),
-            video.writing(tmp_path / "a.mp4", 25, (320, 240)) as show,
+            video_files.writing(tmp_path / "a.mp4", 25, (320, 240)) as show,
         ):
             for index in range(40):
                 show(index / 25, rng.integers(0, 256, (240, 320, 3), np.uint8))
@@ -97,11 +97,11 @@ def test_what_is_no_video_is_named(tmp_path):
     for name in ("text", "empty", "headless"):
         finding = rf"{name}\.mp4: must be a video .* got another format.* ffmpeg -i {name}"
         with pytest.raises(PosekitError, match=finding):
-            video.VideoFile(tmp_path / f"{name}.mp4")
+            video_files.VideoFile(tmp_path / f"{name}.mp4")
     with pytest.raises(PosekitError, match=r"gone\.mp4: .* got No such file or directory"):
-        video.VideoFile(tmp_path / "gone.mp4")
+        video_files.VideoFile(tmp_path / "gone.mp4")
     with pytest.raises(PosekitError, match="must be a file; got something else"):
-        video.VideoFile(tmp_path)
+        video_files.VideoFile(tmp_path)
 
 
 def test_a_video_without_frames_is_named(tmp_path):
@@ -110,7 +110,7 @@ def test_a_video_without_frames_is_named(tmp_path):
     )
     writer.release()
     with pytest.raises(PosekitError, match=r"none\.avi: must be a video with frames .* got "):
-        video.VideoFile(tmp_path / "none.avi")
+        video_files.VideoFile(tmp_path / "none.avi")
 
 
 def test_a_video_that_ends_early_says_so_after_its_frames(tmp_path):
@@ -122,7 +122,7 @@ def test_a_video_that_ends_early_says_so_after_its_frames(tmp_path):
     writer.release()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    stream = video.VideoFile(path)
+    stream = video_files.VideoFile(path)
     frames = list(stream.frames())
     assert 1 <= len(frames) < 9
     finding = f"cut.avi: must have the 10 frames that its header names; got {len(frames)} before"
@@ -153,7 +153,7 @@ class FakeCamera:
 def camera(monkeypatch):
     def plug_in(count, told=15.0):
         fake = FakeCamera(count, told)
-        monkeypatch.setattr(video.cv2, "VideoCapture", lambda index: fake)
+        monkeypatch.setattr(video_files.cv2, "VideoCapture", lambda index: fake)
         return fake
 
     return plug_in
@@ -161,7 +161,7 @@ def camera(monkeypatch):
 
 def test_a_camera_gives_frames_until_it_stops(camera):
     fake = camera(4)
-    stream = video.Camera(2)
+    stream = video_files.Camera(2)
     assert (stream.size_px, stream.frames_per_second) == ((64, 48), 15)
     times = [seconds for seconds, _ in stream.frames()]
     assert len(times) == 4 and times[0] == 0 and (np.diff(times) > 0).all()
@@ -170,7 +170,7 @@ def test_a_camera_gives_frames_until_it_stops(camera):
 
 def test_a_reader_may_stop_a_camera(camera):
     fake = camera(4)
-    stream = video.Camera(0)
+    stream = video_files.Camera(0)
     for _ in stream.frames():
         break
     assert fake.released and stream.problem is None
@@ -178,34 +178,34 @@ def test_a_reader_may_stop_a_camera(camera):
 
 def test_a_camera_that_tells_no_rate_has_the_usual_one(camera):
     camera(4, told=0.0)
-    assert video.Camera(0).frames_per_second == 30
+    assert video_files.Camera(0).frames_per_second == 30
 
 
 def test_a_camera_that_is_not_there_is_named(camera):
     camera(0, told=None)
     with pytest.raises(PosekitError, match="camera 7: must be .* got no such camera"):
-        video.Camera(7)
+        video_files.Camera(7)
     camera(0)
     with pytest.raises(PosekitError, match="camera 7: must be .* got no picture from it"):
-        video.Camera(7)
+        video_files.Camera(7)
 
 
 def test_linux_without_a_display_shows_no_window(monkeypatch):
-    monkeypatch.setattr(video.sys, "platform", "linux")
+    monkeypatch.setattr(video_files.sys, "platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    assert not video.has_display()
+    assert not video_files.has_display()
     monkeypatch.setenv("DISPLAY", ":0")
-    assert video.has_display()
+    assert video_files.has_display()
 
 
 def test_q_is_seen_in_the_window(monkeypatch):
     shown = []
     keys = iter([-1, ord("q")])
-    monkeypatch.setattr(video.cv2, "imshow", lambda title, bgr: shown.append((title, bgr[0, 0])))
-    monkeypatch.setattr(video.cv2, "waitKey", lambda _: next(keys))
-    monkeypatch.setattr(video.cv2, "destroyAllWindows", lambda: shown.append("closed"))
-    with video.window("camera 0") as show:
+    monkeypatch.setattr(video_files.cv2, "imshow", lambda title, bgr: shown.append((title, bgr[0, 0])))
+    monkeypatch.setattr(video_files.cv2, "waitKey", lambda _: next(keys))
+    monkeypatch.setattr(video_files.cv2, "destroyAllWindows", lambda: shown.append("closed"))
+    with video_files.window("camera 0") as show:
         image = np.broadcast_to(np.array([1, 2, 3], np.uint8), (4, 4, 3))
         assert not show(image)
         assert show(image)

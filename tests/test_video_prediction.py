@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import video, video_prediction
+from posekit.estimators.predict import video_files, videos
+from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.skeleton import JOINTS, LSP
-from posekit.temporal_smoothing import OneEuroFilter
 
 
 class Scripted:
@@ -41,7 +41,7 @@ FOLLOWED_PX = pytest.approx([30.5 - 10.4, 20.5 - 10.4, 20.8, 20.8])
 
 def test_a_sure_pose_is_followed():
     estimator = Scripted([0.9, 0.9, 0.9])
-    follower = video_prediction.Follower(estimator)
+    follower = videos.Follower(estimator)
     for _ in range(3):
         follower.estimate(IMAGE)
     assert estimator.boxes == [None, FOLLOWED_PX, FOLLOWED_PX]
@@ -50,7 +50,7 @@ def test_a_sure_pose_is_followed():
 def test_a_lost_person_is_looked_for_in_the_same_picture():
     # Sure; lost, and found anew; lost, and not found; then the whole picture at once.
     estimator = Scripted([0.9, 0.2, 0.8, 0.2, 0.3, 0.9])
-    follower = video_prediction.Follower(estimator, least_confidence=0.5)
+    follower = videos.Follower(estimator, least_confidence=0.5)
     found = [follower.estimate(IMAGE).confidences[0, 0] for _ in range(4)]
     assert found == [0.9, 0.8, 0.3, 0.9]
     assert estimator.boxes == [None, FOLLOWED_PX, None, FOLLOWED_PX, None, None]
@@ -61,7 +61,7 @@ def test_a_lost_person_is_looked_for_in_the_same_picture():
 )
 def test_without_confidences_or_a_second_look_nothing_is_followed(confidence, views):
     estimator = Scripted([confidence] * 3, views=views)
-    follower = video_prediction.Follower(estimator)
+    follower = videos.Follower(estimator)
     for _ in range(3):
         follower.estimate(IMAGE)
     assert estimator.boxes == [None, None, None]
@@ -69,7 +69,7 @@ def test_without_confidences_or_a_second_look_nothing_is_followed(confidence, vi
 
 def test_a_pose_beyond_the_edge_still_gives_a_box_that_meets_the_picture():
     estimator = Scripted([0.9, 0.9], place_px=(-500.0, 900.0))
-    follower = video_prediction.Follower(estimator)
+    follower = videos.Follower(estimator)
     follower.estimate(IMAGE)
     follower.estimate(IMAGE)
     x, y, width, height = estimator.boxes[1]
@@ -77,19 +77,19 @@ def test_a_pose_beyond_the_edge_still_gives_a_box_that_meets_the_picture():
 
 
 def clip(path, count=6):
-    with video.writing(path, 12.5, (64, 48)) as show:
+    with video_files.writing(path, 12.5, (64, 48)) as show:
         for index in range(count):
             show(index / 12.5, np.full((48, 64, 3), 30 * index, np.uint8))
-    return video.VideoFile(path)
+    return video_files.VideoFile(path)
 
 
 def test_a_video_is_drawn_and_described(tmp_path):
     stream = clip(tmp_path / "a.mp4")
-    result = video_prediction.predict_video(
+    result = videos.predict_video(
         Scripted(itertools.repeat(0.9)), stream, tmp_path / "out", "a"
     )
     assert result["problem"] is None
-    drawn = video.VideoFile(result["drawn"])
+    drawn = video_files.VideoFile(result["drawn"])
     assert (drawn.size_px, drawn.frames_per_second) == ((64, 48), 12.5)
     images = [image.astype(int) for _, image in drawn.frames()]
     assert len(images) == 6
@@ -107,7 +107,7 @@ def test_a_video_is_drawn_and_described(tmp_path):
 
 def test_csv_has_a_row_for_each_frame_and_joint(tmp_path):
     stream = clip(tmp_path / "a.mp4")
-    result = video_prediction.predict_video(
+    result = videos.predict_video(
         Scripted(itertools.repeat(0.9)), stream, tmp_path, "a", file_format="csv"
     )
     with result["poses"].open(newline="") as file:
@@ -132,7 +132,7 @@ def test_smoothing_shapes_what_is_written_and_starts_anew(tmp_path):
     last_px = []
     for name in ("a", "b"):
         stream = clip(tmp_path / f"{name}.mp4")
-        result = video_prediction.predict_video(
+        result = videos.predict_video(
             Jumping(itertools.repeat(0.9)), stream, tmp_path, name, smoothing=smoothing
         )
         written = json.loads(result["poses"].read_text())
@@ -151,13 +151,13 @@ def test_ctrl_c_keeps_the_part_of_a_file(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        video_prediction.predict_video(
+        videos.predict_video(
             Scripted(itertools.repeat(0.9)), stream, tmp_path / "out", "a", show=stop
         )
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["partial_a_pose.json", "partial_a_pose.mp4"]
     assert len(json.loads((tmp_path / "out" / names[0]).read_text())["frames"]) == 3
-    assert len(list(video.VideoFile(tmp_path / "out" / names[1]).frames())) == 3
+    assert len(list(video_files.VideoFile(tmp_path / "out" / names[1]).frames())) == 3
 
 
 @pytest.mark.parametrize("by_key", [True, False])
@@ -166,8 +166,8 @@ def test_q_and_ctrl_c_end_a_camera(monkeypatch, tmp_path, by_key):
         read=lambda: (True, IMAGE), get=lambda _: 10.0, release=lambda: None, isOpened=lambda: True
     )
     with monkeypatch.context() as patch:
-        patch.setattr(video.cv2, "VideoCapture", lambda index: capture)
-        stream = video.Camera(0)
+        patch.setattr(video_files.cv2, "VideoCapture", lambda index: capture)
+        stream = video_files.Camera(0)
     shown = []
 
     def show(drawn):
@@ -176,7 +176,7 @@ def test_q_and_ctrl_c_end_a_camera(monkeypatch, tmp_path, by_key):
             raise KeyboardInterrupt
         return len(shown) == 3
 
-    result = video_prediction.predict_video(
+    result = videos.predict_video(
         Scripted(itertools.repeat(0.9)), stream, tmp_path, "camera0", show=show
     )
     assert result["problem"] is None and len(shown) == 3
@@ -203,5 +203,5 @@ def test_a_long_video_is_never_in_memory_as_a_whole(tmp_path):
         name="a", size_px=(64, 48), frames_per_second=10.0, frame_count=20, problem=None
     )
     stream.frames = frames
-    video_prediction.predict_video(Scripted(itertools.repeat(0.9)), stream, tmp_path, "a")
+    videos.predict_video(Scripted(itertools.repeat(0.9)), stream, tmp_path, "a")
     assert len(alive) == 20

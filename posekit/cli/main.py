@@ -12,12 +12,12 @@ from posekit.datasets.sources import SYNTHETIC
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
 from posekit.estimators.manifest import EXPORT_FORMATS
+from posekit.estimators.predict.pose_files import FORMATS
+from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
 from posekit.estimators.recipes import MODELS
 from posekit.files import PROJECT_ROOT
-from posekit.pose_files import FORMATS
 from posekit.profiles import PROFILES
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES
-from posekit.temporal_smoothing import CUTOFF_HZ, SPEED_GAIN
 
 DATA_HELP = (
     '"synthetic"; the path of a folder or zip in the official LSP or LSPet layout; or own data, '

@@ -9,10 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit import drawing, files, pose_files, video, video_prediction
+from posekit import drawing, files
 from posekit.datasets import image_files
 from posekit.datasets.coco import reading
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.estimators.predict import pose_files, video_files
+from posekit.estimators.predict.videos import output_paths, predict_video
 from posekit.provenance import provenance
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -59,7 +61,7 @@ def find_files(paths):
 
 def is_video(path):
     """Whether a file's name is that of a video."""
-    return Path(path).suffix.lower() in video.SUFFIXES
+    return Path(path).suffix.lower() in video_files.SUFFIXES
 
 
 def read_photo(path):
@@ -135,11 +137,11 @@ def predict_files(
             yield from _predict_photos(estimator, photos, folder, box_px, write)
     for path in filter(is_video, paths):
         try:
-            stream = video.VideoFile(path)
+            stream = video_files.VideoFile(path)
         except PosekitError as error:
             yield {"image": path, "drawn": None, "poses": None, "problem": str(error)}
             continue
-        result = video_prediction.predict_video(
+        result = predict_video(
             estimator,
             stream,
             folder,
@@ -239,7 +241,7 @@ def _is_wanted(path):
     )
     written = path.stem.endswith("_pose") and any(each.is_file() for each in beside)
     return (
-        path.suffix.lower() in SUFFIXES + video.SUFFIXES
+        path.suffix.lower() in SUFFIXES + video_files.SUFFIXES
         and path.is_file()
         and not path.name.startswith(".")
         and not written
@@ -248,7 +250,7 @@ def _is_wanted(path):
 
 def _drawn_path(path, folder):
     if is_video(path):
-        return video_prediction.output_paths(folder, Path(path).stem, "json")[0]
+        return output_paths(folder, Path(path).stem, "json")[0]
     return Path(folder) / f"{Path(path).stem}_pose.png"
 
 

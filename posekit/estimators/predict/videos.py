@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import drawing, geometry, pose_files, video
+from posekit import drawing, geometry
 from posekit.errors import PosekitError
+from posekit.estimators.predict import pose_files, video_files
 from posekit.provenance import provenance
 
 # Below it, more joints of a pose are likely wrong than right: the person is looked for anew.
@@ -92,7 +93,7 @@ def predict_video(
     with ExitStack() as stack:
         add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing))
         add_picture = stack.enter_context(
-            video.writing(drawn_path, stream.frames_per_second, stream.size_px)
+            video_files.writing(drawn_path, stream.frames_per_second, stream.size_px)
         )
         bar = stack.enter_context(
             tqdm(
@@ -119,7 +120,7 @@ def predict_video(
                 if show is not None and show(drawn):
                     break
         except KeyboardInterrupt:
-            if not isinstance(stream, video.Camera):
+            if not isinstance(stream, video_files.Camera):
                 raise
     return {
         "image": stream.name,
@@ -133,7 +134,7 @@ def output_paths(folder, stem, file_format):
     """Where `predict_video` writes: (drawn video, poses)."""
     return tuple(
         Path(folder) / f"{stem}_pose{suffix}"
-        for suffix in (video.WRITTEN_SUFFIX, f".{file_format}")
+        for suffix in (video_files.WRITTEN_SUFFIX, f".{file_format}")
     )
 
 

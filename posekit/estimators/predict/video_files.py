@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from posekit.errors import PosekitError
-from posekit.pose_files import keeping_part
+from posekit.estimators.predict.pose_files import keeping_part
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 
