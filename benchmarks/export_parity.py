@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 from side_by_side import Worker, alternate
 
-from posekit import bootstrap, evaluation, files
+from posekit import files
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
 from posekit.estimators import loading, manifest
 from posekit.estimators.export import export
 from posekit.estimators.manifest import EXPORT_FORMATS
+from posekit.evaluation import bootstrap, scores
 from posekit.experiment import open_experiment
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
@@ -83,7 +84,7 @@ def _row(name, model, before, after, part, groups):
     distance_px = np.linalg.norm(after.keypoints_px - before.keypoints_px, axis=-1)  # (N, 14)
     sums = []
     for poses in (after, before):
-        right, counted = evaluation.right_joints(poses.keypoints_px, part)
+        right, counted = scores.right_joints(poses.keypoints_px, part)
         sums.append(right[:, LIMBS].sum(axis=1))
     count = counted[:, LIMBS].sum(axis=1)
     stages, _ = manifest.read(loading.path_of(model))

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import results
 
-from posekit import files, metrics
+from posekit import files
+from posekit.evaluation import metrics
 
 # Asks a fresh Python for its own seconds of an import, and whether TensorFlow came along.
 QUESTION = """

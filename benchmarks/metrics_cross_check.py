@@ -19,8 +19,9 @@ import numpy as np
 import scipy.io
 from side_by_side import Worker
 
-from posekit import files, geometry, metrics
+from posekit import files, geometry
 from posekit.datasets import sources
+from posekit.evaluation import metrics
 from posekit.provenance import provenance
 
 HERE = Path(__file__).resolve().parent

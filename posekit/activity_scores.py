@@ -7,8 +7,8 @@ groups of near-identical pictures are drawn, as for all intervals here (`bootstr
 
 import numpy as np
 
-from posekit import bootstrap
 from posekit.errors import PosekitError, raise_problems
+from posekit.evaluation import bootstrap
 
 
 def cells(true, told, count):

@@ -6,21 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import (
-    baselines,
-    caches,
-    files,
-    geometry,
-    joint_sets,
-    pipeline,
-    profiles,
-    second_opinion,
-    views,
-)
+from posekit import caches, files, geometry, joint_sets, pipeline, profiles, second_opinion, views
 from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets import near_duplicates, packed, sources, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
+from posekit.evaluation import baselines
 from posekit.files import CACHE_DIR
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.profiles import FRAME_PX

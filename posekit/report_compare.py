@@ -9,8 +9,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import comparison, files, pages, per_image, report_index, training_records
+from posekit import files, pages, report_index, training_records
 from posekit.errors import PosekitError
+from posekit.evaluation import per_image
+from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
 
 # Of the bootstrap over image groups: the same two runs always give the same page.
@@ -321,7 +323,7 @@ def _over_seeds(one, other):
     errors = [
         [variant.trainings[seed].best_validation_mse for seed in seeds] for variant in (one, other)
     ]
-    difference = comparison.paired_difference(errors[1], errors[0])
+    difference = paired_difference(errors[1], errors[0])
     means = [sum(values) / len(values) for values in errors]
     return {"seeds": seeds, "first": means[0], "second": means[1], **difference}
 

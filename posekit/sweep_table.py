@@ -3,7 +3,8 @@
 sweep.json holds both, sweep.csv the rows of the trials.
 """
 
-from posekit import comparison, files
+from posekit import files
+from posekit.evaluation import seeds
 from posekit.provenance import provenance
 
 ARTIFACT = "sweep.json"
@@ -104,8 +105,8 @@ def _choice(rows, varied):
 def _over_seeds(values):
     return {
         "values": values,
-        "mean": comparison.seed_summary(values)["mean"],
-        "interval": comparison.mean_interval(values),
+        "mean": seeds.seed_summary(values)["mean"],
+        "interval": seeds.mean_interval(values),
     }
 
 

@@ -4,7 +4,8 @@ import threading
 
 import keras
 
-from posekit import evaluation, metrics, per_image, training
+from posekit import training
+from posekit.evaluation import baselines, metrics, per_image, predictions
 from posekit.experiment import open_experiment
 
 # A file server keeps the locks of a machine that died for a minute or two; a process that is
@@ -78,8 +79,8 @@ def train(study, trial, run_dir, cache_dir, tell):
 def _mean_pose_scores(experiment):
     """per_image.PerImage of the pose that is the mean of all training poses."""
     validation = experiment.part("validation")
-    pose_frame_px = evaluation.constant_poses(experiment)["mean_pose"]
-    poses_px = evaluation.to_original_px(
+    pose_frame_px = baselines.constant_poses(experiment)["mean_pose"]
+    poses_px = predictions.to_original_px(
         pose_frame_px[None].repeat(len(validation), axis=0),
         validation.image_sizes_px,
         experiment.frame_px,

@@ -28,10 +28,8 @@ import numpy as np
 from keras.src.random import seed_generator
 
 from posekit import (
-    baselines,
     distribution,
     engine,
-    evaluation,
     files,
     heads,
     imagenet,
@@ -39,18 +37,17 @@ from posekit import (
     locks,
     losses,
     models,
-    per_image,
     pipeline,
     pose_networks,
     profiles,
     tensorboard_logs,
     training_records,
-    validation_scores,
     views,
 )
 from posekit.augmentation import AUGMENTATIONS, by_name
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.evaluation import baselines, per_image
 from posekit.fused_kernels import fused_kernels
 from posekit.generations import Generations
 from posekit.provenance import provenance
@@ -390,7 +387,7 @@ def _out_of_patience(history, patience):
 
 def _score_images(run, experiment):
     """Score the best network on each validation image: a share of one epoch's time, once."""
-    scores = validation_scores.measure(
+    scores = per_image.measure(
         run.best_model(),
         experiment.canvases(run.config.view, run.config.frame_px),
         head=run.config.head,
@@ -516,8 +513,8 @@ def _constant_scores(canvases, crop, config):
 
     train, validation = framed("train"), framed("validation")
     return {
-        name: evaluation.treatment_mse(pose_px, validation)
-        for name, pose_px in evaluation.constant_poses_of(train, config.frame_px).items()
+        name: baselines.treatment_mse(pose_px, validation)
+        for name, pose_px in baselines.constant_poses_of(train, config.frame_px).items()
     }
 
 

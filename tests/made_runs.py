@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from posekit import per_image
+from posekit.evaluation import per_image
 
 SPLIT = {"name": "standard", "seed": 0, "images": 40, "train": 32, "validation": 4}
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from posekit import activity_scores, bootstrap
+from posekit import activity_scores
 from posekit.errors import PosekitError
+from posekit.evaluation import bootstrap
 
 # Two activities told of five pictures by one network: right, right, wrong; wrong, right.
 TRUE = np.array([0, 0, 0, 1, 1])

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from posekit import baselines
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
+from posekit.evaluation import baselines
 from posekit.geometry import resize_keypoints
 from posekit.skeleton import JOINTS
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from posekit.bootstrap import paired_difference_interval, ratio_interval
 from posekit.errors import PosekitError
+from posekit.evaluation.bootstrap import paired_difference_interval, ratio_interval
 
 
 def width(interval):

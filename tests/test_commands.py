@@ -12,9 +12,10 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from posekit import files, metrics, provenance
+from posekit import files, provenance
 from posekit.cli.main import main
 from posekit.datasets import lsp
+from posekit.evaluation import metrics
 from posekit.geometry import resize_keypoints
 from posekit.skeleton import JOINTS
 
@@ -145,9 +146,10 @@ def test_unusable_settings_are_refused(capsys, arguments, finding):
 
 
 def test_choices_are_the_librarys_own():
-    from posekit import baselines, profiles
+    from posekit import profiles
     from posekit.cli.main import _parser
     from posekit.datasets import splits
+    from posekit.evaluation import baselines
     from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
     train = _parser()._subparsers._group_actions[0].choices["train"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from posekit.comparison import mean_interval, paired_difference, seed_summary
 from posekit.errors import PosekitError
+from posekit.evaluation.seeds import mean_interval, paired_difference, seed_summary
 
 
 def test_seed_summary_by_hand():

@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import evaluation, pose_networks, training
+from posekit import pose_networks, training
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes, release
 from posekit.estimators.looks import LOOK_ONCE, listed
 from posekit.estimators.recipes import Model
+from posekit.evaluation import scores
 
 NARROW = partial(pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
 STAGE = {
@@ -78,7 +79,7 @@ def test_the_calibration_is_that_of_the_validation_part(built, experiment):
     _, _, estimator = built
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
-    correct, counted = evaluation.right_joints(poses.keypoints_px, part)
+    correct, counted = scores.right_joints(poses.keypoints_px, part)
     # At the likelihood's maximum all confidences together equal all hits (the common offset).
     assert poses.confidences[counted].sum() == pytest.approx(correct[counted].sum(), abs=1.0)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()

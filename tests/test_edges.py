@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from posekit import edges
 from posekit.errors import PosekitError
+from posekit.evaluation import saliency_checks
 
 
 def grey(picture):
@@ -15,7 +15,7 @@ def random_images(n, seed):
 
 def test_edges_of_a_ramp_are_its_slope():
     y, x = np.mgrid[:9, :11].astype(np.float32)
-    got = edges.sobel_edges(grey(3 * x + 4 * y))
+    got = saliency_checks.sobel_edges(grey(3 * x + 4 * y))
     np.testing.assert_allclose(got[0, 1:-1, 1:-1], 5, rtol=1e-5)  # hypot(3, 4)
 
 
@@ -24,33 +24,33 @@ def test_edges_of_a_step():
     step[:, 4:] = 200
     # The step is spread over the two columns beside it.
     np.testing.assert_allclose(
-        edges.sobel_edges(grey(step))[0], [[0, 0, 0, 100, 100, 0, 0, 0]] * 6, rtol=1e-5
+        saliency_checks.sobel_edges(grey(step))[0], [[0, 0, 0, 100, 100, 0, 0, 0]] * 6, rtol=1e-5
     )
 
 
 def test_grey_weighs_the_channels():
     image = np.zeros((1, 5, 5, 3), np.float32)
     image[..., 1] = np.arange(5)  # green only
-    np.testing.assert_allclose(edges.sobel_edges(image)[0, 2, 2], 0.587, rtol=1e-5)
+    np.testing.assert_allclose(saliency_checks.sobel_edges(image)[0, 2, 2], 0.587, rtol=1e-5)
 
 
 def test_an_edge_map_correlates_fully_with_itself():
     images = random_images(3, 0)
-    maps = edges.sobel_edges(images)
-    np.testing.assert_allclose(edges.correlation_with_edges(maps, images), 1, rtol=1e-6)
-    np.testing.assert_allclose(edges.correlation_with_edges(9 - 2 * maps, images), -1, rtol=1e-6)
+    maps = saliency_checks.sobel_edges(images)
+    np.testing.assert_allclose(saliency_checks.correlation_with_edges(maps, images), 1, rtol=1e-6)
+    np.testing.assert_allclose(saliency_checks.correlation_with_edges(9 - 2 * maps, images), -1, rtol=1e-6)
 
 
 def test_edges_are_averaged_to_a_smaller_map():
     images = random_images(2, 1)
-    means = edges.sobel_edges(images).reshape(2, 6, 4, 8, 4).mean(axis=(2, 4))
-    np.testing.assert_allclose(edges.correlation_with_edges(means, images), 1, rtol=1e-6)
+    means = saliency_checks.sobel_edges(images).reshape(2, 6, 4, 8, 4).mean(axis=(2, 4))
+    np.testing.assert_allclose(saliency_checks.correlation_with_edges(means, images), 1, rtol=1e-6)
 
 
 def test_correlation_agrees_with_numpy():
     images, maps = random_images(1, 2), np.random.default_rng(2).random((1, 24, 32))
-    expected = np.corrcoef(maps.ravel(), edges.sobel_edges(images).ravel())[0, 1]
-    np.testing.assert_allclose(edges.correlation_with_edges(maps, images), [expected], rtol=1e-5)
+    expected = np.corrcoef(maps.ravel(), saliency_checks.sobel_edges(images).ravel())[0, 1]
+    np.testing.assert_allclose(saliency_checks.correlation_with_edges(maps, images), [expected], rtol=1e-5)
 
 
 def test_constant_maps_and_pictures_have_no_correlation():
@@ -58,27 +58,27 @@ def test_constant_maps_and_pictures_have_no_correlation():
     images[1] = 0
     maps = np.random.default_rng(3).random((3, 12, 16))
     maps[0] = 0.1
-    got = edges.correlation_with_edges(maps, images)
+    got = saliency_checks.correlation_with_edges(maps, images)
     np.testing.assert_array_equal(np.isnan(got), [True, True, False])
 
 
 def test_no_pictures_no_correlations():
-    got = edges.correlation_with_edges(np.zeros((0, 12, 16)), random_images(0, 0))
+    got = saliency_checks.correlation_with_edges(np.zeros((0, 12, 16)), random_images(0, 0))
     assert got.shape == (0,)
 
 
 def test_wrong_shapes_are_named():
     with pytest.raises(PosekitError, match=r"`images` must have shape .*; got \(24, 32, 3\)"):
-        edges.sobel_edges(random_images(1, 0)[0])
+        saliency_checks.sobel_edges(random_images(1, 0)[0])
     with pytest.raises(PosekitError, match=r"shape \(2, h, w\); got \(1, 12, 16\)"):
-        edges.correlation_with_edges(np.zeros((1, 12, 16)), random_images(2, 0))
+        saliency_checks.correlation_with_edges(np.zeros((1, 12, 16)), random_images(2, 0))
     with pytest.raises(PosekitError, match=r"no larger than `images`, \(24, 32\); got \(48, 16\)"):
-        edges.correlation_with_edges(np.zeros((2, 48, 16)), random_images(2, 0))
+        saliency_checks.correlation_with_edges(np.zeros((2, 48, 16)), random_images(2, 0))
 
 
 def test_arguments_are_left_alone():
     images, maps = random_images(2, 4), np.random.default_rng(4).random((2, 12, 16))
     kept = images.copy(), maps.copy()
-    edges.correlation_with_edges(maps, images)
+    saliency_checks.correlation_with_edges(maps, images)
     np.testing.assert_array_equal(images, kept[0])
     np.testing.assert_array_equal(maps, kept[1])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from posekit import evaluation, geometry, models, pipeline, views
+from posekit import geometry, models, pipeline, views
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading
@@ -17,6 +17,7 @@ from posekit.estimators import estimator as estimators_estimator
 from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.predict import photos
+from posekit.evaluation import predictions
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
 
 FRAME_PX = 32
@@ -174,8 +175,8 @@ def test_a_squashed_network_predicts_on_the_frames_of_its_training(experiment, t
     network.save(tmp_path / "poster.keras")
     part = experiment.part("validation")
     poses = loading.load(tmp_path / "poster.keras").estimate_dataset(part)
-    in_frame_px = evaluation.predict_frame_px(network, experiment.images("validation"))
-    expected_px = evaluation.to_original_px(in_frame_px, part.image_sizes_px, 96)
+    in_frame_px = predictions.predict_frame_px(network, experiment.images("validation"))
+    expected_px = predictions.to_original_px(in_frame_px, part.image_sizes_px, 96)
     np.testing.assert_allclose(poses.keypoints_px, expected_px, atol=1e-3)
     assert np.isnan(poses.confidences).all() and np.isnan(poses.raw).all()
     np.testing.assert_array_equal(poses.boxes_px[:, 2:], part.image_sizes_px)

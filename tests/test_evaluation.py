@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import baselines, evaluation, metrics
 from posekit.errors import PosekitError
+from posekit.evaluation import baselines, metrics, predictions
+from posekit.evaluation.scores import right_joints, score, score_original_px
 from posekit.skeleton import JOINT_COUNT, JOINTS, LIMB_JOINTS
 
 
@@ -29,7 +30,7 @@ def first_pixel_network():
 def test_every_image_is_predicted_once_and_in_order(first_pixel_network, count):
     images = np.zeros((count, 4, 4, 3), np.uint8)
     images[:, 0, 0, 0] = np.arange(count)
-    predicted = evaluation.predict_frame_px(first_pixel_network, images)
+    predicted = predictions.predict_frame_px(first_pixel_network, images)
     assert predicted.shape == (count, JOINT_COUNT, 2) and predicted.dtype == np.float64
     np.testing.assert_array_equal(predicted[..., 1], np.arange(count)[:, None].repeat(14, axis=1))
     np.testing.assert_array_equal(predicted[..., 0], np.tile(np.arange(14), (count, 1)))
@@ -37,12 +38,12 @@ def test_every_image_is_predicted_once_and_in_order(first_pixel_network, count):
 
 def test_predicting_leaves_the_images_alone(first_pixel_network):
     images = np.full((3, 4, 4, 3), 7, np.uint8)
-    evaluation.predict_frame_px(first_pixel_network, images)
+    predictions.predict_frame_px(first_pixel_network, images)
     np.testing.assert_array_equal(images, 7)
 
 
 def test_back_to_original_pixels_undoes_the_squash(experiment):
-    back = evaluation.to_original_px(
+    back = predictions.to_original_px(
         experiment.keypoints_frame_px, experiment.dataset.image_sizes_px, experiment.frame_px
     )
     np.testing.assert_allclose(back, experiment.dataset.keypoints_px, atol=1e-9)
@@ -51,7 +52,7 @@ def test_back_to_original_pixels_undoes_the_squash(experiment):
 def test_frame_corners_are_the_pictures_corners():
     corners_px = np.array([[[-0.5, -0.5], [95.5, 95.5], [47.5, 47.5]]])
     sizes_px = np.array([[640, 300]])
-    back = evaluation.to_original_px(corners_px, sizes_px, 96)
+    back = predictions.to_original_px(corners_px, sizes_px, 96)
     np.testing.assert_allclose(back, [[[-0.5, -0.5], [639.5, 299.5], [319.5, 149.5]]])
 
 
@@ -59,15 +60,15 @@ def test_treatment_mse_by_hand():
     targets = np.array([[[10, 20, 1], [np.nan, 0, 0]], [[50, 60, 1], [70, 80, 1]]])
     predicted = np.array([[[13, 24], [99, 99]], [[50, 62], [71, 80]]], float)
     by_hand = (9 + 16 + 0 + 4 + 1 + 0) / 6
-    assert evaluation.treatment_mse(predicted, targets) == pytest.approx(by_hand)
+    assert baselines.treatment_mse(predicted, targets) == pytest.approx(by_hand)
     # One pose for all images: errors (0, 0), (40, 40) and (0, 0).
     pose = np.array([[10, 20], [70, 80]], float)
-    assert evaluation.treatment_mse(pose, targets) == pytest.approx(2 * 40**2 / 6)
+    assert baselines.treatment_mse(pose, targets) == pytest.approx(2 * 40**2 / 6)
 
 
 def test_the_true_keypoints_score_perfectly(experiment):
     indices = experiment.split.test
-    scores = evaluation.score(experiment.keypoints_frame_px[indices], experiment, "test", seed=0)
+    scores = score(experiment.keypoints_frame_px[indices], experiment, "test", seed=0)
     values = {name: metric["value"] for name, metric in scores["metrics"].items()}
     assert values["pck_0.2"] == values["pcp_0.5"] == 1
     assert values["frame_mse"] == pytest.approx(0, abs=1e-12)
@@ -77,15 +78,15 @@ def test_the_true_keypoints_score_perfectly(experiment):
 
 
 def test_original_pixels_score_like_the_frame(experiment):
-    pose_px = evaluation.constant_poses(experiment)["mean_pose"]
+    pose_px = baselines.constant_poses(experiment)["mean_pose"]
     part = experiment.part("validation")
-    pred_px = evaluation.to_original_px(
+    pred_px = predictions.to_original_px(
         np.broadcast_to(pose_px, part.keypoints_px.shape), part.image_sizes_px, 96
     )
     for joints in (None, LIMB_JOINTS):
         np.testing.assert_equal(
-            evaluation.score_original_px(pred_px, experiment, "validation", seed=0, joints=joints),
-            evaluation.score(pose_px, experiment, "validation", seed=0, joints=joints),
+            score_original_px(pred_px, experiment, "validation", seed=0, joints=joints),
+            score(pose_px, experiment, "validation", seed=0, joints=joints),
         )
 
 
@@ -94,10 +95,10 @@ def test_chosen_joints_alone_are_scored(experiment):
     pred_px = part.keypoints_px.copy()
     head = [JOINTS.index("neck"), JOINTS.index("head_top")]
     pred_px[:, head] += 1000
-    limbs = evaluation.score_original_px(pred_px, experiment, "test", seed=0, joints=LIMB_JOINTS)
+    limbs = score_original_px(pred_px, experiment, "test", seed=0, joints=LIMB_JOINTS)
     assert limbs["metrics"]["pck_0.2"]["value"] == 1 and limbs["joints"] == list(LIMB_JOINTS)
     assert limbs["scored_joint_count"] == part.labelled[:, :12].sum()
-    everything = evaluation.score_original_px(pred_px, experiment, "test", seed=0)
+    everything = score_original_px(pred_px, experiment, "test", seed=0)
     assert everything["metrics"]["pck_0.2"]["value"] < 1
 
 
@@ -112,7 +113,7 @@ def test_right_joints_by_hand(experiment):
     part = replace(part, keypoints_px=true_px, labelled=labelled)
     pred_px = true_px.copy()
     pred_px[0, :4] = [[6, 8], [6, 8.01], [0, 0], [0, 0]]
-    correct, counted = evaluation.right_joints(pred_px, part)
+    correct, counted = right_joints(pred_px, part)
     assert correct[0].tolist() == [True, False, True, False] + [True] * 10
     assert not correct[1:].any()
     np.testing.assert_array_equal(counted[0], labelled[0])
@@ -122,24 +123,24 @@ def test_right_joints_by_hand(experiment):
 def test_right_joints_divide_to_pck(experiment):
     part = experiment.part("train")
     pred_px = part.keypoints_px + np.random.default_rng(0).normal(0, 10, part.keypoints_px.shape)
-    correct, counted = evaluation.right_joints(pred_px, part)
+    correct, counted = right_joints(pred_px, part)
     pck = metrics.pck(pred_px, part.keypoints_px, part.labelled)
     assert 0 < pck.min() and pck.max() < 1
     np.testing.assert_allclose(correct.sum(axis=0) / counted.sum(axis=0), pck)
 
 
 def test_one_pose_scores_like_the_same_pose_for_each_image(experiment):
-    pose = evaluation.constant_poses(experiment)["mean_pose"]
+    pose = baselines.constant_poses(experiment)["mean_pose"]
     everyone = np.broadcast_to(pose, (len(experiment.split.validation), *pose.shape))
-    once = evaluation.score(pose, experiment, "validation", seed=0)
-    np.testing.assert_equal(evaluation.score(everyone, experiment, "validation", seed=0), once)
+    once = score(pose, experiment, "validation", seed=0)
+    np.testing.assert_equal(score(everyone, experiment, "validation", seed=0), once)
 
 
 def test_the_scores_frame_error_is_the_masked_loss_of_the_same_pose(experiment):
-    pose = evaluation.constant_poses(experiment)["mean_pose"]
-    scores = evaluation.score(pose, experiment, "validation", seed=0)
+    pose = baselines.constant_poses(experiment)["mean_pose"]
+    scores = score(pose, experiment, "validation", seed=0)
     targets = experiment.targets("validation", "masked")
-    expected = evaluation.treatment_mse(pose, targets)
+    expected = baselines.treatment_mse(pose, targets)
     assert scores["metrics"]["frame_mse"]["value"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -149,18 +150,18 @@ def test_a_part_that_is_missing_is_named(experiment):
         experiment.split, test=empty, left_out=experiment.split.test, comparable=False
     )
     with pytest.raises(PosekitError, match="the test part of synthetic must hold an image; got no"):
-        evaluation.score(np.zeros((14, 2)), replace(experiment, split=split), "test", seed=0)
+        score(np.zeros((14, 2)), replace(experiment, split=split), "test", seed=0)
 
 
 @pytest.mark.parametrize("treatment", baselines.LABEL_TREATMENTS)
 def test_constant_poses_are_fitted_on_the_training_part(experiment, treatment):
-    poses = evaluation.constant_poses(experiment, treatment)
+    poses = baselines.constant_poses(experiment, treatment)
     assert set(poses) == {"image_centre", "mean_pose"}
     np.testing.assert_array_equal(poses["image_centre"], np.full((14, 2), 47.5))
     targets = experiment.targets("train", treatment).astype(float)
     neck = targets[targets[:, 12, 2] > 0, 12, :2]
     np.testing.assert_allclose(poses["mean_pose"][12], neck.mean(axis=0), rtol=1e-6)
     # No constant does better on the data it was fitted on.
-    best = evaluation.treatment_mse(poses["mean_pose"], targets)
-    assert best < evaluation.treatment_mse(poses["mean_pose"] + 0.1, targets)
-    assert best < evaluation.treatment_mse(poses["image_centre"], targets)
+    best = baselines.treatment_mse(poses["mean_pose"], targets)
+    assert best < baselines.treatment_mse(poses["mean_pose"] + 0.1, targets)
+    assert best < baselines.treatment_mse(poses["image_centre"], targets)

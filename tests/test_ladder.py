@@ -7,21 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import (
-    evaluation,
-    files,
-    geometry,
-    models,
-    pose_networks,
-    profiles,
-    second_opinion,
-    training,
-)
+from posekit import files, geometry, models, pose_networks, profiles, second_opinion, training
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
 from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.recipes import TWO_QUICK_LOOKS
+from posekit.evaluation.scores import score_original_px
 from posekit.skeleton import LIMB_JOINTS, LSP
 from posekit.studies import climbing, ladder
 from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
@@ -192,7 +184,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
         (run,) = climbing.train(rung, experiment, run_dir, 0)
         estimator = loading.of_runs("x", [run], looks=rung.looks)
         found = estimator.estimate_dataset(experiment.part("validation"))
-        expected = evaluation.score_original_px(
+        expected = score_original_px(
             found.keypoints_px,
             experiment,
             "validation",

@@ -6,8 +6,9 @@ from math import dist, exp, isnan, nan, pi, sqrt
 import numpy as np
 import pytest
 
-from posekit import bootstrap, geometry, metrics
+from posekit import geometry
 from posekit.errors import PosekitError
+from posekit.evaluation import bootstrap, metrics
 from posekit.skeleton import INDEX, JOINTS, LIMBS
 
 RIGHT_HIP, LEFT_SHOULDER = INDEX["right_hip"], INDEX["left_shoulder"]

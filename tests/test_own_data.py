@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import evaluation, files, pipeline, training
+from posekit import files, pipeline, training
 from posekit.cli.main import main
 from posekit.datasets.coco import json_fields, own_data
 from posekit.errors import PosekitError
 from posekit.estimators import loading
+from posekit.evaluation import baselines
+from posekit.evaluation.scores import score, score_original_px
 from posekit.experiment import open_experiment
 from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
@@ -125,7 +127,7 @@ def test_training_tells_its_joints(trained, estimator, experiment):
 
 
 def test_scores_are_those_of_the_five_joints(poses, experiment):
-    scores = evaluation.score_original_px(poses.keypoints_px, experiment, "all", seed=0)
+    scores = score_original_px(poses.keypoints_px, experiment, "all", seed=0)
     assert tuple(scores["pck_per_joint"]) == JOINTS and tuple(scores["joints"]) == JOINTS
     assert tuple(scores["pcp_per_stick"]) == ("left_side", "right_side")
     assert set(scores["pck_per_group"]) == {"head", "shoulder", "hip"}
@@ -247,8 +249,8 @@ def test_a_joint_that_nobody_labels_does_not_stop_training(followed, experiment,
         str(tmp_path / "own.toml"), profile="smoke", seed=0, cache_dir=tmp_path / "cache"
     )
     assert here.dataset.skeleton is LSP and not here.dataset.labelled[:, 13].any()
-    guesses = evaluation.constant_poses(here)
+    guesses = baselines.constant_poses(here)
     np.testing.assert_array_equal(guesses["mean_pose"][13], guesses["image_centre"][13])
-    scores = evaluation.score(guesses["mean_pose"], here, "all", seed=0)
+    scores = score(guesses["mean_pose"], here, "all", seed=0)
     assert scores["pck_per_joint"]["head_top"] is None
     assert scores["metrics"]["pck_0.2"]["value"] is not None

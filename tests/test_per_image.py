@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from posekit import per_image
 from posekit.errors import PosekitError
-from posekit.per_image import PerImage
+from posekit.evaluation import per_image
+from posekit.evaluation.per_image import PerImage
 
 
 def made(errors, *, counts=(2, 2, 2, 2), hits=(1, 1, 1, 1)):

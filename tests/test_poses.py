@@ -3,8 +3,9 @@ import time
 import numpy as np
 import pytest
 
-from posekit import geometry, poses
+from posekit import geometry
 from posekit.errors import PosekitError
+from posekit.evaluation import pose_statistics
 from posekit.geometry import mirror_keypoints
 
 
@@ -28,7 +29,7 @@ def test_person_box_by_hand():
 
 def test_person_share_by_hand():
     keypoints_px = np.array([[[2.0, 3.0], [12.0, 23.0]]])
-    got = poses.person_share(keypoints_px, np.ones((1, 2), bool), np.array([[40, 50]]))
+    got = pose_statistics.person_share(keypoints_px, np.ones((1, 2), bool), np.array([[40, 50]]))
     np.testing.assert_allclose(got, [[0.25, 0.4]])
 
 
@@ -38,7 +39,7 @@ def test_negative_margin_is_refused():
 
 
 def test_normalise_centres_and_scales():
-    normalised, usable = poses.normalise(random_poses(6, 0), all_labelled(6))
+    normalised, usable = pose_statistics.normalise(random_poses(6, 0), all_labelled(6))
     assert usable.all()
     np.testing.assert_allclose(normalised.mean(axis=1), 0, atol=1e-12)
     np.testing.assert_allclose((normalised**2).sum(axis=-1).mean(axis=1), 1)
@@ -46,10 +47,10 @@ def test_normalise_centres_and_scales():
 
 def test_normalise_ignores_shift_and_scale():
     keypoints_px = random_poses(5, 1)
-    expected, _ = poses.normalise(keypoints_px, all_labelled(5))
-    got, _ = poses.normalise(3.5 * keypoints_px + [40, -7], all_labelled(5))
+    expected, _ = pose_statistics.normalise(keypoints_px, all_labelled(5))
+    got, _ = pose_statistics.normalise(3.5 * keypoints_px + [40, -7], all_labelled(5))
     np.testing.assert_allclose(got, expected)
-    turned, _ = poses.normalise(keypoints_px[..., ::-1], all_labelled(5))
+    turned, _ = pose_statistics.normalise(keypoints_px[..., ::-1], all_labelled(5))
     assert not np.allclose(turned, expected)
 
 
@@ -58,7 +59,7 @@ def test_normalise_uses_whole_poses_only():
     labelled = all_labelled(3)
     labelled[0, 4] = False
     keypoints_px[2] = 7.0  # all joints coincide
-    normalised, usable = poses.normalise(keypoints_px, labelled)
+    normalised, usable = pose_statistics.normalise(keypoints_px, labelled)
     np.testing.assert_array_equal(usable, [False, True, False])
     assert np.isnan(normalised[[0, 2]]).all() and np.isfinite(normalised[1]).all()
 
@@ -74,7 +75,7 @@ def test_principal_components_of_two_known_directions():
     mean = rng.normal(size=(14, 2))
     data = mean + 3 * a[:, None, None] * first + b[:, None, None] * second
 
-    found = poses.principal_components(data, 3)
+    found = pose_statistics.principal_components(data, 3)
     np.testing.assert_allclose(found.components[0], first, atol=1e-9)
     np.testing.assert_allclose(found.components[1], second, atol=1e-9)
     share = 9 * a.var() / (9 * a.var() + b.var())
@@ -85,7 +86,7 @@ def test_principal_components_of_two_known_directions():
 
 def test_principal_components_refuse_too_many():
     with pytest.raises(PosekitError, match=r"`count` must be in 1\.\.4; got 5"):
-        poses.principal_components(random_poses(4, 0), 5)
+        pose_statistics.principal_components(random_poses(4, 0), 5)
 
 
 def test_contortion_of_a_training_pose_is_zero():
@@ -93,7 +94,7 @@ def test_contortion_of_a_training_pose_is_zero():
     labelled = np.random.default_rng(4).random((30, 14)) < 0.9
     # Shifted and grown, and with junk where nothing is labelled.
     moved = np.where(labelled[..., None], 2 * training_px + 10, -321.0)
-    got = poses.contortion(moved, labelled, training_px, labelled, neighbours=1)
+    got = pose_statistics.contortion(moved, labelled, training_px, labelled, neighbours=1)
     np.testing.assert_allclose(got, 0, atol=1e-6)
 
 
@@ -115,37 +116,37 @@ def test_contortion_agrees_with_a_plain_loop():
     for pose, known in zip(keypoints_px, labelled, strict=True):
         pairs = zip(training_px, training_labelled, strict=True)
         expected.append(np.mean(sorted(distance(pose, b, known & m) for b, m in pairs)[:3]))
-    got = poses.contortion(keypoints_px, labelled, training_px, training_labelled, neighbours=3)
+    got = pose_statistics.contortion(keypoints_px, labelled, training_px, training_labelled, neighbours=3)
     np.testing.assert_allclose(got, np.where(np.isinf(expected), np.nan, expected))
     assert np.isfinite(got).any()
 
 
 def test_contortion_of_an_upside_down_pose_is_two():
     pose = random_poses(1, 7)
-    got = poses.contortion(-pose, all_labelled(1), pose, all_labelled(1), neighbours=1)
+    got = pose_statistics.contortion(-pose, all_labelled(1), pose, all_labelled(1), neighbours=1)
     np.testing.assert_allclose(got, 2)
 
 
 def test_contortion_needs_eight_common_joints():
     pose = random_poses(1, 8)
     labelled = np.arange(14)[None] < 8
-    assert np.isfinite(poses.contortion(pose, labelled, pose, all_labelled(1), neighbours=1))
+    assert np.isfinite(pose_statistics.contortion(pose, labelled, pose, all_labelled(1), neighbours=1))
     labelled = np.arange(14)[None] < 7
-    assert np.isnan(poses.contortion(pose, labelled, pose, all_labelled(1), neighbours=1))
+    assert np.isnan(pose_statistics.contortion(pose, labelled, pose, all_labelled(1), neighbours=1))
 
 
 def test_contortion_ignores_poses_whose_joints_coincide():
     pose, point = random_poses(1, 9), np.full((1, 14, 2), 7.3)
     both = np.concatenate([point, pose])
-    got = poses.contortion(both, all_labelled(2), pose, all_labelled(1), neighbours=1)
+    got = pose_statistics.contortion(both, all_labelled(2), pose, all_labelled(1), neighbours=1)
     np.testing.assert_allclose(got, [np.nan, 0], atol=1e-6)
 
 
 def test_contortion_does_not_depend_on_the_block(monkeypatch):
     arguments = (random_poses(9, 10), all_labelled(9), random_poses(12, 11), all_labelled(12))
-    whole = poses.contortion(*arguments)
-    monkeypatch.setattr(poses, "BLOCK", 4)
-    np.testing.assert_allclose(poses.contortion(*arguments), whole)
+    whole = pose_statistics.contortion(*arguments)
+    monkeypatch.setattr(pose_statistics, "BLOCK", 4)
+    np.testing.assert_allclose(pose_statistics.contortion(*arguments), whole)
 
 
 def test_contortion_is_quick_enough_for_the_data():
@@ -153,7 +154,7 @@ def test_contortion_is_quick_enough_for_the_data():
     training_px = np.concatenate([random_poses(4000, 12), mirrored])
     started = time.perf_counter()
     keypoints_px, labelled = random_poses(1000, 13), all_labelled(1000)
-    got = poses.contortion(keypoints_px, labelled, training_px, all_labelled(8000))
+    got = pose_statistics.contortion(keypoints_px, labelled, training_px, all_labelled(8000))
     assert time.perf_counter() - started < 20  # about 1 s on two idle cores
     assert np.isfinite(got).all()
 
@@ -161,7 +162,7 @@ def test_contortion_is_quick_enough_for_the_data():
 def test_contortion_names_a_wrong_neighbour_count():
     pose = random_poses(2, 0)
     with pytest.raises(PosekitError, match=r"`neighbours` must be in 1\.\.2; got 3"):
-        poses.contortion(pose, all_labelled(2), pose, all_labelled(2), neighbours=3)
+        pose_statistics.contortion(pose, all_labelled(2), pose, all_labelled(2), neighbours=3)
 
 
 def test_arguments_are_left_alone():
@@ -169,8 +170,8 @@ def test_arguments_are_left_alone():
     labelled[2, 3] = False
     kept = keypoints_px.copy(), labelled.copy()
     geometry.person_box_px(keypoints_px, labelled, margin=0.2)
-    poses.normalise(keypoints_px, labelled)
-    poses.principal_components(keypoints_px, 2)
-    poses.contortion(keypoints_px, labelled, keypoints_px, labelled)
+    pose_statistics.normalise(keypoints_px, labelled)
+    pose_statistics.principal_components(keypoints_px, 2)
+    pose_statistics.contortion(keypoints_px, labelled, keypoints_px, labelled)
     np.testing.assert_array_equal(keypoints_px, kept[0])
     np.testing.assert_array_equal(labelled, kept[1])

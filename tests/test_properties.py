@@ -7,11 +7,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from posekit import augment, geometry, metrics
+from posekit import augment, geometry
 from posekit.augmentation import crop_matrices
 from posekit.errors import PosekitError
 from posekit.estimators import decoding
 from posekit.estimators.calibration import Calibration
+from posekit.evaluation import metrics
 from posekit.geometry import (
     keypoints_into_boxes,
     keypoints_out_of_boxes,

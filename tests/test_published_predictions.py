@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posekit import metrics
+from posekit.evaluation import metrics
 from posekit.skeleton import JOINT_GROUPS, STICK_GROUPS
 
 FOLDER = os.environ.get("POSEKIT_PUBLISHED_PREDICTIONS")

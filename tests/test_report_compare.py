@@ -5,9 +5,10 @@ import re
 import pytest
 from made_runs import write_report, write_training
 
-from posekit import per_image, report_compare
+from posekit import report_compare
 from posekit.cli.main import main
 from posekit.errors import PosekitError
+from posekit.evaluation import per_image
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from posekit import saliency
 from posekit.errors import PosekitError
+from posekit.evaluation import saliency_checks
 
 WEIGHTS = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
 
@@ -171,30 +172,30 @@ def test_share_in_box_by_hand():
     boxes_px = np.array([[1.5, 0.5, 2.5, 1.5], [2.0, 0.0, 4.0, 3.0], [0.0, 0.0, 4.0, 3.0]])
     # The first box is exactly the pixel (2, 1); the second covers half of it and a quarter of
     # (4, 3); the third map is empty.
-    np.testing.assert_allclose(saliency.share_in_box(maps, boxes_px), [0.75, 1.75 / 4, np.nan])
+    np.testing.assert_allclose(saliency_checks.share_in_box(maps, boxes_px), [0.75, 1.75 / 4, np.nan])
 
 
 def test_a_constant_map_has_the_share_of_the_area():
     rng = np.random.default_rng(2)
     low = rng.uniform(-3, 6, (20, 2))
     boxes_px = np.concatenate([low, low + rng.uniform(0, 9, (20, 2))], axis=1)
-    area = saliency.box_area_share(boxes_px, (8, 6))
-    np.testing.assert_allclose(saliency.share_in_box(np.full((20, 6, 8), 0.3), boxes_px), area)
+    area = saliency_checks.box_area_share(boxes_px, (8, 6))
+    np.testing.assert_allclose(saliency_checks.share_in_box(np.full((20, 6, 8), 0.3), boxes_px), area)
     np.testing.assert_allclose(
-        saliency.box_area_share(np.array([[-9, -9, 99, 99], [-0.5, -0.5, 1.5, 2.5]]), (8, 6)),
+        saliency_checks.box_area_share(np.array([[-9, -9, 99, 99], [-0.5, -0.5, 1.5, 2.5]]), (8, 6)),
         [1, 6 / 48],
     )
 
 
 def test_a_person_without_a_box_has_no_share():
     boxes_px = np.full((1, 4), np.nan)
-    assert np.isnan(saliency.share_in_box(np.ones((1, 4, 4)), boxes_px)).all()
-    assert np.isnan(saliency.box_area_share(boxes_px, (4, 4))).all()
+    assert np.isnan(saliency_checks.share_in_box(np.ones((1, 4, 4)), boxes_px)).all()
+    assert np.isnan(saliency_checks.box_area_share(boxes_px, (4, 4))).all()
 
 
 def test_negative_maps_are_refused():
     with pytest.raises(PosekitError, match="finite and >= 0; got -2.0"):
-        saliency.share_in_box(np.full((1, 2, 2), -2.0), np.zeros((1, 4)))
+        saliency_checks.share_in_box(np.full((1, 2, 2), -2.0), np.zeros((1, 4)))
 
 
 def test_arguments_are_left_alone():
@@ -205,7 +206,7 @@ def test_arguments_are_left_alone():
     saliency.activation_maps(model, images)
     boxes_px = np.array([[0.0, 0.0, 5.0, 5.0]] * 2)
     kept_maps, kept_boxes = maps.copy(), boxes_px.copy()
-    saliency.share_in_box(maps, boxes_px)
+    saliency_checks.share_in_box(maps, boxes_px)
     np.testing.assert_array_equal(images, kept)
     np.testing.assert_array_equal(maps, kept_maps)
     np.testing.assert_array_equal(boxes_px, kept_boxes)

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import evaluation
 from posekit.estimators import loading
 from posekit.estimators.manifest import MANIFEST
+from posekit.evaluation.scores import right_joints, score_original_px
 from posekit.experiment import open_experiment
 from posekit.files import PROJECT_ROOT
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
@@ -66,9 +66,9 @@ def test_it_finds_drawn_people_better_than_the_middle_of_the_picture(folder, exp
     poses = loading.load(folder).estimate_dataset(part)
     assert poses.keypoints_px.shape == (len(part), JOINT_COUNT, 2)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
-    right, counted = evaluation.right_joints(poses.keypoints_px, part)
+    right, counted = right_joints(poses.keypoints_px, part)
     middle = np.broadcast_to(part.image_sizes_px[:, None] / 2 - 0.5, poses.keypoints_px.shape)
-    right_in_the_middle, _ = evaluation.right_joints(middle, part)
+    right_in_the_middle, _ = right_joints(middle, part)
     assert right[counted].mean() > 2 * right_in_the_middle[counted].mean()
 
 
@@ -97,7 +97,7 @@ def test_a_second_evaluation_gives_the_same_numbers(folder):
     # Development stays closed: it is opened once for each delivered model.
     whole = open_experiment(os.environ["POSEKIT_LSPET"], profile="full", seed=0)
     poses = loading.load(folder).estimate_dataset(whole.part("validation"))
-    scores = evaluation.score_original_px(
+    scores = score_original_px(
         poses.keypoints_px, whole, "validation", seed=0, joints=LIMB_JOINTS
     )
     written = read(folder, "validation.json")["limb_joints"]["metrics"]

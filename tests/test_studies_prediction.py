@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import evaluation, files
+from posekit import files
 from posekit.errors import PosekitError
 from posekit.estimators import release
+from posekit.evaluation import baselines, scores
 from posekit.studies import prediction
 
 
@@ -126,8 +127,8 @@ def test_report_and_answer(experiment, tmp_path):
         "value": 1.0,
         "interval": [1.0, 1.0],
     }
-    mean_pose = evaluation.score(
-        evaluation.constant_poses(experiment)["mean_pose"], experiment, "validation", seed=0
+    mean_pose = scores.score(
+        baselines.constant_poses(experiment)["mean_pose"], experiment, "validation", seed=0
     )
     text = prediction.answer(stored)
     assert text.startswith("**Answer.** Within 0.2 torso lengths are 1.000 (95 % interval 1.000")

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import evaluation, files, training
+from posekit import files, training
+from posekit.evaluation.baselines import constant_poses, treatment_mse
 from posekit.studies.training import answer, report, score_table, train_treatments
 
 
@@ -20,13 +21,13 @@ class ConstantPose:
 
 def finished_run(experiment, run_dir, treatment, shift_px=0.0):
     """A training whose best network predicts the mean pose, moved aside by a number."""
-    poses_px = evaluation.constant_poses(experiment, treatment)
+    poses_px = constant_poses(experiment, treatment)
     targets = experiment.targets("validation", treatment)
     return SimpleNamespace(
         folder=run_dir / "training" / treatment,
         config=training.TrainingConfig("poster_batchnorm", treatment, epochs=3, seed=0),
         baselines={
-            name: evaluation.treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()
+            name: treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()
         },
         best_epoch=2,
         history={"epoch": [1, 2, 3], "seconds": [1.5, 1.0, 1.0]},

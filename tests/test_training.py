@@ -15,17 +15,10 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import (
-    evaluation,
-    locks,
-    models,
-    per_image,
-    pose_networks,
-    second_opinion,
-    training,
-    training_records,
-)
+from posekit import locks, models, pose_networks, second_opinion, training, training_records
 from posekit.errors import PosekitError
+from posekit.evaluation import baselines, per_image, predictions
+from posekit.evaluation import scores as evaluation_scores
 from posekit.experiment import open_experiment
 from posekit.generations import Generations
 from posekit.training import TrainingConfig
@@ -138,13 +131,13 @@ def test_recorded_losses_are_those_of_the_saved_networks(undisturbed, small):
         (undisturbed.last_model(), undisturbed.history["validation_mse"][-1]),
         (undisturbed.best_model(), undisturbed.best_validation_mse),
     ):
-        predicted = evaluation.predict_frame_px(model, small.images("validation"))
-        assert evaluation.treatment_mse(predicted, targets) == pytest.approx(recorded, rel=1e-3)
+        predicted = predictions.predict_frame_px(model, small.images("validation"))
+        assert baselines.treatment_mse(predicted, targets) == pytest.approx(recorded, rel=1e-3)
 
 
 def test_the_sums_of_images_are_those_of_the_best_networks_scores(undisturbed, small):
-    predicted = evaluation.predict_frame_px(undisturbed.best_model(), small.images("validation"))
-    scores = evaluation.score(predicted, small, "validation", seed=0)["metrics"]
+    predicted = predictions.predict_frame_px(undisturbed.best_model(), small.images("validation"))
+    scores = evaluation_scores.score(predicted, small, "validation", seed=0)["metrics"]
     sums = per_image.read(undisturbed.folder / per_image.FILE)
     assert sums.sums.keys() == scores.keys()
     for name, score in scores.items():

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from posekit import augmentation, evaluation, pipeline, validation_scores
+from posekit import augmentation, pipeline
+from posekit.evaluation import per_image, predictions
+from posekit.evaluation import scores as evaluation_scores
 
 
 class Knowing:
@@ -24,7 +26,7 @@ def knowing(experiment, view, frame_px, **options):
     batches = pipeline.evaluation_batches(
         canvases.images("validation"),
         canvases.targets("validation", "masked"),
-        batch_size=validation_scores.BATCH_SIZE,
+        batch_size=predictions.BATCH_SIZE,
         crop=canvases.crop(frame_px, augmentation.by_name("none")),
     )
     return Knowing(batches, **options), canvases
@@ -34,7 +36,7 @@ def knowing(experiment, view, frame_px, **options):
 def test_who_knows_the_truth_is_right_in_every_view(experiment, view, frame_px):
     network, canvases = knowing(experiment, view, frame_px)
     part = experiment.part("validation")
-    predicted_px = validation_scores.predict_px(
+    predicted_px = predictions.predict_px(
         network, canvases, "validation", head="coordinates", frame_px=frame_px
     )
     assert predicted_px.shape == part.keypoints_px.shape
@@ -45,7 +47,7 @@ def test_who_knows_the_truth_is_right_in_every_view(experiment, view, frame_px):
 
 def test_the_sums_are_of_the_validation_images_in_their_groups(experiment):
     network, canvases = knowing(experiment, "squashed", 96, moved_px=3.0)
-    sums = validation_scores.measure(network, canvases, head="coordinates", frame_px=96)
+    sums = per_image.measure(network, canvases, head="coordinates", frame_px=96)
     part = experiment.part("validation")
     assert sums.image_ids.tolist() == part.image_ids.tolist()
     np.testing.assert_array_equal(sums.groups, experiment.split.groups[experiment.split.validation])
@@ -53,6 +55,6 @@ def test_the_sums_are_of_the_validation_images_in_their_groups(experiment):
     assert sums.value("frame_mse") == pytest.approx(9, rel=1e-4)
     moved_px = experiment.keypoints_frame_px[experiment.split.validation] + 3.0
     moved_px = np.where(part.labelled[..., None], moved_px, 0.0)
-    scores = evaluation.score(moved_px, experiment, "validation", seed=0)["metrics"]
+    scores = evaluation_scores.score(moved_px, experiment, "validation", seed=0)["metrics"]
     for name, score in scores.items():
         assert sums.value(name) == pytest.approx(score["value"], rel=1e-4), name

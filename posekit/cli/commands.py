@@ -155,8 +155,8 @@ def build(options):
 
 def evaluate(options):
     """Score a model and write what was asked for."""
-    from posekit import evaluation
     from posekit.estimators import loading
+    from posekit.evaluation.scores import score_original_px
 
     engine.start(options.seed)
     estimator = loading.load(options.model)
@@ -172,7 +172,7 @@ def evaluate(options):
     layout = None if options.coco is None else reading.layout_of(_own(options.data))
     _warn_of_other_split(options, experiment)
     poses = estimator.estimate_dataset(part)
-    scores = _scores(evaluation.score_original_px, poses.keypoints_px, experiment, options)
+    scores = _scores(score_original_px, poses.keypoints_px, experiment, options)
     mean_pose = _mean_pose_scores(experiment, options)
     reliability = _reliability(poses, part)
     _print_scores(scores, mean_pose)
@@ -473,12 +473,13 @@ def _scores(score, predicted, experiment, options):
 
 def _mean_pose_scores(experiment, options):
     """Scores of the training part's mean pose, or None for data without a training part."""
-    from posekit import evaluation
+    from posekit.evaluation import baselines
+    from posekit.evaluation import scores as evaluation_scores
 
     if not len(experiment.split.train):
         return None
-    mean_pose_px = evaluation.constant_poses(experiment)["mean_pose"]
-    return _scores(evaluation.score, mean_pose_px, experiment, options)
+    mean_pose_px = baselines.constant_poses(experiment)["mean_pose"]
+    return _scores(evaluation_scores.score, mean_pose_px, experiment, options)
 
 
 def _print_scores(scores, mean_pose):
@@ -495,12 +496,12 @@ def _print_scores(scores, mean_pose):
 
 def _reliability(poses, part):
     """How far the confidences can be believed, or None where there are none."""
-    from posekit import evaluation
     from posekit.estimators import calibration
+    from posekit.evaluation.scores import right_joints
 
     if np.isnan(poses.confidences).any():
         return None
-    correct, counted = evaluation.right_joints(poses.keypoints_px, part)
+    correct, counted = right_joints(poses.keypoints_px, part)
     return calibration.reliability(poses.confidences[counted], correct[counted])
 
 

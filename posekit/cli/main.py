@@ -6,7 +6,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from posekit.baselines import LABEL_TREATMENTS
 from posekit.cli import interruption
 from posekit.datasets.sources import SYNTHETIC
 from posekit.datasets.splits import SPLITS
@@ -15,6 +14,7 @@ from posekit.estimators.manifest import EXPORT_FORMATS
 from posekit.estimators.predict.pose_files import FORMATS
 from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
 from posekit.estimators.recipes import MODELS
+from posekit.evaluation.baselines import LABEL_TREATMENTS
 from posekit.files import PROJECT_ROOT
 from posekit.profiles import PROFILES
 from posekit.settings import FLIPS, NETWORKS, SCHEDULES

@@ -6,12 +6,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from posekit import evaluation, files, training, views
+from posekit import files, training, views
 from posekit.errors import check_choice
 from posekit.estimators import calibration, loading, manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.estimators.looks import LOOK_ONCE
 from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
+from posekit.evaluation import scores
 from posekit.provenance import provenance
 
 
@@ -88,7 +89,7 @@ def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):
     fitted = None
     # Only maps say how sure they are.
     if not np.isnan(poses.raw).any():
-        correct, counted = evaluation.right_joints(poses.keypoints_px, part)
+        correct, counted = scores.right_joints(poses.keypoints_px, part)
         fitted = calibration.to_json(calibration.fit(poses.raw, correct, counted))
     listed = [
         _write_stage(stage, recipe, run, folder)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import activity, activity_networks, activity_scores, comparison, files
+from posekit import activity, activity_networks, activity_scores, files
 from posekit.activity_scores import SCORES
 from posekit.datasets import splits
 from posekit.errors import PosekitError
+from posekit.evaluation.seeds import paired_difference, seed_summary
 from posekit.wording import rounded
 
 TITLES = {
@@ -234,7 +235,7 @@ def _kind_row(kind, network, told, counted, sample):
             math.prod(variable.shape) for variable in network.trainable_variables
         ),
         "by_fraction": by_fraction,
-        "over_seeds": {name: comparison.seed_summary(values) for name, values in last.items()},
+        "over_seeds": {name: seed_summary(values) for name, values in last.items()},
         "confusion": confusion.astype(int),
         "f1": activity_scores.f1(confusion),
     }
@@ -264,7 +265,7 @@ def _differences(pair, kinds, counted, sample):
             over_pictures = sample.interval(
                 lambda sums, score=score: score(sums[:, 0]) - score(sums[:, 1]), *both
             )
-            over_seeds = comparison.paired_difference(by_seed[0][name], by_seed[1][name])
+            over_seeds = paired_difference(by_seed[0][name], by_seed[1][name])
             row[name] = _decided(value, over_pictures, over_seeds["interval"])
         rows.append(row)
     return {"first": first, "second": second, "by_fraction": rows}
@@ -287,7 +288,7 @@ def _more_where_few(kinds, counted, sample):
     }
     gains = [np.subtract(by_seed["both"][place], by_seed["image"][place]) for place in (0, -1)]
     value = float(more(np.stack([one.sum(axis=0) for one in four])[None])[0])
-    over_seeds = comparison.paired_difference(*gains)["interval"]
+    over_seeds = paired_difference(*gains)["interval"]
     return {"fraction": fractions[0], **_decided(value, sample.interval(more, *four), over_seeds)}
 
 

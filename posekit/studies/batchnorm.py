@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from posekit import comparison, evaluation, training
+from posekit import training
+from posekit.evaluation import baselines, predictions
+from posekit.evaluation.seeds import paired_difference, seed_summary
 from posekit.timing import paired_step_seconds
 from posekit.wording import comparability, number, verdict
 
@@ -60,7 +62,7 @@ def compare(runs, experiment):
         "train_mse_inference_mode": _over(runs, lambda run: _train_mse(run, experiment)),
     }
     differences = {
-        name: comparison.paired_difference(values["poster_batchnorm"], values["poster_plain"])
+        name: paired_difference(values["poster_batchnorm"], values["poster_plain"])
         for name, values in scores.items()
     }
     batch_size = experiment.profile.batch_size
@@ -83,7 +85,7 @@ def compare(runs, experiment):
         ],
         "scores": scores,
         "summary": {
-            name: {network: comparison.seed_summary(values) for network, values in by.items()}
+            name: {network: seed_summary(values) for network, values in by.items()}
             for name, by in scores.items()
         },
         "difference_with_minus_without": differences,
@@ -164,14 +166,14 @@ def _over(runs, score):
 
 
 def _train_mse(run, experiment):
-    pred_frame_px = evaluation.predict_frame_px(run.last_model(), experiment.images("train"))
+    pred_frame_px = predictions.predict_frame_px(run.last_model(), experiment.images("train"))
     targets = experiment.targets("train", run.config.label_treatment)
-    return evaluation.treatment_mse(pred_frame_px, targets)
+    return baselines.treatment_mse(pred_frame_px, targets)
 
 
 def _mean_pose_train_mse(experiment, treatment):
-    mean_pose_px = evaluation.constant_poses(experiment, treatment)["mean_pose"]
-    return evaluation.treatment_mse(mean_pose_px, experiment.targets("train", treatment))
+    mean_pose_px = baselines.constant_poses(experiment, treatment)["mean_pose"]
+    return baselines.treatment_mse(mean_pose_px, experiment.targets("train", treatment))
 
 
 def _difference(paired):

@@ -5,20 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import (
-    bootstrap,
-    comparison,
-    evaluation,
-    files,
-    geometry,
-    metrics,
-    models,
-    second_opinion,
-    training,
-)
+from posekit import files, geometry, models, second_opinion, training
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading, recipes
+from posekit.evaluation import baselines, bootstrap, metrics, predictions
+from posekit.evaluation.seeds import seed_summary
 from posekit.experiment import open_experiment
 from posekit.provenance import provenance
 from posekit.studies.rungs import ITSELF, change_in_words, main_line
@@ -168,8 +160,8 @@ def _samples(experiment):
 
 
 def _mean_pose_scores(experiment, sample):
-    pose_frame_px = evaluation.constant_poses(experiment)["mean_pose"]
-    pred_px = evaluation.to_original_px(
+    pose_frame_px = baselines.constant_poses(experiment)["mean_pose"]
+    pred_px = predictions.to_original_px(
         np.broadcast_to(pose_frame_px, sample.dataset.keypoints_px.shape),
         sample.dataset.image_sizes_px,
         experiment.frame_px,
@@ -305,7 +297,7 @@ def _row(rung, parent, looks, samples):
         "gap": {name: _gap(scores, name) for name in SCORES},
         "difference": difference,
         "over_seeds": {
-            name: comparison.seed_summary([row["validation"][name] for row in by_seed])
+            name: seed_summary([row["validation"][name] for row in by_seed])
             for name in SCORES
         },
         "pck_per_joint": dict(

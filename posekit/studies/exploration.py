@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from posekit import baselines, pipeline, poses
+from posekit import pipeline
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
+from posekit.evaluation import baselines, pose_statistics
 from posekit.studies.poster import PUBLISHED_MSE
 from posekit.wording import comparability, number
 
@@ -75,13 +76,13 @@ def pose_components(dataset):
     Raises:
         PosekitError: fewer such poses than components.
     """
-    normalised, usable = poses.normalise(dataset.keypoints_px, dataset.labelled)
+    normalised, usable = pose_statistics.normalise(dataset.keypoints_px, dataset.labelled)
     if usable.sum() <= COMPONENT_COUNT:
         raise PosekitError(
             f"{dataset.name}: more than {COMPONENT_COUNT} images must have all joints labelled; "
             f"got {usable.sum()}. Use more images."
         )
-    return poses.principal_components(normalised[usable], COMPONENT_COUNT)
+    return pose_statistics.principal_components(normalised[usable], COMPONENT_COUNT)
 
 
 def explore(experiment):

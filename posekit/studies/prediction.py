@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import bootstrap, evaluation, files, metrics, models, poses
+from posekit import files, models
 from posekit.errors import PosekitError
+from posekit.evaluation import baselines, bootstrap, metrics, pose_statistics
+from posekit.evaluation.predictions import predict_frame_px, to_original_px
+from posekit.evaluation.scores import score
 from posekit.geometry import mirror_keypoints
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
@@ -42,7 +45,7 @@ def trained_model(run_dir, experiment):
 
 def predict_parts(model, experiment, parts=("train", "validation")):
     """Predictions in the frame, dict of part -> float (n, K, 2)."""
-    return {part: evaluation.predict_frame_px(model, experiment.images(part)) for part in parts}
+    return {part: predict_frame_px(model, experiment.images(part)) for part in parts}
 
 
 def ranked(pred_frame_px, experiment, part, count):
@@ -105,7 +108,7 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
         train.image_sizes_px[:, 0],
         mirror=train.skeleton.mirror,
     )
-    contortion = poses.contortion(
+    contortion = pose_statistics.contortion(
         chosen.keypoints_px,
         chosen.labelled,
         np.concatenate([train.keypoints_px, mirrored_px]),
@@ -139,7 +142,7 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
     groups = experiment.split.groups[experiment.split.indices(experiment.dataset, part)]
     hits, counted = _pck_sums(pred_frame_px, chosen, experiment.frame_px)
     mean_pose = np.broadcast_to(
-        evaluation.constant_poses(experiment)["mean_pose"], chosen.keypoints_px.shape
+        baselines.constant_poses(experiment)["mean_pose"], chosen.keypoints_px.shape
     )
     mean_pose_hits, _ = _pck_sums(mean_pose, chosen, experiment.frame_px)
     rows = []
@@ -166,7 +169,7 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
 
 
 def _pck_sums(pred_frame_px, chosen, frame_px):
-    pred_px = evaluation.to_original_px(pred_frame_px, chosen.image_sizes_px, frame_px)
+    pred_px = to_original_px(pred_frame_px, chosen.image_sizes_px, frame_px)
     return metrics.per_image_sums(
         pred_px,
         chosen.keypoints_px,
@@ -199,11 +202,11 @@ def report(predictions, described, experiment, *, seed):
         seed: int, of the bootstrap.
     """
     scores = {
-        part: evaluation.score(pred, experiment, part, seed=seed)
+        part: score(pred, experiment, part, seed=seed)
         for part, pred in predictions.items()
     }
-    for name, pose in evaluation.constant_poses(experiment).items():
-        scores[name] = evaluation.score(pose, experiment, "validation", seed=seed)
+    for name, pose in baselines.constant_poses(experiment).items():
+        scores[name] = score(pose, experiment, "validation", seed=seed)
     validation = predictions["validation"]
     return {
         "data": experiment.describe(),

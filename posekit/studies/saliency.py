@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from posekit import bootstrap, edges, geometry, models, saliency
+from posekit import geometry, models, saliency
 from posekit.errors import check_choice
+from posekit.evaluation import bootstrap, saliency_checks
 from posekit.skeleton import JOINTS
 from posekit.wording import comparability, number, rounded, with_interval
 
@@ -84,7 +85,7 @@ def edge_correlations(networks, images, groups, *, seed, resamples):
     """
     correlations = {
         name: {
-            layer: edges.correlation_with_edges(maps, images)
+            layer: saliency_checks.correlation_with_edges(maps, images)
             for layer, maps in saliency.activation_maps(model, images).items()
         }
         for name, model in networks.items()
@@ -117,8 +118,8 @@ def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
         area", the paired difference.
     """
     side = next(iter(maps_by_name.values())).shape[1]
-    area = saliency.box_area_share(boxes_px, (side, side))
-    shares = {name: saliency.share_in_box(maps, boxes_px) for name, maps in maps_by_name.items()}
+    area = saliency_checks.box_area_share(boxes_px, (side, side))
+    shares = {name: saliency_checks.share_in_box(maps, boxes_px) for name, maps in maps_by_name.items()}
     columns = {
         "box area": area,
         **shares,

@@ -8,9 +8,10 @@ Generalization", ICLR 2017, for shuffled labels.
 import keras
 import numpy as np
 
-from posekit import baselines, evaluation, losses, models, pipeline
+from posekit import losses, models, pipeline
 from posekit.datasets import near_duplicates
 from posekit.errors import raise_problems
+from posekit.evaluation import baselines, predictions
 from posekit.fused_kernels import fused_kernels
 from posekit.wording import number
 
@@ -142,8 +143,8 @@ class _Network:
 
     def validation_mse(self):
         """Mean squared error on the validation part, in inference mode."""
-        pred_px = evaluation.predict_frame_px(self.model, self.validation_images)
-        return evaluation.treatment_mse(pred_px, self.validation_targets)
+        pred_px = predictions.predict_frame_px(self.model, self.validation_images)
+        return baselines.treatment_mse(pred_px, self.validation_targets)
 
 
 def _twins(experiment):
@@ -171,7 +172,7 @@ def _loss_of_the_image_centre(network):
     batches = pipeline.evaluation_batches(
         network.validation_images,
         network.validation_targets,
-        batch_size=evaluation.BATCH_SIZE,
+        batch_size=predictions.BATCH_SIZE,
     )
     measured = network.model.evaluate(batches, verbose=0, return_dict=True)["mse"]
     expected = _constant_mse(centre_px, network.validation_targets)

@@ -1,8 +1,9 @@
 """The report of a study: which choice is best, by how much, and do the seeds agree?"""
 
-from posekit import comparison, files, sweep_table, training_records
+from posekit import files, sweep_table, training_records
 from posekit.errors import PosekitError, check_choice
-from posekit.per_image import LOWER_IS_BETTER
+from posekit.evaluation.per_image import LOWER_IS_BETTER
+from posekit.evaluation.seeds import paired_difference
 from posekit.wording import number, with_interval
 
 # How the scores are called, and their decimals. The error that training minimises is one of the
@@ -162,7 +163,7 @@ def _against(best, second, score):
     seeds = [seed for seed in pairs[0] if seed in pairs[1]]
     if not seeds:
         return f"The next one, {second['label']}, has no seed in common with it."
-    paired = comparison.paired_difference(*([pair[seed] for seed in seeds] for pair in pairs))
+    paired = paired_difference(*([pair[seed] for seed in seeds] for pair in pairs))
     gap = with_interval(paired["mean_difference"], paired["interval"], digits)
     decided = "" if paired["decided"] else ", which these seeds do not decide"
     return f"Against the next one, {second['label']}, that is a difference of {gap}{decided}."

@@ -1,6 +1,8 @@
 """Notebook 02: the poster's recipe, trained under named label treatments."""
 
-from posekit import evaluation, training
+from posekit import training
+from posekit.evaluation import baselines, predictions
+from posekit.evaluation.scores import score
 from posekit.studies.poster import PUBLISHED_MSE
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
@@ -53,14 +55,14 @@ def describe(run, experiment, run_dir):
     treatment = run.config.label_treatment
     model = run.best_model()
     pred_frame_px = {
-        part: evaluation.predict_frame_px(model, experiment.images(part))
+        part: predictions.predict_frame_px(model, experiment.images(part))
         for part in ("train", "validation")
     }
     mse = {
-        part: evaluation.treatment_mse(pred, experiment.targets(part, treatment))
+        part: baselines.treatment_mse(pred, experiment.targets(part, treatment))
         for part, pred in pred_frame_px.items()
     }
-    candidates = {"network": pred_frame_px["validation"], **evaluation.constant_poses(experiment)}
+    candidates = {"network": pred_frame_px["validation"], **baselines.constant_poses(experiment)}
     return {
         "label_treatment": treatment,
         "network": run.config.network,
@@ -76,7 +78,7 @@ def describe(run, experiment, run_dir):
         "variance": mse["validation"] - mse["train"],
         "share_of_mean_pose": mse["validation"] / run.baselines["mean_pose"],
         "validation_scores": {
-            name: evaluation.score(pred, experiment, "validation", seed=run.config.seed)
+            name: score(pred, experiment, "validation", seed=run.config.seed)
             for name, pred in candidates.items()
         },
     }

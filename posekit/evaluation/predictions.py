@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 
-from posekit import augmentation, heads, metrics, pipeline
-from posekit.geometry import keypoints_out_of_boxes
-from posekit.per_image import PerImage
+from posekit import augmentation, heads, pipeline
+from posekit.geometry import keypoints_out_of_boxes, resize_keypoints
 
 BATCH_SIZE = 64
 
@@ -45,26 +44,30 @@ def predict_px(model, canvases, part, *, head, frame_px):
     return keypoints_out_of_boxes(keypoints_px, canvases.boxes_px[indices], canvas_px)
 
 
-def measure(model, canvases, *, head, frame_px, part="validation"):
-    """What each image of a part adds to the scores of a network.
+def predict_frame_px(model, images):
+    """Keypoints in the frame's pixels, every image once.
 
     Args:
-        model, canvases, head, frame_px, part: as for `predict_px`.
+        model: keras.Model, (N, S, S, 3) pixels to (N, 2K).
+        images: uint8 (N, S, S, 3).
 
     Returns:
-        per_image.PerImage.
+        float64 (N, K, 2), (x, y).
     """
-    experiment = canvases.experiment
-    chosen = experiment.part(part)
-    predicted_px = predict_px(model, canvases, part, head=head, frame_px=frame_px)
-    return PerImage(
-        image_ids=np.asarray(chosen.image_ids),
-        groups=experiment.split.groups[experiment.split.indices(experiment.dataset, part)],
-        sums=metrics.per_image_sums(
-            predicted_px,
-            chosen.keypoints_px,
-            chosen.labelled,
-            chosen.image_sizes_px,
-            skeleton=chosen.skeleton,
-        ),
-    )
+    batches = pipeline.evaluation_batches(images, batch_size=BATCH_SIZE)
+    flat = model.predict(batches, verbose=0)  # (N, 2K)
+    return flat.astype(float).reshape(len(flat), -1, 2)
+
+
+def to_original_px(keypoints_frame_px, image_sizes_px, frame_px):
+    """Undo the squash: keypoints in the frame to pixels of the original images.
+
+    Args:
+        keypoints_frame_px: float (N, K, 2), (x, y) in the frame.
+        image_sizes_px: int (N, 2), (width, height) of the originals.
+        frame_px: int, side of the frame.
+
+    Returns:
+        float64 (N, K, 2).
+    """
+    return resize_keypoints(keypoints_frame_px, (frame_px, frame_px), image_sizes_px)

@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from posekit import geometry
-from posekit.bootstrap import ratio_interval
 from posekit.errors import check_keypoints, raise_problems
+from posekit.evaluation.bootstrap import ratio_interval
 from posekit.skeleton import LSP, Skeleton
 
 STICKS = LSP.sticks

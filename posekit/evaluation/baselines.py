@@ -151,3 +151,44 @@ def _checked(caller, targets_px, weights):
     targets_px, weights = np.asarray(targets_px), np.asarray(weights)
     check_keypoints(caller, labelled=weights, targets_px=targets_px)
     return targets_px, weights
+
+
+def treatment_mse(pred_frame_px, targets):
+    """Mean squared error under the label treatment that made the targets, divided once.
+
+    Args:
+        pred_frame_px: float (N, K, 2), (x, y) in the frame.
+        targets: float (N, K, 3), x, y, weight, from `Experiment.targets`.
+
+    Returns:
+        float, frame pixels squared per counted coordinate.
+    """
+    squared = (pred_frame_px - targets[..., :2]) ** 2  # (N, K, 2)
+    return float(squared[targets[..., 2] > 0].mean())
+
+
+def constant_poses(experiment, treatment="masked"):
+    """The two constant guesses, fitted on the training part.
+
+    Args:
+        experiment: Experiment whose training part holds an image.
+        treatment: str, label treatment of the fit.
+
+    Returns:
+        dict, "image_centre" and "mean_pose" -> float (K, 2), frame pixels.
+    """
+    return constant_poses_of(experiment.targets("train", treatment), experiment.frame_px)
+
+
+def constant_poses_of(targets, frame_px):
+    """The two constant guesses for training targets (N, K, 3) in frames of side `frame_px`.
+
+    The mean pose has joints that no target counts at the centre.
+    """
+    centre_px = image_centre(frame_px, targets.shape[1])
+    return {
+        "image_centre": centre_px,
+        "mean_pose": mean_pose(
+            targets[..., :2], targets[..., 2] > 0, unseen_px=centre_px
+        ),
+    }

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from posekit.datasets.near_duplicates import LUMA_WEIGHTS
-from posekit.errors import raise_problems
+from posekit.errors import PosekitError, raise_problems
 
 
 def sobel_edges(images):
@@ -79,3 +79,70 @@ def _standardised(maps):
     centred = maps - maps.mean(axis=(1, 2), keepdims=True)
     deviation = maps.std(axis=(1, 2), keepdims=True)
     return centred / np.where(constant, np.nan, deviation)
+
+
+def share_in_box(maps, boxes_px):
+    """Share of each map's total that lies inside a box.
+
+    A pixel is the unit square around its integer coordinates and counts by the part of it that
+    the box covers. A constant map's share is thus `box_area_share`.
+
+    Args:
+        maps: float (N, H, W), finite, >= 0.
+        boxes_px: float (N, 4), (x0, y0, x1, y1) in the maps' pixels; cut off at the border.
+
+    Returns:
+        float64 (N,) in [0, 1]; NaN where the map is all zero or the box is NaN.
+
+    Raises:
+        PosekitError: a shape or range above is violated.
+    """
+    maps, boxes_px = np.asarray(maps, float), np.asarray(boxes_px, float)
+    shapes = []
+    if maps.ndim != 3:
+        shapes.append(f"`maps` must have shape (N, H, W); got {maps.shape}.")
+    if boxes_px.shape != (len(maps), 4):
+        shapes.append(f"`boxes_px` must have shape ({len(maps)}, 4); got {boxes_px.shape}.")
+    raise_problems("share_in_box()", shapes)
+    if not (maps >= 0).all() or not np.isfinite(maps).all():
+        worst = maps[~((maps >= 0) & np.isfinite(maps))][0]
+        raise PosekitError(f"share_in_box(): `maps` must be finite and >= 0; got {worst}.")
+
+    height, width = maps.shape[1:]
+    columns = _covered(boxes_px[:, 0], boxes_px[:, 2], width)  # (N, W)
+    rows = _covered(boxes_px[:, 1], boxes_px[:, 3], height)  # (N, H)
+    inside = np.einsum("nhw,nh,nw->n", maps, rows, columns)
+    total = maps.sum(axis=(1, 2))
+    return inside / np.where(total > 0, total, np.nan)
+
+
+def box_area_share(boxes_px, size_px):
+    """Share of the picture's area that each box covers: what chance puts inside it.
+
+    Args:
+        boxes_px: float (N, 4), (x0, y0, x1, y1), pixels; cut off at the border.
+        size_px: (width, height) of the picture, int, pixels.
+
+    Returns:
+        float64 (N,) in [0, 1]; NaN where the box is NaN.
+
+    Raises:
+        PosekitError: `boxes_px` is not (N, 4).
+    """
+    boxes_px = np.asarray(boxes_px, float)
+    if boxes_px.ndim != 2 or boxes_px.shape[1] != 4:
+        raise PosekitError(
+            f"box_area_share(): `boxes_px` must have shape (N, 4); got {boxes_px.shape}."
+        )
+    width, height = size_px
+    columns = _covered(boxes_px[:, 0], boxes_px[:, 2], width)
+    rows = _covered(boxes_px[:, 1], boxes_px[:, 3], height)
+    return columns.mean(axis=1) * rows.mean(axis=1)
+
+
+def _covered(low_px, high_px, size):
+    """Part of each of `size` pixels between `low_px` and `high_px`: (N, size) in [0, 1]."""
+    centre = np.arange(size)
+    left = np.maximum(low_px[:, None], centre - 0.5)
+    right = np.minimum(high_px[:, None], centre + 0.5)
+    return np.maximum(right - left, 0)
