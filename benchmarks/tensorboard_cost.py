@@ -15,9 +15,9 @@ from functools import wraps
 
 from posekit import engine, files, profiles
 from posekit.datasets.sources import SYNTHETIC
+from posekit.models.names import NETWORKS
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
-from posekit.settings import NETWORKS
 
 
 def main():

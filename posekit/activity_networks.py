@@ -12,7 +12,7 @@ import keras
 from keras import layers, ops
 
 from posekit.errors import check_choice
-from posekit.models import BATCH_NORM_MOMENTUM
+from posekit.models.poster import BATCH_NORM_MOMENTUM
 
 # What each kind of network looks at: widths of the image branch's convolutions, units of the pose
 # branch, units of the last hidden layer. The widths make the parameters comparable: alone, a

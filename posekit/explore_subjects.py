@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from posekit import augment, geometry, heads, pipeline, saliency, views
+from posekit import augment, geometry, pipeline, saliency, views
 from posekit.geometry import keypoints_into_boxes, keypoints_out_of_boxes, mirror_keypoints
+from posekit.models import heads
 from posekit.skeleton import LSP
 
 PICTURE_PX = 480  # side of the square that the panel shows

@@ -23,7 +23,7 @@ from posekit.augmentation import AUGMENTATIONS, Augmentation, mirrored_matrices
 from posekit.datasets import image_files, packed
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.files import CACHE_DIR
-from posekit.settings import FLIPS
+from posekit.models.names import FLIPS
 from posekit.skeleton import MIRROR
 
 MEMORY_LIMIT_BYTES = 1 << 30

@@ -26,7 +26,8 @@ from posekit import profiles
 from posekit.datasets import splits
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError, raise_problems
-from posekit.training import IMAGENET, TrainingConfig
+from posekit.models.names import IMAGENET
+from posekit.training import TrainingConfig
 
 # More would take a machine years; so many are a slip.
 MOST_TRIALS = 10_000

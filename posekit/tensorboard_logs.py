@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit import heads, pipeline
+from posekit import pipeline
 from posekit.drawing import draw_skeleton
 from posekit.geometry import resize_keypoints
+from posekit.models import heads
 
 # Set and not empty, it asks for pictures where no argument can reach, as in a notebook's kernel.
 PICTURES_VARIABLE = "POSEKIT_PICTURES"

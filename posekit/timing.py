@@ -5,8 +5,8 @@ import time
 import keras
 import numpy as np
 
-from posekit import losses, models
 from posekit.fused_kernels import fused_kernels
+from posekit.models import losses, poster
 
 
 def paired_step_seconds(images, targets, *, pairs, warm_up=2):
@@ -23,7 +23,7 @@ def paired_step_seconds(images, targets, *, pairs, warm_up=2):
     """
     networks = {}
     for batch_norm in (True, False):
-        model = models.poster_network(
+        model = poster.poster_network(
             batch_norm=batch_norm, frame_px=images.shape[1], joints=targets.shape[1]
         )
         model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)

@@ -31,14 +31,9 @@ from posekit import (
     distribution,
     engine,
     files,
-    heads,
-    imagenet,
     joint_sets,
     locks,
-    losses,
-    models,
     pipeline,
-    pose_networks,
     profiles,
     tensorboard_logs,
     training_records,
@@ -50,17 +45,15 @@ from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.evaluation import baselines, per_image
 from posekit.fused_kernels import fused_kernels
 from posekit.generations import Generations
+from posekit.models import heads, losses, saved
+from posekit.models.build import build
+from posekit.models.names import FLIPS, IMAGENET, KEPT_EPOCHS, NETWORKS, SCHEDULES
 from posekit.provenance import provenance
-from posekit.settings import FLIPS, KEPT_EPOCHS, NETWORKS, SCHEDULES
-from posekit.skeleton import JOINT_COUNT
 from posekit.watchdog import LIMIT_SECONDS, Watchdog
 
 # Part of every training's name: raise it when a change of code, other than of the network's
 # layers or the settings, changes what a training computes.
 TRAINING_VERSION = 1
-
-# Weights of the pretrained network, in place of a model's path.
-IMAGENET = "imagenet"
 
 # The kernel of a report that was killed lives on for about a second.
 LOCK_PATIENCE_SECONDS = 10.0
@@ -185,7 +178,7 @@ class TrainingRun(training_records.TrainingRecord):
 
     def _model(self, name):
         joints = self.skeleton.joint_count
-        return models.load(self.folder / name, head=self.config.head, joints=joints)
+        return saved.load(self.folder / name, head=self.config.head, joints=joints)
 
 
 def fit(
@@ -277,46 +270,6 @@ def _seeded(seed):
         yield
     finally:
         seed_generator.python_random = shared
-
-
-def build(config, *, joints=JOINT_COUNT):
-    """The network of a configuration with its initial weights, uncompiled.
-
-    Args:
-        config: TrainingConfig; its seed is not used, Keras' own is.
-        joints: int, how many it answers for.
-
-    Returns:
-        keras.Model.
-
-    Raises:
-        PosekitError: the initial weights are not at hand or do not fit.
-    """
-    if config.network.startswith("poster"):
-        return models.poster_network(
-            batch_norm=config.network == "poster_batchnorm",
-            frame_px=config.frame_px,
-            joints=joints,
-        )
-    policy = keras.config.dtype_policy()
-    try:
-        if config.mixed_precision:
-            keras.config.set_dtype_policy("mixed_bfloat16")
-        model = pose_networks.NETWORKS[config.network](
-            head=config.head,
-            frame_px=config.frame_px,
-            dropout=config.dropout,
-            stochastic_depth=config.stochastic_depth,
-            joints=joints,
-        )
-    finally:
-        keras.config.set_dtype_policy(policy)
-    if config.initial_weights == IMAGENET:
-        imagenet.load_into(model)
-    elif config.initial_weights is not None:
-        source = models.load(config.initial_weights, head=None, joints=joints)
-        pose_networks.transfer(source, model)
-    return model
 
 
 def open_run(folder):

@@ -34,14 +34,14 @@ def estimator_folder(tmp_path_factory):
     """A shipped model in small: two untrained networks, their manifest and a calibration."""
     import keras
 
-    from posekit import pose_networks
+    from posekit.models import residual
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     folder.mkdir()
     keras.utils.set_random_seed(0)
     stages = []
     for view, frame_px in (("whole", 32), ("person", 64)):
-        network = pose_networks.residual_network(
+        network = residual.residual_network(
             head="soft_argmax", frame_px=frame_px, widths=(4, 4, 4, 4), blocks=(1, 1, 1, 1)
         )
         network.save(folder / f"{view}.keras")

@@ -80,16 +80,17 @@ def train(root, run_dir, epochs=EPOCHS):
     """
     import tensorflow as tf
 
-    from posekit import engine, models, training
+    from posekit import engine, training
     from posekit.datasets.synthetic import writing
     from posekit.experiment import open_experiment
+    from posekit.models import poster
 
     engine.start(0, deterministic=True)
     # Making the graphs of so small a network takes longer than training it.
     tf.config.run_functions_eagerly(True)
     warnings.filterwarnings("ignore", message="Even though the `tf.config.experimental_run_func")
-    models.poster_network = partial(
-        models.poster_network, convolution_widths=((8,), (16,)), dense_widths=(32,)
+    poster.poster_network = partial(
+        poster.poster_network, convolution_widths=((8,), (16,)), dense_widths=(32,)
     )
     writing.write(root / "people", count=48, seed=0)
     experiment = open_experiment(
@@ -110,11 +111,11 @@ def train(root, run_dir, epochs=EPOCHS):
 
 def outcome(folder):
     """What two equal trainings have in common: epochs, errors and the digest of all weights."""
-    from posekit import models
+    from posekit.models import saved
 
     digest = hashlib.sha256()
     for name in ("best.keras", "last.keras"):
-        for values in models.load(folder / name).get_weights():
+        for values in saved.load(folder / name).get_weights():
             digest.update(values.tobytes())
     columns = ("epoch", "train_mse", "validation_mse", "learning_rate")
     rows = json.loads((folder / "history.json").read_text())

@@ -17,9 +17,9 @@ def work(address):
     """Work for the scheduler at this address until it is gone."""
     import tensorflow as tf
 
-    from posekit import models as models_module
+    from posekit.models import poster
 
-    shrink_networks(models_module)
+    shrink_networks(poster)
     # Making the graphs of so small a network takes longer than training it.
     tf.config.run_functions_eagerly(True)
     asyncio.run(_serve(address))

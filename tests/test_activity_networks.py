@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import activity_networks, models
+from posekit import activity_networks
 from posekit.errors import PosekitError
+from posekit.models import poster
 
 SIZES = {"activities": 3, "frame_px": 32, "features": 8, "joints": 4}
 
@@ -13,7 +14,7 @@ SIZES = {"activities": 3, "frame_px": 32, "features": 8, "joints": 4}
 @pytest.fixture(scope="module")
 def pose_network():
     keras.utils.set_random_seed(0)
-    return models.poster_network(
+    return poster.poster_network(
         batch_norm=True,
         frame_px=32,
         convolution_widths=((4,), (4,), (4,), (4,), (8,)),

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit import geometry, models
+from posekit import geometry
 from posekit.datasets import lsp
 from posekit.datasets.synthetic import writing
+from posekit.models import poster
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -214,7 +215,7 @@ def test_pytorchs_network_is_told_the_posters_widths():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("WIDTHS")
     }
     assert told == {
-        "CONVOLUTION_WIDTHS": models.CONVOLUTION_WIDTHS, "DENSE_WIDTHS": models.DENSE_WIDTHS
+        "CONVOLUTION_WIDTHS": poster.CONVOLUTION_WIDTHS, "DENSE_WIDTHS": poster.DENSE_WIDTHS
     }
 
 

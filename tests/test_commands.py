@@ -58,10 +58,10 @@ def trained(own_cache, synthetic_folder, tmp_path_factory):
 
 
 def save_network(path, **settings):
-    from posekit import models
+    from posekit.models import poster
 
     small = {"batch_norm": False, "convolution_widths": ((2,),), "dense_widths": (4,)}
-    models.poster_network(**small, **settings).save(path)
+    poster.poster_network(**small, **settings).save(path)
     return str(path)
 
 
@@ -150,7 +150,7 @@ def test_choices_are_the_librarys_own():
     from posekit.cli.main import _parser
     from posekit.datasets import splits
     from posekit.evaluation import baselines
-    from posekit.settings import FLIPS, NETWORKS, SCHEDULES
+    from posekit.models.names import FLIPS, NETWORKS, SCHEDULES
 
     train = _parser()._subparsers._group_actions[0].choices["train"]
     choices = {action.dest: action.choices for action in train._actions if action.choices}
@@ -239,11 +239,12 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
     assert keypoints_px.shape == (count, 14, 2) and keypoints_px.dtype == np.float64
 
     # The same numbers without the command: the network on the picture's frame, scaled back.
-    from posekit import models, pipeline
+    from posekit import pipeline
+    from posekit.models import saved
 
     picture = synthetic_folder / "images" / f"{image_ids[0]}.jpg"
     frame = pipeline.decode_frame(picture.read_bytes(), 96)
-    in_frame_px = models.load(trained)(frame[None], training=False).numpy().reshape(14, 2)
+    in_frame_px = saved.load(trained)(frame[None], training=False).numpy().reshape(14, 2)
     with Image.open(picture) as image:
         expected_px = resize_keypoints(in_frame_px, (96, 96), image.size)
     np.testing.assert_allclose(keypoints_px[0], expected_px, atol=0.01)

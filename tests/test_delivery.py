@@ -11,14 +11,15 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import pose_networks, training
+from posekit import training
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes, release
 from posekit.estimators.looks import LOOK_ONCE, listed
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
+from posekit.models import build, residual
 
-NARROW = partial(pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
+NARROW = partial(residual.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
 STAGE = {
     "label_treatment": "masked",
     "network": "residual",
@@ -35,7 +36,7 @@ def built(experiment, tmp_path_factory):
     """(folder of the model, folder of the trainings, the estimator) of a tiny two-stage model."""
     folder, run_dir = tmp_path_factory.mktemp("models") / "tiny", tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(pose_networks.NETWORKS, "residual", NARROW)
+        patched.setitem(build.NETWORKS, "residual", NARROW)
         patched.setitem(recipes.RECIPES, "tiny_whole", {**STAGE, "view": "whole"})
         patched.setitem(
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy.special import expit, logit
 
-from posekit import geometry, models, pipeline, views
+from posekit import geometry, pipeline, views
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading
@@ -18,6 +18,7 @@ from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.predict import photos
 from posekit.evaluation import predictions
+from posekit.models import poster
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
 
 FRAME_PX = 32
@@ -169,7 +170,7 @@ def test_the_split_of_the_training_is_known(monkeypatch, estimator_folder, tmp_p
 
 
 def test_a_squashed_network_predicts_on_the_frames_of_its_training(experiment, tmp_path):
-    network = models.poster_network(
+    network = poster.poster_network(
         batch_norm=False, convolution_widths=((2,),), dense_widths=(4,)
     )
     network.save(tmp_path / "poster.keras")

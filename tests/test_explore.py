@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import explore, geometry, models, views
+from posekit import explore, geometry, views
 from posekit.augmentation import AUGMENTATIONS
 from posekit.errors import PosekitError
 from posekit.estimators import loading
 from posekit.estimators.estimator import Poses, Stage
 from posekit.explore import Explorer, State
 from posekit.explore_subjects import PICTURE_PX
+from posekit.models import poster
 from posekit.skeleton import INDEX, JOINTS
 
 COUNT = 8
@@ -276,7 +277,7 @@ def test_without_a_model_labels_are_all_there_is(dataset):
 def test_a_model_by_its_path_answers_as_the_estimator_does(dataset, tmp_path):
     path = tmp_path / "small.keras"
     keras.utils.set_random_seed(0)
-    models.poster_network(
+    poster.poster_network(
         batch_norm=False, frame_px=32, convolution_widths=((2,), (3,)), dense_widths=(4,)
     ).save(path)
     few = dataset.subset([0, 1])

@@ -13,12 +13,12 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from posekit import settings
 from posekit.cli.main import main
 from posekit.errors import PosekitError
 from posekit.estimators import loading, looks, recipes
 from posekit.estimators.export import OUTPUTS, export
 from posekit.files import PROJECT_ROOT, digest, read_json, write_json
+from posekit.models import names
 from posekit.skeleton import JOINTS
 
 EXAMPLES = PROJECT_ROOT / "examples"
@@ -177,7 +177,7 @@ def test_int8_is_int8_inside_and_float_outside(estimator_folder, exported):
 
 
 def test_every_head_is_explained():
-    assert set(OUTPUTS) == set(settings.HEADS)
+    assert set(OUTPUTS) == set(names.HEADS)
 
 
 def test_the_manifest_says_what_the_files_are(estimator_folder, exported):

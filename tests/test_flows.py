@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit.flows import residual_flow
+from posekit.models.flow import residual_flow
 
 
 def scrambled_flow(seed=0, size=0.15):

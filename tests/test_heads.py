@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import heads
+from posekit import geometry
 from posekit.errors import PosekitError
+from posekit.models import heads
 
 FRAME_PX = 48
 HEIGHT, WIDTH = 12, 16  # of maps, unequal so that x and y cannot be exchanged
@@ -27,7 +28,7 @@ def output_at(name, places_px, *, frame_px=FRAME_PX):
     if name in ("spread", "flow"):
         return np.concatenate([places_px, np.zeros_like(places_px)], axis=-1).astype(np.float32)
     if name == "soft_argmax":
-        centres_px = heads.cell_centres(HEIGHT, WIDTH, frame_px)[None, :, None]  # (1, C, 1, 2)
+        centres_px = geometry.cell_centres(HEIGHT, WIDTH, frame_px)[None, :, None]  # (1, C, 1, 2)
         logits = gaussian_logits(centres_px, places_px[:, None]).sum(axis=-1)  # (N, C, K)
         return logits.reshape(count, HEIGHT, WIDTH, joints).astype(np.float32)
     bins = heads.BINS_PER_PX * frame_px
@@ -68,7 +69,7 @@ def test_an_unknown_head_is_refused():
 
 def test_cell_centres_by_hand():
     # Two rows of four cells in 8 px: cells are 2 px wide and 4 px high.
-    got = heads.cell_centres(2, 4, 8)
+    got = geometry.cell_centres(2, 4, 8)
     np.testing.assert_allclose(got[:4], [[0.5, 1.5], [2.5, 1.5], [4.5, 1.5], [6.5, 1.5]])
     np.testing.assert_allclose(got[4:], [[0.5, 5.5], [2.5, 5.5], [4.5, 5.5], [6.5, 5.5]])
 

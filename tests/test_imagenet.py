@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import imagenet, pose_networks
 from posekit.errors import PosekitError
+from posekit.models import imagenet, lite0
 
 
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(0)
-    return pose_networks.lite0_network(head="soft_argmax", frame_px=32)
+    return lite0.lite0_network(head="soft_argmax", frame_px=32)
 
 
 def weighted(network):

@@ -5,18 +5,19 @@ import os
 import numpy as np
 import pytest
 
-from posekit import models, pose_networks
 from posekit.estimators import runtimes
+from posekit.models import build
+from posekit.models.poster import poster_network
 
 FRAME_PX = 64
 
 
 def poster():
-    return models.poster_network(batch_norm=True, frame_px=FRAME_PX)
+    return poster_network(batch_norm=True, frame_px=FRAME_PX)
 
 
 def built(name, head):
-    network = pose_networks.NETWORKS[name](
+    network = build.NETWORKS[name](
         head=head, frame_px=FRAME_PX, dropout=0.2, stochastic_depth=0.2
     )
     # Fresh heads of lite0 answer almost nothing, and nothing is easily equal.

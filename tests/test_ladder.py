@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import files, geometry, models, pose_networks, profiles, second_opinion, training
+from posekit import files, geometry, profiles, second_opinion, training
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
 from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.evaluation.scores import score_original_px
+from posekit.models import residual, summary
 from posekit.skeleton import LIMB_JOINTS, LSP
 from posekit.studies import climbing, ladder
 from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
@@ -198,7 +199,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
         assert row["minutes"] == sum(run.history["seconds"]) / 60
         assert row["parameters"] == run.best_model().count_params()
         copies = 2 if rung.looks == MIRRORED_TOO else 1
-        assert row["gigaflops"] == copies * models.count_flops(run.best_model()) / 1e9
+        assert row["gigaflops"] == copies * summary.count_flops(run.best_model()) / 1e9
         assert run.config == replace(rung.stages[0], seed=0)
 
 
@@ -430,7 +431,7 @@ class Teacher:
     def best_model(self):
         self.asked += 1
         keras.utils.set_random_seed(0)
-        return pose_networks.residual_network(
+        return residual.residual_network(
             head="soft_argmax", frame_px=64, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
         )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit.losses import WeightedMSE, weighted_mse
+from posekit.models.losses import WeightedMSE, weighted_mse
 
 # Two people of two joints. Only three joints count, with errors (3, 4), (0, 2) and (1, 0).
 TARGETS = np.array(

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from posekit import heads, joint_sets, settings
+from posekit import joint_sets
 from posekit.errors import PosekitError
 from posekit.estimators.looks import Glimpse
 from posekit.estimators.manifest import check_file, described_joints, read, skeleton_of
+from posekit.models import heads, names
 from posekit.skeleton import JOINTS, LSP
 
 CONTENT = b"a network"
@@ -81,7 +82,7 @@ def test_all_problems_are_named_at_once(folder):
 
 
 def test_the_known_heads_are_those_there_are():
-    assert settings.HEADS == tuple(heads.HEADS)
+    assert names.HEADS == tuple(heads.HEADS)
 
 
 def test_a_manifest_may_name_other_joints(folder):

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import heads, losses, models
 from posekit.errors import PosekitError
 from posekit.fused_kernels import fused_kernels
+from posekit.models import heads, losses, poster, saved, summary
 from posekit.skeleton import JOINT_COUNT
 
 BATCH_NORM = [True, False]
@@ -19,7 +19,7 @@ BATCH_NORM = [True, False]
 @pytest.fixture(scope="module")
 def networks():
     keras.utils.set_random_seed(0)
-    return {batch_norm: models.poster_network(batch_norm=batch_norm) for batch_norm in BATCH_NORM}
+    return {batch_norm: poster.poster_network(batch_norm=batch_norm) for batch_norm in BATCH_NORM}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_last_layer_maps_minus_one_and_one_to_the_frames_edges(networks):
 
 
 def test_layer_table_counts_parameters_and_operations(networks):
-    table = {row["name"]: row for row in models.layer_table(networks[False])}
+    table = {row["name"]: row for row in summary.layer_table(networks[False])}
     assert sum(row["parameters"] for row in table.values()) == networks[False].count_params()
     first = table["conv1_1"]
     assert (first["kind"], first["output_shape"]) == ("Conv2D", (96, 96, 16))
@@ -110,21 +110,21 @@ def test_operations_of_every_kind_of_kernel_by_hand():
     both = keras.layers.Add(name="add")([seen, alone])
     rows = keras.layers.Reshape((2, 24), name="rows")(both)
     model = keras.Model(pixels, keras.layers.Dense(10, name="dense")(rows))
-    table = {row["name"]: row["megaflops"] * 1e6 for row in models.layer_table(model)}
+    table = {row["name"]: row["megaflops"] * 1e6 for row in summary.layer_table(model)}
     assert table["conv"] == pytest.approx(2 * (3 * 2) * (3 * 3 * 3 * 8))
     assert table["depthwise"] == pytest.approx(2 * (3 * 2) * (5 * 5 * 8))
     assert table["dense"] == pytest.approx(2 * 2 * (24 * 10))
     assert table["add"] == table["rows"] == 0
-    assert models.count_flops(model) == 2592 + 2400 + 960
+    assert summary.count_flops(model) == 2592 + 2400 + 960
 
 
 def test_operations_are_the_tables_sum(networks):
-    total = sum(row["megaflops"] for row in models.layer_table(networks[True]))
-    assert models.count_flops(networks[True]) == pytest.approx(total * 1e6)
+    total = sum(row["megaflops"] for row in summary.layer_table(networks[True]))
+    assert summary.count_flops(networks[True]) == pytest.approx(total * 1e6)
 
 
 def test_arguments_shape_the_network():
-    network = models.poster_network(
+    network = poster.poster_network(
         batch_norm=True,
         frame_px=32,
         convolution_widths=((4,), (8, 8)),
@@ -143,7 +143,7 @@ def test_a_saved_network_is_read_from_its_file_or_its_folder(networks, images, t
     networks[True].save(tmp_path / "best.keras")
     expected = networks[True](images, training=False)
     for path in (tmp_path / "best.keras", tmp_path, str(tmp_path)):
-        np.testing.assert_allclose(models.load(path)(images, training=False), expected, atol=1e-4)
+        np.testing.assert_allclose(saved.load(path)(images, training=False), expected, atol=1e-4)
 
 
 def test_a_saved_network_loads_where_posekit_is_not_installed(networks, images, tmp_path):
@@ -168,16 +168,16 @@ np.save("outputs.npy", model(np.load("images.npy"), training=False))
 def test_a_missing_file_names_what_writes_it(tmp_path):
     for path in (tmp_path / "other.keras", tmp_path):
         with pytest.raises(PosekitError, match=r"\.keras: the model file must exist; got nothing"):
-            models.load(path)
+            saved.load(path)
     with pytest.raises(PosekitError, match=r"02_training\.ipynb"):
-        models.load(tmp_path)
+        saved.load(tmp_path)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     path = tmp_path / "text.keras"
     path.write_text("no model")
     with pytest.raises(PosekitError, match=r"text\.keras: must be a Keras model file .*; got "):
-        models.load(path)
+        saved.load(path)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_model_with_other_inputs_or_outputs_is_refused(tmp_path, inputs, outpu
     path = tmp_path / "other.keras"
     small_network(inputs, outputs).save(path)
     with pytest.raises(PosekitError, match=finding):
-        models.load(path)
+        saved.load(path)
 
 
 def save_with_output(path, output_shape):
@@ -212,11 +212,11 @@ def test_the_output_must_be_that_of_the_head(tmp_path, head):
     path = tmp_path / "network.keras"
     save_with_output(path, SHAPES[head])
     for accepted in (head, None):
-        assert models.load(path, head=accepted).output_shape == (None, *SHAPES[head])
+        assert saved.load(path, head=accepted).output_shape == (None, *SHAPES[head])
     for other in SHAPES.keys() - {head}:
         found = ", ".join(map(str, SHAPES[head]))
         with pytest.raises(PosekitError, match=rf"\({other}\) for 14 joints; got \(None, {found}"):
-            models.load(path, head=other)
+            saved.load(path, head=other)
 
 
 @pytest.mark.parametrize("shape", [(30,), (4, 4, 16), (16, 2, 64), (14, 3, 64)])
@@ -227,15 +227,15 @@ def test_an_output_of_no_head_is_refused_and_all_are_listed(tmp_path, shape):
     with pytest.raises(
         PosekitError, match=rf"coordinates.* or .*soft_argmax.* or .*simcc.*got \(None, {found}"
     ):
-        models.load(path, head=None)
+        saved.load(path, head=None)
 
 
 def test_the_output_shapes_are_those_of_the_heads():
-    assert set(models.OUTPUT_SHAPES) == set(heads.HEADS)
+    assert set(saved.OUTPUT_SHAPES) == set(heads.HEADS)
     features = keras.Input((4, 4, 8))
     for name, head in heads.HEADS.items():
         shape = head.output(features, JOINT_COUNT, 32).shape
-        pattern = models.OUTPUT_SHAPES[name]
+        pattern = saved.OUTPUT_SHAPES[name]
         assert len(shape) == len(pattern)
         assert all(wanted in (None, size) for size, wanted in zip(shape, pattern, strict=True))
 
@@ -245,14 +245,14 @@ def test_a_model_with_code_in_its_file_is_refused(tmp_path):
     outputs = keras.layers.Lambda(lambda pixels: pixels[:, 0, :28, 0], output_shape=(28,))(x)
     keras.Model(x, outputs).save(tmp_path / "lambda.keras")
     with pytest.raises(PosekitError, match=r"loads in safe mode; got .*[Ll]ambda"):
-        models.load(tmp_path / "lambda.keras")
+        saved.load(tmp_path / "lambda.keras")
 
 
 def test_eight_pictures_can_be_learned_by_heart(experiment):
     keras.utils.set_random_seed(0)
     images = experiment.images("train")[:8]
     targets = experiment.targets("train", "masked")[:8]
-    model = models.poster_network(batch_norm=True)
+    model = poster.poster_network(batch_norm=True)
     model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)
     with fused_kernels():
         errors = [float(model.train_on_batch(images, targets)) for _ in range(30)]

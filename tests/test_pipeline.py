@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import geometry, pipeline, settings, views
+from posekit import geometry, pipeline, views
 from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
+from posekit.models import names
 from posekit.skeleton import JOINT_COUNT, MIRROR
 
 SIDE = 4
@@ -329,7 +330,7 @@ def drawn(count=12, *, batch_size=4, seed=0, epochs=1, **options):
     return [seen[start : start + per_epoch] for start in range(0, len(seen), per_epoch)]
 
 
-@pytest.mark.parametrize("flip", settings.FLIPS)
+@pytest.mark.parametrize("flip", names.FLIPS)
 def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
     first = drawn(seed=7, epochs=3, flip=flip)
     assert first == drawn(seed=7, epochs=3, flip=flip)
@@ -338,7 +339,7 @@ def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
     assert first[0] != first[1] != first[2] != first[0]
 
 
-@pytest.mark.parametrize("flip", settings.FLIPS)
+@pytest.mark.parametrize("flip", names.FLIPS)
 def test_a_resumed_stream_goes_on_as_the_undisturbed_one(flip):
     undisturbed = drawn(seed=3, epochs=4, flip=flip)
     for first_epoch in (1, 3):
@@ -498,7 +499,7 @@ def test_cropped_targets_are_those_of_evaluation():
     np.testing.assert_array_equal(got[..., 2], targets[..., 2])
 
 
-@pytest.mark.parametrize("flip", settings.FLIPS)
+@pytest.mark.parametrize("flip", names.FLIPS)
 def test_dots_are_found_where_the_varied_joints_say(flip):
     # Nothing may cover the dots.
     augmentation = replace(AUGMENTATIONS["turned"], erase=0.0, any_rotation=0.5)

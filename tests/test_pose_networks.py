@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import pose_networks, settings
 from posekit.errors import PosekitError
+from posekit.models import build, names
+from posekit.models.lite0 import lite0_network
+from posekit.models.residual import residual_network
 from posekit.skeleton import JOINT_COUNT
 
 SMALL = {"widths": (4, 4, 8, 8), "blocks": (1, 1, 1, 1)}
@@ -17,7 +19,7 @@ SMALL = {"widths": (4, 4, 8, 8), "blocks": (1, 1, 1, 1)}
 
 def residual(**options):
     keras.utils.set_random_seed(0)
-    return pose_networks.residual_network(
+    return residual_network(
         **{"head": "soft_argmax", "frame_px": 32, **SMALL, **options}
     )
 
@@ -25,13 +27,13 @@ def residual(**options):
 @pytest.fixture(scope="module")
 def lite0():
     keras.utils.set_random_seed(0)
-    return pose_networks.lite0_network(head="soft_argmax", frame_px=32)
+    return lite0_network(head="soft_argmax", frame_px=32)
 
 
 @pytest.fixture(scope="module")
 def short():
     keras.utils.set_random_seed(0)
-    return pose_networks.lite0_network(
+    return lite0_network(
         head="simcc", frame_px=64, stages=5, frozen_stages=0, dropout=0.2, stochastic_depth=0.8
     )
 
@@ -85,15 +87,15 @@ def test_lite0_without_its_last_stages_is_the_same_as_far_as_it_goes(lite0, shor
 
 
 def test_the_settings_name_every_network():
-    poster = {name for name in settings.NETWORKS if name.startswith("poster")}
-    assert set(settings.NETWORKS) - poster == set(pose_networks.NETWORKS)
+    poster = {name for name in names.NETWORKS if name.startswith("poster")}
+    assert set(names.NETWORKS) - poster == set(build.NETWORKS)
 
 
 def test_other_frames_and_heads_are_refused():
     with pytest.raises(PosekitError, match=r"residual_network\(\): .* multiple of 32; got 100"):
         residual(frame_px=100)
     with pytest.raises(PosekitError, match=r"lite0_network\(\): .* multiple of 32; got 48"):
-        pose_networks.lite0_network(head="soft_argmax", frame_px=48)
+        lite0_network(head="soft_argmax", frame_px=48)
     with pytest.raises(PosekitError, match="'simcc'; got 'argmax'"):
         residual(head="argmax")
 
@@ -146,14 +148,14 @@ def test_frozen_stages_keep_their_weights(lite0):
 
 def test_nothing_or_the_whole_trunk_can_be_frozen(short):
     assert trainable_names(short) == {layer.name for layer in short.layers if layer.weights}
-    frozen = pose_networks.lite0_network(
+    frozen = lite0_network(
         head="coordinates", frame_px=32, stages=5, frozen_stages=5
     )
     assert trainable_names(frozen) == {"coordinates_unit"}
 
 
 def test_large_depthwise_kernels_can_keep_their_weights():
-    network = pose_networks.lite0_network(
+    network = lite0_network(
         head="coordinates", frame_px=32, stages=5, frozen_stages=0, fixed_kernel=5
     )
     fixed = {layer.name for layer in network.layers if layer.weights} - trainable_names(network)
@@ -177,7 +179,7 @@ def test_lite0_leaves_out_branches_beside_a_shortcut_alone(short):
 def test_branches_and_channels_are_left_out_in_training_alone(images):
     plain = residual()
     dropping = residual(stochastic_depth=0.9, dropout=0.5)
-    pose_networks.transfer(plain, dropping)
+    build.transfer(plain, dropping)
     same = np.repeat(images[:1], 8, axis=0)
     np.testing.assert_allclose(
         dropping(same, training=False), plain(same, training=False), rtol=1e-6, atol=1e-6
@@ -238,7 +240,7 @@ def test_transfer_copies_what_both_have_and_leaves_the_rest():
     for weight in source.weights:
         weight.assign(np.full(weight.shape, 0.25))
     given, before = weights_of(source), weights_of(target)
-    pose_networks.transfer(source, target)
+    build.transfer(source, target)
     after = weights_of(target)
     shared, own = set(after) & set(given), set(after) - set(given)
     assert "stage4_1_second_bn" in shared and {"decoder8", "map_logits"} <= own
@@ -254,18 +256,18 @@ def test_transfer_refuses_strangers_and_other_shapes():
     network = residual()
     stranger = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="stranger")
     with pytest.raises(PosekitError, match="share layers with residual; got none in stranger"):
-        pose_networks.transfer(stranger, network)
+        build.transfer(stranger, network)
     wider = residual(widths=(4, 4, 8, 12))
     before = weights_of(network)
     with pytest.raises(
         PosekitError,
         match=r"stage4_1_second must have shapes \[\(3, 3, 8, 8\)\]; got \[\(3, 3, 12, 12\)\]",
     ):
-        pose_networks.transfer(wider, network)
+        build.transfer(wider, network)
     for name, values in weights_of(network).items():
         assert_equal(values, before[name])
 
 
 def test_a_trunk_that_ends_elsewhere_is_refused():
     with pytest.raises(PosekitError, match="`stages` must be one of 5, 7; got 6"):
-        pose_networks.lite0_network(head="soft_argmax", frame_px=64, stages=6)
+        lite0_network(head="soft_argmax", frame_px=64, stages=6)

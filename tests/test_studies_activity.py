@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import activity_labels, activity_scores, files, models
+from posekit import activity_labels, activity_scores, files
 from posekit.activity_labels import ActivityLabels
 from posekit.errors import PosekitError
+from posekit.models import poster
 from posekit.studies import activity, activity_comparison
 
 DESCRIBED = {
@@ -28,7 +29,7 @@ def known(experiment):
 @pytest.fixture(scope="module")
 def compared(experiment, known, tmp_path_factory):
     keras.utils.set_random_seed(0)
-    pose_network = models.poster_network(
+    pose_network = poster.poster_network(
         batch_norm=True, convolution_widths=((4,), (4,), (4,), (4,), (8,)), dense_widths=(8,)
     )
     run_dir = tmp_path_factory.mktemp("run")

@@ -3,15 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import files, models
+from posekit import files
 from posekit.errors import PosekitError
+from posekit.models import poster
 from posekit.studies import saliency
 
 FRAME_PX = 96
 
 
 def small_network(**settings):
-    return models.poster_network(
+    return poster.poster_network(
         batch_norm=True, convolution_widths=((2,), (3,)), dense_widths=(4,), **settings
     )
 
@@ -31,7 +32,7 @@ def report(few, monkeypatch):
 
 
 def test_the_twin_has_the_layers_and_other_weights():
-    model = models.poster_network(batch_norm=False, frame_px=32)
+    model = poster.poster_network(batch_norm=False, frame_px=32)
     twin = saliency.untrained_twin(model, seed=0)
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
     assert twin.input_shape == model.input_shape

@@ -17,9 +17,10 @@ import tensorflow as tf
 import test_notebooks
 from distributed import LocalCluster
 
-from posekit import models, sweep, sweep_report, sweep_study
+from posekit import sweep, sweep_report, sweep_study
 from posekit.cli.main import main
 from posekit.experiment import open_experiment
+from posekit.models import poster
 from posekit.studies import sweep as studies_sweep
 from posekit.studies.sweep import ranked, read
 
@@ -49,8 +50,8 @@ def finished(synthetic_folder, tmp_path_factory):
         {"batch_size": 24, "data_fraction": 0.5},
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(models, "poster_network", models.poster_network)
-        sweep_worker.shrink_networks(models)
+        patched.setattr(poster, "poster_network", poster.poster_network)
+        sweep_worker.shrink_networks(poster)
         cache_dir = tmp_path_factory.mktemp("cache")
         patched.setitem(sweep.run.__kwdefaults__, "cache_dir", cache_dir)
         tf.config.run_functions_eagerly(True)

@@ -9,8 +9,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow import make_ndarray
 
-from posekit import models, tensorboard_logs
+from posekit import tensorboard_logs
 from posekit.drawing import draw_skeleton
+from posekit.models import poster
 from posekit.tensorboard_logs import Extras, Sheet
 
 TAG = "validation: truth above, prediction below"
@@ -18,7 +19,7 @@ TAG = "validation: truth above, prediction below"
 
 @pytest.fixture(scope="module")
 def network():
-    return models.poster_network(
+    return poster.poster_network(
         batch_norm=True, frame_px=96, convolution_widths=((2,),), dense_widths=(4,)
     )
 

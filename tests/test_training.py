@@ -15,12 +15,15 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import locks, models, pose_networks, second_opinion, training, training_records
+from posekit import locks, second_opinion, training, training_records
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.evaluation import scores as evaluation_scores
 from posekit.experiment import open_experiment
 from posekit.generations import Generations
+from posekit.models import poster, residual
+from posekit.models.build import NETWORKS, build
+from posekit.models.saved import load
 from posekit.training import TrainingConfig
 
 EPOCHS = 3
@@ -40,9 +43,9 @@ def small_networks():
     """Trainings of a shallower pair: TensorFlow takes seconds to compile all eleven layers."""
     with pytest.MonkeyPatch.context() as patched:
         shallow = partial(
-            models.poster_network, convolution_widths=((8,), (16,)), dense_widths=(32,)
+            poster.poster_network, convolution_widths=((8,), (16,)), dense_widths=(32,)
         )
-        patched.setattr(models, "poster_network", shallow)
+        patched.setattr(poster, "poster_network", shallow)
         yield
 
 
@@ -182,9 +185,9 @@ def test_pictures_for_tensorboard_change_nothing(undisturbed, small, tmp_path):
 def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
     def weights():
         with training._seeded(BATCH_NORM.seed):
-            return training.build(BATCH_NORM).get_weights()
+            return build(BATCH_NORM).get_weights()
 
-    undisturbed, network = weights(), models.poster_network
+    undisturbed, network = weights(), poster.poster_network
 
     def drawing(**settings):
         random.random()
@@ -192,8 +195,8 @@ def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
 
     # As Keras has it, where nothing else draws.
     keras.utils.set_random_seed(BATCH_NORM.seed)
-    plain = training.build(BATCH_NORM).get_weights()
-    monkeypatch.setattr(models, "poster_network", drawing)
+    plain = build(BATCH_NORM).get_weights()
+    monkeypatch.setattr(poster, "poster_network", drawing)
     for others in (plain, weights()):
         for ours, theirs in zip(undisturbed, others, strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -216,8 +219,8 @@ def test_other_settings_are_another_training(undisturbed, small, monkeypatch, ch
 
 
 def test_another_network_under_the_same_name_is_another_training(undisturbed, small, monkeypatch):
-    wider = partial(models.poster_network, dense_widths=(33,))
-    monkeypatch.setattr(models, "poster_network", wider)
+    wider = partial(poster.poster_network, dense_widths=(33,))
+    monkeypatch.setattr(poster, "poster_network", wider)
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
     with pytest.raises(AssertionError, match="trained again"):
         training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
@@ -288,7 +291,7 @@ def test_a_network_with_a_flipped_bit_is_refused(undisturbed, tmp_path):
     path = shutil.copy(undisturbed.folder / "best.keras", tmp_path)
     flip_a_bit(Path(path))
     with pytest.raises(PosekitError, match=r"best\.keras: must be a Keras model .* CRC"):
-        models.load(path)
+        load(path)
 
 
 def test_a_training_in_use_is_refused(undisturbed, small, tmp_path, monkeypatch):
@@ -316,7 +319,7 @@ def test_a_training_of_an_earlier_version_goes_on(undisturbed, small, tmp_path):
 
 @pytest.mark.parametrize(("last_is_best", "kept"), [(False, 1), (True, 3)])
 def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_best, kept):
-    model = models.poster_network(batch_norm=False, frame_px=32)
+    model = poster.poster_network(batch_norm=False, frame_px=32)
     model.compile(optimizer="adam")
     twin = keras.models.clone_model(model)
     history = []
@@ -332,7 +335,7 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_
         recorder.on_epoch_end(epoch, {"loss": 9.0, "mse": 9.0, "val_mse": validation_mse})
     assert model.stop_training
     biases = [
-        models.load(tmp_path / name).get_layer("coordinates_unit").bias.numpy()
+        load(tmp_path / name).get_layer("coordinates_unit").bias.numpy()
         for name in ("best.keras", "last.keras")
     ]
     np.testing.assert_array_equal(biases, [np.full(28, kept), np.full(28, 3)])
@@ -377,7 +380,7 @@ def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path, monke
 
 def test_a_choice_that_came_later_leaves_the_names_of_trainings(small):
     settings = config()
-    model = training.build(settings)
+    model = build(settings)
     name = training._folder_name(settings, model, small)
     kept = training._folder_name(replace(settings, keeps="last"), model, small)
     described = asdict(settings)
@@ -401,7 +404,7 @@ def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
     expected = [0.01 * (1 + math.cos(math.pi * epoch / 2)) / 2 for epoch in (1, 2)]
     assert run.history["learning_rate"] == pytest.approx(expected, abs=1e-9)
     steps = 2 * len(small.split.train) // 16
-    model = models.poster_network(batch_norm=False, frame_px=32)
+    model = poster.poster_network(batch_norm=False, frame_px=32)
     model.compile(keras.optimizers.Adam(training._learning_rate(settings, steps)))
     seen = training._restore(model, run.folder / "checkpoint.weights.h5", steps)
     assert seen == 2 and int(model.optimizer.iterations) == 2 * steps
@@ -420,9 +423,9 @@ def narrow_residual():
     """Trainings of a residual network with one narrow block a stage."""
     with pytest.MonkeyPatch.context() as patched:
         narrow = partial(
-            pose_networks.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
+            residual.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
         )
-        patched.setitem(pose_networks.NETWORKS, "residual", narrow)
+        patched.setitem(NETWORKS, "residual", narrow)
         yield
 
 
@@ -476,13 +479,13 @@ def test_a_flow_is_trained_saved_and_trained_on(small, tmp_path, narrow_residual
     for step in (0, 5):
         assert np.abs(flow.get_layer(f"shift{step}_output").kernel.numpy()).max() > 0
     after = replace(settings, initial_weights=str(run.folder / "last.keras"), seed=1)
-    begun = training.build(after).get_layer("residual_flow")
+    begun = build(after).get_layer("residual_flow")
     for ours, theirs in zip(begun.variables, flow.variables, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
 def test_the_average_is_what_is_saved(averaged):
-    model = training.build(averaged.config)
+    model = build(averaged.config)
     model.compile(training._optimizer(averaged.config, 2))
     training._restore(model, averaged.folder / "checkpoint.weights.h5", 2)
     saved = averaged.last_model()
@@ -502,7 +505,7 @@ def test_dropout_draws_on_after_an_interruption(tmp_path, narrow_residual):
 
     def compiled():
         keras.utils.set_random_seed(settings.seed)
-        model = training.build(settings)
+        model = build(settings)
         model.compile(training._optimizer(settings, 2), loss="mse", run_eagerly=True)
         return model
 
@@ -533,7 +536,7 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
     settings = config(
         **MAPS | {"initial_weights": str(averaged.folder / "best.keras"), "frame_px": 96}
     )
-    started = training.build(settings)
+    started = build(settings)
     trained = averaged.best_model()
     for name in ("stem", "stage2_1_first", "decoder8", "map_logits"):
         for ours, theirs in zip(
@@ -541,7 +544,7 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
         ):
             np.testing.assert_array_equal(ours, theirs)
     # Other weights to start from are another training.
-    other = training.build(config(**MAPS))
+    other = build(config(**MAPS))
     names = {training._folder_name(settings, model, small) for model in (started, other)}
     assert len(names) == 2
     # The same weights elsewhere are the same training.

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from posekit import models, training
+from posekit import training
 from posekit.experiment import open_experiment
+from posekit.models import poster
 
 DEVICES = ["CPU:0", "CPU:1"]
 
@@ -20,8 +21,8 @@ def main(people, scratch):
     (processor,) = tf.config.list_physical_devices("CPU")
     halves = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(processor, halves)
-    models.poster_network = partial(
-        models.poster_network, convolution_widths=((4,),), dense_widths=(8,)
+    poster.poster_network = partial(
+        poster.poster_network, convolution_widths=((4,),), dense_widths=(8,)
     )
     experiment = open_experiment(
         people, profile="smoke", seed=0, frame_px=32, cache_dir=scratch / "cache"

@@ -10,9 +10,10 @@ import sys
 import time
 from contextlib import nullcontext
 
-from posekit import engine, losses, models, pipeline, profiles
+from posekit import engine, pipeline, profiles
 from posekit.augmentation import Augmentation
 from posekit.fused_kernels import fused_kernels
+from posekit.models import losses, poster
 
 engine.start(0)
 
@@ -32,7 +33,7 @@ batch = tf.constant(images[:batch_size]), tf.constant(targets[:batch_size])
 
 def trained(batch_norm, patch):
     """A compiled network whose step is traced and warm."""
-    model = models.poster_network(batch_norm=batch_norm)
+    model = poster.poster_network(batch_norm=batch_norm)
     model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)
     # The patch counts while the step is traced, at its first call.
     with patch:

@@ -16,8 +16,8 @@ from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
 from posekit.estimators.recipes import MODELS
 from posekit.evaluation.baselines import LABEL_TREATMENTS
 from posekit.files import PROJECT_ROOT
+from posekit.models.names import FLIPS, NETWORKS, SCHEDULES
 from posekit.profiles import PROFILES
-from posekit.settings import FLIPS, NETWORKS, SCHEDULES
 
 DATA_HELP = (
     '"synthetic"; the path of a folder or zip in the official LSP or LSPet layout; or own data, '

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from posekit import geometry, heads, pipeline, views
+from posekit import geometry, pipeline, views
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
 from posekit.estimators.looks import LOOK_ONCE
 from posekit.geometry import keypoints_out_of_boxes
+from posekit.models import heads
 from posekit.skeleton import LSP, Skeleton
 
 BATCH_SIZE = 32

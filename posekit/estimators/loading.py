@@ -3,13 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from posekit import files, heads, joint_sets, models, views
+from posekit import files, joint_sets, views
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import manifest, runtimes
 from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.estimators.looks import LOOK_ONCE
 from posekit.estimators.manifest import MANIFEST
 from posekit.files import PROJECT_ROOT
+from posekit.models import heads, saved
 from posekit.skeleton import JOINT_COUNT
 
 SHIPPED = PROJECT_ROOT / "models"
@@ -51,9 +52,9 @@ def load(model, *, compiled=True):
 def _network(path, head, compiled, joints=JOINT_COUNT):
     if path.suffix in runtimes.READERS:
         network = runtimes.read(path)
-        models.check_shapes(path, network, head=head, joints=joints)
+        saved.check_shapes(path, network, head=head, joints=joints)
         return network
-    network = models.load(path, head=head, joints=joints)
+    network = saved.load(path, head=head, joints=joints)
     return runtimes.compiled(network) if compiled else network
 
 

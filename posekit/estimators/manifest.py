@@ -9,7 +9,7 @@ from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import calibration
 from posekit.estimators import looks as estimators_looks
 from posekit.estimators.looks import Glimpse
-from posekit.settings import HEADS
+from posekit.models.names import HEADS
 from posekit.skeleton import LSP
 
 EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")

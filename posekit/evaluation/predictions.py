@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from posekit import augmentation, heads, pipeline
+from posekit import augmentation, pipeline
 from posekit.geometry import keypoints_out_of_boxes, resize_keypoints
+from posekit.models import heads
 
 BATCH_SIZE = 64
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import files, geometry, models, second_opinion, training
+from posekit import files, geometry, second_opinion, training
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading, recipes
 from posekit.evaluation import baselines, bootstrap, metrics, predictions
 from posekit.evaluation.seeds import seed_summary
 from posekit.experiment import open_experiment
+from posekit.models import names, summary
 from posekit.provenance import provenance
 from posekit.studies.rungs import ITSELF, change_in_words, main_line
 from posekit.wording import rounded
@@ -220,7 +221,7 @@ def train(rung, experiment, run_dir, seed):
 def _fit_before(config, experiment, run_dir):
     """The training whose weights another one of the same settings starts from."""
     if config.initial_weights == ITSELF:
-        config = replace(config, initial_weights=training.IMAGENET)
+        config = replace(config, initial_weights=names.IMAGENET)
         return training.fit(config, experiment, run_dir)
     drawn = open_experiment(
         SYNTHETIC,
@@ -339,7 +340,7 @@ def _gap(scores, name):
 def _flops(estimator):
     """Operations behind one picture's pose, through all stages and their glimpses."""
     return sum(
-        models.count_flops(stage.network) * sum(map(len, stage.looks))
+        summary.count_flops(stage.network) * sum(map(len, stage.looks))
         for stage in estimator.stages
     )
 

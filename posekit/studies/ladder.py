@@ -4,11 +4,12 @@ from dataclasses import fields
 
 import numpy as np
 
-from posekit import imagenet, pipeline, training
+from posekit import pipeline, training
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import looks, manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.files import PROJECT_ROOT, read_json
+from posekit.models import imagenet
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
 from posekit.wording import comparability, number, verdict, with_interval

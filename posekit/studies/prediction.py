@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import files, models
+from posekit import files
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, bootstrap, metrics, pose_statistics
 from posekit.evaluation.predictions import predict_frame_px, to_original_px
 from posekit.evaluation.scores import score
 from posekit.geometry import mirror_keypoints
+from posekit.models import saved
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
 BIN_COUNT = 4
@@ -40,7 +41,7 @@ def trained_model(run_dir, experiment):
         )
     described = trained["runs"][0]
     joints = experiment.dataset.skeleton.joint_count
-    return models.load(Path(run_dir) / described["folder"], joints=joints), described
+    return saved.load(Path(run_dir) / described["folder"], joints=joints), described
 
 
 def predict_parts(model, experiment, parts=("train", "validation")):

@@ -9,7 +9,8 @@ from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
 from posekit.estimators.looks import LOOK_ONCE, in_words, listed
 from posekit.estimators.recipes import TWO_QUICK_LOOKS
-from posekit.training import IMAGENET, TrainingConfig
+from posekit.models.names import IMAGENET
+from posekit.training import TrainingConfig
 
 # As `initial_weights`: the network of the same settings that started from ImageNet's weights.
 ITSELF = "itself"

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
-from posekit import geometry, models, saliency
+from posekit import geometry, saliency
 from posekit.errors import check_choice
 from posekit.evaluation import bootstrap, saliency_checks
+from posekit.models import poster
 from posekit.skeleton import JOINTS
 from posekit.wording import comparability, number, rounded, with_interval
 
@@ -19,7 +20,7 @@ def untrained_twin(model, *, seed):
     has_batch_norm = any(
         isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers
     )
-    return models.poster_network(
+    return poster.poster_network(
         batch_norm=has_batch_norm,
         frame_px=model.input_shape[1],
         joints=model.output_shape[1] // 2,

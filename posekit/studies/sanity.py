@@ -8,11 +8,12 @@ Generalization", ICLR 2017, for shuffled labels.
 import keras
 import numpy as np
 
-from posekit import losses, models, pipeline
+from posekit import pipeline
 from posekit.datasets import near_duplicates
 from posekit.errors import raise_problems
 from posekit.evaluation import baselines, predictions
 from posekit.fused_kernels import fused_kernels
+from posekit.models import losses, poster
 from posekit.wording import number
 
 # float32 sums over a few thousand coordinates against float64 ones.
@@ -106,7 +107,7 @@ class _Network:
         self.validation_images = experiment.images("validation")
         self.validation_targets = experiment.targets("validation", label_treatment)
         keras.utils.set_random_seed(seed)
-        self.model = models.poster_network(
+        self.model = poster.poster_network(
             batch_norm=True,
             frame_px=experiment.frame_px,
             joints=experiment.dataset.skeleton.joint_count,

@@ -22,13 +22,14 @@ import scipy.io
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
-from posekit import imagenet, report_index, report_parameters
+from posekit import report_index, report_parameters
 from posekit.datasets import image_files, joints_mat, lsp, splits
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.fetch.verification import content_sha256
 from posekit.errors import PosekitError
 from posekit.estimators.manifest import check_file, read
 from posekit.files import read_json, write_json
+from posekit.models import imagenet
 from posekit.skeleton import JOINT_COUNT, JOINTS
 
 from . import mutation

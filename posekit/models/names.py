@@ -2,6 +2,9 @@
 
 
 
+# Weights of the pretrained network, in place of a model's path.
+IMAGENET = "imagenet"
+
 NETWORKS = (
     "poster_batchnorm",
     "poster_plain",

@@ -14,9 +14,9 @@ import numpy as np
 from keras import layers, ops
 
 from posekit.errors import check_choice
-from posekit.flows import residual_flow
 from posekit.geometry import cell_centres
-from posekit.losses import weighted_mse
+from posekit.models.flow import residual_flow
+from posekit.models.losses import weighted_mse
 
 # Standard deviation of the map or line that a labelled joint asks for, as a share of the frame's
 # side. Two annotators of one photograph differ by a tenth of a torso, about this much of a crop.

@@ -1,0 +1,41 @@
+"""A network as a table: layers, shapes, parameters and multiply-adds."""
+
+import math
+
+from keras import layers
+
+
+def layer_table(model):
+    """One row for each layer, for tables and for the architecture figure.
+
+    Args:
+        model: built keras.Model whose layers are each used once.
+
+    Returns:
+        list of dict: name, kind, output_shape (without the batch axis), parameters, and
+        megaflops, the forward floating-point operations of one image in millions, a
+        multiply-add counted as two; elementwise layers count as 0.
+    """
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "output_shape": tuple(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+            "megaflops": _multiply_adds(layer) * 2 / 1e6,
+        }
+        for layer in model.layers
+    ]
+
+
+def count_flops(model):
+    """Forward floating-point operations of one image, int; counted as in `layer_table`."""
+    return 2 * sum(_multiply_adds(layer) for layer in model.layers)
+
+
+def _multiply_adds(layer):
+    if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
+        return 0
+    # The kernel is applied once at every place of the output: a pixel, or a row of a dense layer.
+    places = math.prod(layer.output.shape[1:-1])
+    return places * math.prod(layer.kernel.shape)
