@@ -25,7 +25,7 @@ from posekit.estimators import loading, manifest
 from posekit.estimators.export import export
 from posekit.estimators.manifest import EXPORT_FORMATS
 from posekit.evaluation import bootstrap, scores
-from posekit.experiment import open_experiment
+from posekit.pipeline.experiment import open_experiment
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
 from posekit.skeleton import JOINTS, LIMB_JOINTS

@@ -121,10 +121,13 @@ def phases_of(folder):
         dict: `placement`, "memory" or "file"; `megabytes` of the frames; `phases`, name ->
         {"seconds", "peak_gigabytes"}, of which `epoch` is the median of three.
     """
-    from posekit import engine, pipeline
-    from posekit.augmentation import Augmentation
+    from posekit import engine
     from posekit.datasets import lsp
     from posekit.geometry import resize_keypoints
+    from posekit.pipeline import crops
+    from posekit.pipeline.augmentation import Augmentation
+    from posekit.pipeline.batches import training_batches
+    from posekit.pipeline.frames import decode_frame, load_frames
     from posekit.profiles import FRAME_PX
 
     engine.start(0)
@@ -139,21 +142,21 @@ def phases_of(folder):
         return result
 
     first = next((folder / "images").iterdir())
-    timed("start", lambda: pipeline.decode_frame(first.read_bytes(), 8))
+    timed("start", lambda: decode_frame(first.read_bytes(), 8))
     dataset = timed("labels", lambda: lsp.read(folder))
     timed("fingerprint", dataset.fingerprint)
     frames = timed(
         "frames",
-        lambda: pipeline.load_frames(dataset, frame_px=FRAME_PX, cache_dir=folder / "cache"),
+        lambda: load_frames(dataset, frame_px=FRAME_PX, cache_dir=folder / "cache"),
     )
     keypoints_px = resize_keypoints(
         dataset.keypoints_px, dataset.image_sizes_px, (FRAME_PX, FRAME_PX)
     )
     targets = np.concatenate([keypoints_px, dataset.labelled[..., None]], axis=-1)
-    crop = pipeline.Crop(
+    crop = crops.Crop(
         FRAME_PX, FRAME_PX, 1.0, Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1), "whole"
     )
-    stream, steps = pipeline.training_batches(
+    stream, steps = training_batches(
         frames.rows(np.arange(len(dataset))),
         targets.astype(np.float32),
         batch_size=BATCH,
@@ -194,10 +197,11 @@ def packing(folder, scratch):
         dict: `images`, `bytes` of zip and packed set, `seconds` of opening each, of packing, and
         of finding look-alikes.
     """
-    from posekit import pipeline
     from posekit.datasets import near_duplicates
     from posekit.datasets import packed as datasets_packed
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.batches import training_batches
+    from posekit.pipeline.experiment import open_experiment
+    from posekit.pipeline.frames import FRAMES_VERSION
 
     archive = scratch / "people.zip"
     with zipfile.ZipFile(archive, "w") as file:
@@ -212,7 +216,7 @@ def packing(folder, scratch):
             str(path), profile="full", seed=0, cache_dir=scratch / "zip-cache"
         )
         images = experiment.images("train")
-        stream, _ = pipeline.training_batches(
+        stream, _ = training_batches(
             images,
             experiment.targets("train", "masked"),
             batch_size=min(BATCH, len(images)),
@@ -233,7 +237,7 @@ def packing(folder, scratch):
         scratch / "packed",
         experiment.dataset,
         frames=experiment.frames.images,
-        frames_version=pipeline.FRAMES_VERSION,
+        frames_version=FRAMES_VERSION,
         groups=experiment.split.groups,
     )
     seconds["packing"] = time.perf_counter() - started

@@ -19,9 +19,9 @@ import numpy as np
 import results
 from side_by_side import Worker, ratio_of, take_turns
 
-from posekit import experiment
 from posekit.datasets.sources import SYNTHETIC
 from posekit.evaluation import metrics
+from posekit.pipeline import experiment
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
 
 HERE = Path(__file__).resolve().parent

@@ -105,7 +105,8 @@ def in_process(name):
 
 def train(setting, options):
     """Train under one setting, in a process that has done nothing else; all gaps, JSON-ready."""
-    from posekit import engine, pipeline, watchdog
+    from posekit import engine, watchdog
+    from posekit.pipeline import batches
 
     if setting.get("futex_hash") == "own":
         engine.use_global_futex_hash = lambda: None
@@ -118,14 +119,14 @@ def train(setting, options):
         tf.config.threading.set_intra_op_parallelism_threads(setting["threads"])
         tf.config.threading.set_inter_op_parallelism_threads(setting["threads"])
     if setting.get("autotune"):
-        plain = pipeline._options
+        plain = batches._options
 
         def tuned():
             options = plain()
             options.autotune.enabled = True
             return options
 
-        pipeline._options = tuned
+        batches._options = tuned
 
     class Gaps(watchdog.Watchdog):
         """A watchdog that notes how much the process computed in each gap, and ends in time."""
@@ -186,15 +187,16 @@ def train_poster_network():
     """Without end, in a folder that is thrown away."""
     import keras
 
-    from posekit import pipeline, training
-    from posekit.experiment import open_experiment
+    from posekit import training
+    from posekit.pipeline import batches
+    from posekit.pipeline.experiment import open_experiment
 
     experiment = open_experiment("synthetic", profile="quick", seed=0)
 
     class Prediction(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             self.model.predict(
-                pipeline.evaluation_batches(experiment.images("validation"), batch_size=64),
+                batches.evaluation_batches(experiment.images("validation"), batch_size=64),
                 verbose=0,
             )
 
@@ -212,7 +214,7 @@ def train_poster_network():
 def train_recipe(options):
     """As `python -m posekit build` does; a finished training ends at once."""
     from posekit.estimators import release
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.experiment import open_experiment
 
     experiment = open_experiment(options.data, profile="full", seed=0)
     release.train(options.recipe, experiment, options.run_dir, seed=0, verbose=0)

@@ -30,7 +30,7 @@ def main():
     engine.start(0)
 
     from posekit import tensorboard_logs, training
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.experiment import open_experiment
 
     seconds = defaultdict(float)
     _time_calls(tensorboard_logs.Extras, "on_train_begin", seconds, "graph")

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from posekit import engine, pipeline
+from posekit import engine
 from posekit.errors import PosekitError
 from posekit.fused_kernels import fused_kernels
 from posekit.geometry import mirror_keypoints
+from posekit.pipeline.batches import evaluation_batches
 
 READ_BATCH = 64
 
@@ -95,7 +96,7 @@ def predicted_cues(reader, images, *, mirrored):
     """
     looks = []
     for flipped in (False, True)[: 1 + mirrored]:
-        batches = pipeline.evaluation_batches(images, batch_size=READ_BATCH)
+        batches = evaluation_batches(images, batch_size=READ_BATCH)
         if flipped:
             batches = batches.map(lambda batch: keras.ops.flip(batch, axis=2))
         looks.append(reader.predict(batches, verbose=0))

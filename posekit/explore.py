@@ -8,11 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from posekit import drawing, explore_subjects, files, geometry, pipeline
-from posekit.augmentation import AUGMENTATIONS, Augmentation
+from posekit import drawing, explore_subjects, files, geometry
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.estimators import loading, runtimes
 from posekit.explore_subjects import Subject
+from posekit.pipeline import frames
+from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 
 # As `model`: pictures and labels alone.
 NO_MODEL = "none"
@@ -216,7 +217,7 @@ class Explorer:
             return self._varied(self._subject(image, None), *variation)
         encoded = self.dataset.read_image(str(self.dataset.image_ids[image]))
         stored = Subject(
-            pipeline.decode(encoded).numpy(),
+            frames.decode(encoded).numpy(),
             self.dataset.keypoints_px[image],
             self.dataset.labelled[image],
         )

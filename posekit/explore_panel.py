@@ -12,10 +12,10 @@ import ipywidgets as widgets
 from ipyevents import Event
 
 from posekit import explore_stills
-from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.explore import State
 from posekit.explore_stills import words
 from posekit.explore_subjects import PICTURE_PX
+from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 
 ORDER_WORDS = {"index": "as stored", "error": "largest error first", "joint": "worst joint first"}
 EVERY_ACTIVITY = "all"

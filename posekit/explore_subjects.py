@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from posekit import augment, geometry, pipeline, saliency, views
+from posekit import geometry, saliency
 from posekit.geometry import keypoints_into_boxes, keypoints_out_of_boxes, mirror_keypoints
 from posekit.models import heads
+from posekit.pipeline import frames, transforms, views
 from posekit.skeleton import LSP
 
 PICTURE_PX = 480  # side of the square that the panel shows
@@ -96,11 +97,11 @@ def varied(
     drawn = augmentation.draw(
         rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX
     )
-    images, targets = augment.affine(canvas, targets, drawn["matrices"], VARIED_PX)
-    images = augment.colour(
+    images, targets = transforms.affine(canvas, targets, drawn["matrices"], VARIED_PX)
+    images = transforms.colour(
         images, drawn["gain"], drawn["contrast"], drawn["saturation"], drawn["brightness"]
     )
-    images = augment.erase(augment.blur(images, drawn["blur"]), drawn["rectangles_px"])
+    images = transforms.erase(transforms.blur(images, drawn["blur"]), drawn["rectangles_px"])
     shown = np.rint(np.asarray(images[0])).astype(np.uint8)
     (targets,) = np.asarray(targets)  # (K, 3)
     shown_px, in_sight = targets[:, :2], targets[:, 2] > 0
@@ -127,7 +128,7 @@ def shown_saliency(subject, stage, joint):
         PosekitError: the network cannot be differentiated.
     """
     if stage.view == "squashed":
-        crop = pipeline.squash(subject.image, stage.frame_px)
+        crop = frames.squash(subject.image, stage.frame_px)
     else:
         crop = views.cut(subject.image, subject.looked_at_px, stage.frame_px)
 

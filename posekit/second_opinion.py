@@ -8,12 +8,11 @@ On LSPet this was worth nothing beyond the epochs that it takes, so that only th
 Source: bootstrapping of noisy classes, Reed et al., ICLR workshop 2015; here of coordinates.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from posekit import files, geometry
 from posekit.errors import PosekitError
+from posekit.pipeline.targets import Labels
 
 # Up to here, as a share of the side of the person's box, the two agree: half of LSPet's median
 # torso, which is 0.27 of that side.
@@ -22,19 +21,6 @@ NEAR = 0.135
 DOUBTED_WEIGHT = 0.5
 
 LIMIT_BYTES = 200_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What to train on in place of the labels that the data came with.
-
-    Attributes:
-        keypoints_px: float64 (N, K, 2), (x, y), pixels of the pictures.
-        weights: float64 (N, K) in [0, 1]; 0 where a joint does not count.
-    """
-
-    keypoints_px: np.ndarray
-    weights: np.ndarray
 
 
 def after(opinion_px, keypoints_px, labelled):

@@ -6,7 +6,7 @@ import keras
 
 from posekit import training
 from posekit.evaluation import baselines, metrics, per_image, predictions
-from posekit.experiment import open_experiment
+from posekit.pipeline.experiment import open_experiment
 
 # A file server keeps the locks of a machine that died for a minute or two; a process that is
 # only cut off from the scheduler goes on, and what it trains need not be trained again.

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit import pipeline
 from posekit.drawing import draw_skeleton
 from posekit.geometry import resize_keypoints
 from posekit.models import heads
+from posekit.pipeline.batches import evaluation_batches
 
 # Set and not empty, it asks for pictures where no argument can reach, as in a notebook's kernel.
 PICTURES_VARIABLE = "POSEKIT_PICTURES"
@@ -112,7 +112,7 @@ class Sheet:
         # From all over the part: neighbours in a file often show the same scene.
         count = min(PICTURE_COUNT, len(images))
         chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
-        batches = pipeline.evaluation_batches(
+        batches = evaluation_batches(
             images[chosen], targets[chosen], batch_size=count, crop=crop
         )
         ((shown, truth),) = batches.as_numpy_iterator()

@@ -33,13 +33,10 @@ from posekit import (
     files,
     joint_sets,
     locks,
-    pipeline,
     profiles,
     tensorboard_logs,
     training_records,
-    views,
 )
-from posekit.augmentation import AUGMENTATIONS, by_name
 from posekit.datasets import splits
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.evaluation import baselines, per_image
@@ -47,7 +44,10 @@ from posekit.fused_kernels import fused_kernels
 from posekit.generations import Generations
 from posekit.models import heads, losses, saved
 from posekit.models.build import build
-from posekit.models.names import FLIPS, IMAGENET, KEPT_EPOCHS, NETWORKS, SCHEDULES
+from posekit.models.names import IMAGENET, KEPT_EPOCHS, NETWORKS, SCHEDULES
+from posekit.pipeline import batches, crops, views
+from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS, by_name
+from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.provenance import provenance
 from posekit.watchdog import LIMIT_SECONDS, Watchdog
 
@@ -119,7 +119,7 @@ class TrainingConfig:
     def __post_init__(self):
         check_choice("TrainingConfig()", "network", self.network, NETWORKS)
         check_choice(
-            "TrainingConfig()", "label_treatment", self.label_treatment, baselines.LABEL_TREATMENTS
+            "TrainingConfig()", "label_treatment", self.label_treatment, LABEL_TREATMENTS
         )
         check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
         check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
@@ -368,7 +368,7 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
         replace(config, mixed_precision=False, initial_weights=None),
         joints=experiment.dataset.skeleton.joint_count,
     )
-    steps = pipeline.steps_per_epoch(
+    steps = batches.steps_per_epoch(
         len(train_images), batch_size=config.batch_size, flip=config.flip
     )
     loss = heads.loss_of(model, head=config.head, frame_px=config.frame_px, loss=config.loss)
@@ -387,7 +387,7 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
     # Killed in its first epoch's end, a training may have a history and no checkpoint.
     history = history[:first_epoch]
 
-    train, _ = pipeline.training_batches(
+    train, _ = batches.training_batches(
         train_images,
         canvases.targets("train", config.label_treatment),
         batch_size=config.batch_size,
@@ -398,7 +398,7 @@ def _go_on(config, model, experiment, generations, history, verbose, pictures, c
         crop=crop,
         mirror=experiment.dataset.skeleton.mirror,
     )
-    validation = pipeline.evaluation_batches(
+    validation = batches.evaluation_batches(
         canvases.images("validation"),
         canvases.targets("validation", config.label_treatment),
         batch_size=config.batch_size,
@@ -462,7 +462,7 @@ def _constant_scores(canvases, crop, config):
 
     def framed(part):
         targets = canvases.targets(part, config.label_treatment)
-        return targets if crop is None else pipeline.cropped_targets(targets, crop)
+        return targets if crop is None else crops.cropped_targets(targets, crop)
 
     train, validation = framed("train"), framed("validation")
     return {

@@ -23,7 +23,7 @@ def synthetic_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def experiment(synthetic_folder, tmp_path_factory):
     # Only tests that ask for the experiment pay for TensorFlow.
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.experiment import open_experiment
 
     cache_dir = tmp_path_factory.mktemp("cache")
     return open_experiment(str(synthetic_folder), profile="smoke", seed=0, cache_dir=cache_dir)

@@ -82,8 +82,8 @@ def train(root, run_dir, epochs=EPOCHS):
 
     from posekit import engine, training
     from posekit.datasets.synthetic import writing
-    from posekit.experiment import open_experiment
     from posekit.models import poster
+    from posekit.pipeline.experiment import open_experiment
 
     engine.start(0, deterministic=True)
     # Making the graphs of so small a network takes longer than training it.

@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit import augment, geometry
-from posekit.augment import flip_left_right
-from posekit.augmentation import crop_matrices
+from posekit import geometry
+from posekit.pipeline import transforms
+from posekit.pipeline.augmentation import crop_matrices
+from posekit.pipeline.transforms import flip_left_right
+from posekit.pipeline.views import FILL
 from posekit.skeleton import INDEX, JOINT_COUNT
-from posekit.views import FILL
 
 HEIGHT, WIDTH = 6, 9
 
@@ -76,7 +77,7 @@ def test_only_the_chosen_examples_change(batch):
 
 
 def affine(images, targets, matrices, frame_px):
-    moved = augment.affine(
+    moved = transforms.affine(
         np.asarray(images, np.float32),
         np.asarray(targets, np.float32),
         np.asarray(matrices, np.float32),
@@ -205,7 +206,7 @@ def coloured(images, **light):
         name: np.array([value] * len(images), np.float32)
         for name, value in {**NO_LIGHT, **light}.items()
     }
-    return augment.colour(np.asarray(images, np.float32), **chosen).numpy()
+    return transforms.colour(np.asarray(images, np.float32), **chosen).numpy()
 
 
 def test_neutral_light_changes_nothing():
@@ -237,7 +238,7 @@ def test_light_ends_at_black_and_white():
 def test_each_picture_has_light_of_its_own():
     images = np.full((2, 4, 4, 3), 50, np.float32)
     neutral = np.ones(2, np.float32)
-    changed = augment.colour(
+    changed = transforms.colour(
         images, np.ones((2, 3), np.float32), neutral, neutral, np.array([10, -10], np.float32)
     ).numpy()
     np.testing.assert_allclose(changed[0], 60, atol=1e-4)
@@ -245,7 +246,7 @@ def test_each_picture_has_light_of_its_own():
 
 
 def blurred(images, amount):
-    return augment.blur(images.astype(np.float32), np.array(amount, np.float32)).numpy()
+    return transforms.blur(images.astype(np.float32), np.array(amount, np.float32)).numpy()
 
 
 def test_blur_by_hand():
@@ -268,7 +269,7 @@ def test_blur_keeps_the_sum_and_a_plain_picture():
 def test_erase_by_hand():
     images = np.zeros((3, 4, 6, 3), np.float32)
     rectangles_px = np.array([[1, 0, 3, 2], [1.5, 1.5, 9, 9], [2, 2, 2, 2]], np.float32)
-    covered = augment.erase(images, rectangles_px).numpy()
+    covered = transforms.erase(images, rectangles_px).numpy()
     by_hand = np.zeros((3, 4, 6), bool)
     by_hand[0, :2, 1:3] = True  # rows 0 and 1, columns 1 and 2
     by_hand[1, 2:, 2:] = True  # centres from 1.5 on, and as far as there is picture
@@ -282,6 +283,6 @@ def test_arguments_are_left_alone():
     affine(images, targets, matrices, 10)
     coloured(images, contrast=2, brightness=9)
     blurred(images, [1] * 3)
-    augment.erase(images, np.array([[0, 0, 9, 9]] * 3, np.float32))
+    transforms.erase(images, np.array([[0, 0, 9, 9]] * 3, np.float32))
     for array, copy in zip((images, targets, matrices), before, strict=True):
         np.testing.assert_array_equal(array, copy)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from posekit import augmentation
-from posekit.augmentation import Augmentation, crop_matrices
 from posekit.errors import PosekitError
+from posekit.pipeline import augmentation
+from posekit.pipeline.augmentation import Augmentation, crop_matrices
 
 COUNT = 4000
 CANVAS_PX, BOX_PX, FRAME_PX = 100, 60.0, 32

@@ -9,6 +9,7 @@ from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines
 from posekit.geometry import resize_keypoints
+from posekit.pipeline import targets
 from posekit.skeleton import JOINTS
 
 
@@ -35,9 +36,9 @@ def test_treatments_by_hand():
         "poster": (keypoints_px, np.ones((2, 14), bool)),
         "poster_origin": (moved_px, np.ones((2, 14), bool)),
     }
-    assert set(expected) == set(baselines.LABEL_TREATMENTS)
+    assert set(expected) == set(targets.LABEL_TREATMENTS)
     for treatment, (targets_px, weights) in expected.items():
-        got_px, got_weights = baselines.targets(keypoints_px, labelled, treatment)
+        got_px, got_weights = targets.targets(keypoints_px, labelled, treatment)
         np.testing.assert_array_equal(got_px, targets_px)
         np.testing.assert_array_equal(got_weights, weights)
         assert got_px.dtype == float and got_weights.dtype == bool
@@ -47,7 +48,7 @@ def test_mean_pose_by_hand():
     keypoints_px, labelled = two_images()
     necks = {"masked": (12, 24), "poster": (-9, 12), "poster_origin": (6, 12)}
     for treatment, neck in necks.items():
-        pose = baselines.mean_pose(*baselines.targets(keypoints_px, labelled, treatment))
+        pose = baselines.mean_pose(*targets.targets(keypoints_px, labelled, treatment))
         np.testing.assert_allclose(pose[12], neck)
         np.testing.assert_allclose(pose[3], (3 + 2, 6 + 3))
 
@@ -76,14 +77,14 @@ def test_table_fits_on_training_and_scores_on_validation():
         train_px, np.ones((3, 14), bool), validation_px, np.ones((2, 14), bool)
     )
     row = {"image_centre": 16.0, "mean_pose": 3.5**2}
-    assert table == {treatment: row for treatment in baselines.LABEL_TREATMENTS}
+    assert table == {treatment: row for treatment in targets.LABEL_TREATMENTS}
 
 
 def test_mean_pose_scores_the_variance_and_no_constant_beats_it():
     rng = np.random.default_rng(0)
     keypoints_px = rng.normal(48, 10, (500, 14, 2))
     labelled = rng.random((500, 14)) < 0.8
-    targets_px, weights = baselines.targets(keypoints_px, labelled, "masked")
+    targets_px, weights = targets.targets(keypoints_px, labelled, "masked")
     pose = baselines.mean_pose(targets_px, weights)
     best = baselines.constant_score(pose, targets_px, weights)
     assert best == pytest.approx(100, rel=0.05)
@@ -95,10 +96,10 @@ def test_nan_without_a_label_is_harmless_unless_it_counts():
     keypoints_px, labelled = two_images()
     keypoints_px[1, 12] = np.nan
     for treatment in ("masked", "poster_origin"):
-        targets_px, _ = baselines.targets(keypoints_px, labelled, treatment)
+        targets_px, _ = targets.targets(keypoints_px, labelled, treatment)
         assert np.isfinite(targets_px).all()
     with pytest.raises(PosekitError, match=r"`keypoints_frame_px` must be .* got \[nan, nan\]"):
-        baselines.targets(keypoints_px, labelled, "poster")
+        targets.targets(keypoints_px, labelled, "poster")
 
 
 def test_nothing_counted_scores_nan():
@@ -108,11 +109,11 @@ def test_nothing_counted_scores_nan():
     assert np.isnan(got)
 
 
-@pytest.mark.parametrize("treatment", baselines.LABEL_TREATMENTS)
+@pytest.mark.parametrize("treatment", targets.LABEL_TREATMENTS)
 def test_arguments_are_neither_written_to_nor_handed_back(treatment):
     keypoints_px, labelled = two_images()
     before = keypoints_px.copy(), labelled.copy()
-    targets_px, weights = baselines.targets(keypoints_px, labelled, treatment)
+    targets_px, weights = targets.targets(keypoints_px, labelled, treatment)
     baselines.baseline_table(keypoints_px, labelled, keypoints_px, labelled)
     targets_px[:] = 7
     weights[:] = False
@@ -131,9 +132,9 @@ def test_a_joint_without_a_label_in_training_is_named():
 def test_errors_name_what_was_received():
     keypoints_px, labelled = two_images()
     with pytest.raises(PosekitError, match="'masked', 'poster', 'poster_origin'; got 'zero'"):
-        baselines.targets(keypoints_px, labelled, "zero")
+        targets.targets(keypoints_px, labelled, "zero")
     with pytest.raises(PosekitError, match=r"must be bool of shape \(2, 14\); got bool \(2, 13\)"):
-        baselines.targets(keypoints_px, labelled[:, :13], "masked")
+        targets.targets(keypoints_px, labelled[:, :13], "masked")
     with pytest.raises(PosekitError, match=r"`pose_px` must have shape \(14, 2\); got \(2,\)"):
         baselines.constant_score([48, 48], keypoints_px, labelled)
 

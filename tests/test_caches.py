@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from posekit import caches, files
+from posekit import files
 from posekit.errors import PosekitError
+from posekit.pipeline import caches
 
 
 class Maker:

@@ -39,7 +39,7 @@ COMMANDS = (
 @pytest.fixture(scope="module")
 def own_cache(tmp_path_factory):
     """Commands keep decoded pictures beside the project; tests must not."""
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.experiment import open_experiment
 
     with pytest.MonkeyPatch.context() as patch:
         cache_dir = tmp_path_factory.mktemp("cache")
@@ -149,8 +149,9 @@ def test_choices_are_the_librarys_own():
     from posekit import profiles
     from posekit.cli.main import _parser
     from posekit.datasets import splits
-    from posekit.evaluation import baselines
-    from posekit.models.names import FLIPS, NETWORKS, SCHEDULES
+    from posekit.models.names import NETWORKS, SCHEDULES
+    from posekit.pipeline import targets
+    from posekit.pipeline.augmentation import FLIPS
 
     train = _parser()._subparsers._group_actions[0].choices["train"]
     choices = {action.dest: action.choices for action in train._actions if action.choices}
@@ -158,7 +159,7 @@ def test_choices_are_the_librarys_own():
         "profile": tuple(profiles.PROFILES),
         "split_kind": tuple(splits.SPLITS),
         "network": NETWORKS,
-        "label_treatment": baselines.LABEL_TREATMENTS,
+        "label_treatment": targets.LABEL_TREATMENTS,
         "schedule": SCHEDULES,
         "flip": FLIPS,
     }
@@ -239,11 +240,11 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
     assert keypoints_px.shape == (count, 14, 2) and keypoints_px.dtype == np.float64
 
     # The same numbers without the command: the network on the picture's frame, scaled back.
-    from posekit import pipeline
     from posekit.models import saved
+    from posekit.pipeline.frames import decode_frame
 
     picture = synthetic_folder / "images" / f"{image_ids[0]}.jpg"
-    frame = pipeline.decode_frame(picture.read_bytes(), 96)
+    frame = decode_frame(picture.read_bytes(), 96)
     in_frame_px = saved.load(trained)(frame[None], training=False).numpy().reshape(14, 2)
     with Image.open(picture) as image:
         expected_px = resize_keypoints(in_frame_px, (96, 96), image.size)

@@ -181,7 +181,7 @@ def inside(workshop, monkeypatch):
     # What takes paths from the project's root as it loads must find the real one.
     for name in SOURCES:
         importlib.import_module(name)
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.experiment import open_experiment
 
     monkeypatch.chdir(workshop)
     monkeypatch.setitem(open_experiment.__kwdefaults__, "cache_dir", workshop / ".cache")

@@ -9,6 +9,7 @@ import pytest
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, metrics, predictions
 from posekit.evaluation.scores import right_joints, score, score_original_px
+from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.skeleton import JOINT_COUNT, JOINTS, LIMB_JOINTS
 
 
@@ -153,7 +154,7 @@ def test_a_part_that_is_missing_is_named(experiment):
         score(np.zeros((14, 2)), replace(experiment, split=split), "test", seed=0)
 
 
-@pytest.mark.parametrize("treatment", baselines.LABEL_TREATMENTS)
+@pytest.mark.parametrize("treatment", LABEL_TREATMENTS)
 def test_constant_poses_are_fitted_on_the_training_part(experiment, treatment):
     poses = baselines.constant_poses(experiment, treatment)
     assert set(poses) == {"image_centre", "mean_pose"}

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit import pipeline
-from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets import near_duplicates, splits
 from posekit.errors import PosekitError
-from posekit.experiment import open_experiment
+from posekit.pipeline import crops, frames
+from posekit.pipeline.augmentation import AUGMENTATIONS
+from posekit.pipeline.experiment import open_experiment
 
 PARTS = ("train", "validation", "test")
 
@@ -43,7 +43,7 @@ def test_images_and_targets_of_a_part_belong_together(experiment, part):
     targets = experiment.targets(part, "poster")
     assert len(chosen) == len(images) == len(targets)
     last = str(chosen.image_ids[-1])
-    alone = pipeline.decode_frame(chosen.read_image(last), experiment.frame_px)
+    alone = frames.decode_frame(chosen.read_image(last), experiment.frame_px)
     np.testing.assert_array_equal(images[-1], alone)
     width, height = chosen.image_sizes_px[-1]
     expected_px = (chosen.keypoints_px[-1] + 0.5) * [96 / width, 96 / height] - 0.5
@@ -139,7 +139,7 @@ def test_each_view_has_its_canvas(experiment):
     for view, canvas_px, share in [("squashed", 64, 1), ("whole", 224, 1), ("person", 256, 0.6)]:
         canvases = experiment.canvases(view, 64)
         assert canvases.frames.images.shape == (48, canvas_px, canvas_px, 3)
-        assert canvases.crop(64, turned) == pipeline.Crop(64, canvas_px, share, turned)
+        assert canvases.crop(64, turned) == crops.Crop(64, canvas_px, share, turned)
     # Larger canvases are cut to the input even where nothing is varied.
     assert canvases.crop(64, AUGMENTATIONS["none"]).canvas_px == 256
 
@@ -158,7 +158,7 @@ def test_keypoints_on_canvases_belong_to_the_same_pixels(experiment, view):
 
     on_canvas, in_picture = [], []
     for index in range(len(part)):
-        picture = pipeline.decode(part.read_image(str(part.image_ids[index]))).numpy()
+        picture = frames.decode(part.read_image(str(part.image_ids[index]))).numpy()
         scale = images.shape[1] / canvases.boxes_px[experiment.split.train[index], 2]
         # Smooth both by the same length of the picture.
         canvas = cv2.GaussianBlur(images[index].mean(axis=-1), (0, 0), max(4 * scale, 1))
@@ -176,7 +176,7 @@ def test_a_persons_crop_shows_all_joints_with_a_margin(experiment):
     canvases = experiment.canvases("person", 96)
     crop = canvases.crop(96, AUGMENTATIONS["none"])
     targets = canvases.targets("train", "masked")
-    moved = pipeline.cropped_targets(targets, crop)
+    moved = crops.cropped_targets(targets, crop)
     counted = targets[..., 2] > 0
     low_px = np.where(counted[..., None], moved[..., :2], np.inf).min(axis=1)
     high_px = np.where(counted[..., None], moved[..., :2], -np.inf).max(axis=1)

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import explore, geometry, views
-from posekit.augmentation import AUGMENTATIONS
+from posekit import explore, geometry
 from posekit.errors import PosekitError
 from posekit.estimators import loading
 from posekit.estimators.estimator import Poses, Stage
 from posekit.explore import Explorer, State
 from posekit.explore_subjects import PICTURE_PX
 from posekit.models import poster
+from posekit.pipeline import views
+from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import INDEX, JOINTS
 
 COUNT = 8

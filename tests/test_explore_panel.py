@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from posekit import explore_stills, report_index
-from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.explore import Explorer
 from posekit.explore_panel import EVERY_ACTIVITY, OWN_STRENGTHS, STRENGTH_ENDS, Panel
 from posekit.explore_subjects import PICTURE_PX
 from posekit.files import PROJECT_ROOT
+from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from posekit import explore_subjects
-from posekit.augmentation import AUGMENTATIONS, Augmentation
 from posekit.estimators.estimator import Stage
 from posekit.explore_subjects import PICTURE_PX, VARIED_PX, Subject
+from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.skeleton import JOINT_COUNT, MIRROR
 
 SIZE_PX = (200, 320)  # a tall picture: its square has grey at both sides

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import files, pipeline, training
+from posekit import files, training
 from posekit.cli.main import main
 from posekit.datasets.coco import json_fields, own_data
 from posekit.errors import PosekitError
 from posekit.estimators import loading
 from posekit.evaluation import baselines
 from posekit.evaluation.scores import score, score_original_px
-from posekit.experiment import open_experiment
+from posekit.pipeline import batches
+from posekit.pipeline.experiment import open_experiment
 from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
 from posekit.studies import climbing, exploration, ladder, prediction, saliency
@@ -187,8 +188,8 @@ def test_mirrored_training_exchanges_the_five(experiment):
     images, targets = experiment.images("train"), experiment.targets("train", "masked")
     skeleton = experiment.dataset.skeleton
     settings = {"batch_size": len(images), "seed": 0, "epochs": 1, "mirror": skeleton.mirror}
-    ((_, plain),) = pipeline.training_batches(images, targets, flip="none", **settings)[0]
-    ((_, double),) = pipeline.training_batches(
+    ((_, plain),) = batches.training_batches(images, targets, flip="none", **settings)[0]
+    ((_, double),) = batches.training_batches(
         images, targets, flip="double", **{**settings, "batch_size": 2 * len(images)}
     )[0]
     width = images.shape[2]

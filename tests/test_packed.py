@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from posekit import files, pipeline
+from posekit import files
 from posekit.cli.main import main
 from posekit.datasets import packed, sources
 from posekit.errors import PosekitError
-from posekit.experiment import open_experiment
+from posekit.pipeline import frames as pipeline_frames
+from posekit.pipeline.experiment import open_experiment
+from posekit.pipeline.frames import FRAMES_VERSION, load_frames
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,7 @@ def folder(experiment, tmp_path_factory):
         tmp_path_factory.mktemp("packed") / "people",
         experiment.dataset,
         frames=experiment.frames.images,
-        frames_version=pipeline.FRAMES_VERSION,
+        frames_version=FRAMES_VERSION,
         groups=experiment.split.groups,
     )
 
@@ -58,7 +60,7 @@ def test_an_experiment_on_it_is_the_same_and_decodes_nothing(
     def refuse(*arguments):
         raise AssertionError("a picture was decoded")
 
-    monkeypatch.setattr(pipeline, "decode", refuse)
+    monkeypatch.setattr(pipeline_frames, "decode", refuse)
     again = open_experiment(str(folder), profile="smoke", seed=0, cache_dir=tmp_path)
     assert again.describe() == experiment.describe()
     np.testing.assert_array_equal(again.frames.images, experiment.frames.images)
@@ -73,26 +75,26 @@ def test_an_experiment_on_it_is_the_same_and_decodes_nothing(
 def test_other_frames_and_parts_come_from_the_pictures(folder, experiment, tmp_path):
     opened = packed.read(folder)
     settings = {"cache_dir": tmp_path}
-    small = pipeline.load_frames(opened, frame_px=16, **settings)
+    small = load_frames(opened, frame_px=16, **settings)
     np.testing.assert_array_equal(
-        small.images, pipeline.load_frames(experiment.dataset, frame_px=16, **settings).images
+        small.images, load_frames(experiment.dataset, frame_px=16, **settings).images
     )
     chosen = np.array([5, 2, 40])
-    part = pipeline.load_frames(opened.subset(chosen), frame_px=96, **settings)
+    part = load_frames(opened.subset(chosen), frame_px=96, **settings)
     np.testing.assert_array_equal(part.images, experiment.frames.images[chosen])
     assert packed.of(opened.subset(chosen)) is None and packed.of(experiment.dataset) is None
 
 
 def test_frames_of_an_earlier_look_are_not_used(folder):
     pack = packed.of(packed.read(folder))
-    version = pipeline.FRAMES_VERSION
+    version = FRAMES_VERSION
     assert pack.frames(frame_px=96, version=version).shape == (48, 96, 96, 3)
     assert pack.frames(frame_px=96, version=version + 1) is None
     assert pack.frames(frame_px=64, version=version) is None
 
 
 def test_frames_that_do_not_fit_stay_in_the_file(folder, experiment):
-    frames = pipeline.load_frames(packed.read(folder), frame_px=96, memory_limit_bytes=1)
+    frames = load_frames(packed.read(folder), frame_px=96, memory_limit_bytes=1)
     assert frames.placement == "file"
     rows = frames.rows(np.array([9, 1]))
     np.testing.assert_array_equal(rows[:], experiment.frames.images[[9, 1]])
@@ -110,7 +112,7 @@ def test_a_damaged_picture_is_named(copied):
 def test_a_damaged_file_is_named(copied, name):
     damage(copied / name)
     with pytest.raises(PosekitError, match=f"{name}: must be as it was packed; got other bytes"):
-        pipeline.load_frames(packed.read(copied), frame_px=96)
+        load_frames(packed.read(copied), frame_px=96)
 
 
 def test_a_missing_and_a_short_file_are_named(copied):
@@ -168,7 +170,7 @@ def test_frames_of_another_shape_are_refused(copied):
     np.save(copied / "frames-96px.npy", np.zeros((48, 96, 96, 1), np.uint8))
     retell(copied, "frames-96px.npy")
     with pytest.raises(PosekitError, match=r"must be uint8 \(48, 96, 96, 3\); got uint8 .*96, 1"):
-        pipeline.load_frames(packed.read(copied), frame_px=96)
+        load_frames(packed.read(copied), frame_px=96)
 
 
 def test_nothing_is_written_over_and_nothing_left_behind(folder, experiment, tmp_path):

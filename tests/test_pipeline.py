@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import geometry, pipeline, views
-from posekit.augmentation import AUGMENTATIONS, Augmentation
+from posekit import geometry
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
-from posekit.models import names
+from posekit.pipeline import crops, views
+from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS, Augmentation
+from posekit.pipeline.batches import evaluation_batches, training_batches
+from posekit.pipeline.frames import FileRows, decode, decode_frame, load_frames, squash
 from posekit.skeleton import JOINT_COUNT, MIRROR
 
 SIDE = 4
@@ -71,7 +73,7 @@ def test_a_blob_moves_like_a_keypoint():
     column, row = np.meshgrid(np.arange(width), np.arange(height))
     distance = np.hypot(column - centre_px[0, 0, 0], row - centre_px[0, 0, 1])
     image = np.repeat((255 * np.exp(-((distance / 6) ** 2)))[..., None], 3, axis=-1)
-    frame = pipeline.squash(image.round().astype(np.uint8), 48)[..., 0].astype(float)
+    frame = squash(image.round().astype(np.uint8), 48)[..., 0].astype(float)
     assert frame.shape == (48, 48)
     found_px = [
         (frame.sum(axis=axis) * np.arange(48)).sum() / frame.sum() for axis in (0, 1)
@@ -83,36 +85,36 @@ def test_a_blob_moves_like_a_keypoint():
 def test_shrinking_averages_by_hand():
     line = np.array([0, 70, 140, 210], np.uint8)
     image = np.repeat(np.tile(line, (4, 1))[..., None], 3, axis=-1)
-    assert pipeline.squash(image, 2)[0, :, 0].tolist() == [35, 175]
+    assert squash(image, 2)[0, :, 0].tolist() == [35, 175]
 
 
 def test_a_picture_may_shrink_on_one_axis_and_grow_on_the_other():
     # Stripes of one pixel would be all black or all white if pixels were picked.
     stripes = np.zeros((20, 400, 3), np.uint8)
     stripes[:, ::2] = 200
-    frame = pipeline.squash(stripes, 40)
+    frame = squash(stripes, 40)
     assert frame.shape == (40, 40, 3) and (frame == 100).all()
 
 
 @pytest.mark.parametrize("level", [0, 1, 127, 255])
 def test_an_even_picture_stays_even(level):
     image = np.full((50, 333, 3), level, np.uint8)
-    assert (pipeline.squash(image, 40) == level).all()
+    assert (squash(image, 40) == level).all()
 
 
 def test_squashing_leaves_its_argument_as_it_is():
     for side in (20, 8):
         image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
         before = image.copy()
-        pipeline.squash(image, side)[:] = 0
+        squash(image, side)[:] = 0
         np.testing.assert_array_equal(image, before)
 
 
 def test_a_jpeg_decoded_small_makes_almost_the_same_frame(people):
     for image_id in people.image_ids.astype(str):
         encoded = people.read_image(image_id)
-        frame = pipeline.decode_frame(encoded, 24).astype(float)
-        in_full = pipeline.squash(pipeline.decode(encoded).numpy(), 24)
+        frame = decode_frame(encoded, 24).astype(float)
+        in_full = squash(decode(encoded).numpy(), 24)
         error = np.abs(frame - in_full).mean()
         # Half as far as a frame that is off by a pixel.
         moved = min(np.abs(frame[:, 1:] - in_full[:, :-1]).mean(),
@@ -125,7 +127,7 @@ def test_the_whole_picture_is_squashed_on_both_axes():
     corners[:30, :100], corners[:30, 100:] = (200, 0, 0), (0, 200, 0)
     corners[30:, :100], corners[30:, 100:] = (0, 0, 200), (90, 90, 90)
     encoded = cv2.imencode(".png", corners[..., ::-1])[1].tobytes()
-    frame = pipeline.decode_frame(encoded, 10)
+    frame = decode_frame(encoded, 10)
     assert frame.dtype == np.uint8 and frame.shape == (10, 10, 3)
     assert frame[0, 0].tolist() == [200, 0, 0] and frame[0, -1].tolist() == [0, 200, 0]
     assert frame[-1, 0].tolist() == [0, 0, 200] and frame[-1, -1].tolist() == [90, 90, 90]
@@ -133,24 +135,24 @@ def test_the_whole_picture_is_squashed_on_both_axes():
 
 def test_frames_are_the_pictures_in_order(people, tmp_path):
     backwards = people.subset(np.arange(len(people))[::-1])
-    frames = pipeline.load_frames(backwards, frame_px=16, cache_dir=tmp_path)
+    frames = load_frames(backwards, frame_px=16, cache_dir=tmp_path)
     assert frames.images.shape == (12, 16, 16, 3) and frames.images.dtype == np.uint8
     assert frames.megabytes == pytest.approx(12 * 16 * 16 * 3 / 1e6)
     for frame, image_id in zip(frames.images, backwards.image_ids, strict=True):
-        alone = pipeline.decode_frame(people.read_image(str(image_id)), 16)
+        alone = decode_frame(people.read_image(str(image_id)), 16)
         np.testing.assert_array_equal(frame, alone)
     assert len(np.unique(frames.images, axis=0)) == 12
 
 
 def test_the_cache_spares_reading_and_knows_its_content(people, tmp_path):
-    first = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
-    again = pipeline.load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
+    first = load_frames(people, frame_px=16, cache_dir=tmp_path)
+    again = load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
     np.testing.assert_array_equal(again.images, first.images)
-    other_size = pipeline.load_frames(people, frame_px=8, cache_dir=tmp_path)
+    other_size = load_frames(people, frame_px=8, cache_dir=tmp_path)
     assert other_size.images.shape == (12, 8, 8, 3)
     swapped = people.subset([1, 0, *range(2, 12)])
     np.testing.assert_array_equal(
-        pipeline.load_frames(swapped, frame_px=16, cache_dir=tmp_path).images[0], first.images[1]
+        load_frames(swapped, frame_px=16, cache_dir=tmp_path).images[0], first.images[1]
     )
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
@@ -158,10 +160,10 @@ def test_the_cache_spares_reading_and_knows_its_content(people, tmp_path):
 def test_frames_of_boxes_are_cut_from_the_pictures(people, tmp_path):
     boxes_px = geometry.whole_boxes(people.image_sizes_px)
     boxes_px[3] = (5, 9, 30, 30)
-    frames = pipeline.load_frames(people, frame_px=32, boxes_px=boxes_px, cache_dir=tmp_path)
+    frames = load_frames(people, frame_px=32, boxes_px=boxes_px, cache_dir=tmp_path)
     assert frames.images.shape == (12, 32, 32, 3)
     for index in (0, 3, 11):
-        picture = pipeline.decode(people.read_image(str(people.image_ids[index]))).numpy()
+        picture = decode(people.read_image(str(people.image_ids[index]))).numpy()
         expected = views.cut(picture, boxes_px[index], 32)
         np.testing.assert_array_equal(frames.images[index], expected)
 
@@ -169,13 +171,13 @@ def test_frames_of_boxes_are_cut_from_the_pictures(people, tmp_path):
 def test_other_boxes_are_another_cache(people, tmp_path):
     boxes_px = geometry.whole_boxes(people.image_sizes_px)
     arguments = {"frame_px": 16, "cache_dir": tmp_path}
-    first = pipeline.load_frames(people, boxes_px=boxes_px, **arguments)
-    again = pipeline.load_frames(refusing(people), boxes_px=boxes_px, **arguments)
+    first = load_frames(people, boxes_px=boxes_px, **arguments)
+    again = load_frames(refusing(people), boxes_px=boxes_px, **arguments)
     np.testing.assert_array_equal(again.images, first.images)
-    squashed = pipeline.load_frames(people, **arguments)
+    squashed = load_frames(people, **arguments)
     moved_px = boxes_px.copy()
     moved_px[7] += [5, 0, 0, 0]
-    moved = pipeline.load_frames(people, boxes_px=moved_px, **arguments)
+    moved = load_frames(people, boxes_px=moved_px, **arguments)
     assert len(list(tmp_path.glob("*.npy"))) == 3
     changed = (moved.images != first.images).any(axis=(1, 2, 3))
     assert np.flatnonzero(changed).tolist() == [7]
@@ -185,7 +187,7 @@ def test_other_boxes_are_another_cache(people, tmp_path):
 def test_bad_pictures_are_named_where_boxes_are_cut(people, tmp_path):
     bad = damaged(people, {"im00005": lambda encoded: b""})
     with pytest.raises(PosekitError, match="image im00005 must be a whole JPEG .* Input is empty"):
-        pipeline.load_frames(
+        load_frames(
             bad,
             frame_px=16,
             boxes_px=geometry.whole_boxes(people.image_sizes_px),
@@ -205,62 +207,62 @@ def test_bad_pictures_are_named_where_boxes_are_cut(people, tmp_path):
     ids=["empty", "cut off", "no array", "one bit"],
 )
 def test_a_damaged_cache_is_made_anew(people, tmp_path, damage):
-    first = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+    first = load_frames(people, frame_px=16, cache_dir=tmp_path)
     (path,) = tmp_path.glob("*.npy")
     path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(UserWarning, match=rf"{path.name}: the cache is damaged"):
-        again = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+        again = load_frames(people, frame_px=16, cache_dir=tmp_path)
     np.testing.assert_array_equal(again.images, first.images)
 
 
 def test_a_cache_of_an_earlier_version_is_used_if_its_shape_fits(people, tmp_path):
     """Those have no digest beside them."""
-    first = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+    first = load_frames(people, frame_px=16, cache_dir=tmp_path)
     (path,) = tmp_path.glob("*.npy")
     (note,) = tmp_path.glob("*.sha256")
     note.unlink()
-    pipeline.load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
+    load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
     note.unlink()
     np.save(path, first.images[:5])
     with pytest.warns(UserWarning, match="damaged"):
-        again = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path)
+        again = load_frames(people, frame_px=16, cache_dir=tmp_path)
     np.testing.assert_array_equal(again.images, first.images)
 
 
 def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
     size = 12 * 16 * 16 * 3
     arguments = {"frame_px": 16, "cache_dir": tmp_path}
-    inside = pipeline.load_frames(people, **arguments, memory_limit_bytes=size)
-    mapped = pipeline.load_frames(people, **arguments, memory_limit_bytes=size - 1)
+    inside = load_frames(people, **arguments, memory_limit_bytes=size)
+    mapped = load_frames(people, **arguments, memory_limit_bytes=size - 1)
     assert (inside.placement, mapped.placement) == ("memory", "file")
     assert isinstance(mapped.images, np.memmap) and not isinstance(inside.images, np.memmap)
     targets = np.zeros((12, JOINT_COUNT, 3), np.float32)
     for frames in (inside, mapped):
-        batches = pipeline.evaluation_batches(frames.images, targets, batch_size=12)
+        batches = evaluation_batches(frames.images, targets, batch_size=12)
         np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], inside.images)
 
 
 def test_an_epoch_from_the_file_takes_no_memory_of_the_map(people, tmp_path):
-    mapped = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
+    mapped = load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
     # A stand-in that knows where the file is and cannot be indexed.
     place = SimpleNamespace(**{
         name: getattr(mapped.images, name) for name in ("filename", "offset", "shape")
     })
-    rows = pipeline.FileRows(place, np.array([4, 8, -1]))
+    rows = FileRows(place, np.array([4, 8, -1]))
     np.testing.assert_array_equal(rows[[2, 0]], mapped.images[[-1, 4]])
     np.testing.assert_array_equal(rows[1], mapped.images[8])
 
 
 def test_rows_of_a_file_read_like_an_array(people, tmp_path):
-    whole = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path)
-    mapped = pipeline.load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
+    whole = load_frames(people, frame_px=24, cache_dir=tmp_path)
+    mapped = load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
     indices = np.array([7, 2, 5, 11, 0])
     array, rows = whole.rows(indices), mapped.rows(indices)
-    assert isinstance(array, np.ndarray) and isinstance(rows, pipeline.FileRows)
+    assert isinstance(array, np.ndarray) and isinstance(rows, FileRows)
     assert (rows.shape, len(rows)) == (array.shape, len(array))
     np.testing.assert_array_equal(rows[1:4], array[1:4])
     batches = [
-        list(pipeline.evaluation_batches(images, batch_size=2).as_numpy_iterator())
+        list(evaluation_batches(images, batch_size=2).as_numpy_iterator())
         for images in (array, rows)
     ]
     for from_memory, from_file in zip(*batches, strict=True):
@@ -278,7 +280,7 @@ def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
         },
     )
     with pytest.raises(PosekitError) as caught:
-        pipeline.load_frames(bad, frame_px=16, cache_dir=tmp_path)
+        load_frames(bad, frame_px=16, cache_dir=tmp_path)
     message = str(caught.value)
     assert "image im00002 must be a whole JPEG or PNG; got jpeg::Uncompress failed" in message
     assert "image im00005 must be a whole JPEG or PNG; got Input is empty. Repair" in message
@@ -292,7 +294,7 @@ def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
 def test_a_cache_folder_that_cannot_be_made_is_named(people, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PosekitError, match=r"can be written to; got .*file/cache: Not a dir"):
-        pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path / "file" / "cache")
+        load_frames(people, frame_px=16, cache_dir=tmp_path / "file" / "cache")
 
 
 def numbered(count):
@@ -309,7 +311,7 @@ def numbered(count):
 def drawn(count=12, *, batch_size=4, seed=0, epochs=1, **options):
     """[(number, flipped)] of each example in each epoch, checked against its targets."""
     images, targets = numbered(count)
-    batches, steps = pipeline.training_batches(
+    batches, steps = training_batches(
         images, targets, batch_size=batch_size, seed=seed, epochs=epochs, **options
     )
     seen = []
@@ -330,7 +332,7 @@ def drawn(count=12, *, batch_size=4, seed=0, epochs=1, **options):
     return [seen[start : start + per_epoch] for start in range(0, len(seen), per_epoch)]
 
 
-@pytest.mark.parametrize("flip", names.FLIPS)
+@pytest.mark.parametrize("flip", FLIPS)
 def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
     first = drawn(seed=7, epochs=3, flip=flip)
     assert first == drawn(seed=7, epochs=3, flip=flip)
@@ -339,7 +341,7 @@ def test_the_same_seed_draws_the_same_and_nothing_else_does(flip):
     assert first[0] != first[1] != first[2] != first[0]
 
 
-@pytest.mark.parametrize("flip", names.FLIPS)
+@pytest.mark.parametrize("flip", FLIPS)
 def test_a_resumed_stream_goes_on_as_the_undisturbed_one(flip):
     undisturbed = drawn(seed=3, epochs=4, flip=flip)
     for first_epoch in (1, 3):
@@ -392,18 +394,18 @@ def test_an_unknown_flip_is_refused():
 
 def test_evaluation_keeps_order_and_tail():
     images, targets = numbered(11)
-    both = list(pipeline.evaluation_batches(images, targets, batch_size=4).as_numpy_iterator())
+    both = list(evaluation_batches(images, targets, batch_size=4).as_numpy_iterator())
     assert [len(batch) for batch, _ in both] == [4, 4, 3]
     np.testing.assert_array_equal(np.concatenate([batch for batch, _ in both]), images)
     np.testing.assert_array_equal(np.concatenate([batch for _, batch in both]), targets)
-    alone = list(pipeline.evaluation_batches(images, batch_size=4).as_numpy_iterator())
+    alone = list(evaluation_batches(images, batch_size=4).as_numpy_iterator())
     np.testing.assert_array_equal(np.concatenate(alone), images)
 
 
 def test_no_pipeline_starts_the_tuner_that_makes_iterators_slow_to_destroy():
     images, targets = numbered(12)
-    training, _ = pipeline.training_batches(images, targets, batch_size=4, seed=0, epochs=1)
-    for dataset in (training, pipeline.evaluation_batches(images, batch_size=4)):
+    training, _ = training_batches(images, targets, batch_size=4, seed=0, epochs=1)
+    for dataset in (training, evaluation_batches(images, batch_size=4)):
         assert dataset.options().autotune.enabled is False
         assert dataset.options().deterministic is True
 
@@ -411,7 +413,7 @@ def test_no_pipeline_starts_the_tuner_that_makes_iterators_slow_to_destroy():
 CANVAS_PX, CROP_PX = 48, 24
 
 # Half of the canvas at its own scale: rows and columns 12 to 35.
-PLAIN = pipeline.Crop(CROP_PX, CANVAS_PX, share=0.5, augmentation=AUGMENTATIONS["none"])
+PLAIN = crops.Crop(CROP_PX, CANVAS_PX, share=0.5, augmentation=AUGMENTATIONS["none"])
 VARIED = replace(PLAIN, share=0.7, augmentation=AUGMENTATIONS["turned"])
 # For evaluation the same as PLAIN.
 VARIED_IN_TRAINING = replace(PLAIN, augmentation=AUGMENTATIONS["turned"])
@@ -433,7 +435,7 @@ def dotted(count=12, *, reach_px=6):
 
 
 def batches_of(crop, *, count=12, seed=0, epochs=1, first_epoch=0, flip="random"):
-    batches, _ = pipeline.training_batches(
+    batches, _ = training_batches(
         *dotted(count),
         batch_size=4,
         seed=seed,
@@ -471,7 +473,7 @@ def test_unvaried_crops_are_slices():
 
 def test_evaluation_crops_are_slices_in_order_with_their_tail():
     images, targets = dotted(11)
-    batches = pipeline.evaluation_batches(images, targets, batch_size=4, crop=VARIED_IN_TRAINING)
+    batches = evaluation_batches(images, targets, batch_size=4, crop=VARIED_IN_TRAINING)
     both = list(batches.as_numpy_iterator())
     assert [len(batch) for batch, _ in both] == [4, 4, 3]
     shown, moved = (np.concatenate(parts) for parts in zip(*both, strict=True))
@@ -482,24 +484,24 @@ def test_evaluation_crops_are_slices_in_order_with_their_tail():
 
 
 def test_uncropping_undoes_cropping():
-    crop = pipeline.Crop(24, 40, 0.6, AUGMENTATIONS["turned"])
+    crop = crops.Crop(24, 40, 0.6, AUGMENTATIONS["turned"])
     canvas = np.random.default_rng(0).uniform(10, 30, (5, 14, 2))
     targets = np.concatenate([canvas, np.ones((5, 14, 1))], axis=-1).astype(np.float32)
-    cropped = pipeline.cropped_targets(targets, crop)
+    cropped = crops.cropped_targets(targets, crop)
     assert np.abs(cropped[..., :2] - canvas).min() > 1  # it moves them
-    np.testing.assert_allclose(pipeline.uncropped(cropped[..., :2], crop), canvas, atol=1e-4)
+    np.testing.assert_allclose(crops.uncropped(cropped[..., :2], crop), canvas, atol=1e-4)
 
 
 def test_cropped_targets_are_those_of_evaluation():
     images, targets = dotted()
-    batches = pipeline.evaluation_batches(images, targets, batch_size=12, crop=VARIED)
+    batches = evaluation_batches(images, targets, batch_size=12, crop=VARIED)
     ((_, moved),) = batches.as_numpy_iterator()
-    got = pipeline.cropped_targets(targets, VARIED)
+    got = crops.cropped_targets(targets, VARIED)
     np.testing.assert_allclose(got[..., :2], moved[..., :2], atol=1e-4)
     np.testing.assert_array_equal(got[..., 2], targets[..., 2])
 
 
-@pytest.mark.parametrize("flip", names.FLIPS)
+@pytest.mark.parametrize("flip", FLIPS)
 def test_dots_are_found_where_the_varied_joints_say(flip):
     # Nothing may cover the dots.
     augmentation = replace(AUGMENTATIONS["turned"], erase=0.0, any_rotation=0.5)
@@ -559,9 +561,9 @@ def test_warping_in_whole_levels_shows_the_same_faster():
     targets = np.concatenate([rng.uniform(0, 63, (8, 14, 2)), np.ones((8, 14, 1))], axis=-1)
     turned = Augmentation(rotation_degrees=20.0, scale=1.2, shift=0.1)
     batches = {}
-    for warp in pipeline.WARPS:
-        crop = pipeline.Crop(64, 64, 1.0, turned, warp)
-        dataset, _ = pipeline.training_batches(
+    for warp in crops.WARPS:
+        crop = crops.Crop(64, 64, 1.0, turned, warp)
+        dataset, _ = training_batches(
             images, targets.astype(np.float32), batch_size=8, seed=3, epochs=1, crop=crop
         )
         batches[warp] = next(dataset.as_numpy_iterator())
@@ -574,11 +576,11 @@ def test_warping_in_whole_levels_shows_the_same_faster():
 
 def test_an_unknown_warp_is_refused():
     with pytest.raises(PosekitError, match="`warp` must be one of 'float', 'whole'; got 'fast'"):
-        pipeline.Crop(32, 32, 1.0, AUGMENTATIONS["none"], "fast")
+        crops.Crop(32, 32, 1.0, AUGMENTATIONS["none"], "fast")
 
 
 def test_frames_of_a_file_that_was_cut_short_are_refused(people, tmp_path):
-    frames = pipeline.load_frames(people, frame_px=16, cache_dir=tmp_path, memory_limit_bytes=0)
+    frames = load_frames(people, frame_px=16, cache_dir=tmp_path, memory_limit_bytes=0)
     rows = frames.rows(np.arange(len(people)))
     os.truncate(frames.images.filename, frames.images.offset + 3 * 16 * 16 * 3 + 100)
     assert rows[[0, 1, 2]].shape == (3, 16, 16, 3)

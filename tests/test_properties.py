@@ -7,8 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from posekit import augment, geometry
-from posekit.augmentation import crop_matrices
+from posekit import geometry
 from posekit.errors import PosekitError
 from posekit.estimators import decoding
 from posekit.estimators.calibration import Calibration
@@ -19,6 +18,8 @@ from posekit.geometry import (
     mirror_keypoints,
     resize_keypoints,
 )
+from posekit.pipeline import transforms
+from posekit.pipeline.augmentation import crop_matrices
 from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
 
 # The same examples in every run: a test that fails today failed yesterday.
@@ -74,8 +75,8 @@ def test_mirrored_twice_keypoints_are_as_before(keypoints_px, labelled, widths_p
     hnp.arrays(bool, 2),
 )
 def test_mirrored_twice_pictures_and_targets_are_as_before(images, targets, flip):
-    once = augment.flip_left_right(images, targets, flip)
-    again_images, again = augment.flip_left_right(*once, flip)
+    once = transforms.flip_left_right(images, targets, flip)
+    again_images, again = transforms.flip_left_right(*once, flip)
     np.testing.assert_array_equal(again_images, images)
     np.testing.assert_array_equal(again, targets)
 
@@ -131,7 +132,7 @@ def test_joints_move_by_the_inverse_of_the_crops_matrix(crop, in_frame_px):
     on_canvas_px = in_frame_px @ matrices[0, :, :2].T + matrices[0, :, 2]
     targets = np.concatenate([on_canvas_px, np.ones((1, JOINT_COUNT, 1))], axis=-1)
     canvas = np.zeros((1, 96, 96, 3), np.float32)
-    _, moved = augment.affine(canvas, targets.astype(np.float32), matrices.astype(np.float32), 64)
+    _, moved = transforms.affine(canvas, targets.astype(np.float32), matrices.astype(np.float32), 64)
     np.testing.assert_allclose(moved[..., :2], in_frame_px, atol=1e-2)
     assert (np.asarray(moved)[..., 2] == 1).all()
     undone = cv2.invertAffineTransform(matrices[0])

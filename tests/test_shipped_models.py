@@ -13,8 +13,8 @@ import pytest
 from posekit.estimators import loading
 from posekit.estimators.manifest import MANIFEST
 from posekit.evaluation.scores import right_joints, score_original_px
-from posekit.experiment import open_experiment
 from posekit.files import PROJECT_ROOT
+from posekit.pipeline.experiment import open_experiment
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
 
 FOLDERS = sorted(path.parent for path in (PROJECT_ROOT / "models").glob(f"*/{MANIFEST}"))

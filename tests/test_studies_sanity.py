@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import pipeline
 from posekit.datasets import splits
 from posekit.errors import PosekitError
 from posekit.fused_kernels import fused_kernels
+from posekit.pipeline import batches
+from posekit.pipeline import frames as pipeline_frames
 from posekit.studies import sanity
 
 
@@ -75,9 +76,9 @@ def test_a_loss_that_counts_junk_is_noticed(network, monkeypatch):
     targets = network.validation_targets.copy()
     assert (targets[..., 2] == 0).any()
     targets[..., 2] = 1
-    honest = pipeline.evaluation_batches
+    honest = batches.evaluation_batches
     monkeypatch.setattr(
-        pipeline,
+        batches,
         "evaluation_batches",
         lambda images, _, batch_size: honest(images, targets, batch_size=batch_size),
     )
@@ -119,7 +120,7 @@ def test_a_twin_in_another_part_is_noticed(experiment, monkeypatch, mirrored):
     there, here = experiment.split.train[0], experiment.split.validation[0]
     frames[here] = frames[there][:, ::-1] if mirrored else frames[there]
     spoilt = SimpleNamespace(images=frames)
-    monkeypatch.setattr(pipeline, "load_frames", lambda *arguments, **settings: spoilt)
+    monkeypatch.setattr(pipeline_frames, "load_frames", lambda *arguments, **settings: spoilt)
     splits.check_no_leak(experiment.split)  # the groups know nothing of it
     row = sanity._twins(experiment)
     assert not row["passed"] and row["measured"] == "1 twins"

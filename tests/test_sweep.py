@@ -19,8 +19,8 @@ from distributed import LocalCluster
 
 from posekit import sweep, sweep_report, sweep_study
 from posekit.cli.main import main
-from posekit.experiment import open_experiment
 from posekit.models import poster
+from posekit.pipeline.experiment import open_experiment
 from posekit.studies import sweep as studies_sweep
 from posekit.studies.sweep import ranked, read
 

@@ -15,15 +15,16 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import locks, second_opinion, training, training_records
+from posekit import locks, training, training_records
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.evaluation import scores as evaluation_scores
-from posekit.experiment import open_experiment
 from posekit.generations import Generations
 from posekit.models import poster, residual
 from posekit.models.build import NETWORKS, build
 from posekit.models.saved import load
+from posekit.pipeline.experiment import open_experiment
+from posekit.pipeline.targets import Labels
 from posekit.training import TrainingConfig
 
 EPOCHS = 3
@@ -346,7 +347,7 @@ def test_after_other_labels_than_the_datas_own_the_last_epoch_is_the_best(small,
     # Steps this small are lost in rounding: no epoch is better than the first.
     settings = config(learning_rate=1e-30, epochs=2)
     dataset = small.dataset
-    labels = second_opinion.Labels(dataset.keypoints_px, dataset.labelled.astype(float))
+    labels = Labels(dataset.keypoints_px, dataset.labelled.astype(float))
     runs = [
         training.fit(settings, each, tmp_path, verbose=0)
         for each in (small, replace(small, training_labels=labels))

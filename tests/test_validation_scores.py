@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from posekit import augmentation, pipeline
 from posekit.evaluation import per_image, predictions
 from posekit.evaluation import scores as evaluation_scores
+from posekit.pipeline import augmentation
+from posekit.pipeline.batches import evaluation_batches
 
 
 class Knowing:
@@ -23,7 +24,7 @@ class Knowing:
 
 def knowing(experiment, view, frame_px, **options):
     canvases = experiment.canvases(view, frame_px)
-    batches = pipeline.evaluation_batches(
+    batches = evaluation_batches(
         canvases.images("validation"),
         canvases.targets("validation", "masked"),
         batch_size=predictions.BATCH_SIZE,

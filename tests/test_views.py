@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from posekit import geometry, views
+from posekit import geometry
 from posekit.errors import PosekitError
 from posekit.geometry import keypoints_into_boxes
+from posekit.pipeline import views
 
 
 def picture(width=60, height=40):

@@ -11,8 +11,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from posekit import training
-from posekit.experiment import open_experiment
 from posekit.models import poster
+from posekit.pipeline.experiment import open_experiment
 
 DEVICES = ["CPU:0", "CPU:1"]
 

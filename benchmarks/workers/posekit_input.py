@@ -10,9 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from posekit import engine, pipeline
-from posekit.augmentation import Augmentation
+from posekit import engine
 from posekit.geometry import resize_keypoints
+from posekit.pipeline import crops
+from posekit.pipeline.augmentation import Augmentation
+from posekit.pipeline.batches import training_batches
+from posekit.pipeline.frames import load_frames
 from posekit.profiles import FRAME_PX
 
 engine.start(0)
@@ -27,7 +30,7 @@ TURNED = Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1)
 
 
 def crop(warp):
-    return pipeline.Crop(FRAME_PX, FRAME_PX, 1.0, TURNED, warp)
+    return crops.Crop(FRAME_PX, FRAME_PX, 1.0, TURNED, warp)
 
 
 def targets_of(dataset):
@@ -38,7 +41,7 @@ def targets_of(dataset):
 
 
 def batches(images, targets, epochs, chosen_crop):
-    return pipeline.training_batches(
+    return training_batches(
         images, targets, batch_size=batch_size, seed=0, epochs=epochs, crop=chosen_crop
     )
 
@@ -46,7 +49,7 @@ def batches(images, targets, epochs, chosen_crop):
 def cold():
     dataset = examples.read(folder)
     with tempfile.TemporaryDirectory() as cache_dir:
-        frames = pipeline.load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
+        frames = load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
         stream, _ = batches(frames.images, targets_of(dataset), 1, crop("whole"))
         return sum(len(images) for images, _ in stream.as_numpy_iterator())
 
@@ -57,7 +60,7 @@ class Cached:
     def __init__(self, chosen_crop):
         dataset = examples.read(folder)
         with tempfile.TemporaryDirectory() as cache_dir:
-            frames = pipeline.load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
+            frames = load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
         stream, steps = batches(frames.images, targets_of(dataset), 10**6, chosen_crop)
         self._batches, self._steps = iter(stream), steps * rounds
 

@@ -10,10 +10,12 @@ import sys
 import time
 from contextlib import nullcontext
 
-from posekit import engine, pipeline, profiles
-from posekit.augmentation import Augmentation
+from posekit import engine, profiles
 from posekit.fused_kernels import fused_kernels
 from posekit.models import losses, poster
+from posekit.pipeline.augmentation import Augmentation
+from posekit.pipeline.batches import training_batches
+from posekit.pipeline.crops import Crop
 
 engine.start(0)
 
@@ -52,7 +54,7 @@ networks = {
 
 def waiting(crop):
     """Seconds of a round fed by the pipeline, and of them those without a batch."""
-    stream, _ = pipeline.training_batches(
+    stream, _ = training_batches(
         images, targets, batch_size=batch_size, seed=0, epochs=10**6, crop=crop
     )
     batches, waited = iter(stream), 0.0
@@ -67,7 +69,7 @@ def waiting(crop):
 
 
 turned = Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1)
-crops = {"mirrored": None, "turned": pipeline.Crop(side, side, 1.0, turned)}
+crops = {"mirrored": None, "turned": Crop(side, side, 1.0, turned)}
 print("ready", flush=True)
 for line in sys.stdin:
     order = line.strip()

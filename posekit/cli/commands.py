@@ -77,9 +77,9 @@ def summarise_data(options):
 
 def pack_data(options):
     """Write a packed data set and print where it is."""
-    from posekit import pipeline
     from posekit.datasets import packed
-    from posekit.experiment import open_experiment
+    from posekit.pipeline import frames
+    from posekit.pipeline.experiment import open_experiment
 
     engine.start(0)
     experiment = open_experiment(
@@ -89,7 +89,7 @@ def pack_data(options):
         options.folder,
         experiment.dataset,
         frames=experiment.frames.images,
-        frames_version=pipeline.FRAMES_VERSION,
+        frames_version=frames.FRAMES_VERSION,
         groups=experiment.split.groups,
     )
     print(f"{len(experiment.dataset)} images in {folder}")
@@ -446,7 +446,7 @@ def export(options):
 
 def _open(options, **choices):
     """The experiment that the data options name; `choices` as for `open_experiment`."""
-    from posekit.experiment import open_experiment
+    from posekit.pipeline.experiment import open_experiment
 
     return open_experiment(
         options.data,

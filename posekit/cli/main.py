@@ -14,9 +14,10 @@ from posekit.estimators.manifest import EXPORT_FORMATS
 from posekit.estimators.predict.pose_files import FORMATS
 from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
 from posekit.estimators.recipes import MODELS
-from posekit.evaluation.baselines import LABEL_TREATMENTS
 from posekit.files import PROJECT_ROOT
-from posekit.models.names import FLIPS, NETWORKS, SCHEDULES
+from posekit.models.names import NETWORKS, SCHEDULES
+from posekit.pipeline.augmentation import FLIPS
+from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.profiles import PROFILES
 
 DATA_HELP = (

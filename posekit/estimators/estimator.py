@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from posekit import geometry, pipeline, views
+from posekit import geometry
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
 from posekit.estimators.looks import LOOK_ONCE
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
+from posekit.pipeline import views
+from posekit.pipeline.frames import decode, decode_frame, squash
 from posekit.skeleton import LSP, Skeleton
 
 BATCH_SIZE = 32
@@ -166,8 +168,8 @@ class PoseEstimator:
         def shown(image_id):
             encoded = dataset.read_image(str(image_id))
             if squashed_px is not None:
-                return pipeline.decode_frame(encoded, squashed_px)
-            return pipeline.decode(encoded).numpy()
+                return decode_frame(encoded, squashed_px)
+            return decode(encoded).numpy()
 
         parts = [
             self.estimate(
@@ -216,7 +218,7 @@ def _look(stage, look, images, boxes_px, mirror):
 
 def _frames(stage, glimpse, images, boxes_px):
     if stage.view == "squashed" and glimpse.scale == 1:
-        frames = np.stack([pipeline.squash(image, stage.frame_px) for image in images])
+        frames = np.stack([squash(image, stage.frame_px) for image in images])
     else:
         shown_px = geometry.enlarged(boxes_px, glimpse.scale)
         frames = np.stack(

@@ -12,10 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit import files, geometry, views
+from posekit import files, geometry
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import calibration, decoding, loading, manifest, runtimes
 from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
+from posekit.pipeline import views
 from posekit.provenance import provenance
 
 # Pictures on which int8 networks find out the range of each layer's values, and frames that each

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from posekit import files, joint_sets, views
+from posekit import files, joint_sets
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import manifest, runtimes
 from posekit.estimators.estimator import PoseEstimator, Stage
@@ -11,6 +11,7 @@ from posekit.estimators.looks import LOOK_ONCE
 from posekit.estimators.manifest import MANIFEST
 from posekit.files import PROJECT_ROOT
 from posekit.models import heads, saved
+from posekit.pipeline import views
 from posekit.skeleton import JOINT_COUNT
 
 SHIPPED = PROJECT_ROOT / "models"

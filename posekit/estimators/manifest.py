@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import files, joint_sets, views
+from posekit import files, joint_sets
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import calibration
 from posekit.estimators import looks as estimators_looks
 from posekit.estimators.looks import Glimpse
 from posekit.models.names import HEADS
+from posekit.pipeline import views
 from posekit.skeleton import LSP
 
 EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")

@@ -6,13 +6,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from posekit import files, training, views
+from posekit import files, training
 from posekit.errors import check_choice
 from posekit.estimators import calibration, loading, manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.estimators.looks import LOOK_ONCE
 from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
 from posekit.evaluation import scores
+from posekit.pipeline import views
 from posekit.provenance import provenance
 
 

@@ -7,40 +7,10 @@ three label treatments; a loss says nothing until its treatment is named.
 
 import numpy as np
 
-from posekit.errors import PosekitError, check_choice, check_keypoints
+from posekit.errors import PosekitError, check_keypoints
+from posekit.pipeline import targets as pipeline_targets
+from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.skeleton import JOINT_COUNT, JOINTS
-
-# masked: only labelled joints count. poster: all coordinates count, with whatever is stored for
-# unlabelled joints. poster_origin: all count, and unlabelled joints are at (0, 0) of the frame.
-LABEL_TREATMENTS = ("masked", "poster", "poster_origin")
-
-
-def targets(keypoints_frame_px, labelled, treatment):
-    """The coordinates that a loss aims at and the joints it counts, under one treatment.
-
-    Args:
-        keypoints_frame_px: float (N, K, 2), (x, y) in the squashed frame, pixels.
-        labelled: bool (N, K).
-        treatment: one of `LABEL_TREATMENTS`.
-
-    Returns:
-        targets_px: float64 (N, K, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
-        weights: bool (N, K), True where the joint counts.
-
-    Raises:
-        PosekitError: a wrong shape, dtype or treatment, or a coordinate that counts is not
-            finite.
-    """
-    caller = "targets()"
-    check_choice(caller, "treatment", treatment, LABEL_TREATMENTS)
-    keypoints_frame_px, labelled = np.asarray(keypoints_frame_px), np.asarray(labelled)
-    check_keypoints(caller, labelled=labelled, keypoints_frame_px=keypoints_frame_px)
-    if treatment == "poster":
-        check_keypoints(caller, keypoints_frame_px=keypoints_frame_px)
-        return keypoints_frame_px.astype(float), np.ones_like(labelled)
-    targets_px = np.where(labelled[..., None], keypoints_frame_px, 0.0)
-    weights = labelled.copy() if treatment == "masked" else np.ones_like(labelled)
-    return targets_px, weights
 
 
 def image_centre(frame_px=96, joints=JOINT_COUNT):
@@ -136,10 +106,10 @@ def baseline_table(
     table = {}
     centre_px = image_centre(frame_px, np.shape(train_labelled)[-1])
     for treatment in LABEL_TREATMENTS:
-        train = targets(train_keypoints_frame_px, train_labelled, treatment)
+        train = pipeline_targets.targets(train_keypoints_frame_px, train_labelled, treatment)
         # A joint that no annotator of these data labels is guessed at the centre and never counts.
         fitted = mean_pose(*train, unseen_px=centre_px)
-        scored = targets(validation_keypoints_frame_px, validation_labelled, treatment)
+        scored = pipeline_targets.targets(validation_keypoints_frame_px, validation_labelled, treatment)
         table[treatment] = {
             "image_centre": constant_score(centre_px, *scored),
             "mean_pose": constant_score(fitted, *scored),
@@ -163,8 +133,8 @@ def treatment_mse(pred_frame_px, targets):
     Returns:
         float, frame pixels squared per counted coordinate.
     """
-    squared = (pred_frame_px - targets[..., :2]) ** 2  # (N, K, 2)
-    return float(squared[targets[..., 2] > 0].mean())
+    squared = (pred_frame_px - pipeline_targets.targets[..., :2]) ** 2  # (N, K, 2)
+    return float(squared[pipeline_targets.targets[..., 2] > 0].mean())
 
 
 def constant_poses(experiment, treatment="masked"):
@@ -185,10 +155,10 @@ def constant_poses_of(targets, frame_px):
 
     The mean pose has joints that no target counts at the centre.
     """
-    centre_px = image_centre(frame_px, targets.shape[1])
+    centre_px = image_centre(frame_px, pipeline_targets.targets.shape[1])
     return {
         "image_centre": centre_px,
         "mean_pose": mean_pose(
-            targets[..., :2], targets[..., 2] > 0, unseen_px=centre_px
+            pipeline_targets.targets[..., :2], pipeline_targets.targets[..., 2] > 0, unseen_px=centre_px
         ),
     }

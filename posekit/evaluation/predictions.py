@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
-from posekit import augmentation, pipeline
 from posekit.geometry import keypoints_out_of_boxes, resize_keypoints
 from posekit.models import heads
+from posekit.pipeline import augmentation, crops
+from posekit.pipeline.batches import evaluation_batches
 
 BATCH_SIZE = 64
 
@@ -25,7 +26,7 @@ def predict_px(model, canvases, part, *, head, frame_px):
     """
     experiment = canvases.experiment
     crop = canvases.crop(frame_px, augmentation.by_name("none"))
-    batches = pipeline.evaluation_batches(
+    batches = evaluation_batches(
         canvases.images(part),
         canvases.targets(part, "masked"),
         batch_size=BATCH_SIZE,
@@ -39,7 +40,7 @@ def predict_px(model, canvases, part, *, head, frame_px):
         frames_px.append(keras.ops.convert_to_numpy(flat).astype(float))
     keypoints_px = np.concatenate(frames_px).reshape(sum(map(len, frames_px)), -1, 2)
     if crop is not None:
-        keypoints_px = pipeline.uncropped(keypoints_px, crop)
+        keypoints_px = crops.uncropped(keypoints_px, crop)
     indices = experiment.split.indices(experiment.dataset, part)
     canvas_px = canvases.frames.images.shape[1]
     return keypoints_out_of_boxes(keypoints_px, canvases.boxes_px[indices], canvas_px)
@@ -55,7 +56,7 @@ def predict_frame_px(model, images):
     Returns:
         float64 (N, K, 2), (x, y).
     """
-    batches = pipeline.evaluation_batches(images, batch_size=BATCH_SIZE)
+    batches = evaluation_batches(images, batch_size=BATCH_SIZE)
     flat = model.predict(batches, verbose=0)  # (N, 2K)
     return flat.astype(float).reshape(len(flat), -1, 2)
 

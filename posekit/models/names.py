@@ -17,5 +17,5 @@ NETWORKS = (
 )
 HEADS = ("coordinates", "spread", "flow", "soft_argmax", "simcc")
 SCHEDULES = ("constant", "cosine", "warmup_cosine")
-FLIPS = ("none", "random", "double")
+
 KEPT_EPOCHS = ("best", "last")

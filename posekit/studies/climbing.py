@@ -11,8 +11,8 @@ from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading, recipes
 from posekit.evaluation import baselines, bootstrap, metrics, predictions
 from posekit.evaluation.seeds import seed_summary
-from posekit.experiment import open_experiment
 from posekit.models import names, summary
+from posekit.pipeline.experiment import open_experiment
 from posekit.provenance import provenance
 from posekit.studies.rungs import ITSELF, change_in_words, main_line
 from posekit.wording import rounded

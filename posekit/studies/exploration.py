@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from posekit import pipeline
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, pose_statistics
+from posekit.pipeline.batches import training_batches
 from posekit.studies.poster import PUBLISHED_MSE
 from posekit.wording import comparability, number
 
@@ -41,7 +41,7 @@ def record(dataset, index):
 
 def one_batch(experiment, *, seed):
     """Shapes, types and ranges of one training batch, as the network gets it."""
-    batches, steps = pipeline.training_batches(
+    batches, steps = training_batches(
         experiment.images("train"),
         experiment.targets("train", "masked"),
         batch_size=experiment.profile.batch_size,

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from posekit import explore
-from posekit.augmentation import AUGMENTATIONS
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
 from posekit.evaluation import metrics
 from posekit.explore import NO_MODEL
+from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import LSP
 from posekit.wording import comparability, number, rounded, with_interval
 

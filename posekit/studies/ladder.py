@@ -4,12 +4,13 @@ from dataclasses import fields
 
 import numpy as np
 
-from posekit import pipeline, training
+from posekit import training
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import looks, manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.models import imagenet
+from posekit.pipeline import frames
 from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.rungs import for_profile
 from posekit.wording import comparability, number, verdict, with_interval
@@ -181,7 +182,7 @@ def pictures(result, experiment, run_dir, *, count):
     shown = validation.subset(chosen)
     return {
         "images": [
-            pipeline.decode(shown.read_image(str(image_id))).numpy() for image_id in shown.image_ids
+            frames.decode(shown.read_image(str(image_id))).numpy() for image_id in shown.image_ids
         ],
         "true_px": shown.keypoints_px,
         "pred_px": estimator_of(last, trained).estimate_dataset(shown).keypoints_px,

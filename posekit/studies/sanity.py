@@ -8,12 +8,13 @@ Generalization", ICLR 2017, for shuffled labels.
 import keras
 import numpy as np
 
-from posekit import pipeline
 from posekit.datasets import near_duplicates
 from posekit.errors import raise_problems
 from posekit.evaluation import baselines, predictions
 from posekit.fused_kernels import fused_kernels
 from posekit.models import losses, poster
+from posekit.pipeline.batches import evaluation_batches, steps_per_epoch, training_batches
+from posekit.pipeline.frames import load_frames
 from posekit.wording import number
 
 # float32 sums over a few thousand coordinates against float64 ones.
@@ -149,7 +150,7 @@ class _Network:
 
 
 def _twins(experiment):
-    frames = pipeline.load_frames(
+    frames = load_frames(
         experiment.dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=experiment.cache_dir
     )
     pairs, largest = near_duplicates.twins_across_parts(
@@ -170,7 +171,7 @@ def _loss_of_the_image_centre(network):
     """Without its last weights the network predicts the image centre, whose error is known."""
     centre_px = network.centre_px
     network.restart(centre_px)
-    batches = pipeline.evaluation_batches(
+    batches = evaluation_batches(
         network.validation_images,
         network.validation_targets,
         batch_size=predictions.BATCH_SIZE,
@@ -214,7 +215,7 @@ def _one_batch(network):
     images, targets = network.train_images[:BATCH_IMAGES], network.train_targets[:BATCH_IMAGES]
     pose_px = _mean_pose(network.train_targets)
     network.restart(pose_px)
-    batch = pipeline.evaluation_batches(images, targets, batch_size=BATCH_IMAGES)
+    batch = evaluation_batches(images, targets, batch_size=BATCH_IMAGES)
     measured = network.fit(batch.repeat(), steps=1, epochs=BATCH_STEPS)[-1]
     constant = _constant_mse(pose_px, targets)
     return {
@@ -248,11 +249,11 @@ def _shuffled_labels(network):
 
 def _mse_after_an_epoch(network, train_targets):
     batch_size = network.experiment.profile.batch_size
-    steps = pipeline.steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
+    steps = steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
     steps = max(steps, LEAST_STEPS)
     # From the mean pose on, all that an epoch can show is whether the pictures help.
     network.restart(_mean_pose(network.train_targets))
-    batches, _ = pipeline.training_batches(
+    batches, _ = training_batches(
         network.train_images,
         train_targets,
         batch_size=batch_size,

@@ -306,11 +306,11 @@ def _png_is_whole(content):
 
 def _read_both_ways(content, folder):
     """What is checked with Pillow is trained on as TensorFlow decodes it."""
-    from posekit import pipeline
+    from posekit.pipeline import frames
 
     pixels = image_files.decode(content)
     try:
-        frame = pipeline.decode(content).numpy()
+        frame = frames.decode(content).numpy()
     except Exception as error:
         # TensorFlow may refuse more; building the frames then names the image.
         _require("InvalidArgument" in type(error).__name__, f"TensorFlow says {error!r}")

@@ -6,8 +6,8 @@ weight, 0 where the joint does not count.
 
 from keras import ops
 
+from posekit.pipeline.views import FILL
 from posekit.skeleton import MIRROR
-from posekit.views import FILL
 
 
 def flip_left_right(images, targets, flip, *, mirror=MIRROR):

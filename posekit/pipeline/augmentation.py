@@ -9,6 +9,8 @@ import numpy as np
 
 from posekit.errors import check_choice
 
+FLIPS = ("none", "random", "double")
+
 
 @dataclass(frozen=True)
 class Augmentation:

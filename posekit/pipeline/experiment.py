@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import caches, files, geometry, joint_sets, pipeline, profiles, second_opinion, views
-from posekit.augmentation import AUGMENTATIONS
+from posekit import files, geometry, joint_sets, profiles
 from posekit.datasets import near_duplicates, packed, sources, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
-from posekit.evaluation import baselines
 from posekit.files import CACHE_DIR
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
+from posekit.pipeline import caches, crops, views
+from posekit.pipeline import targets as pipeline_targets
+from posekit.pipeline.augmentation import AUGMENTATIONS
+from posekit.pipeline.frames import FRAMES_VERSION, Frames, load_frames
+from posekit.pipeline.targets import Labels
 from posekit.profiles import FRAME_PX
 from posekit.skeleton import LSP
 
@@ -35,11 +38,11 @@ class Experiment:
 
     dataset: PoseDataset
     split: splits.Split
-    frames: pipeline.Frames
+    frames: Frames
     keypoints_frame_px: np.ndarray
     profile: profiles.Profile
     cache_dir: Path
-    training_labels: second_opinion.Labels | None = None
+    training_labels: Labels | None = None
 
     @property
     def frame_px(self):
@@ -99,7 +102,7 @@ class Experiment:
         return Canvases(
             experiment=self,
             view=chosen,
-            frames=pipeline.load_frames(
+            frames=load_frames(
                 self.dataset, frame_px=canvas_px, boxes_px=shown_px, cache_dir=self.cache_dir
             ),
             boxes_px=boxes_px,
@@ -107,7 +110,7 @@ class Experiment:
 
     def _targets(self, keypoints_frame_px, part, treatment):
         indices = self.split.indices(self.dataset, part)
-        positions_px, weights = baselines.targets(
+        positions_px, weights = pipeline_targets.targets(
             keypoints_frame_px[indices], self.dataset.labelled[indices], treatment
         )
         return np.concatenate([positions_px, weights[..., None]], axis=-1).astype(np.float32)
@@ -158,7 +161,7 @@ class Canvases:
 
     experiment: Experiment
     view: views.View
-    frames: pipeline.Frames
+    frames: Frames
     boxes_px: np.ndarray
 
     def images(self, part):
@@ -186,7 +189,7 @@ class Canvases:
         canvas_px = self.frames.images.shape[1]
         if canvas_px == frame_px and augmentation == AUGMENTATIONS["none"]:
             return None
-        return pipeline.Crop(frame_px, canvas_px, self.view.canvas_share, augmentation)
+        return crops.Crop(frame_px, canvas_px, self.view.canvas_share, augmentation)
 
 
 def open_experiment(
@@ -230,7 +233,7 @@ def open_experiment(
         seed=seed,
         bad_images=bad_images,
     )
-    frames = pipeline.load_frames(dataset, frame_px=frame_px, cache_dir=cache_dir)
+    frames = load_frames(dataset, frame_px=frame_px, cache_dir=cache_dir)
     groups = _similarity_groups(dataset, cache_dir)
     return Experiment(
         dataset=dataset,
@@ -249,12 +252,12 @@ def _similarity_groups(dataset, cache_dir):
     if pack is not None:
         return pack.groups
     threshold = near_duplicates.SIMILARITY_THRESHOLD
-    key = f"{dataset.fingerprint()}-{threshold}-v{pipeline.FRAMES_VERSION}"
+    key = f"{dataset.fingerprint()}-{threshold}-v{FRAMES_VERSION}"
     path = cache_dir / f"groups-{key}.npz"
 
     def write(temporary):
         # Groups must not depend on the network's input size, so thumbnails have one of their own.
-        frames = pipeline.load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
+        frames = load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
         thumbnails = near_duplicates.grey_thumbnails(frames.images)
         groups = near_duplicates.similarity_groups(thumbnails, threshold=threshold)
         files.write_npz(temporary, groups=groups)

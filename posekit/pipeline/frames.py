@@ -1,0 +1,283 @@
+"""Frames: every photograph decoded once, in parallel, and kept on disk by its content."""
+
+import hashlib
+import os
+import re
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from posekit.datasets import image_files, packed
+from posekit.errors import PosekitError, raise_problems
+from posekit.files import CACHE_DIR
+from posekit.pipeline import caches, views
+
+MEMORY_LIMIT_BYTES = 1 << 30
+
+# So many frames are one task for a thread, which is then seldom asked what to do next; and so many
+# tasks are under way or wait to be written: all cores are busy, and memory stays small.
+FRAMES_PER_TASK = 16
+TASKS_AHEAD = 8
+
+# Part of every cache's name: raise it when a change of code changes what frames look like.
+FRAMES_VERSION = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Decoded images of one data set, each shown in a square.
+
+    Attributes:
+        images: uint8 (N, S, S, 3), in memory or mapped from the cache file.
+        placement: "memory" or "file", where `images` are.
+        megabytes: float, their size.
+    """
+
+    images: np.ndarray
+    placement: str
+    megabytes: float
+
+    def rows(self, indices):
+        """The chosen frames, (M, S, S, 3): an array where frames are in memory, else FileRows."""
+        if self.placement == "memory":
+            return self.images[indices]
+        return FileRows(self.images, indices)
+
+
+@dataclass(frozen=True, eq=False)
+class FileRows:
+    """Chosen frames of a file; only what is indexed is read.
+
+    Attributes:
+        images: uint8 (N, S, S, 3), mapped.
+        indices: int (M,), the chosen rows.
+    """
+
+    images: np.memmap
+    indices: np.ndarray
+
+    @property
+    def shape(self):
+        """(M, S, S, 3)."""
+        return (len(self.indices), *self.images.shape[1:])
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, chosen):
+        rows = np.asarray(self.indices[chosen])
+        frames = np.empty((*rows.shape, *self.images.shape[1:]), np.uint8)
+        for frame, row in zip(
+            frames.reshape(-1, *self.images.shape[1:]), rows.ravel().tolist(), strict=True
+        ):
+            self._read(row, frame)
+        return frames
+
+    def each(self, chosen):
+        """The chosen frames one after the other, each in the place of the one before."""
+        frame = np.empty(self.images.shape[1:], np.uint8)
+        for row in self.indices[chosen].tolist():
+            self._read(row, frame)
+            yield frame
+
+    def _read(self, row, frame):
+        # Frames are read, not taken from the map: what a process has touched of a map counts as
+        # its memory, and an epoch touches all.
+        start = self.images.offset + row % self.images.shape[0] * frame.nbytes
+        size = os.preadv(self._file.fileno(), [frame], start)
+        if size != frame.nbytes:
+            raise PosekitError(
+                f"{self.images.filename}: frame {row} must have {frame.nbytes} bytes; got {size}. "
+                "The file was cut short after it was opened. Run it again, and it is made anew."
+            )
+
+    @cached_property
+    def _file(self):
+        return open(self.images.filename, "rb")
+
+
+def load_frames(
+    dataset,
+    *,
+    frame_px,
+    boxes_px=None,
+    cache_dir=CACHE_DIR,
+    memory_limit_bytes=MEMORY_LIMIT_BYTES,
+):
+    """The data set's frames, decoded now or read from the cache.
+
+    Args:
+        dataset: PoseDataset of N images.
+        frame_px: int, side of the frame, pixels.
+        boxes_px: float (N, 4), the box that each frame shows, see `views`; None for the whole
+            picture with both axes scaled to the frame, whatever its aspect.
+        cache_dir: folder of the cache file, made where missing.
+        memory_limit_bytes: int; larger sets stay in the file and are mapped.
+
+    Returns:
+        Frames, in the data set's order. Packed data have them with them.
+
+    Raises:
+        PosekitError: images that do not decode, each named; or the cache is not writable or has
+            no room.
+    """
+    pack = packed.of(dataset) if boxes_px is None else None
+    if pack is not None:
+        images = pack.frames(frame_px=frame_px, version=FRAMES_VERSION)
+        if images is not None:
+            return _placed(images, memory_limit_bytes)
+    shapes_them = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
+    if boxes_px is not None:
+        digest = hashlib.sha256(np.ascontiguousarray(boxes_px, dtype=np.float64).tobytes())
+        shapes_them += f" {digest.hexdigest()}"
+    key = hashlib.sha256(shapes_them.encode()).hexdigest()[:16]
+    path = cache_dir / f"frames-{frame_px}px-{key}.npy"
+    shape = (len(dataset), frame_px, frame_px, 3)
+    caches.ensure(
+        path,
+        lambda temporary: _write_frames(temporary, shape, dataset, boxes_px),
+        holds=lambda old: np.load(old, mmap_mode="r", allow_pickle=False).shape == shape,
+    )
+    return _placed(np.load(path, mmap_mode="r", allow_pickle=False), memory_limit_bytes)
+
+
+def _placed(images, memory_limit_bytes):
+    """Frames of a mapped file: read whole where they fit into the limit."""
+    in_memory = images.nbytes <= memory_limit_bytes
+    return Frames(
+        np.load(images.filename, allow_pickle=False) if in_memory else images,
+        "memory" if in_memory else "file",
+        images.nbytes / 1e6,
+    )
+
+
+def _write_frames(path, shape, dataset, boxes_px):
+    """Decode all images into an .npy file, some frames at a time.
+
+    Frames are written, not mapped: a full disk is then an error, not the end of the process.
+    """
+    count, frame_px = shape[:2]
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    problems = []
+
+    def show(index):
+        encoded = dataset.read_image(str(dataset.image_ids[index]))
+        if boxes_px is None:
+            return decode_frame(encoded, frame_px)
+        return views.cut(decode(encoded).numpy(), boxes_px[index], frame_px)
+
+    def show_or_note(index):
+        try:
+            return show(index)
+        except (tf.errors.InvalidArgumentError, PosekitError) as error:
+            problems.append(
+                f"image {dataset.image_ids[index]} {_fault(error)}. Repair or remove it, or "
+                'drop it with bad_images="skip" (--skip-bad-images).'
+            )
+            return np.zeros(shape[1:], np.uint8)
+
+    def show_some(start):
+        return np.stack([show_or_note(index) for index in range(count)[start:][:FRAMES_PER_TASK]])
+
+    with ThreadPoolExecutor(cores()) as pool, path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        tasks = deque()
+        for start in range(0, count, FRAMES_PER_TASK):
+            tasks.append(pool.submit(show_some, start))
+            if len(tasks) > TASKS_AHEAD:
+                file.write(tasks.popleft().result())
+        file.writelines(task.result() for task in tasks)
+    raise_problems(dataset.name, sorted(problems))
+
+
+def decode_frame(encoded, frame_px):
+    """Decode one image and squash it to the frame.
+
+    A JPEG is decoded no larger than the frame needs, which costs less: its blocks give smaller
+    pictures, about as if neighbouring pixels were averaged.
+
+    Args:
+        encoded: bytes of a JPEG or PNG, see `decode`.
+        frame_px: int, the frame's side, pixels.
+
+    Returns:
+        uint8 (frame_px, frame_px, 3), RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError, PosekitError: as `decode` does.
+    """
+    # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
+    # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
+    image = image_files.decode_small(encoded, frame_px * 3 // 2)
+    return squash(decode(encoded).numpy() if image is None else image, frame_px)
+
+
+def decode(encoded):
+    """Decode one image.
+
+    Args:
+        encoded: bytes of a JPEG or PNG; its EXIF orientation is not applied, since the labels
+            are in the stored picture's frame.
+
+    Returns:
+        uint8 tensor (H, W, 3), RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: no image that can be decoded in full.
+        PosekitError: a JPEG of so many scans that decoding would take minutes.
+    """
+    image_files.check_scans(encoded)
+    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+
+def squash(image, frame_px):
+    """Scale both axes of a picture to the frame's side, whatever its aspect.
+
+    Args:
+        image: uint8 (H, W, 3).
+        frame_px: int, the frame's side, pixels.
+
+    Returns:
+        uint8 (frame_px, frame_px, 3). Shrinking averages, so small limbs fade rather than
+        flicker; enlarging is bilinear.
+    """
+    height, width = image.shape[:2]
+    shrunk = min(width, frame_px), min(height, frame_px)
+    image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (frame_px, frame_px), interpolation=cv2.INTER_LINEAR)
+
+
+def fetcher(images, targets):
+    """index batch -> its images (and targets), read from the array or the mapped file."""
+
+    def fetch(indices):
+        batch = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
+        batch.set_shape((None, *images.shape[1:]))
+        if targets is None:
+            return batch
+        chosen_targets = tf.gather(targets, indices)
+        return batch, chosen_targets
+
+    return fetch
+
+
+def cores():
+    return os.cpu_count() or 1
+
+
+def _fault(error):
+    """What is wrong with an image, to follow its name."""
+    if isinstance(error, PosekitError) and str(error).startswith("must "):
+        return str(error)
+    return f"must be a whole JPEG or PNG; got {_finding(error)}"
+
+
+def _finding(error):
+    first_line = str(error).split("\n")[0]
+    # TensorFlow frames its messages with the names of graph node and operation.
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", first_line).strip(" .") or type(error).__name__

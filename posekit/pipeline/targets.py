@@ -1,0 +1,52 @@
+"""Training targets: what a missing joint's coordinates count for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posekit.errors import check_choice, check_keypoints
+
+# masked: only labelled joints count. poster: all coordinates count, with whatever is stored for
+# unlabelled joints. poster_origin: all count, and unlabelled joints are at (0, 0) of the frame.
+LABEL_TREATMENTS = ("masked", "poster", "poster_origin")
+
+
+def targets(keypoints_frame_px, labelled, treatment):
+    """The coordinates that a loss aims at and the joints it counts, under one treatment.
+
+    Args:
+        keypoints_frame_px: float (N, K, 2), (x, y) in the squashed frame, pixels.
+        labelled: bool (N, K).
+        treatment: one of `LABEL_TREATMENTS`.
+
+    Returns:
+        targets_px: float64 (N, K, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
+        weights: bool (N, K), True where the joint counts.
+
+    Raises:
+        PosekitError: a wrong shape, dtype or treatment, or a coordinate that counts is not
+            finite.
+    """
+    caller = "targets()"
+    check_choice(caller, "treatment", treatment, LABEL_TREATMENTS)
+    keypoints_frame_px, labelled = np.asarray(keypoints_frame_px), np.asarray(labelled)
+    check_keypoints(caller, labelled=labelled, keypoints_frame_px=keypoints_frame_px)
+    if treatment == "poster":
+        check_keypoints(caller, keypoints_frame_px=keypoints_frame_px)
+        return keypoints_frame_px.astype(float), np.ones_like(labelled)
+    targets_px = np.where(labelled[..., None], keypoints_frame_px, 0.0)
+    weights = labelled.copy() if treatment == "masked" else np.ones_like(labelled)
+    return targets_px, weights
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What to train on in place of the labels that the data came with.
+
+    Attributes:
+        keypoints_px: float64 (N, K, 2), (x, y), pixels of the pictures.
+        weights: float64 (N, K) in [0, 1]; 0 where a joint does not count.
+    """
+
+    keypoints_px: np.ndarray
+    weights: np.ndarray
