@@ -11,8 +11,9 @@ from pathlib import Path
 import estimate
 import results
 
-from posekit import files, pages
+from posekit import files
 from posekit.plots.style import PALETTE, new_figure, styled
+from posekit.report import pages
 
 PAGE = files.PROJECT_ROOT / "reports" / "benchmarks.html"
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from posekit.errors import PosekitError
+from posekit.report.names import PRODUCER
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -27,19 +28,6 @@ _HEADERS = {
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 CACHE_DIR = PROJECT_ROOT / ".cache"
-
-# Which notebook writes which artifact of a run, for the message when one is missing.
-PRODUCER = {
-    "explore.json": "00_explore",
-    "exploration.json": "01_data_exploration",
-    "training.json": "02_training",
-    "sanity.json": "02_training",
-    "batchnorm_comparison.json": "03_batchnorm_comparison",
-    "prediction.json": "04_prediction_visualization",
-    "saliency.json": "05_saliency",
-    "ladder.json": "06_beyond_the_poster",
-    "activity.json": "07_activity_recognition",
-}
 
 PARTIAL = ".partial-"
 

@@ -4,8 +4,9 @@ import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
-from posekit import files, report_execution, report_index
+from posekit import files
 from posekit.errors import PosekitError
+from posekit.report import execution, index
 
 NOTEBOOK = files.PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"
 
@@ -25,13 +26,13 @@ def write(run_dir, title):
     """
     notebook = load_notebook_node(str(NOTEBOOK))
     with tqdm(total=len(notebook.cells), disable=None, leave=False) as bar:
-        executed, error = report_execution.execute(
+        executed, error = execution.execute(
             "sweep", notebook, {"run_dir": str(run_dir)}, NOTEBOOK.parent, bar
         )
     with files.replacing(run_dir / "executed" / "sweep.ipynb") as temporary:
         nbformat.write(executed, temporary)
     page = run_dir / "sweep.html"
-    files.write_text(page, report_index.notebook_page(executed, title=title, error=error))
+    files.write_text(page, index.notebook_page(executed, title=title, error=error))
     if error is not None:
         raise PosekitError(f"{page}: {error['name']}: {error['message']}")
     return page

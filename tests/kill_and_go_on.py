@@ -131,10 +131,10 @@ def train_and_note(root, run_dir, epochs):
 
 def report(notebooks_dir, run_dir):
     """Run a report, or go on with it; a file `converting` is there while a page is made."""
-    from posekit import report as report_module
-    from posekit import report_index
+    from posekit.report import runner
+    from posekit.report.index import notebook_page
 
-    make_page = report_index.notebook_page
+    make_page = notebook_page
 
     def announced(*args, **options):
         # The tool's one look inside: a conversion leaves no trace until it is over.
@@ -143,8 +143,8 @@ def report(notebooks_dir, run_dir):
         (run_dir / "converting").unlink()
         return page
 
-    report_index.notebook_page = announced
-    report_module.run(run_dir, parameters={}, resume=True, notebooks_dir=notebooks_dir)
+    notebook_page = announced
+    runner.run(run_dir, parameters={}, resume=True, notebooks_dir=notebooks_dir)
 
 
 def write_notebooks(root, epochs=EPOCHS):

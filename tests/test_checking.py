@@ -10,11 +10,11 @@ import pytest
 from coco_sets import annotation, content, write
 from tiny_sets import labels, lsp_files, write_folder
 
-from posekit import data_page
 from posekit.cli.main import main
 from posekit.datasets import checking, lsp
 from posekit.datasets.checking import FAULT, LOOK
 from posekit.errors import PosekitError
+from posekit.report import data_page
 from posekit.skeleton import INDEX
 
 

@@ -518,10 +518,10 @@ def test_predict_records_a_camera(capsys, monkeypatch, estimator_folder, tmp_pat
     ],
 )
 def test_a_report_is_named_after_its_data(monkeypatch, data, name):
-    from posekit import report
+    from posekit.report import runner
 
     folders = []
-    monkeypatch.setattr(report, "run", lambda run_dir, **settings: folders.append(run_dir))
+    monkeypatch.setattr(runner, "run", lambda run_dir, **settings: folders.append(run_dir))
     assert main(["report", "--data", data, "--profile", "smoke"]) == 0
     assert folders == [files.PROJECT_ROOT / "reports" / f"smoke-{name}"]
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit import explore_stills, report_index
+from posekit import explore_stills
 from posekit.explore import Explorer
 from posekit.explore_panel import EVERY_ACTIVITY, OWN_STRENGTHS, STRENGTH_ENDS, Panel
 from posekit.explore_subjects import PICTURE_PX
 from posekit.files import PROJECT_ROOT
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
+from posekit.report import index
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -129,7 +130,7 @@ def test_in_a_report_there_is_the_still_alone(explorer, monkeypatch):
     shown = pixels(base64.b64decode(bundle["image/png"]))
     np.testing.assert_array_equal(shown, explorer.picture(explorer.start()))
     cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", bundle)])
-    page = report_index.notebook_page(nbformat.v4.new_notebook(cells=[cell]), title="panel")
+    page = index.notebook_page(nbformat.v4.new_notebook(cells=[cell]), title="panel")
     assert f"data:image/png;base64,{bundle['image/png']}" in page and explore_stills.NOTE in page
     assert "widget-view" not in page and "<script" not in page
 

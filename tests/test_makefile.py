@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from posekit import report_parameters
 from posekit.files import PROJECT_ROOT
+from posekit.report import parameters
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -51,7 +51,7 @@ def test_the_list_in_the_help_arrives_whole(project):
     overrides = [words[at + 1] for at, word in enumerate(words) if word == "--set"]
     assert overrides == [setting, "seed=1"]
     declared = {"02_training": {"label_treatments": ["masked"], "seed": 0}}
-    given = report_parameters.resolve(declared, {}, overrides)
+    given = parameters.resolve(declared, {}, overrides)
     assert given["02_training"] == {"label_treatments": ["masked", "poster"], "seed": 1}
 
 

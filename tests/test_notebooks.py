@@ -11,8 +11,9 @@ import nbformat
 import papermill
 import pytest
 
-from posekit import report
-from posekit.files import PRODUCER, PROJECT_ROOT
+from posekit.files import PROJECT_ROOT
+from posekit.report import runner
+from posekit.report.names import PRODUCER
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 COMMON_PARAMETERS = {
@@ -116,13 +117,13 @@ def check_everything_else_tells_its_story(index, index_page, run_dir):
 
 def test_all_run_on_synthetic_data(tmp_path):
     parameters = {"data": "synthetic", "profile": "smoke", "seed": 0}
-    check_report(report.run(tmp_path / "run", parameters=parameters), tmp_path / "run")
+    check_report(runner.run(tmp_path / "run", parameters=parameters), tmp_path / "run")
     # Notebook 03 reuses the training of notebook 02: both networks and both seeds, and one more
     # label treatment, make five trainings rather than six; notebook 06 begins with two of them.
     trained = [path.name for path in (tmp_path / "run" / "training").iterdir()]
     assert len([name for name in trained if name.startswith("poster_")]) == 5
 
-    resumed = report.run(tmp_path / "run", parameters=parameters, resume=True)
+    resumed = runner.run(tmp_path / "run", parameters=parameters, resume=True)
     index = json.loads(resumed.with_name("index.json").read_text())
     assert [entry["status"] for entry in index["notebooks"]] == ["reused"] * len(NOTEBOOKS)
 
@@ -130,7 +131,7 @@ def test_all_run_on_synthetic_data(tmp_path):
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet zip")
 def test_all_run_on_a_reduced_part_of_the_real_data(tmp_path):
     parameters = {"data": os.environ["POSEKIT_LSPET"], "profile": "smoke", "seed": 0}
-    check_report(report.run(tmp_path / "run", parameters=parameters), tmp_path / "run")
+    check_report(runner.run(tmp_path / "run", parameters=parameters), tmp_path / "run")
     data = json.loads((tmp_path / "run" / "training.json").read_text())["data"]
     assert (data["name"], data["images"]) == ("lspet", 240)
     # The set comes with or without its test images, im09001 to im10000.
@@ -141,8 +142,8 @@ def test_all_run_on_a_reduced_part_of_the_real_data(tmp_path):
 
 
 def test_a_missing_model_names_the_notebook_that_trains_it(tmp_path):
-    with pytest.raises(report.ReportFailed, match=r"02_training\.ipynb"):
-        report.run(
+    with pytest.raises(runner.ReportFailed, match=r"02_training\.ipynb"):
+        runner.run(
             tmp_path / "run",
             parameters={"data": "synthetic", "profile": "smoke", "seed": 0},
             notebooks=["04"],

@@ -4,8 +4,9 @@ import base64
 
 import pytest
 
-from posekit import pages, wording
+from posekit import wording
 from posekit.plots import curves
+from posekit.report import pages
 
 
 @pytest.mark.parametrize(

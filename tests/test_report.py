@@ -12,8 +12,11 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from posekit import files, locks, report, report_index, report_parameters
+from posekit import files, locks
 from posekit.errors import PosekitError
+from posekit.report import runner
+from posekit.report.index import answer_of, headline_of, notebook_page, settle_lines
+from posekit.report.parameters import declared, resolve
 
 PARAMETERS = 'run_dir = ""\nseed = 0  # a comment with x = 1\n'
 GIVEN = {"seed": 7}
@@ -65,7 +68,7 @@ def test_declared_reads_every_literal():
         "epochs = 3  # the comment's = does not count\n"
         "rate = -0.5\nsizes = [1, 2]\nlimit = None\noptions = {\n    'a': True,\n}\n"
     )
-    assert report_parameters.declared("01_a", notebook(parameters=source)) == {
+    assert declared("01_a", notebook(parameters=source)) == {
         "epochs": 3,
         "rate": -0.5,
         "sizes": [1, 2],
@@ -80,7 +83,7 @@ def test_declared_reads_every_literal():
 )
 def test_declared_refuses_what_a_run_could_not_replace(line):
     with pytest.raises(PosekitError, match=r"01_a: .*got `" + re.escape(line)) as caught:
-        report_parameters.declared("01_a", notebook(parameters=f"x = 1\n{line}\n"))
+        declared("01_a", notebook(parameters=f"x = 1\n{line}\n"))
     assert "`x = 1`" not in str(caught.value)
 
 
@@ -88,18 +91,18 @@ def test_declared_needs_one_tagged_cell():
     node = notebook()
     node.cells[1].metadata["tags"] = []
     with pytest.raises(PosekitError, match="01_a: exactly one cell .* got 0"):
-        report_parameters.declared("01_a", node)
+        declared("01_a", node)
     for cell in node.cells[:2]:
         cell.metadata["tags"] = ["parameters"]
     with pytest.raises(PosekitError, match="01_a: exactly one cell .* got 2"):
-        report_parameters.declared("01_a", node)
+        declared("01_a", node)
 
 
 def test_declared_refuses_a_cell_left_by_papermill():
     node = notebook("seed = 1")
     node.cells[2].metadata["tags"] = ["injected-parameters"]
     with pytest.raises(PosekitError, match="`injected-parameters`; got one"):
-        report_parameters.declared("01_a", node)
+        declared("01_a", node)
 
 
 DECLARED = {
@@ -109,7 +112,7 @@ DECLARED = {
 
 
 def test_resolve_gives_each_notebook_what_it_declares():
-    given = report_parameters.resolve(
+    given = resolve(
         DECLARED,
         {"seed": 1},
         ["02_b.seed=2", "seed=3", "data=/a+b.zip", "rate=1", "limit=[1, 'x']", "fast = True"],
@@ -142,27 +145,27 @@ def test_resolve_gives_each_notebook_what_it_declares():
 )
 def test_resolve_refuses(override, message):
     with pytest.raises(PosekitError, match=message):
-        report_parameters.resolve(DECLARED, {}, [override])
+        resolve(DECLARED, {}, [override])
 
 
 def test_resolve_refuses_paths_and_unknown_names_together():
     with pytest.raises(PosekitError, match="(?s)must be a str.*got PosixPath.*`sed` must be a param"):
-        report_parameters.resolve(DECLARED, {"data": Path("x"), "sed": 1})
+        resolve(DECLARED, {"data": Path("x"), "sed": 1})
 
 
 def test_settle_lines_keeps_what_a_terminal_shows():
-    assert report_index.settle_lines("1/3\r2/3\r3/3\nnext\n") == "3/3\nnext\n"
-    assert report_index.settle_lines("1/2" + "\b" * 3 + "\r2/2" + "\b" * 3 + "\r") == "2/2"
-    assert report_index.settle_lines("abc\b\bxy\n") == "axy\n"
-    assert report_index.settle_lines("windows\r\n") == "windows\n"
+    assert settle_lines("1/3\r2/3\r3/3\nnext\n") == "3/3\nnext\n"
+    assert settle_lines("1/2" + "\b" * 3 + "\r2/2" + "\b" * 3 + "\r") == "2/2"
+    assert settle_lines("abc\b\bxy\n") == "axy\n"
+    assert settle_lines("windows\r\n") == "windows\n"
 
 
 def test_answer_is_the_last_cell_as_text():
-    assert report_index.answer_of(notebook()) == "Answer. It is so."
+    assert answer_of(notebook()) == "Answer. It is so."
     shown = new_output("display_data", {"text/markdown": "**Answer.** 5", "text/plain": "<object>"})
     printed = new_output("stream", name="stdout", text="1/2\r2/2\n")
     node = new_notebook(cells=[new_code_cell("show()", outputs=[shown, printed])])
-    assert report_index.answer_of(node) == "Answer. 5\n2/2"
+    assert answer_of(node) == "Answer. 5\n2/2"
 
 
 def test_notebook_page_needs_no_network():
@@ -171,7 +174,7 @@ def test_notebook_page_needs_no_network():
     progress = new_output("stream", text="1/2\r2/2\n")
     node.cells[2].update(outputs=[figure, progress], execution_count=1)
     before = json.dumps(node)
-    page = report_index.notebook_page(node, title="Q & A", previous="01_a", following="03_c")
+    page = notebook_page(node, title="Q & A", previous="01_a", following="03_c")
     assert json.dumps(node) == before
     assert loads_of(page) == []
     assert loads_of(HTMLExporter().from_notebook_node(node)[0])  # the measure does find them
@@ -187,20 +190,20 @@ def test_notebook_page_needs_no_network():
 def test_headline_must_be_showable(tmp_path):
     (tmp_path / "training.json").write_text('{"headline": [{"label": "PCK"}]}')
     with pytest.raises(PosekitError, match="02_training: `headline` of training.json .*'PCK'"):
-        report_index.headline_of(tmp_path, "02_training")
-    assert report_index.headline_of(tmp_path, "03_batchnorm_comparison") == []
+        headline_of(tmp_path, "02_training")
+    assert headline_of(tmp_path, "03_batchnorm_comparison") == []
 
 
 def test_run_refuses_before_it_writes(tmp_path):
     run_dir, folder = tmp_path / "run", save(tmp_path / "notebooks", n01_a=notebook())
     with pytest.raises(PosekitError, match="`sede` must be a parameter"):
-        report.run(run_dir, parameters={"sede": 1}, notebooks_dir=folder)
+        runner.run(run_dir, parameters={"sede": 1}, notebooks_dir=folder)
     with pytest.raises(PosekitError, match="`notebooks` must hold names .* 01_a; got '02'"):
-        report.run(run_dir, parameters=GIVEN, notebooks=["02"], notebooks_dir=folder)
+        runner.run(run_dir, parameters=GIVEN, notebooks=["02"], notebooks_dir=folder)
     with pytest.raises(PosekitError, match="`run_dir` to the argument; got 'elsewhere'"):
-        report.run(run_dir, parameters={"run_dir": "elsewhere"}, notebooks_dir=folder)
+        runner.run(run_dir, parameters={"run_dir": "elsewhere"}, notebooks_dir=folder)
     with pytest.raises(PosekitError, match=f"NN_name.ipynb; got {tmp_path}"):
-        report.run(run_dir, parameters=GIVEN, notebooks_dir=tmp_path)
+        runner.run(run_dir, parameters=GIVEN, notebooks_dir=tmp_path)
     assert not run_dir.exists()
 
 
@@ -211,23 +214,23 @@ def test_second_run_into_the_folder_names_the_first(tmp_path):
         locks.held(tmp_path / "run" / ".lock", what="the first"),
         pytest.raises(PosekitError, match=in_use),
     ):
-        report.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
+        runner.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
 
 
 def test_code_state_follows_the_package(tmp_path):
     module = tmp_path / "parts" / "module.py"
     module.parent.mkdir()
     module.write_text("x = 1")
-    state = report._code_state(tmp_path)
+    state = runner._code_state(tmp_path)
     (tmp_path / "parts" / "module.pyc").write_bytes(b"made by Python")
-    assert report._code_state(tmp_path) == state
+    assert runner._code_state(tmp_path) == state
     module.write_text("x = 2")
-    changed = report._code_state(tmp_path)
+    changed = runner._code_state(tmp_path)
     assert changed != state
     # What pages look like comes from here too.
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "page.html").write_text("<p>")
-    assert report._code_state(tmp_path) != changed
+    assert runner._code_state(tmp_path) != changed
 
 
 def test_data_state_follows_labels_and_pictures(tmp_path):
@@ -237,7 +240,7 @@ def test_data_state_follows_labels_and_pictures(tmp_path):
         path.write_bytes(b"12")
 
     def data_state():
-        return report._data_state(os.pathsep.join([str(tmp_path), str(tmp_path / "none.zip")]))
+        return runner._data_state(os.pathsep.join([str(tmp_path), str(tmp_path / "none.zip")]))
 
     states = [data_state()]
     assert data_state() == states[0]
@@ -251,7 +254,7 @@ def test_data_state_follows_labels_and_pictures(tmp_path):
     picture.rename(picture.with_stem("im00002"))
     states.append(data_state())
     assert len(set(states)) == len(states)
-    assert report._data_state("synthetic") is None
+    assert runner._data_state("synthetic") is None
 
 
 def test_what_a_notebook_depends_on_follows_a_table_of_labels(tmp_path):
@@ -261,7 +264,7 @@ def test_what_a_notebook_depends_on_follows_a_table_of_labels(tmp_path):
     index = {"notebooks": [{"name": "07"}], "provenance": {"python": "3", "versions": {}}}
 
     def inputs():
-        return report._inputs(index, "07", notebook, {"labels": str(labels), "data": "synthetic"})
+        return runner._inputs(index, "07", notebook, {"labels": str(labels), "data": "synthetic"})
 
     before = inputs()
     assert inputs() == before
@@ -272,9 +275,9 @@ def test_what_a_notebook_depends_on_follows_a_table_of_labels(tmp_path):
 def test_data_state_follows_a_zip(tmp_path):
     archive = tmp_path / "people.zip"
     archive.write_bytes(b"12")
-    state = report._data_state(str(archive))
+    state = runner._data_state(str(archive))
     archive.write_bytes(b"123")
-    assert report._data_state(str(archive)) != state
+    assert runner._data_state(str(archive)) != state
 
 
 EXPLORE = notebook(
@@ -313,7 +316,7 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(root / "jupyter"))
         patch.setenv("MPLBACKEND", "agg")
-        page = report.run(
+        page = runner.run(
             root / "run",
             parameters=GIVEN,
             overrides=["02_training.epochs=5"],
@@ -329,7 +332,7 @@ def test_run_gives_the_parameters_to_this_python(finished):
         "seed": 7,
         "python": sys.executable,
         "cwd": str(folder),
-        "posekit": str(report.artifacts.PROJECT_ROOT / "posekit" / "__init__.py"),
+        "posekit": str(runner.artifacts.PROJECT_ROOT / "posekit" / "__init__.py"),
     }
 
 
@@ -375,7 +378,7 @@ def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
 
     def resume(overrides):
         settings = {"parameters": GIVEN, "overrides": overrides, "notebooks_dir": folder}
-        report.run(run_dir, resume=True, **settings)
+        runner.run(run_dir, resume=True, **settings)
         _, entries = read_index(run_dir)
         return entries, [entry["status"] for entry in entries.values()]
 
@@ -403,7 +406,7 @@ def finished_entry(tmp_path):
     for path, text in left.items():
         files.write_text(tmp_path / path, text)
     entry = {
-        **report.BLANK_ENTRY,
+        **runner.BLANK_ENTRY,
         "name": "02_training",
         "status": "ok",
         "inputs": {"parameters": {"seed": 0}},
@@ -415,16 +418,16 @@ def finished_entry(tmp_path):
 
 def test_unchanged_needs_success_and_equal_inputs(finished_entry):
     inputs = finished_entry["inputs"]
-    assert report._is_unchanged(finished_entry, inputs)
-    assert not report._is_unchanged(finished_entry, {"parameters": {"seed": 1}})
-    assert not report._is_unchanged({**finished_entry, "status": "failed"}, inputs)
-    assert not report._is_unchanged(None, inputs)
+    assert runner._is_unchanged(finished_entry, inputs)
+    assert not runner._is_unchanged(finished_entry, {"parameters": {"seed": 1}})
+    assert not runner._is_unchanged({**finished_entry, "status": "failed"}, inputs)
+    assert not runner._is_unchanged(None, inputs)
 
 
 def test_what_a_notebook_left_is_what_its_artifact_needs_as_well(tmp_path):
     files.write_json(tmp_path / "training.json", {"needs": [NEEDED]})
-    assert list(report._files_of(tmp_path, "02_training")) == ["training.json", NEEDED]
-    assert list(report._files_of(tmp_path, "03_batchnorm_comparison")) == []
+    assert list(runner._files_of(tmp_path, "02_training")) == ["training.json", NEEDED]
+    assert list(runner._files_of(tmp_path, "03_batchnorm_comparison")) == []
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("?")])
@@ -432,33 +435,33 @@ def test_what_a_notebook_left_is_what_its_artifact_needs_as_well(tmp_path):
 def test_earlier_results_count_while_their_files_are_as_they_were(
     tmp_path, finished_entry, name, damage
 ):
-    assert report._earlier_entries(tmp_path) == {"02_training": finished_entry}
+    assert runner._earlier_entries(tmp_path) == {"02_training": finished_entry}
     damage(tmp_path / name)
     with pytest.warns(UserWarning, match=f"02_training: {tmp_path / name} is missing or not as"):
-        assert report._earlier_entries(tmp_path) == {}
+        assert runner._earlier_entries(tmp_path) == {}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"notebooks": [1]}', '{"notebooks": 1}'])
 def test_a_damaged_index_is_set_aside(tmp_path, content):
     (tmp_path / "index.json").write_text(content)
     with pytest.warns(UserWarning, match=r"index\.json: is damaged .* as index\.json\.damaged"):
-        assert report._earlier_entries(tmp_path) == {}
+        assert runner._earlier_entries(tmp_path) == {}
     assert not (tmp_path / "index.json").exists()
 
 
 def test_an_index_of_an_earlier_version_is_not_called_damaged(tmp_path, finished_entry):
     del finished_entry["files"]
     files.write_json(tmp_path / "index.json", {"notebooks": [finished_entry]})
-    assert report._earlier_entries(tmp_path) == {}
+    assert runner._earlier_entries(tmp_path) == {}
     assert (tmp_path / "index.json").exists()
 
 
 def test_what_may_be_reused_stays_done_until_its_turn(finished_entry):
     node = notebook()
     for may_stay, status in ((True, "kept"), (False, "not run")):
-        entry = report._waiting_entry("02_training", node, finished_entry, may_stay)
+        entry = runner._waiting_entry("02_training", node, finished_entry, may_stay)
         assert entry["status"] == status and entry["files"] == finished_entry["files"]
-    assert report._waiting_entry("02_training", node, None, True)["status"] == "not run"
+    assert runner._waiting_entry("02_training", node, None, True)["status"] == "not run"
 
 
 def test_failure_keeps_the_part_before_it(tmp_path):
@@ -466,8 +469,8 @@ def test_failure_keeps_the_part_before_it(tmp_path):
     folder = save(tmp_path / "notebooks", n01_a=notebook(), n02_b=failing, n03_c=notebook())
     run_dir = tmp_path / "run"
     message = "02_b failed in cell 4 of 6: KeyError: '<joint>'"
-    with pytest.raises(report.ReportFailed, match=message) as caught:
-        report.run(run_dir, parameters=GIVEN, notebooks_dir=folder)
+    with pytest.raises(runner.ReportFailed, match=message) as caught:
+        runner.run(run_dir, parameters=GIVEN, notebooks_dir=folder)
     assert caught.value.index == run_dir / "index.html"
 
     index, entries = read_index(run_dir)
@@ -489,7 +492,7 @@ def test_failure_keeps_the_part_before_it(tmp_path):
     # Mended, the run goes on where it stopped.
     save(folder, n02_b=notebook("mended = 1"))
     only = {"notebooks": ["01", "02_b"], "notebooks_dir": folder}
-    report.run(run_dir, parameters=GIVEN, resume=True, **only)
+    runner.run(run_dir, parameters=GIVEN, resume=True, **only)
     _, entries = read_index(run_dir)
     assert [entry["status"] for entry in entries.values()] == ["reused", "ok", "not run"]
 
@@ -500,6 +503,6 @@ def test_failure_keeps_the_part_before_it(tmp_path):
 )
 def test_leaving_the_kernel_is_a_failure(tmp_path, leave, error):
     folder = save(tmp_path / "notebooks", n01_a=notebook(leave, "after = 1"))
-    with pytest.raises(report.ReportFailed, match=f"01_a failed in cell 3 of 5: {error}"):
-        report.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
+    with pytest.raises(runner.ReportFailed, match=f"01_a failed in cell 3 of 5: {error}"):
+        runner.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
     assert error in (tmp_path / "run" / "01_a.html").read_text()

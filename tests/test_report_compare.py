@@ -5,10 +5,10 @@ import re
 import pytest
 from made_runs import write_report, write_training
 
-from posekit import report_compare
 from posekit.cli.main import main
 from posekit.errors import PosekitError
 from posekit.evaluation import per_image
+from posekit.report.compare import compare, open_run
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folders(tmp_path):
 
 
 def compared(first, second):
-    return report_compare.compare(*map(report_compare.open_run, (first, second)))
+    return compare(*map(open_run, (first, second)))
 
 
 def test_the_differences_are_those_of_the_images(folders):
@@ -154,9 +154,9 @@ def test_wrong_folders_are_refused(tmp_path):
         ("other", r"index\.json: must be a report's index; got TypeError"),
     ):
         with pytest.raises(PosekitError, match=finding):
-            report_compare.open_run(tmp_path / name)
+            open_run(tmp_path / name)
     with pytest.raises(PosekitError, match="config.json: must be the folder of .*; got a file"):
-        report_compare.open_run(training / "config.json")
+        open_run(training / "config.json")
     with pytest.raises(PosekitError, match="the runs must be two; got .* twice"):
         compared(training, training.parent / training.name)
 

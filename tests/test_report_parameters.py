@@ -5,8 +5,8 @@ import re
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from posekit import report_parameters
 from posekit.errors import PosekitError
+from posekit.report import parameters
 
 DECLARED = {"01_a": {"rate": 0.5, "count": 1, "by_name": {}, "text": "a", "limit": None}}
 
@@ -29,7 +29,7 @@ DECLARED = {"01_a": {"rate": 0.5, "count": 1, "by_name": {}, "text": "a", "limit
 )
 def test_values_that_nothing_could_hold(override, finding):
     with pytest.raises(PosekitError, match=finding) as caught:
-        report_parameters.resolve(DECLARED, {}, [override])
+        parameters.resolve(DECLARED, {}, [override])
     assert "\x1b" not in str(caught.value)
 
 
@@ -45,11 +45,11 @@ def test_values_that_nothing_could_hold(override, finding):
 def test_lines_that_nothing_could_hold(line, shown):
     cell = new_code_cell(f"x = 1\n{line}", metadata={"tags": ["parameters"]})
     with pytest.raises(PosekitError, match="01_a: .*; got `" + re.escape(shown) + "`"):
-        report_parameters.declared("01_a", new_notebook(cells=[cell]))
+        parameters.declared("01_a", new_notebook(cells=[cell]))
 
 
 @pytest.mark.parametrize("source", ["y = " + "-" * 60_000 + "1", "y = '\0'", "y = " + "[" * 300])
 def test_cells_that_python_cannot_parse(source):
     cell = new_code_cell(source, metadata={"tags": ["parameters"]})
     with pytest.raises(PosekitError, match="01_a: the parameters cell must .* got "):
-        report_parameters.declared("01_a", new_notebook(cells=[cell]))
+        parameters.declared("01_a", new_notebook(cells=[cell]))

@@ -6,9 +6,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from posekit import report, report_parameters, report_verify
 from posekit.cli.main import main
 from posekit.errors import PosekitError
+from posekit.report import runner, verify
+from posekit.report.parameters import resolve
 
 TRAINING = {
     "data": {"fingerprint": "aa", "frames_megabytes": 1.5},
@@ -58,7 +59,7 @@ def changed(**changes):
 
 def compared(tmp_path, **second):
     write(tmp_path / "first")
-    return report_verify.compare(tmp_path / "first", write(tmp_path / "second", **second))
+    return verify.compare(tmp_path / "first", write(tmp_path / "second", **second))
 
 
 def row_of(result, name="training.json"):
@@ -67,20 +68,20 @@ def row_of(result, name="training.json"):
 
 
 def test_settings_give_every_parameter_back(tmp_path):
-    settings = report_verify.settings(write(tmp_path))
+    settings = verify.settings(write(tmp_path))
     assert settings["notebooks"] == ["02_training"]
     defaults = {"data": "synthetic", "rate": 0.1, "epochs": None, "treatments": []}
     declared = {"02_training": {**defaults, "run_dir": "", "deterministic": True}}
-    given = report_parameters.resolve(declared, {"run_dir": "/new"}, settings["overrides"])
+    given = resolve(declared, {"run_dir": "/new"}, settings["overrides"])
     assert given == {"02_training": {**PARAMETERS, "run_dir": "/new"}}
 
 
 def test_settings_need_a_finished_run(tmp_path):
     with pytest.raises(PosekitError, match=r"must be the folder of a report; got no index\.json"):
-        report_verify.settings(tmp_path)
+        verify.settings(tmp_path)
     write(tmp_path, status="failed")
     with pytest.raises(PosekitError, match=r"got 02_training \(failed\), 03_more \(not run\)"):
-        report_verify.settings(tmp_path)
+        verify.settings(tmp_path)
 
 
 def test_equal_runs_agree_whatever_the_clock_says(tmp_path):
@@ -102,7 +103,7 @@ def test_equal_runs_agree_whatever_the_clock_says(tmp_path):
         "beyond": 0,
         "largest": None,
     }
-    assert report_verify.in_words(result).splitlines()[-1] == "verified: all values are equal"
+    assert verify.in_words(result).splitlines()[-1] == "verified: all values are equal"
 
 
 def test_a_small_difference_is_within_the_tolerance(tmp_path):
@@ -111,7 +112,7 @@ def test_a_small_difference_is_within_the_tolerance(tmp_path):
     row = row_of(result, "training/net/history.json")
     assert result["agrees"] and (row["equal"], row["within"], row["beyond"]) == (1, 1, 0)
     assert row["largest"]["path"] == "[0].validation_mse"
-    last = report_verify.in_words(result).splitlines()[-1]
+    last = verify.in_words(result).splitlines()[-1]
     assert last == "verified: 1 values differ, none by more than 0.0005 of its size"
 
 
@@ -130,7 +131,7 @@ def test_a_large_difference_is_named(tmp_path, headline, path, first, second):
     row = row_of(result)
     assert not result["agrees"] and row["beyond"] == 1
     assert row["largest"] == {"path": path, "first": first, "second": second}
-    words = report_verify.in_words(result)
+    words = verify.in_words(result)
     assert f"{path}: {first} then, {second} now" in words
     assert words.endswith("not verified: 1 values differ by more than 0.0005 of its size")
 
@@ -139,7 +140,7 @@ def test_what_is_missing_differs(tmp_path):
     write(tmp_path / "second")
     first = write(tmp_path / "first")
     (first / "training.json").unlink()
-    row = row_of(report_verify.compare(first, tmp_path / "second"))
+    row = row_of(verify.compare(first, tmp_path / "second"))
     assert (row["equal"], row["beyond"]) == (0, 9)
 
 
@@ -147,7 +148,7 @@ def test_rounding_around_zero_is_within(tmp_path):
     near_zero = [{"epoch": 1, "validation_mse": 0.0, "seconds": 9.0}]
     write(tmp_path / "first", history=near_zero)
     write(tmp_path / "second", history=[{**near_zero[0], "validation_mse": 1e-12}])
-    result = report_verify.compare(tmp_path / "first", tmp_path / "second")
+    result = verify.compare(tmp_path / "first", tmp_path / "second")
     assert result["agrees"] and row_of(result, "training/net/history.json")["within"] == 1
 
 
@@ -158,7 +159,7 @@ def test_other_versions_and_data_are_named(tmp_path):
         "data fingerprint",
         "keras",
     ]
-    words = report_verify.in_words(result)
+    words = verify.in_words(result)
     assert "other keras: 3.15.1 then, 4.0 now" in words
     assert "other data fingerprint: aa then, bb now" in words
     assert "cores" not in words
@@ -173,7 +174,7 @@ def rerun(monkeypatch, tmp_path):
             assert parameters == {} and notebooks == ["02_training"]
             write(run_dir, training=training)
 
-        monkeypatch.setattr(report, "run", run)
+        monkeypatch.setattr(runner, "run", run)
         return write(tmp_path / "mine")
 
     return prepare
@@ -208,7 +209,7 @@ def test_bad_settings_leave_no_folder_behind(rerun, tmp_path, monkeypatch, capsy
     def refuse(*arguments, **settings):
         raise PosekitError("parameters: `treatments` must be a parameter; got a name.")
 
-    monkeypatch.setattr(report, "run", refuse)
+    monkeypatch.setattr(runner, "run", refuse)
     assert main(["report", "--verify", str(run_dir)]) == 2
     assert "`treatments`" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
@@ -218,9 +219,9 @@ def test_a_failed_rerun_is_no_verification(rerun, monkeypatch, tmp_path, capsys)
     run_dir = rerun(TRAINING)
 
     def fail(*arguments, **settings):
-        raise report.ReportFailed("02_training failed in cell 3", tmp_path / "index.html")
+        raise runner.ReportFailed("02_training failed in cell 3", tmp_path / "index.html")
 
-    monkeypatch.setattr(report, "run", fail)
+    monkeypatch.setattr(runner, "run", fail)
     assert main(["report", "--verify", str(run_dir)]) == 1
     assert "02_training failed in cell 3" in capsys.readouterr().err
     assert not (run_dir / "verification.json").exists()
@@ -246,9 +247,9 @@ def test_a_real_run_is_verified(tmp_path, monkeypatch, capsys):
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     nbformat.write(new_notebook(cells=cells), notebooks / "02_training.ipynb")
-    monkeypatch.setitem(report.run.__kwdefaults__, "notebooks_dir", notebooks)
+    monkeypatch.setitem(runner.run.__kwdefaults__, "notebooks_dir", notebooks)
     run_dir = tmp_path / "mine"
-    report.run(run_dir, parameters={"seed": 5}, overrides=["words=['it\\'s', 'so']"])
+    runner.run(run_dir, parameters={"seed": 5}, overrides=["words=['it\\'s', 'so']"])
     first = json.loads((run_dir / "training.json").read_text())
     assert main(["report", "--verify", str(run_dir)]) == 0
     assert "verified: all values are equal" in capsys.readouterr().out

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from made_runs import write_report, write_training
 
-from posekit import run_index
 from posekit.cli.main import main
 from posekit.errors import PosekitError
+from posekit.report import runs
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def folder(tmp_path):
 
 
 def trainings(folder, **choice):
-    rows, problems = run_index.find(folder)
+    rows, problems = runs.find(folder)
     assert problems == []
-    return run_index.select(rows["trainings"], **choice)
+    return runs.select(rows["trainings"], **choice)
 
 
 def test_a_training_is_told_by_its_best_epoch(folder):
@@ -38,7 +38,7 @@ def test_a_training_is_told_by_its_best_epoch(folder):
 
 
 def test_a_report_is_told_by_its_index(folder):
-    (row,) = run_index.find(folder)[0]["reports"]
+    (row,) = runs.find(folder)[0]["reports"]
     assert (row["run"], row["data"], row["notebooks"]) == ("first", "people.zip+more", "1 of 2")
     assert (row["profile"], row["minutes"], row["commit"]) == ("quick", 10, "abc")
 
@@ -76,10 +76,10 @@ def test_rows_are_chosen_and_ordered(folder, choice, errors):
 
 
 def test_the_newest_comes_first(folder):
-    rows, _ = run_index.find(folder)
+    rows, _ = runs.find(folder)
     for row, day in zip(rows["trainings"], ("02", "03", "01"), strict=True):
         row["finished"] = f"2026-01-{day}T00:00:00+00:00"
-    chosen = run_index.select(rows["trainings"])
+    chosen = runs.select(rows["trainings"])
     assert [row["finished"][8:10] for row in chosen] == ["03", "02", "01"]
 
 
@@ -101,7 +101,7 @@ def test_damaged_runs_are_named_and_the_others_listed(folder):
     (path,) = (folder / "deep").rglob("history.json")
     path.write_text("[{}]")
     (folder / "first" / "index.json").write_text('{"notebooks": 3}')
-    rows, problems = run_index.find(folder)
+    rows, problems = runs.find(folder)
     assert len(rows["trainings"]) == 2 and rows["reports"] == []
     report, training = problems
     assert report.startswith(f"{folder / 'first'}: must be a run of posekit; got ")
@@ -112,7 +112,7 @@ def test_damaged_runs_are_named_and_the_others_listed(folder):
 def test_what_is_no_folder_is_refused(tmp_path, name, finding):
     (tmp_path / "file").write_text("")
     with pytest.raises(PosekitError, match=f"must be a folder of .*{name}, which {finding}"):
-        run_index.find(tmp_path / name)
+        runs.find(tmp_path / name)
 
 
 class Elements(HTMLParser):
@@ -128,8 +128,8 @@ class Elements(HTMLParser):
 
 
 def test_the_page_sorts_and_filters_without_a_script(folder):
-    rows, _ = run_index.find(folder)
-    page = run_index.page(folder, rows, written_to=folder)
+    rows, _ = runs.find(folder)
+    page = runs.page(folder, rows, written_to=folder)
     elements = Elements(page).found
     tags = [tag for tag, _ in elements]
     assert "script" not in tags and not re.search(r"\son\w+=", page)
@@ -137,7 +137,7 @@ def test_the_page_sorts_and_filters_without_a_script(folder):
     assert policy.startswith("default-src 'none'") and "script" not in policy
     assert [attrs["href"] for tag, attrs in elements if tag == "a"] == ["first/index.html"]
     styles = [attrs["style"] for tag, attrs in elements if "--place" in attrs.get("style", "")]
-    place = run_index._table("trainings", rows["trainings"], folder)["columns"]
+    place = runs._table("trainings", rows["trainings"], folder)["columns"]
     (by_error,) = [each["place"] for each in place if each["name"] == "validation_mse"]
     ranks = [int(re.search(rf"--by-{by_error}: (\d+)", style)[1]) for style in styles[1:]]
     errors = [row["validation_mse"] for row in rows["trainings"]]
@@ -154,8 +154,8 @@ def test_the_page_escapes_what_others_wrote(folder):
     stored = json.loads(path.read_text())
     stored["data"]["name"] = '<script>alert("1")</script>'
     path.write_text(json.dumps(stored))
-    rows, _ = run_index.find(folder)
-    page = run_index.page(folder, rows, written_to=folder)
+    rows, _ = runs.find(folder)
+    page = runs.page(folder, rows, written_to=folder)
     assert "<script" not in page and "&lt;script&gt;" in page
 
 

@@ -49,8 +49,8 @@ def fetch_data(options):
 
 def check_data(options):
     """Read data, decode every image, say what is wrong image by image and on a page."""
-    from posekit import data_page
     from posekit.datasets import checking
+    from posekit.report import data_page
 
     data = options.folder if options.data is None else options.data
     if data in ("", SYNTHETIC):
@@ -290,8 +290,8 @@ def _smoothing(options):
 
 def report(options):
     """Run all notebooks; print the path of the index whether or not one failed."""
-    from posekit import report as report_module
-    from posekit.report import ReportFailed
+    from posekit.report import runner
+    from posekit.report.runner import ReportFailed
 
     if options.verify is not None:
         return _verify(options.verify)
@@ -306,7 +306,7 @@ def report(options):
         "bad_images": _bad_images(options),
     }
     try:
-        index = report_module.run(
+        index = runner.run(
             files.from_root(run_dir),
             parameters=parameters,
             overrides=options.set,
@@ -322,15 +322,14 @@ def report(options):
 
 def _verify(run_dir):
     """Run a finished report again beside it, compare, and write and print what differs."""
-    from posekit import report as report_module
-    from posekit import report_verify
-    from posekit.report import ReportFailed
+    from posekit.report import runner, verify
+    from posekit.report.runner import ReportFailed
 
-    settings = report_verify.settings(run_dir)
+    settings = verify.settings(run_dir)
     rerun_dir = Path(tempfile.mkdtemp(prefix=f"{run_dir.name}-again-", dir=run_dir.parent))
     try:
-        report_module.run(rerun_dir, parameters={}, **settings)
-        result = report_verify.compare(run_dir, rerun_dir)
+        runner.run(rerun_dir, parameters={}, **settings)
+        result = verify.compare(run_dir, rerun_dir)
     except ReportFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -338,7 +337,7 @@ def _verify(run_dir):
         shutil.rmtree(rerun_dir)
         raise
     files.write_json(run_dir / "verification.json", {**result, **provenance()})
-    print(report_verify.in_words(result))
+    print(verify.in_words(result))
     if not result["agrees"]:
         print(f"the rerun stays in {rerun_dir}")
         return 1
@@ -348,35 +347,36 @@ def _verify(run_dir):
 
 def _compare(first_dir, second_dir, html):
     """Write the page that compares two runs, print the differences and where the page is."""
-    from posekit import report_compare
+    from posekit.report import compare
 
-    first, second = map(report_compare.open_run, (first_dir, second_dir))
-    names = report_compare.names_of(first, second)
-    result = report_compare.compare(first, second)
+    first, second = map(compare.open_run, (first_dir, second_dir))
+    names = compare.names_of(first, second)
+    result = compare.compare(first, second)
     if html is None:
         stem = "-and-".join(run.folder.resolve().name for run in (first, second))
         html = files.from_root("reports") / f"compare-{stem}.html"
-    files.write_text(html, report_compare.page(result, names))
-    print(report_compare.in_words(result, names))
+    files.write_text(html, compare.page(result, names))
+    print(compare.in_words(result, names))
     print(html)
     return 0 if any(pair["scores"] or pair["over_seeds"] for pair in result["pairs"]) else 1
 
 
 def runs(options):
     """Print a table of the reports or trainings below a folder, and write both as a page."""
-    from posekit import run_index
+    from posekit.report import runs as report_runs
+    from posekit.report.runs import KINDS, as_text, find, select
 
     folder = options.folder
-    tables, problems = run_index.find(folder)
-    for kind in run_index.KINDS:
+    tables, problems = find(folder)
+    for kind in KINDS:
         chosen = {}
         if kind == options.of:
             chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
-        tables[kind] = run_index.select(tables[kind], **chosen)
+        tables[kind] = select(tables[kind], **chosen)
     html = options.html or folder / "runs.html"
-    page = run_index.page(folder, tables, written_to=html.parent)
+    page = report_runs.page(folder, tables, written_to=html.parent)
     files.write_text(html, page)
-    print(run_index.as_text(tables[options.of], options.of))
+    print(as_text(tables[options.of], options.of))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     print(html)

@@ -22,7 +22,6 @@ import scipy.io
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
-from posekit import report_index, report_parameters
 from posekit.datasets import image_files, joints_mat, lsp, splits
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.fetch.verification import content_sha256
@@ -30,6 +29,8 @@ from posekit.errors import PosekitError
 from posekit.estimators.manifest import check_file, read
 from posekit.files import read_json, write_json
 from posekit.models import imagenet
+from posekit.report import parameters
+from posekit.report.index import headline_of
 from posekit.skeleton import JOINT_COUNT, JOINTS
 
 from . import mutation
@@ -361,7 +362,7 @@ def _mutate_override(content, rng):
 
 def _read_override(content, folder):
     text = content.decode("utf-8", "surrogateescape")
-    given = report_parameters.resolve(DECLARED, {"data": "photos"}, [text])
+    given = parameters.resolve(DECLARED, {"data": "photos"}, [text])
     for notebook, values in given.items():
         for name, value in values.items():
             default = DECLARED[notebook][name]
@@ -411,7 +412,7 @@ def _read_cell(content, folder):
     source = content.decode("utf-8", "replace")
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    for name, value in report_parameters.declared("notebook", notebook).items():
+    for name, value in parameters.declared("notebook", notebook).items():
         _require(name.isidentifier(), f"{name!r} as a name")
         _check_parameter(name, value)
 
@@ -527,7 +528,7 @@ def _artifact_files():
 
 def _read_artifact(content, folder):
     (folder / "training.json").write_bytes(content)
-    for row in report_index.headline_of(folder, "02_training"):
+    for row in headline_of(folder, "02_training"):
         _require(isinstance(row, dict) and {"label", "value"} <= set(row), f"headline {row!r}")
 
 

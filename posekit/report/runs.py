@@ -6,8 +6,10 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from posekit import files, pages, report_index, training_records
+from posekit import files, training_records
 from posekit.errors import PosekitError, check_choice
+from posekit.report import pages
+from posekit.report.index import DONE
 
 KINDS = ("reports", "trainings")
 
@@ -205,7 +207,7 @@ def _training_row(folder, root):
 def _report_row(folder, root):
     index = files.read_json(folder / "index.json")
     entries, parameters = index["notebooks"], index["parameters"]
-    done = sum(entry["status"] in report_index.DONE for entry in entries)
+    done = sum(entry["status"] in DONE for entry in entries)
     seconds = index["seconds"]
     known = {
         "run": _relative(folder, root),

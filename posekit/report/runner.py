@@ -13,10 +13,9 @@ from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
 from posekit import files as files_module
-from posekit import locks, report_execution, report_index, report_parameters, wording
+from posekit import locks, wording
 from posekit.errors import PosekitError, raise_problems
 from posekit.files import (
-    PRODUCER,
     PROJECT_ROOT,
     from_root,
     read_json,
@@ -26,6 +25,11 @@ from posekit.files import (
     write_text,
 )
 from posekit.provenance import provenance
+from posekit.report import execution
+from posekit.report import parameters as report_parameters
+from posekit.report.index import DONE, answer_of, headline_of, notebook_page, title_of, write
+from posekit.report.names import PRODUCER
+from posekit.report.parameters import resolve
 
 NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
 
@@ -98,7 +102,7 @@ def run(
     suite = _load(notebooks_dir)
     selected = _select(suite, notebooks)
     declared = {name: report_parameters.declared(name, suite[name]) for name in selected}
-    given = report_parameters.resolve(declared, {"run_dir": str(run_dir), **parameters}, overrides)
+    given = resolve(declared, {"run_dir": str(run_dir), **parameters}, overrides)
 
     with locks.held(run_dir / ".lock", what=f"report {run_dir}"):
         for folder in (run_dir, run_dir / "executed"):
@@ -117,7 +121,7 @@ def run(
             ],
         }
         begun = time.monotonic()
-        report_index.write(run_dir, index)
+        write(run_dir, index)
         entries = {entry["name"]: entry for entry in index["notebooks"]}
         with tqdm(
             total=sum(entries[name]["cells"] for name in selected),
@@ -143,11 +147,11 @@ def run(
                 seconds = wording.duration(entry["seconds"])
                 tqdm.write(f"{name}  {entry['status']}  {seconds}", file=sys.stderr)
                 index["seconds"] = time.monotonic() - begun
-                report_index.write(run_dir, index)
+                write(run_dir, index)
                 if entry["status"] == "failed":
                     break
         index["finished"] = _now()
-        page = report_index.write(run_dir, index)
+        page = write(run_dir, index)
 
     if entry["status"] == "failed":
         error = entry["error"]
@@ -200,7 +204,7 @@ def _earlier_entries(run_dir):
         _warn(f"{path}: is damaged and set aside as {aside.name}; every notebook is run anew.")
         return {}
     for name, file in changed.items():
-        if file is not None and noted[name]["status"] in report_index.DONE:
+        if file is not None and noted[name]["status"] in DONE:
             _warn(f"{name}: {run_dir / file} is missing or not as the notebook left it.")
     return {name: entry for name, entry in noted.items() if changed[name] is None}
 
@@ -224,14 +228,14 @@ def _waiting_entry(name, notebook, earlier, may_stay):
     """
     status = "not run"
     if earlier and may_stay:
-        status = "kept" if earlier["status"] in report_index.DONE else earlier["status"]
+        status = "kept" if earlier["status"] in DONE else earlier["status"]
     return {
         **BLANK_ENTRY,
         "executed": f"executed/{name}.ipynb",
         **(earlier or {}),
         "name": name,
         "status": status,
-        "title": report_index.title_of(name, notebook),
+        "title": title_of(name, notebook),
         "cells": len(notebook.cells),
     }
 
@@ -258,7 +262,7 @@ def _inputs(index, name, notebook, values):
 def _is_unchanged(earlier, inputs):
     return (
         earlier is not None
-        and earlier["status"] in report_index.DONE
+        and earlier["status"] in DONE
         and earlier["inputs"] == inputs
     )
 
@@ -316,17 +320,17 @@ def _links(run_dir, name, names, selected):
 def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
     """Execute one notebook, write its page, and return what changes in its entry."""
     name, started, begun = entry["name"], _now(), time.monotonic()
-    executed, error = report_execution.execute(name, notebook, given, notebooks_dir, bar)
+    executed, error = execution.execute(name, notebook, given, notebooks_dir, bar)
     seconds = time.monotonic() - begun
     headline = []
     if error is None:
         try:
-            headline = report_index.headline_of(run_dir, name)
+            headline = headline_of(run_dir, name)
         except PosekitError as problem:
             error = {"cell": None, "anchor": None, "name": "PosekitError", "message": str(problem)}
     if error:
         links.pop("following", None)  # it will not be run
-    page = report_index.notebook_page(executed, title=entry["title"], error=error, **links)
+    page = notebook_page(executed, title=entry["title"], error=error, **links)
     with replacing(run_dir / entry["executed"]) as temporary:
         nbformat.write(executed, temporary)
     write_text(run_dir / f"{name}.html", page)
@@ -344,7 +348,7 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
             if cell.cell_type == "code"
         ),
         "error": error,
-        "answer": report_index.answer_of(executed),
+        "answer": answer_of(executed),
         "headline": headline,
         # A file that should be there and is not has no digest, and never equals itself again.
         "files": {

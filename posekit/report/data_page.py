@@ -8,10 +8,11 @@ import base64
 import cv2
 import numpy as np
 
-from posekit import drawing, pages
+from posekit import drawing
 from posekit.datasets import checking, image_files
 from posekit.errors import PosekitError
 from posekit.geometry import resize_keypoints
+from posekit.report import pages
 
 # More pictures than a person looks through; each takes about ten kilobytes of the page.
 THUMBNAIL_LIMIT = 300

@@ -6,9 +6,11 @@ import nbformat
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 
-from posekit import files, pages
+from posekit import files
 from posekit.errors import raise_problems
 from posekit.provenance import provenance
+from posekit.report import pages
+from posekit.report.names import PRODUCER
 
 # Notebooks in these states have a page, numbers and figures that belong together.
 DONE = ("ok", "reused", "kept")
@@ -45,7 +47,7 @@ def headline_of(run_dir, name):
         PosekitError: a headline that the index could not show.
     """
     rows, problems = [], []
-    for artifact, producer in files.PRODUCER.items():
+    for artifact, producer in PRODUCER.items():
         if producer == name and (run_dir / artifact).exists():
             stored = files.read_json(run_dir / artifact)
             headline = stored.get("headline", []) if isinstance(stored, dict) else stored
@@ -66,7 +68,7 @@ def headline_of(run_dir, name):
 def data_fingerprints(run_dir, names):
     """The fingerprints of all data that the artifacts of these notebooks were made from."""
     paths = [
-        run_dir / artifact for artifact, producer in files.PRODUCER.items() if producer in names
+        run_dir / artifact for artifact, producer in PRODUCER.items() if producer in names
     ]
     described = [_data_of(files.read_json(path)) for path in paths if path.exists()]
     return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})

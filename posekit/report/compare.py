@@ -9,11 +9,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import files, pages, report_index, training_records
+from posekit import files, training_records
 from posekit.errors import PosekitError
 from posekit.evaluation import per_image
 from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
+from posekit.report import pages
+from posekit.report.index import DONE
 
 # Of the bootstrap over image groups: the same two runs always give the same page.
 SEED = 0
@@ -391,7 +393,7 @@ def _headlines(first, second):
 
 def _headline_rows(index):
     for entry in index["notebooks"]:
-        if entry["status"] in report_index.DONE:
+        if entry["status"] in DONE:
             for row in entry["headline"]:
                 yield (entry["name"], row["label"]), row
 

@@ -2,9 +2,9 @@
 
 import re
 
-from posekit import report_index
 from posekit.errors import PosekitError
 from posekit.files import read_json
+from posekit.report import index
 
 # Where a run records its results, as patterns below its folder.
 RESULTS = ("*.json", "training/*/config.json", "training/*/history.json")
@@ -42,7 +42,7 @@ def settings(run_dir):
             "Check the path, or run the report first."
         )
     entries = read_json(path)["notebooks"]
-    finished = [entry for entry in entries if entry["status"] in report_index.DONE]
+    finished = [entry for entry in entries if entry["status"] in index.DONE]
     if not finished:
         states = ", ".join(f"{entry['name']} ({entry['status']})" for entry in entries)
         raise PosekitError(
