@@ -2,9 +2,18 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import activity, activity_networks
-from posekit.activity import Budget, Cues, Pictures
 from posekit.errors import PosekitError
+from posekit.studies.activity import networks
+from posekit.studies.activity.trainer import (
+    Budget,
+    Cues,
+    Pictures,
+    Trainer,
+    predicted_cues,
+    schedule,
+    share_of_each,
+    true_cues,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +30,8 @@ def colours():
 
 @pytest.fixture(scope="module")
 def trainer():
-    return activity.Trainer(
-        lambda: activity_networks.classifier(
+    return Trainer(
+        lambda: networks.classifier(
             "both", activities=2, frame_px=32, features=3, joints=4
         ),
         Budget(steps=30, batch_size=8),
@@ -62,30 +71,30 @@ def test_mirrored_pictures_come_with_their_own_cues(colours):
 
 
 def test_every_picture_is_seen_before_one_is_seen_again():
-    rows, flips = activity.schedule(np.array([3, 5, 7, 9]), Budget(3, 4), seed=0)
+    rows, flips = schedule(np.array([3, 5, 7, 9]), Budget(3, 4), seed=0)
     assert rows.shape == flips.shape == (3, 4)
     assert [sorted(step) for step in rows.tolist()] == 3 * [[3, 5, 7, 9]]
-    again = activity.schedule(np.array([3, 5, 7, 9]), Budget(3, 4), seed=0)
+    again = schedule(np.array([3, 5, 7, 9]), Budget(3, 4), seed=0)
     np.testing.assert_array_equal(rows, again[0])
     np.testing.assert_array_equal(flips, again[1])
-    assert 0.3 < activity.schedule(np.arange(9), Budget(50, 20), seed=1)[1].mean() < 0.7
+    assert 0.3 < schedule(np.arange(9), Budget(50, 20), seed=1)[1].mean() < 0.7
 
 
 def test_shares_are_nested_and_of_each_activity():
     codes = np.array([0] * 20 + [1] * 10 + [-1] * 5 + [2])
-    small, large = (activity.share_of_each(codes, share, seed=3) for share in (0.1, 0.5))
+    small, large = (share_of_each(codes, share, seed=3) for share in (0.1, 0.5))
     assert np.bincount(codes[small]).tolist() == [2, 1, 1]
     assert np.bincount(codes[large]).tolist() == [10, 5, 1]
     assert set(small) <= set(large)
     np.testing.assert_array_equal(
-        activity.share_of_each(codes, 1.0, seed=4), np.flatnonzero(codes >= 0)
+        share_of_each(codes, 1.0, seed=4), np.flatnonzero(codes >= 0)
     )
     with pytest.raises(PosekitError, match=r"`fraction` must lie in \(0, 1\]; got 0"):
-        activity.share_of_each(codes, 0, seed=0)
+        share_of_each(codes, 0, seed=0)
 
 
 def test_true_cues_are_the_labelled_joints(experiment):
-    cues = activity.true_cues(experiment, "validation", mirrored=True)
+    cues = true_cues(experiment, "validation", mirrored=True)
     indices = experiment.split.validation
     labelled = experiment.dataset.labelled[indices]
     poses_px = cues.keypoints_px.reshape(2, len(indices), -1, 2)
@@ -109,10 +118,10 @@ def test_mirrored_pictures_are_looked_at_anew():
     maps = keras.layers.DepthwiseConv2D(1)(image)
     # The red of the first column, which a mirror exchanges with the last one's.
     network = keras.Model(image, keras.layers.Flatten()(maps[:, :, :1, :1]))
-    reader = activity_networks.cue_reader(network)
+    reader = networks.cue_reader(network)
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
-    cues = activity.predicted_cues(reader, images, mirrored=True)
-    flipped = activity.predicted_cues(reader, images[:, :, ::-1].copy(), mirrored=False)
+    cues = predicted_cues(reader, images, mirrored=True)
+    flipped = predicted_cues(reader, images[:, :, ::-1].copy(), mirrored=False)
     assert cues.keypoints_px.shape == (2, 5, 8) and flipped.keypoints_px.shape == (1, 5, 8)
     np.testing.assert_allclose(cues.keypoints_px[1], flipped.keypoints_px[0], rtol=1e-5)
     assert np.abs(cues.keypoints_px[1] - cues.keypoints_px[0]).max() > 0.1

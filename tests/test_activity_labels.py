@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from tiny_sets import labels, lspet_files, write_folder, write_zip
 
-from posekit import activity_labels
-from posekit.activity_labels import open_labels
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
+from posekit.studies.activity import labels as activity_labels
+from posekit.studies.activity.labels import LSP_SPORTS, open_labels
 
 HEADER = "image,activity\n"
 ROWS = "im00001,tennis\nim00002,soccer\nim00003,tennis\n"
@@ -117,7 +117,7 @@ def test_only_known_names_where_they_are_given(people):
     assert open_labels(*people).names == ("socer", "tennis")
     with pytest.raises(PosekitError, match="line 3: `activity` of 'im00002' must be one of "
                        "'athletics', .*; got 'socer'"):
-        open_labels(*people, activities=activity_labels.LSP_SPORTS)
+        open_labels(*people, activities=LSP_SPORTS)
     with pytest.raises(PosekitError, match=r"`activities` must be None or a list .* got \['a'\]"):
         open_labels(*people, activities=["a"])
 

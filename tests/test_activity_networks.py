@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import activity_networks
 from posekit.errors import PosekitError
 from posekit.models import poster
+from posekit.studies.activity import networks
 
 SIZES = {"activities": 3, "frame_px": 32, "features": 8, "joints": 4}
 
@@ -31,9 +31,9 @@ def test_all_kinds_have_comparable_parameters():
     # With the poster network's features and joints.
     count = [
         trained_parameters(
-            activity_networks.classifier(kind, activities=8, frame_px=96, features=256, joints=14)
+            networks.classifier(kind, activities=8, frame_px=96, features=256, joints=14)
         )
-        for kind in activity_networks.KINDS
+        for kind in networks.KINDS
     ]
     assert max(count) < 1.05 * min(count)
 
@@ -47,19 +47,19 @@ def test_all_kinds_have_comparable_parameters():
     ],
 )
 def test_each_kind_looks_at_its_own_inputs(kind, inputs):
-    network = activity_networks.classifier(kind, **SIZES)
+    network = networks.classifier(kind, **SIZES)
     assert {tensor.name for tensor in network.inputs} == inputs
     assert network.output_shape == (None, 3)
 
 
 def test_an_unknown_kind_is_refused():
     with pytest.raises(PosekitError, match="one of 'image', 'pose', 'both'; got 'sound'"):
-        activity_networks.classifier("sound", **SIZES)
+        networks.classifier("sound", **SIZES)
 
 
 def test_neither_place_nor_size_of_the_person_counts():
     rng = np.random.default_rng(0)
-    network = activity_networks.classifier("pose", **SIZES)
+    network = networks.classifier("pose", **SIZES)
     features = rng.normal(size=(2, 8)).astype(np.float32)
     pose_px = rng.uniform(0, 32, (2, 4, 2))
     told = [
@@ -77,7 +77,7 @@ def test_neither_place_nor_size_of_the_person_counts():
 
 def test_cues_are_the_last_maps_and_the_joints(pose_network):
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
-    cues = activity_networks.cue_reader(pose_network)(images)
+    cues = networks.cue_reader(pose_network)(images)
     maps = keras.Model(pose_network.inputs, pose_network.get_layer("pool5").output)(images)
     np.testing.assert_allclose(cues["features"], np.mean(maps, axis=(1, 2)), atol=1e-5)
     np.testing.assert_allclose(cues["keypoints_px"], pose_network(images), atol=1e-4)
@@ -86,12 +86,12 @@ def test_cues_are_the_last_maps_and_the_joints(pose_network):
 def test_the_whole_network_is_both_stages_in_one_file(pose_network, tmp_path):
     rng = np.random.default_rng(0)
     images = keras.ops.convert_to_tensor(rng.uniform(0, 255, (3, 32, 32, 3)).astype(np.float32))
-    network = activity_networks.classifier("both", **SIZES)
-    whole = activity_networks.whole_network(pose_network, network)
+    network = networks.classifier("both", **SIZES)
+    whole = networks.whole_network(pose_network, network)
     # Frozen: an optimizer of the whole would leave the pose network alone; the given one is not.
     assert len(whole.trainable_variables) == len(network.trainable_variables)
     assert pose_network.trainable_variables
-    cues = activity_networks.cue_reader(pose_network)(images)
+    cues = networks.cue_reader(pose_network)(images)
     expected = network({"image": images, **cues})
     whole.save(tmp_path / "activity.keras")
     read_back = keras.saving.load_model(

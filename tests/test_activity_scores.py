@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from posekit import activity_scores
 from posekit.errors import PosekitError
 from posekit.evaluation import bootstrap
+from posekit.studies.activity import scores
 
 # Two activities told of five pictures by one network: right, right, wrong; wrong, right.
 TRUE = np.array([0, 0, 0, 1, 1])
@@ -12,19 +12,19 @@ CONFUSION = np.array([[2.0, 1.0], [1.0, 1.0]])
 
 
 def test_a_confusion_by_hand():
-    counted = activity_scores.cells(TRUE, TOLD, 2)
+    counted = scores.cells(TRUE, TOLD, 2)
     assert counted.shape == (5, 2, 2)
     np.testing.assert_array_equal(counted.sum(axis=0), CONFUSION)
     # A second network that is always right adds to the diagonal.
-    pooled = activity_scores.cells(TRUE, np.stack([TOLD[0], TRUE]), 2).sum(axis=0)
+    pooled = scores.cells(TRUE, np.stack([TOLD[0], TRUE]), 2).sum(axis=0)
     np.testing.assert_array_equal(pooled, CONFUSION + [[3, 0], [0, 2]])
 
 
 def test_scores_by_hand():
-    assert activity_scores.accuracy(CONFUSION) == pytest.approx(3 / 5)
+    assert scores.accuracy(CONFUSION) == pytest.approx(3 / 5)
     # Precision and recall: 2/3 and 2/3, then 1/2 and 1/2.
-    np.testing.assert_allclose(activity_scores.f1(CONFUSION), [2 / 3, 1 / 2])
-    assert activity_scores.macro_f1(CONFUSION) == pytest.approx(7 / 12)
+    np.testing.assert_allclose(scores.f1(CONFUSION), [2 / 3, 1 / 2])
+    assert scores.macro_f1(CONFUSION) == pytest.approx(7 / 12)
 
 
 def test_f1_is_the_harmonic_mean_of_precision_and_recall():
@@ -32,29 +32,29 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall():
     right = np.diag(confusion)
     precision, recall = right / confusion.sum(axis=0), right / confusion.sum(axis=1)
     expected = 2 * precision * recall / (precision + recall)
-    np.testing.assert_allclose(activity_scores.f1(confusion), expected)
+    np.testing.assert_allclose(scores.f1(confusion), expected)
 
 
 def test_an_activity_without_pictures_is_not_measured():
     # The third one is told once, wrongly, and never there.
     confusion = np.array([[1.0, 0, 1], [0, 2, 0], [0, 0, 0]])
-    np.testing.assert_allclose(activity_scores.f1(confusion), [2 / 3, 1, np.nan])
-    assert activity_scores.macro_f1(confusion) == pytest.approx(5 / 6)
-    assert np.isnan(activity_scores.accuracy(np.zeros((2, 2))))
-    assert np.isnan(activity_scores.macro_f1(np.zeros((2, 2))))
+    np.testing.assert_allclose(scores.f1(confusion), [2 / 3, 1, np.nan])
+    assert scores.macro_f1(confusion) == pytest.approx(5 / 6)
+    assert np.isnan(scores.accuracy(np.zeros((2, 2))))
+    assert np.isnan(scores.macro_f1(np.zeros((2, 2))))
 
 
 def test_never_told_is_zero():
-    assert activity_scores.f1(np.array([[0.0, 3], [0, 3]]))[0] == 0
+    assert scores.f1(np.array([[0.0, 3], [0, 3]]))[0] == 0
 
 
 def test_intervals_of_accuracy_are_those_of_a_ratio():
     rng = np.random.default_rng(1)
     true, told = rng.integers(3, size=40), rng.integers(3, size=(2, 40))
     groups = rng.integers(15, size=40)
-    counted = activity_scores.cells(true, told, 3)
-    got = activity_scores.interval(
-        lambda sums: activity_scores.accuracy(sums[:, 0]), [counted], groups, seed=5, resamples=200
+    counted = scores.cells(true, told, 3)
+    got = scores.interval(
+        lambda sums: scores.accuracy(sums[:, 0]), [counted], groups, seed=5, resamples=200
     )
     right = (told == true).sum(axis=0)
     expected = bootstrap.ratio_interval(right, np.full(40, 2), groups, seed=5, resamples=200)
@@ -63,12 +63,12 @@ def test_intervals_of_accuracy_are_those_of_a_ratio():
 
 def test_paired_intervals_see_the_same_pictures():
     # One network is right exactly where the other is: the difference never moves.
-    counted = activity_scores.cells(TRUE, TOLD, 2)
+    counted = scores.cells(TRUE, TOLD, 2)
 
     def difference(sums):
-        return activity_scores.macro_f1(sums[:, 0]) - activity_scores.macro_f1(sums[:, 1])
+        return scores.macro_f1(sums[:, 0]) - scores.macro_f1(sums[:, 1])
 
-    got = activity_scores.interval(
+    got = scores.interval(
         difference, [counted, counted], np.arange(5), seed=0, resamples=50
     )
     assert got == [0, 0]
@@ -76,8 +76,8 @@ def test_paired_intervals_see_the_same_pictures():
 
 def test_wrong_shapes_and_activities_are_named():
     with pytest.raises(PosekitError, match=r"`told` must have shape \(S, 5\), S > 0; got \(4,\)"):
-        activity_scores.cells(TRUE, np.zeros(4, int), 2)
+        scores.cells(TRUE, np.zeros(4, int), 2)
     with pytest.raises(PosekitError, match=r"`told` must lie in 0\.\.1; got 2"):
-        activity_scores.cells(TRUE, TOLD + 1, 2)
+        scores.cells(TRUE, TOLD + 1, 2)
     with pytest.raises(PosekitError, match=r"`true` must have shape \(N,\), N > 0; got \(0,\)"):
-        activity_scores.cells(np.array([], int), np.zeros((1, 0), int), 2)
+        scores.cells(np.array([], int), np.zeros((1, 0), int), 2)

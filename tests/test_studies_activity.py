@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import activity_labels, activity_scores, files
-from posekit.activity_labels import ActivityLabels
+from posekit import files
 from posekit.errors import PosekitError
 from posekit.models import poster
-from posekit.studies import activity, activity_comparison
+from posekit.studies.activity import comparison, findings, scores
+from posekit.studies.activity.labels import ActivityLabels, open_labels
 
 DESCRIBED = {
     "folder": "training/x",
@@ -33,7 +33,7 @@ def compared(experiment, known, tmp_path_factory):
         batch_norm=True, convolution_widths=((4,), (4,), (4,), (4,), (8,)), dense_widths=(8,)
     )
     run_dir = tmp_path_factory.mktemp("run")
-    result = activity_comparison.compare(
+    result = comparison.compare(
         known,
         replace(experiment, profile=replace(experiment.profile, batch_size=4)),
         pose_network,
@@ -58,7 +58,7 @@ def test_all_kinds_are_scored_alike(compared, experiment):
         # Two seeds told of every picture.
         assert row["confusion"].sum() == 2 * scored
         for at in row["by_fraction"]:
-            for name in activity_scores.SCORES:
+            for name in scores.SCORES:
                 low, high = at[name]["interval"]
                 assert 0 <= low <= at[name]["value"] <= high <= 1
             # All seeds see the same pictures: pooled accuracy is the seeds' mean.
@@ -70,7 +70,7 @@ def test_differences_are_those_of_the_scores(compared):
     kinds = result["kinds"]
     for pair in result["differences"]:
         for place, row in enumerate(pair["by_fraction"]):
-            for name in activity_scores.SCORES:
+            for name in scores.SCORES:
                 first, second = (
                     kinds[pair[role]]["by_fraction"][place][name]["value"]
                     for role in ("first", "second")
@@ -81,7 +81,7 @@ def test_differences_are_those_of_the_scores(compared):
 
 
 def test_a_difference_is_decided_by_pictures_and_seeds_together():
-    decided = activity_comparison._decided
+    decided = comparison._decided
     assert decided(0.2, [0.1, 0.3], [0.05, 0.35])["decided"]
     assert decided(-0.2, [-0.3, -0.1], [-0.3, -0.1])["decided"]
     assert not decided(0.2, [0.1, 0.3], [-0.1, 0.5])["decided"]
@@ -92,7 +92,7 @@ def test_a_difference_is_decided_by_pictures_and_seeds_together():
 def test_the_network_of_the_first_seed_is_kept_whole(compared, experiment, known):
     result, run_dir = compared
     network = keras.saving.load_model(
-        run_dir / activity_comparison.NETWORK_FILE, compile=False, safe_mode=True
+        run_dir / comparison.NETWORK_FILE, compile=False, safe_mode=True
     )
     labelled = known.codes[experiment.split.validation] >= 0
     images = experiment.images("validation")[labelled].astype(np.float32)
@@ -110,18 +110,18 @@ def test_tables_figures_and_answer_follow(compared, tmp_path):
         "accuracy, image alone",
         "accuracy, pose alone",
     ]
-    assert len(activity.score_table(stored)) == 2 * 4 + 1
-    assert len(activity.difference_table(stored)) == 3 * 2 * 2
-    assert [row["activity"] for row in activity.f1_table(stored)] == ["hop", "run"]
-    budget = activity.budget_table(stored)
+    assert len(findings.score_table(stored)) == 2 * 4 + 1
+    assert len(findings.difference_table(stored)) == 3 * 2 * 2
+    assert [row["activity"] for row in findings.f1_table(stored)] == ["hop", "run"]
+    budget = findings.budget_table(stored)
     assert {row["steps"] for row in budget} == {2}
     assert [row["epochs on joints before"] for row in budget] == [0, 2, 2, 0]
-    assert activity.curve_arguments(stored, "macro_f1")["ylabel"] == "macro F1"
-    assert set(activity.confusion_arguments(stored)["confusion_by_name"]) == {
+    assert findings.curve_arguments(stored, "macro_f1")["ylabel"] == "macro F1"
+    assert set(findings.confusion_arguments(stored)["confusion_by_name"]) == {
         row["title"] for row in stored["kinds"].values()
     }
-    words = activity.answer(stored)
-    assert words == activity.answer(result)
+    words = findings.answer(stored)
+    assert words == findings.answer(result)
     for said in ("Image and pose: accuracy 0.", "over 2 seeds", "2 epochs", "150.0", "not decided"):
         assert said in words
     assert "{" not in words
@@ -129,32 +129,32 @@ def test_tables_figures_and_answer_follow(compared, tmp_path):
 
 def test_what_is_decided_is_said():
     more = {"value": 0.2, "decided": True}
-    assert activity._where_most(more) == "the pose adds most where pictures are few"
-    assert activity._where_most({**more, "value": -0.2}).startswith("the pose adds least")
-    assert activity._where_most({**more, "decided": False}).endswith("is not decided")
+    assert findings._where_most(more) == "the pose adds most where pictures are few"
+    assert findings._where_most({**more, "value": -0.2}).startswith("the pose adds least")
+    assert findings._where_most({**more, "decided": False}).endswith("is not decided")
 
 
 def test_without_labels_nothing_is_measured(experiment, tmp_path):
-    result = activity_comparison.compare(None, experiment, None, DESCRIBED, tmp_path, seeds=[0])
+    result = comparison.compare(None, experiment, None, DESCRIBED, tmp_path, seeds=[0])
     files.write_json(tmp_path / "activity.json", result)
     assert result["headline"][0]["value"] is None
-    assert "labels.csv" in activity.answer(result)
-    assert activity.count_table(None, experiment)[0]["activity"] == "no labels"
-    assert activity.pictures(None, experiment, count=3)["titles"] is None
+    assert "labels.csv" in findings.answer(result)
+    assert findings.count_table(None, experiment)[0]["activity"] == "no labels"
+    assert findings.pictures(None, experiment, count=3)["titles"] is None
 
 
 def test_pictures_show_every_activity(experiment, synthetic_folder):
-    told = activity_labels.open_labels(str(synthetic_folder), experiment.dataset)
-    shown = activity.pictures(told, experiment, count=len(told.names))
+    told = open_labels(str(synthetic_folder), experiment.dataset)
+    shown = findings.pictures(told, experiment, count=len(told.names))
     assert sorted(shown["titles"]) == sorted(told.names)
-    counts = activity.count_table(told, experiment)
+    counts = findings.count_table(told, experiment)
     assert sum(row["train"] for row in counts) == len(experiment.split.train)
 
 
 def test_labels_that_cannot_be_learned_are_refused(experiment, known, tmp_path):
     def compare(codes, **settings):
         labels = ActivityLabels("table.csv", known.names, codes)
-        activity_comparison.compare(
+        comparison.compare(
             labels, experiment, None, DESCRIBED, tmp_path, seeds=[0], **settings
         )
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from posekit.activity_scores import SCORES
 from posekit.datasets import lsp
 from posekit.errors import check_choice
-from posekit.studies.activity_comparison import SCORE_TITLES, counts
+from posekit.studies.activity.comparison import SCORE_TITLES, counts
+from posekit.studies.activity.scores import SCORES
 from posekit.wording import comparability, number, with_interval
 
 UNLABELLED = (

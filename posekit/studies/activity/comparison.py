@@ -6,11 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import activity, activity_networks, activity_scores, files
-from posekit.activity_scores import SCORES
+from posekit import files
 from posekit.datasets import splits
 from posekit.errors import PosekitError
 from posekit.evaluation.seeds import paired_difference, seed_summary
+from posekit.studies.activity import networks
+from posekit.studies.activity import scores as activity_scores
+from posekit.studies.activity.scores import SCORES, cells, f1
+from posekit.studies.activity.trainer import (
+    Budget,
+    Pictures,
+    Trainer,
+    predicted_cues,
+    share_of_each,
+    true_cues,
+)
 from posekit.wording import rounded
 
 TITLES = {
@@ -67,7 +77,7 @@ def compare(
     fractions = list(profile.activity_fractions if fractions is None else fractions)
     splits.check_no_leak(experiment.split)
     _check(labels, experiment, fractions)
-    budget = activity.Budget(
+    budget = Budget(
         steps=profile.activity_steps if steps is None else steps, batch_size=profile.batch_size
     )
     sample = _Sample(labels, experiment)
@@ -77,12 +87,12 @@ def compare(
             fraction: _told(trainer, *parts, sample, fraction, seeds) for fraction in fractions
         }
         counted[kind] = {
-            fraction: activity_scores.cells(sample.true, by_seed, len(labels.names))
+            fraction: cells(sample.true, by_seed, len(labels.names))
             for fraction, by_seed in told.items()
         }
         kinds[kind] = _kind_row(kind, trainer.network, told, counted[kind], sample)
         if kind == "both":
-            _save(activity_networks.whole_network(pose_network, trainer.network), run_dir)
+            _save(networks.whole_network(pose_network, trainer.network), run_dir)
     return {
         "data": experiment.describe(),
         "measured": True,
@@ -94,7 +104,7 @@ def compare(
         "pictures": {
             "validation": len(sample.true),
             "train": [
-                len(activity.share_of_each(sample.train_codes, fraction, seed=seeds[0]))
+                len(share_of_each(sample.train_codes, fraction, seed=seeds[0]))
                 for fraction in fractions
             ],
         },
@@ -165,21 +175,21 @@ def _contestants(labels, experiment, pose_network, budget):
     """(kind, Trainer, (train, validation) as activity.Pictures), one kind after the other."""
     images = {part: experiment.images(part) for part in ("train", "validation")}
     mirrored = {"train": True, "validation": False}
-    reader = activity_networks.cue_reader(pose_network)
+    reader = networks.cue_reader(pose_network)
     cues = {
         "predicted": [
-            activity.predicted_cues(reader, images[part], mirrored=mirrored[part])
+            predicted_cues(reader, images[part], mirrored=mirrored[part])
             for part in images
         ],
         "true": [
-            activity.true_cues(experiment, part, mirrored=mirrored[part]) for part in images
+            true_cues(experiment, part, mirrored=mirrored[part]) for part in images
         ],
     }
     for kind in TITLES:
         looked_at = cues["true" if kind == "true_pose" else "predicted"]
 
         def build(kind=kind, looked_at=looked_at):
-            return activity_networks.classifier(
+            return networks.classifier(
                 "pose" if kind == "true_pose" else kind,
                 activities=len(labels.names),
                 frame_px=experiment.frame_px,
@@ -188,10 +198,10 @@ def _contestants(labels, experiment, pose_network, budget):
             )
 
         parts = [
-            activity.Pictures(shown, told)
+            Pictures(shown, told)
             for shown, told in zip(images.values(), looked_at, strict=True)
         ]
-        yield kind, activity.Trainer(build, budget), parts
+        yield kind, Trainer(build, budget), parts
 
 
 def _told(trainer, train, validation, sample, fraction, seeds):
@@ -199,7 +209,7 @@ def _told(trainer, train, validation, sample, fraction, seeds):
     told = []
     # The first seed comes last, so that its network is there in the end.
     for seed in reversed(seeds):
-        rows = activity.share_of_each(sample.train_codes, fraction, seed=seed)
+        rows = share_of_each(sample.train_codes, fraction, seed=seed)
         trainer.train(train, sample.train_codes, rows, seed=seed)
         told.insert(0, trainer.tell(validation)[sample.validated])
     return told
@@ -215,7 +225,7 @@ def _kind_row(kind, network, told, counted, sample):
     by_fraction = []
     for fraction, by_seed in told.items():
         each = [
-            activity_scores.cells(sample.true, [one], count).sum(axis=0) for one in by_seed
+            cells(sample.true, [one], count).sum(axis=0) for one in by_seed
         ]  # a confusion for each seed
         by_fraction.append(
             {
@@ -237,7 +247,7 @@ def _kind_row(kind, network, told, counted, sample):
         "by_fraction": by_fraction,
         "over_seeds": {name: seed_summary(values) for name, values in last.items()},
         "confusion": confusion.astype(int),
-        "f1": activity_scores.f1(confusion),
+        "f1": f1(confusion),
     }
 
 
@@ -245,7 +255,7 @@ def _constant(sample, labels):
     codes = sample.train_codes[sample.train_codes >= 0]
     most_frequent = int(np.bincount(codes).argmax())
     told = np.full((1, len(sample.true)), most_frequent)
-    counted = activity_scores.cells(sample.true, told, len(labels.names))
+    counted = cells(sample.true, told, len(labels.names))
     return {"activity": labels.names[most_frequent], **sample.scores(counted)}
 
 
