@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import explore, geometry
+from posekit import geometry
 from posekit.errors import PosekitError
 from posekit.estimators import loading
 from posekit.estimators.estimator import Poses, Stage
-from posekit.explore import Explorer, State
-from posekit.explore_subjects import PICTURE_PX
 from posekit.models import poster
 from posekit.pipeline import views
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import INDEX, JOINTS
+from posekit.studies.explorer.explorer import Explorer, State, open_explorer
+from posekit.studies.explorer.subject import PICTURE_PX
 
 COUNT = 8
 ACTIVITIES = ["b", "a", "b", "c", "a", "b", "b", "a"]
@@ -264,7 +264,7 @@ def test_the_title_names_image_place_activity_and_error(explorer, start, dataset
 
 
 def test_without_a_model_labels_are_all_there_is(dataset):
-    explorer = explore.open_explorer(dataset, model="none")
+    explorer = open_explorer(dataset, model="none")
     state = explorer.start()
     assert explorer.orders == ("index",)
     assert explorer.activities.tolist() == dataset.extras["activity"].tolist()
@@ -282,7 +282,7 @@ def test_a_model_by_its_path_answers_as_the_estimator_does(dataset, tmp_path):
         batch_norm=False, frame_px=32, convolution_widths=((2,), (3,)), dense_widths=(4,)
     ).save(path)
     few = dataset.subset([0, 1])
-    explorer = explore.open_explorer(few, model=str(path), activities=["x", "y"])
+    explorer = open_explorer(few, model=str(path), activities=["x", "y"])
     exact = loading.load(path, compiled=False).estimate_dataset(few)
     np.testing.assert_allclose(explorer.poses.keypoints_px, exact.keypoints_px, atol=0.01)
     assert explorer.activities.tolist() == ["x", "y"]

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from posekit.explore_subjects import PICTURE_PX
 from posekit.files import PROJECT_ROOT
+from posekit.studies.explorer.subject import PICTURE_PX
 
 pytestmark = pytest.mark.skipif(
     browser.find_chromium() is None, reason="no Chromium or Chrome on the PATH"

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit import explore_stills
-from posekit.explore import Explorer
-from posekit.explore_panel import EVERY_ACTIVITY, OWN_STRENGTHS, STRENGTH_ENDS, Panel
-from posekit.explore_subjects import PICTURE_PX
 from posekit.files import PROJECT_ROOT
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.report import index
+from posekit.studies.explorer import stills
+from posekit.studies.explorer.explorer import Explorer
+from posekit.studies.explorer.panel import EVERY_ACTIVITY, OWN_STRENGTHS, STRENGTH_ENDS, Panel
+from posekit.studies.explorer.subject import PICTURE_PX
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -126,19 +126,19 @@ def test_in_a_report_there_is_the_still_alone(explorer, monkeypatch):
     panel = Panel(explorer)
     bundle = panel._repr_mimebundle_()
     assert WIDGET_VIEW not in bundle and panel.controls is None
-    assert explore_stills.NOTE in bundle["text/html"]
+    assert stills.NOTE in bundle["text/html"]
     shown = pixels(base64.b64decode(bundle["image/png"]))
     np.testing.assert_array_equal(shown, explorer.picture(explorer.start()))
     cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", bundle)])
     page = index.notebook_page(nbformat.v4.new_notebook(cells=[cell]), title="panel")
-    assert f"data:image/png;base64,{bundle['image/png']}" in page and explore_stills.NOTE in page
+    assert f"data:image/png;base64,{bundle['image/png']}" in page and stills.NOTE in page
     assert "widget-view" not in page and "<script" not in page
 
 
 def test_a_still_shows_each_state_with_its_errors(explorer):
     start = explorer.start()
     states = {"first": start, "second & last": replace(start, image=3, joint="neck")}
-    html = explore_stills.still(explorer, states).html
+    html = stills.still(explorer, states).html
     assert html.count("<img") == html.count("<table") == 2
     assert "second &amp; last: " in html and "&lt;i&gt;" in html and "<i>" not in html
     assert html.index("first: ") < html.index("second &amp; last: ")

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import explore_subjects
 from posekit.estimators.estimator import Stage
-from posekit.explore_subjects import PICTURE_PX, VARIED_PX, Subject
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.skeleton import JOINT_COUNT, MIRROR
+from posekit.studies.explorer.subject import PICTURE_PX, VARIED_PX, Subject, shown_saliency, varied
 
 SIZE_PX = (200, 320)  # a tall picture: its square has grey at both sides
 LABELLED = np.arange(JOINT_COUNT) != 4
@@ -26,7 +25,7 @@ def dotted():
 
 def vary(augmentation, *, mirrored=False, draw=0):
     image, keypoints_px = dotted()
-    return explore_subjects.varied(
+    return varied(
         image,
         keypoints_px,
         LABELLED,
@@ -90,7 +89,7 @@ def test_what_leaves_the_square_does_not_count():
 def test_junk_of_unlabelled_joints_does_no_harm():
     image, keypoints_px = dotted()
     keypoints_px[4] = np.nan
-    subject = explore_subjects.varied(
+    subject = varied(
         image, keypoints_px, LABELLED, GEOMETRY, rng=np.random.default_rng(0)
     )
     assert np.isfinite(subject.true_px).all()
@@ -112,7 +111,7 @@ def test_saliency_of_a_box_lies_in_that_box(view):
     subject = Subject(
         image, keypoints_px, LABELLED, predicted_px=keypoints_px, looked_at_px=box_px
     )
-    strength = explore_subjects.shown_saliency(subject, Stage(OnePixel(), "coordinates", view), 3)
+    strength = shown_saliency(subject, Stage(OnePixel(), "coordinates", view), 3)
     # x + y of a joint: 2 times 3 for each grey level, at the crop's pixel (4, 10) of 6 px each.
     assert strength.max() == pytest.approx(6.0, rel=0.1)
     centre_px = np.array([40 + 4.5 * 6, 80 + 10.5 * 6])

@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import explore, geometry
+from posekit import geometry
 from posekit.estimators.estimator import Poses
 from posekit.skeleton import INDEX, LSP
-from posekit.studies import first_look
+from posekit.studies.explorer import findings
+from posekit.studies.explorer.explorer import Explorer
 
 
 class OffBy:
@@ -29,29 +30,29 @@ def few(experiment):
 
 @pytest.fixture
 def result(few):
-    indices = first_look.choose_images(few, "validation")
+    indices = findings.choose_images(few, "validation")
     dataset = few.dataset.subset(indices)
     # A joint that is not labelled may hold anything.
     true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
-    explorer = explore.Explorer(dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]))
-    return first_look.report(
+    explorer = Explorer(dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]))
+    return findings.report(
         explorer, few, indices, model="best", part="validation", seed=0
     )
 
 
 def test_chosen_images_are_spread_over_the_part(few):
     part = few.split.indices(few.dataset, "validation")
-    chosen = first_look.choose_images(few, "validation")
+    chosen = findings.choose_images(few, "validation")
     assert len(chosen) == 3 and chosen[0] == part[0] and chosen[-1] == part[-1]
-    assert first_look.choose_images(few, "validation", count=10_000).tolist() == part.tolist()
+    assert findings.choose_images(few, "validation", count=10_000).tolist() == part.tolist()
 
 
 def test_the_worst_come_first(result, few):
-    ids = few.dataset.image_ids[first_look.choose_images(few, "validation")]
+    ids = few.dataset.image_ids[findings.choose_images(few, "validation")]
     rows = result["images_worst_first"]
     assert [row["image"] for row in rows] == [ids[1], ids[2], ids[0]]
     assert [row["mean_error_px"] for row in rows] == pytest.approx([900.0, 2.0, 1.0])
-    assert [row["mean error, px"] for row in first_look.worst_table(result)][0] == rows[0][
+    assert [row["mean error, px"] for row in findings.worst_table(result)][0] == rows[0][
         "mean_error_px"
     ]
 
@@ -59,7 +60,7 @@ def test_the_worst_come_first(result, few):
 def test_the_headline_is_the_share_of_right_joints(result, few):
     # The second image is all wrong, the others all right, where a torso can be measured.
     right = counted = 0
-    indices = first_look.choose_images(few, "validation")
+    indices = findings.choose_images(few, "validation")
     for wrong, labelled in zip([False, True, False], few.dataset.labelled[indices], strict=True):
         if labelled[INDEX["left_shoulder"]] and labelled[INDEX["right_hip"]]:
             counted += labelled.sum()
@@ -70,7 +71,7 @@ def test_the_headline_is_the_share_of_right_joints(result, few):
 
 
 def test_the_answer_names_the_picture_to_look_at(result):
-    answer = first_look.answer(result)
+    answer = findings.answer(result)
     assert answer.startswith("**Answer.** 3 validation images of synthetic can be browsed")
     worst = result["images_worst_first"][0]["image"]
     assert f"`{worst}`: its joints are off by 900.0 px" in answer
@@ -80,41 +81,41 @@ def test_the_answer_names_the_picture_to_look_at(result):
 def test_images_that_the_model_may_know_are_told_of(few):
     # Drawn people are new to the shipped model; these are not what it says it was trained on.
     photographs = replace(few, dataset=replace(few.dataset, name="lspet"))
-    assert first_look._other_split("best", few) == ""
-    assert "trained on another split" in first_look._other_split("best", photographs)
+    assert findings._other_split("best", few) == ""
+    assert "trained on another split" in findings._other_split("best", photographs)
 
 
 def test_without_a_model_the_labels_are_told(few):
-    indices = first_look.choose_images(few, "validation", count=2)
-    explorer = explore.Explorer(few.dataset.subset(indices))
-    result = first_look.report(explorer, few, indices, model="none", part="validation", seed=0)
+    indices = findings.choose_images(few, "validation", count=2)
+    explorer = Explorer(few.dataset.subset(indices))
+    result = findings.report(explorer, few, indices, model="none", part="validation", seed=0)
     assert result["headline"] == [{"label": "images to browse, validation", "value": 2}]
-    assert first_look.answer(result).endswith("No error is known.")
-    assert first_look.worst_table(result)[0]["worst"] == "no error is known"
+    assert findings.answer(result).endswith("No error is known.")
+    assert findings.worst_table(result)[0]["worst"] == "no error is known"
 
 
 def test_a_shipped_model_is_not_asked_about_other_joints(few):
-    assert first_look.usable_model("best", few.dataset) == "best"
+    assert findings.usable_model("best", few.dataset) == "best"
     other = replace(few.dataset, skeleton=replace(LSP, name="trunk"))
     with pytest.warns(UserWarning, match="best knows the joints of .*, and these are trunk"):
-        assert first_look.usable_model("best", other) == "none"
+        assert findings.usable_model("best", other) == "none"
     # What somebody trained is taken at its word; Explorer says if it does not fit.
-    assert first_look.usable_model("reports/mine/training/a", other) == "reports/mine/training/a"
-    assert first_look.usable_model("none", other) == "none"
+    assert findings.usable_model("reports/mine/training/a", other) == "reports/mine/training/a"
+    assert findings.usable_model("none", other) == "none"
 
 
 def test_states_to_keep(few, result):
-    indices = first_look.choose_images(few, "validation")
+    indices = findings.choose_images(few, "validation")
     dataset = few.dataset.subset(indices)
-    bare = first_look.states_to_keep(explore.Explorer(dataset), joint=None, seed=4)
+    bare = findings.states_to_keep(Explorer(dataset), joint=None, seed=4)
     assert list(bare) == ["first image", "as training may vary it"]
     varied = bare["as training may vary it"]
     assert (varied.joint, varied.draw, varied.variation is not None) == ("head_top", 4, True)
     true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
-    explorer = explore.Explorer(
+    explorer = Explorer(
         dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]), gradient_stage=object()
     )
-    kept = first_look.states_to_keep(explorer, joint="left_wrist", seed=4)
+    kept = findings.states_to_keep(explorer, joint="left_wrist", seed=4)
     assert list(kept)[1] == "which pixels move the left wrist"
     assert {state.image for state in kept.values()} == {1}
     assert [state.saliency for state in kept.values()] == [False, True, False]

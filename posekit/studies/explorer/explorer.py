@@ -8,12 +8,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from posekit import drawing, explore_subjects, files, geometry
+from posekit import drawing, files, geometry
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.estimators import loading, runtimes
-from posekit.explore_subjects import Subject
 from posekit.pipeline import frames
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
+from posekit.studies.explorer import subject as explorer_subject
+from posekit.studies.explorer.subject import Subject, distances_px, shown_saliency
 
 # As `model`: pictures and labels alone.
 NO_MODEL = "none"
@@ -98,7 +99,7 @@ class Explorer:
         self.error_px = np.full(dataset.labelled.shape, np.nan)
         if self.poses is not None:
             _check_joints(self.poses.keypoints_px.shape[1], dataset.skeleton)
-            self.error_px = explore_subjects.distances_px(
+            self.error_px = distances_px(
                 self.poses.keypoints_px, dataset.keypoints_px, dataset.labelled
             )
         counts = np.isfinite(self.error_px).sum(axis=1)
@@ -224,7 +225,7 @@ class Explorer:
         return stored if self.poses is None else _with_pose(stored, self.poses, image)
 
     def _varied(self, stored, augmentation, mirrored, draw):
-        varied = explore_subjects.varied(
+        varied = explorer_subject.varied(
             stored.image,
             stored.true_px,
             stored.labelled,
@@ -240,7 +241,7 @@ class Explorer:
 
     def _compute_saliency(self, image, variation, joint):
         subject = self._subject(image, variation)
-        return explore_subjects.shown_saliency(subject, self._gradient_stage, joint)
+        return shown_saliency(subject, self._gradient_stage, joint)
 
     def picture(self, state):
         """What the panel shows: the whole picture in a square, with what the state draws on it.

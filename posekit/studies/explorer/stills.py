@@ -6,7 +6,7 @@ from html import escape
 import cv2
 
 from posekit.drawing import RING_COLOUR, SIDE_COLOURS, SURE_FROM, TRUTH_COLOUR
-from posekit.explore_subjects import PICTURE_PX
+from posekit.studies.explorer.subject import PICTURE_PX
 
 NOTE = (
     "A still of the panel. In JupyterLab, run the notebook: there the pictures can be browsed, "

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from posekit import explore
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
 from posekit.evaluation import metrics
-from posekit.explore import NO_MODEL
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import LSP
+from posekit.studies.explorer.explorer import NO_MODEL, path_of
 from posekit.wording import comparability, number, rounded, with_interval
 
 WORST_COUNT = 10
@@ -166,14 +165,14 @@ def answer(result):
 
 
 def _is_shipped(model):
-    return explore.path_of(model).parent == loading.SHIPPED
+    return path_of(model).parent == loading.SHIPPED
 
 
 def _other_split(model, experiment):
     """A warning, as a sentence, where the model may have learned from the images shown."""
     if _is_shipped(model) and experiment.dataset.name == SYNTHETIC:
         return ""  # the shipped models learned from photographs
-    trained = loading.training_split(explore.path_of(model))
+    trained = loading.training_split(path_of(model))
     if trained is None or trained == experiment.split.summary():
         return ""
     return (

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import ipywidgets as widgets
 from ipyevents import Event
 
-from posekit import explore_stills
-from posekit.explore import State
-from posekit.explore_stills import words
-from posekit.explore_subjects import PICTURE_PX
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
+from posekit.studies.explorer import stills
+from posekit.studies.explorer.explorer import State
+from posekit.studies.explorer.stills import words
+from posekit.studies.explorer.subject import PICTURE_PX
 
 ORDER_WORDS = {"index": "as stored", "error": "largest error first", "joint": "worst joint first"}
 EVERY_ACTIVITY = "all"
@@ -59,7 +59,7 @@ class Panel:
         self.controls = None
 
     def _repr_mimebundle_(self, **options):
-        bundle = explore_stills.still(self.explorer, {"": self.state})._repr_mimebundle_()
+        bundle = stills.still(self.explorer, {"": self.state})._repr_mimebundle_()
         if os.environ.get("POSEKIT_BATCH"):  # a report: nobody is there to move a slider
             return bundle
         if self.controls is None:
@@ -81,7 +81,7 @@ class Panel:
         shown = [
             self._title,
             self.picture,
-            widgets.HTML(explore_stills.legend(self.explorer)),
+            widgets.HTML(stills.legend(self.explorer)),
             self._table,
         ]
         browsing = [
@@ -167,9 +167,9 @@ class Panel:
             controls.mirrored.value, controls.draw.value = state.mirrored, state.draw
         finally:
             self._settling = False
-        self.picture.value = explore_stills.png(explorer.picture(state))
+        self.picture.value = stills.png(explorer.picture(state))
         self._title.value = f"<b>{escape(explorer.title(state))}</b>"
-        self._table.value = explore_stills.joint_table(explorer, state)
+        self._table.value = stills.joint_table(explorer, state)
 
 
 def _labelled():
