@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import files, geometry, profiles, second_opinion, training
+from posekit import files, geometry, profiles, training
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
@@ -16,8 +16,8 @@ from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.evaluation.scores import score_original_px
 from posekit.models import residual, summary
 from posekit.skeleton import LIMB_JOINTS, LSP
-from posekit.studies import climbing, ladder
-from posekit.studies.rungs import Rung, change_in_words, for_profile, main_line
+from posekit.studies.ladder import climbing, findings, label_refinement
+from posekit.studies.ladder.rungs import Rung, change_in_words, for_profile, main_line
 
 LADDERS = {
     "whole": for_profile(profiles.by_name("full")),
@@ -269,52 +269,52 @@ def test_an_interrupted_climb_keeps_what_it_has(climbed, experiment, monkeypatch
     kept = json.loads((tmp_path / "out.json").read_text())
     assert not kept["complete"]
     assert [row["key"] for row in kept["rungs"]] == ["poster"]
-    assert not ladder.fits(kept, tiny_rungs(), experiment, [0])
+    assert not findings.fits(kept, tiny_rungs(), experiment, [0])
 
 
 def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
     run_dir, _ = climbed
     stored = files.read_json(run_dir / "ladder.json")
     rungs = tiny_rungs()
-    assert ladder.fits(stored, rungs, experiment, [0])
-    assert not ladder.fits(stored, rungs, experiment, [0, 1])
-    assert not ladder.fits(stored, rungs[:1], experiment, [0])
+    assert findings.fits(stored, rungs, experiment, [0])
+    assert not findings.fits(stored, rungs, experiment, [0, 1])
+    assert not findings.fits(stored, rungs[:1], experiment, [0])
     longer = tuple(rung.changed(rung.key, "", "", epochs=2) for rung in rungs)
-    assert not ladder.fits(stored, longer, experiment, [0])
+    assert not findings.fits(stored, longer, experiment, [0])
     looking_twice = replace(rungs[1], looks=2 * MIRRORED_TOO)
-    assert not ladder.fits(stored, (rungs[0], looking_twice), experiment, [0])
+    assert not findings.fits(stored, (rungs[0], looking_twice), experiment, [0])
     doubting = (rungs[0], replace(rungs[1], second_opinion=True))
-    assert not ladder.fits(stored, doubting, experiment, [0])
+    assert not findings.fits(stored, doubting, experiment, [0])
     other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
-    assert not ladder.fits(other, rungs, experiment, [0])
+    assert not findings.fits(other, rungs, experiment, [0])
     # A field that a later version of the settings adds has its default in older files.
     for row in stored["rungs"]:
         assert row["settings"]["stages"][0].pop("dropout") == 0.0
         assert row["settings"].pop("second_opinion") is False
-    assert ladder.fits(stored, rungs, experiment, [0])
+    assert findings.fits(stored, rungs, experiment, [0])
     stored["rungs"][0]["settings"]["stages"][0]["forgotten"] = 1
-    assert not ladder.fits(stored, rungs, experiment, [0])
+    assert not findings.fits(stored, rungs, experiment, [0])
 
 
 def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypatch, tmp_path):
     run_dir, result = climbed
-    monkeypatch.setattr(ladder, "TRACKED", run_dir / "ladder.json")
+    monkeypatch.setattr(findings, "TRACKED", run_dir / "ladder.json")
 
     def of_epochs(*_, epochs, **__):
         return tiny_rungs() if epochs == 1 else tiny_rungs()[:1]
 
-    monkeypatch.setattr(ladder, "for_profile", of_epochs)
-    monkeypatch.setattr(ladder, "climb", lambda *_, **__: {"rungs": []})
-    read = ladder.climb_or_read(experiment, tmp_path, seeds=[0])
+    monkeypatch.setattr(findings, "for_profile", of_epochs)
+    monkeypatch.setattr(findings, "climb", lambda *_, **__: {"rungs": []})
+    read = findings.climb_or_read(experiment, tmp_path, seeds=[0])
     assert read["rungs"] == files.read_json(run_dir / "ladder.json")["rungs"]
     assert read["needs"] == []
-    assert ladder.tracked_beside(read) is None
-    new = ladder.climb_or_read(experiment, tmp_path, seeds=[1])
+    assert findings.tracked_beside(read) is None
+    new = findings.climb_or_read(experiment, tmp_path, seeds=[1])
     assert new == {"rungs": []}
-    assert ladder.climb_or_read(experiment, tmp_path, seeds=[0], epochs=2) == new
-    assert ladder.tracked_beside(new)["rungs"] == read["rungs"]
-    monkeypatch.setattr(ladder, "TRACKED", tmp_path / "absent.json")
-    assert ladder.tracked() is None and ladder.tracked_beside(new) is None
+    assert findings.climb_or_read(experiment, tmp_path, seeds=[0], epochs=2) == new
+    assert findings.tracked_beside(new)["rungs"] == read["rungs"]
+    monkeypatch.setattr(findings, "TRACKED", tmp_path / "absent.json")
+    assert findings.tracked() is None and findings.tracked_beside(new) is None
 
 
 def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
@@ -439,7 +439,7 @@ class Teacher:
 def test_the_people_of_training_are_asked_about_once(experiment, tmp_path):
     teacher, dataset = Teacher(tmp_path / "training" / "teacher"), experiment.dataset
     changed = climbing.after_second_opinion(experiment, teacher, tmp_path)
-    opinion_px = second_opinion.read(tmp_path / "second_opinions" / "teacher.npz", dataset)
+    opinion_px = label_refinement.read(tmp_path / "second_opinions" / "teacher.npz", dataset)
     asked = np.isfinite(opinion_px).all(axis=(1, 2))
     np.testing.assert_array_equal(
         np.flatnonzero(asked), np.sort(experiment.split.indices(dataset, "train"))
@@ -448,7 +448,7 @@ def test_the_people_of_training_are_asked_about_once(experiment, tmp_path):
     apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
     side_px = geometry.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
     assert np.median(apart_px / side_px) < 0.5
-    expected = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
+    expected = label_refinement.after(opinion_px, dataset.keypoints_px, dataset.labelled)
     again = climbing.after_second_opinion(experiment, teacher, tmp_path)
     for learned in (changed, again):
         np.testing.assert_array_equal(learned.training_labels.keypoints_px, expected.keypoints_px)
@@ -463,7 +463,7 @@ def test_drawn_data_have_no_rung_that_starts_from_drawn_people():
         chosen = SimpleNamespace(
             profile=profiles.by_name("full"), dataset=SimpleNamespace(name=name)
         )
-        return [rung.key for rung in ladder.rungs(chosen, with_imagenet=True)]
+        return [rung.key for rung in findings.rungs(chosen, with_imagenet=True)]
 
     assert keys("lspet") == ["poster", *CHANGES]
     assert keys("synthetic") == [key for key in keys("lspet") if key != "drawn"]
@@ -525,7 +525,7 @@ def result():
 
 
 def test_answer_tells_what_helps_what_harms_and_what_is_open(result):
-    text = ladder.answer(result)
+    text = findings.answer(result)
     assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 limb ")
     assert "from 0.050 (95 % interval 0.040 to 0.060) (Start) to 0.150" in text
     assert "the mean pose gets 0.030" in text and "beats the mean pose by 50%" in text
@@ -538,7 +538,7 @@ def test_answer_tells_what_helps_what_harms_and_what_is_open(result):
 
 
 def test_worth_has_a_line_for_each_change(result):
-    lines = ladder.worth(result).splitlines()
+    lines = findings.worth(result).splitlines()
     assert len(lines) == 4
     assert lines[0] == (
         "- **Small**, from Start (loss: mse to l1): PCK@0.2 +0.010 (95 % interval -0.010 to "
@@ -548,20 +548,20 @@ def test_worth_has_a_line_for_each_change(result):
 
 
 def test_tables_name_branches_and_parents(result):
-    scores = ladder.score_table(result)
+    scores = findings.score_table(result)
     assert [line["title"] for line in scores] == ["Start", "Small", "Long", "(Aside)", "Back"]
     assert [line["decided"] for line in scores] == ["-", "no", "yes", "yes", "yes"]
     assert scores[0]["PCK against its parent"] is None
     assert scores[2]["95 % interval"] == pytest.approx([0.12, 0.16])
-    ideas = ladder.idea_table(result)
+    ideas = findings.idea_table(result)
     assert [line["made from"] for line in ideas] == ["-", "Start", "Small", "Long", "Long"]
 
 
 def test_photograph_words(result):
-    text = ladder.photograph_words(result)
+    text = findings.photograph_words(result)
     assert text.startswith("9,000 pictures of people. On 1,234 validation images")
-    assert text.endswith(ladder.worth(result)) and "Answer" not in text
-    assert ladder.photograph_words(None) == "No other ladder is there."
+    assert text.endswith(findings.worth(result)) and "Answer" not in text
+    assert findings.photograph_words(None) == "No other ladder is there."
 
 
 def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch):
@@ -600,7 +600,7 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
         "whole": {"epochs": 7, "starts_from": "first"},
     }
     monkeypatch.setattr(recipes, "RECIPES", trainings)
-    fair, good = ladder.shipped_table(tmp_path)
+    fair, good = findings.shipped_table(tmp_path)
     assert (fair["model"], good["model"]) == ("fair", "good")
     assert (good["PCK@0.2"], good["PCK, development"]) == (0.6, 0.61)
     assert good["PCK's 95 % interval"] == pytest.approx([0.5, 0.7])
@@ -608,11 +608,11 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
     # What two stages start from was trained once.
     assert (fair["epochs of all its trainings"], good["epochs of all its trainings"]) == (3, 15)
     assert good["megabytes"] == 2.0
-    assert ladder.shipped_table(tmp_path / "none") == []
+    assert findings.shipped_table(tmp_path / "none") == []
 
 
 def test_joints_of_both_ends(result):
-    assert ladder.joint_arguments(result) == {
+    assert findings.joint_arguments(result) == {
         "values_by_name": {"Start": [0.05, None], "Back": [0.15, None]},
         "joints": ["right_ankle", "neck"],
     }
@@ -626,15 +626,15 @@ def test_pictures_are_shown_of_drawn_people_alone(experiment, monkeypatch, tmp_p
             estimate_dataset=lambda dataset: SimpleNamespace(keypoints_px=dataset.keypoints_px + 1)
         )
 
-    monkeypatch.setattr(ladder, "train", lambda *_: [])
-    monkeypatch.setattr(ladder, "estimator_of", estimator)
+    monkeypatch.setattr(findings, "train", lambda *_: [])
+    monkeypatch.setattr(findings, "estimator_of", estimator)
     stored = {"epochs": 2, "seeds": [3]}
     drawn = replace(experiment, dataset=replace(experiment.dataset, name="synthetic"))
-    shown = ladder.pictures(stored, drawn, tmp_path, count=3)
+    shown = findings.pictures(stored, drawn, tmp_path, count=3)
     assert list(shown["titles"]) == list(validation.image_ids[[0, 2, 4]])
     np.testing.assert_array_equal(shown["pred_px"], shown["true_px"] + 1)
     assert [image.shape[1::-1] for image in shown["images"]] == [
         tuple(size) for size in validation.image_sizes_px[[0, 2, 4]]
     ]
     photographs = replace(experiment, dataset=replace(experiment.dataset, name="lspet"))
-    assert ladder.pictures(stored, photographs, tmp_path, count=3) is None
+    assert findings.pictures(stored, photographs, tmp_path, count=3) is None

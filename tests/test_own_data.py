@@ -19,8 +19,9 @@ from posekit.pipeline import batches
 from posekit.pipeline.experiment import open_experiment
 from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
-from posekit.studies import climbing, exploration, ladder, prediction, saliency
-from posekit.studies.rungs import Rung
+from posekit.studies import exploration, prediction, saliency
+from posekit.studies.ladder import climbing, findings
+from posekit.studies.ladder.rungs import Rung
 
 HOW_TO = files.PROJECT_ROOT / "docs" / "own_data.md"
 JOINTS = ("head", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -236,7 +237,7 @@ def test_the_ladder_is_scored_over_their_limbs(experiment, trained, tmp_path):
     assert result["joints"] == list(JOINTS[1:])
     (row,) = result["rungs"]
     assert list(row["pck_per_joint"]) == list(JOINTS)
-    drawn = comparisons.error_by_joint(**ladder.joint_arguments(result))
+    drawn = comparisons.error_by_joint(**findings.joint_arguments(result))
     assert len(drawn.axes[0].get_yticks()) == 5
 
 

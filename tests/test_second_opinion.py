@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import files, geometry, second_opinion
+from posekit import files, geometry
 from posekit.errors import PosekitError
+from posekit.studies.ladder import label_refinement
 
 
 def people(dataset):
@@ -19,7 +20,7 @@ def test_near_opinions_are_averaged_and_far_ones_make_a_label_weigh_less():
     labelled = np.array([[True, True, True, False]])
     assert geometry.person_boxes(keypoints_px, labelled)[0, 2] == 130
     opinion_px = keypoints_px + [[[10.0, -14], [17, 4], [-18, 0], [0, 0]]]
-    labels = second_opinion.after(opinion_px, keypoints_px, labelled)
+    labels = label_refinement.after(opinion_px, keypoints_px, labelled)
     np.testing.assert_allclose(
         labels.keypoints_px, [[[5, -7], [108.5, 52], [40, 40], [70, 70]]]
     )
@@ -31,14 +32,14 @@ def test_who_was_not_asked_keeps_the_labels():
     keypoints_px = rng.uniform(0, 100, (2, 14, 2))
     labelled = rng.random((2, 14)) < 0.7
     opinion_px = np.stack([keypoints_px[0] + 1, np.full((14, 2), np.nan)])
-    labels = second_opinion.after(opinion_px, keypoints_px, labelled)
+    labels = label_refinement.after(opinion_px, keypoints_px, labelled)
     np.testing.assert_array_equal(labels.keypoints_px[1], keypoints_px[1])
     np.testing.assert_array_equal(labels.weights, labelled)
 
 
 def test_an_unlabelled_joint_may_hold_anything_and_still_does_not_count():
     keypoints_px = np.array([[[0.0, 0], [100, 50], [np.nan, np.nan]]])
-    labels = second_opinion.after(
+    labels = label_refinement.after(
         np.array([[[0.0, 0], [100, 50], [3, 4]]]), keypoints_px, np.array([[True, True, False]])
     )
     np.testing.assert_array_equal(labels.weights, [[1, 1, 0]])
@@ -48,8 +49,8 @@ def test_an_opinion_is_read_back_in_the_order_of_the_data(experiment, tmp_path):
     dataset, part = experiment.dataset, experiment.part("train")
     path = tmp_path / "opinions" / "teacher.npz"
     backwards = part.subset(np.arange(len(part))[::-1])
-    second_opinion.write(path, backwards.image_ids, backwards.keypoints_px + 1)
-    found_px = second_opinion.read(path, dataset)
+    label_refinement.write(path, backwards.image_ids, backwards.keypoints_px + 1)
+    found_px = label_refinement.read(path, dataset)
     rows = experiment.split.indices(dataset, "train")
     np.testing.assert_array_equal(found_px[rows], dataset.keypoints_px[rows] + 1)
     others = np.setdiff1d(np.arange(len(dataset)), rows)
@@ -74,12 +75,12 @@ def test_another_opinion_is_refused(experiment, tmp_path, change, message):
     path = tmp_path / "opinion.npz"
     files.write_npz(path, **{name: value for name, value in arrays.items() if value is not None})
     with pytest.raises(PosekitError, match=message):
-        second_opinion.read(path, experiment.dataset)
+        label_refinement.read(path, experiment.dataset)
 
 
 def test_networks_are_trained_on_them_and_scored_on_the_labels_of_the_data(experiment):
     dataset = experiment.dataset
-    labels = second_opinion.after(dataset.keypoints_px + 2.0, *people(dataset))
+    labels = label_refinement.after(dataset.keypoints_px + 2.0, *people(dataset))
     changed = replace(experiment, training_labels=labels)
     own, new = (each.canvases("person", 96) for each in (experiment, changed))
     for part, treatment in (("validation", "masked"), ("train", "poster_origin")):
@@ -101,7 +102,7 @@ def test_other_training_labels_are_told_apart(experiment):
     one, other = (
         replace(
             experiment,
-            training_labels=second_opinion.after(dataset.keypoints_px + shift, *people(dataset)),
+            training_labels=label_refinement.after(dataset.keypoints_px + shift, *people(dataset)),
         )
         for shift in (1.0, 2.0)
     )

@@ -385,8 +385,8 @@ def runs(options):
 
 def ladder(options):
     """Climb the profile's ladder and print what each rung brought."""
-    from posekit.studies import climbing
-    from posekit.studies.ladder import rungs, worth
+    from posekit.studies.ladder import climbing
+    from posekit.studies.ladder.findings import rungs, worth
 
     engine.start(options.seed)
     experiment = _open(options, split=options.split_kind)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import files, geometry, second_opinion, training
+from posekit import files, geometry, training
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading, recipes
@@ -14,7 +14,8 @@ from posekit.evaluation.seeds import seed_summary
 from posekit.models import names, summary
 from posekit.pipeline.experiment import open_experiment
 from posekit.provenance import provenance
-from posekit.studies.rungs import ITSELF, change_in_words, main_line
+from posekit.studies.ladder import label_refinement
+from posekit.studies.ladder.rungs import ITSELF, change_in_words, main_line
 from posekit.wording import rounded
 
 ARTIFACT = "ladder.json"
@@ -252,9 +253,9 @@ def after_second_opinion(experiment, teacher, run_dir):
         part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
         estimator = loading.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
         poses = loading.compiled(estimator).estimate_dataset(part)
-        second_opinion.write(path, part.image_ids, poses.keypoints_px)
-    opinion_px = second_opinion.read(path, dataset)
-    labels = second_opinion.after(opinion_px, dataset.keypoints_px, dataset.labelled)
+        label_refinement.write(path, part.image_ids, poses.keypoints_px)
+    opinion_px = label_refinement.read(path, dataset)
+    labels = label_refinement.after(opinion_px, dataset.keypoints_px, dataset.labelled)
     return replace(experiment, training_labels=labels)
 
 

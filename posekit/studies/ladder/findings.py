@@ -11,8 +11,8 @@ from posekit.estimators.loading import SHIPPED
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.models import imagenet
 from posekit.pipeline import frames
-from posekit.studies.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
-from posekit.studies.rungs import for_profile
+from posekit.studies.ladder.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
+from posekit.studies.ladder.rungs import for_profile
 from posekit.wording import comparability, number, verdict, with_interval
 
 TRACKED = PROJECT_ROOT / "reports" / ARTIFACT
