@@ -19,9 +19,9 @@ from posekit.pipeline import batches
 from posekit.pipeline.experiment import open_experiment
 from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
-from posekit.studies import exploration, prediction, saliency
 from posekit.studies.ladder import climbing, findings
 from posekit.studies.ladder.rungs import Rung
+from posekit.studies.poster import exploration, predictions, saliency
 
 HOW_TO = files.PROJECT_ROOT / "docs" / "own_data.md"
 JOINTS = ("head", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -208,8 +208,8 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
     dataset, skeleton = experiment.dataset, experiment.dataset.skeleton
     run = training.open_run(trained)
     model = run.best_model()
-    predicted = prediction.predict_parts(model, experiment)
-    figure = pictures.prediction_grid(**prediction.ranked(predicted["train"], experiment, "train", 1))
+    predicted = predictions.predict_parts(model, experiment)
+    figure = pictures.prediction_grid(**predictions.ranked(predicted["train"], experiment, "train", 1))
     assert len(figure.axes) == 3
     figure = pictures.sample_grid(
         exploration.original_images(dataset, range(2)),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from posekit import files, training
-from posekit.studies import batchnorm
+from posekit.studies.poster import batchnorm
 
 # Student's t, 97.5 % quantile, 2 degrees of freedom, from a printed table.
 T_TWO_DEGREES = 4.302653

@@ -4,7 +4,7 @@ import pytest
 from posekit import files
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
-from posekit.studies import exploration
+from posekit.studies.poster import exploration
 
 
 @pytest.fixture(scope="module")

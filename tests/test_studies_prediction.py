@@ -7,7 +7,16 @@ from posekit import files
 from posekit.errors import PosekitError
 from posekit.estimators import release
 from posekit.evaluation import baselines, scores
-from posekit.studies import prediction
+from posekit.studies.poster import predictions as poster_predictions
+from posekit.studies.poster.predictions import (
+    BIN_COUNT,
+    answer,
+    bin_arguments,
+    pck_by_contortion,
+    pck_by_person_count,
+    report,
+    trained_model,
+)
 
 
 @pytest.fixture
@@ -31,7 +40,7 @@ def test_ranked_runs_from_best_over_median_to_worst(experiment, true_px):
     # Image i is off by i + 1 pixels in x, in reverse order of the file.
     offset_px = np.zeros_like(true_px)
     offset_px[..., 0] = np.arange(count, 0, -1)[:, None]
-    ranked = prediction.ranked(true_px + offset_px, experiment, "validation", 1)
+    ranked = poster_predictions.ranked(true_px + offset_px, experiment, "validation", 1)
     worst, middle, best = 0, count - 1 - (count - 1) // 2, count - 1
     order = [best, middle, worst]
     np.testing.assert_array_equal(ranked["true_px"], true_px[order])
@@ -48,7 +57,7 @@ def test_ranked_runs_from_best_over_median_to_worst(experiment, true_px):
 
 
 def test_ranked_never_shows_an_image_twice(experiment, true_px):
-    ranked = prediction.ranked(true_px, experiment, "validation", 100)
+    ranked = poster_predictions.ranked(true_px, experiment, "validation", 100)
     shown = len(true_px) // 3
     assert len(ranked["titles"]) == 3 * shown > 0
     assert len(np.unique(ranked["true_px"], axis=0)) == 3 * shown
@@ -58,14 +67,14 @@ def test_ranked_leaves_out_images_without_labels(experiment, true_px):
     unlabelled = labelled_but(experiment, [0])
     pred_px = true_px.copy()
     pred_px[0] += 1000
-    ranked = prediction.ranked(pred_px, unlabelled, "validation", 1)
+    ranked = poster_predictions.ranked(pred_px, unlabelled, "validation", 1)
     assert ranked["labelled"].any(axis=1).all()
     assert ranked["titles"][-1] == "worst: 0.0 px"
 
 
 def test_contortion_bins_hold_every_comparable_image(experiment, true_px):
-    rows = prediction.pck_by_contortion(true_px, labelled_but(experiment), seed=0)
-    assert len(rows) == prediction.BIN_COUNT
+    rows = pck_by_contortion(true_px, labelled_but(experiment), seed=0)
+    assert len(rows) == BIN_COUNT
     assert sum(row["images"] for row in rows) == len(true_px)
     lows = [float(row["label"].split(" to ")[0]) for row in rows]
     assert lows == sorted(lows)
@@ -75,15 +84,15 @@ def test_contortion_bins_hold_every_comparable_image(experiment, true_px):
 
 
 def test_contortion_bins_leave_out_what_cannot_be_compared(experiment, true_px):
-    rows = prediction.pck_by_contortion(true_px, labelled_but(experiment, [0, 2]), seed=0)
+    rows = pck_by_contortion(true_px, labelled_but(experiment, [0, 2]), seed=0)
     assert sum(row["images"] for row in rows) == len(true_px) - 2
 
 
 def test_narrow_contortion_bins_keep_their_images(experiment, true_px, monkeypatch):
     # All bins read "0.50 to 0.50".
     close = 0.5 + 0.0001 * np.arange(len(true_px))
-    monkeypatch.setattr(prediction.poses, "contortion", lambda *_: close)
-    rows = prediction.pck_by_contortion(true_px, labelled_but(experiment), seed=0)
+    monkeypatch.setattr(poster_predictions.poses, "contortion", lambda *_: close)
+    rows = pck_by_contortion(true_px, labelled_but(experiment), seed=0)
     assert sum(row["images"] for row in rows) == len(true_px)
 
 
@@ -91,7 +100,7 @@ def test_person_count_rows_are_those_of_the_pictures(experiment, true_px):
     counts = experiment.part("validation").extras["person_count"]
     wrong_px = true_px.copy()
     wrong_px[counts == counts.max()] += 500
-    rows = prediction.pck_by_person_count(wrong_px, labelled_but(experiment), seed=0)
+    rows = pck_by_person_count(wrong_px, labelled_but(experiment), seed=0)
     assert [(row["label"], row["images"]) for row in rows] == [
         (str(count), int((counts == count).sum())) for count in np.unique(counts)
     ]
@@ -101,12 +110,12 @@ def test_person_count_rows_are_those_of_the_pictures(experiment, true_px):
 
 def test_person_count_is_unknown_for_photographs(experiment, true_px):
     photographs = replace(experiment, dataset=replace(experiment.dataset, extras={}))
-    assert prediction.pck_by_person_count(true_px, photographs, seed=0) == []
+    assert pck_by_person_count(true_px, photographs, seed=0) == []
 
 
 def test_bins_become_the_plots_arguments(experiment, true_px):
-    rows = prediction.pck_by_contortion(true_px, experiment, seed=0)
-    arguments = prediction.bin_arguments(rows, "distance from training poses (RMS)")
+    rows = pck_by_contortion(true_px, experiment, seed=0)
+    arguments = bin_arguments(rows, "distance from training poses (RMS)")
     assert arguments["values"] == [row["pck"] for row in rows]
     assert arguments["counts"] == [row["images"] for row in rows]
     assert arguments["title"] == "Does PCK change with distance from training poses?"
@@ -118,7 +127,7 @@ def test_report_and_answer(experiment, tmp_path):
         part: experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
         for part in ("train", "validation")
     }
-    result = prediction.report(predictions, described, experiment, seed=0)
+    result = report(predictions, described, experiment, seed=0)
     files.write_json(tmp_path / "prediction.json", result)
     stored = files.read_json(tmp_path / "prediction.json")
     assert set(stored["scores"]) == {"train", "validation", "image_centre", "mean_pose"}
@@ -130,18 +139,18 @@ def test_report_and_answer(experiment, tmp_path):
     mean_pose = scores.score(
         baselines.constant_poses(experiment)["mean_pose"], experiment, "validation", seed=0
     )
-    text = prediction.answer(stored)
+    text = answer(stored)
     assert text.startswith("**Answer.** Within 0.2 torso lengths are 1.000 (95 % interval 1.000")
     assert f"the mean pose gets {mean_pose['metrics']['pck_0.2']['value']:.3f}" in text
 
 
 def test_network_of_a_run_without_notebook_02(tmp_path, experiment):
     with pytest.raises(PosekitError, match=r"training\.json: .*notebooks/02_training\.ipynb"):
-        prediction.trained_model(tmp_path, experiment)
+        trained_model(tmp_path, experiment)
     trained = {"data": experiment.describe(), "runs": [{"folder": "training/gone"}]}
     files.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="training/gone.*: the model file must exist"):
-        prediction.trained_model(tmp_path, experiment)
+        trained_model(tmp_path, experiment)
 
 
 def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
@@ -149,7 +158,7 @@ def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
     trained = {"data": {"split": other}, "runs": [{"folder": "training/any"}]}
     files.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="the split that is open here.*got .*'poster'"):
-        prediction.trained_model(tmp_path, experiment)
+        trained_model(tmp_path, experiment)
 
 
 def test_reliability_of_shipped_models_is_read_from_their_folders(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from posekit import files
 from posekit.errors import PosekitError
 from posekit.models import poster
-from posekit.studies import saliency
+from posekit.studies.poster import saliency
 
 FRAME_PX = 96
 

@@ -11,7 +11,7 @@ from posekit.errors import PosekitError
 from posekit.fused_kernels import fused_kernels
 from posekit.pipeline import batches
 from posekit.pipeline import frames as pipeline_frames
-from posekit.studies import sanity
+from posekit.studies.poster import sanity
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from posekit import files, training
 from posekit.evaluation.baselines import constant_poses, treatment_mse
-from posekit.studies.training import answer, report, score_table, train_treatments
+from posekit.studies.poster.recipe import answer, report, score_table, train_treatments
 
 
 class ConstantPose:

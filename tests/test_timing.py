@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import timing
+from posekit.studies.poster import batchnorm
 
 STEP_SECONDS = {"poster_batchnorm": 5.0, "poster_plain": 2.0}
 
@@ -29,7 +29,7 @@ def steps(monkeypatch):
 def test_networks_alternate_and_warm_up_is_left_out(steps):
     images = np.zeros((2, 32, 32, 3), np.uint8)
     targets = np.zeros((2, 14, 3), np.float32)
-    seconds = timing.paired_step_seconds(images, targets, pairs=3, warm_up=2)
+    seconds = batchnorm.paired_step_seconds(images, targets, pairs=3, warm_up=2)
     assert steps == ["poster_batchnorm", "poster_plain"] * 5
     assert list(seconds) == ["poster_batchnorm", "poster_plain"]
     for name, values in seconds.items():
@@ -38,5 +38,5 @@ def test_networks_alternate_and_warm_up_is_left_out(steps):
 
 def test_a_step_with_five_joints():
     images, targets = np.zeros((2, 32, 32, 3), np.uint8), np.zeros((2, 5, 3), np.float32)
-    seconds = timing.paired_step_seconds(images, targets, pairs=1, warm_up=0)
+    seconds = batchnorm.paired_step_seconds(images, targets, pairs=1, warm_up=0)
     assert all(values > 0 for values in seconds.values())

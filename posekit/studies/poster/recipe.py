@@ -3,7 +3,7 @@
 from posekit import training
 from posekit.evaluation import baselines, predictions
 from posekit.evaluation.scores import score
-from posekit.studies.poster import PUBLISHED_MSE
+from posekit.studies.poster.published import PUBLISHED_MSE
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
 

@@ -6,7 +6,7 @@ from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, pose_statistics
 from posekit.pipeline.batches import training_batches
-from posekit.studies.poster import PUBLISHED_MSE
+from posekit.studies.poster.published import PUBLISHED_MSE
 from posekit.wording import comparability, number
 
 COMPONENT_COUNT = 5
