@@ -17,12 +17,14 @@ import tensorflow as tf
 import test_notebooks
 from distributed import LocalCluster
 
-from posekit import sweep, sweep_report, sweep_study
 from posekit.cli.main import main
 from posekit.models import poster
 from posekit.pipeline.experiment import open_experiment
-from posekit.studies import sweep as studies_sweep
-from posekit.studies.sweep import ranked, read
+from posekit.studies.sweep import findings
+from posekit.studies.sweep import run as sweep_run
+from posekit.studies.sweep.findings import ranked
+from posekit.studies.sweep.page import NOTEBOOK
+from posekit.studies.sweep.study import read
 
 EPOCHS = 6
 KILLED_AFTER = 2
@@ -53,12 +55,12 @@ def finished(synthetic_folder, tmp_path_factory):
         patched.setattr(poster, "poster_network", poster.poster_network)
         sweep_worker.shrink_networks(poster)
         cache_dir = tmp_path_factory.mktemp("cache")
-        patched.setitem(sweep.run.__kwdefaults__, "cache_dir", cache_dir)
+        patched.setitem(sweep_run.run.__kwdefaults__, "cache_dir", cache_dir)
         tf.config.run_functions_eagerly(True)
         try:
             status = main(["sweep", str(study), "--run-dir", str(folder / "run")])
             patched.setattr(keras.Model, "fit", fails_to_fit)
-            again = sweep.run(sweep_study.read(study), folder / "run")
+            again = sweep_run.run(read(study), folder / "run")
         finally:
             tf.config.run_functions_eagerly(False)
     return folder / "run", (status, again)
@@ -125,16 +127,16 @@ def test_the_page_shows_the_comparison_and_the_answer(finished):
     run_dir, _ = finished
     page = (run_dir / "sweep.html").read_text()
     assert page.count("data:image/png;base64,") >= 2
-    result = read(run_dir)
+    result = findings.read(run_dir)
     best = ranked(result, "pck_0.2")[0]
-    answer = studies_sweep.answer(result, "pck_0.2")
+    answer = findings.answer(result, "pck_0.2")
     assert f"Of 2 choices on {result['data']['name']}, {best['label']} is best by PCK" in answer
     assert "1 of 5 trials failed, 0 are not over yet" in answer
     assert answer.replace("**Answer.** ", "") in page
 
 
 def test_errors_rank_upwards(finished):
-    result = read(finished[0])
+    result = findings.read(finished[0])
     for score, order in (("pck_0.2", -1), ("frame_mse", 1)):
         means = [choice["scores"][score]["mean"] for choice in ranked(result, score)]
         assert means == sorted(means)[::order]
@@ -149,7 +151,7 @@ def test_errors_rank_upwards(finished):
     ],
 )
 def test_the_notebook_is_like_the_others(check):
-    check(sweep_report.NOTEBOOK)
+    check(NOTEBOOK)
 
 
 def test_no_scheduler_is_an_error_of_the_user(tmp_path, synthetic_folder, capsys, monkeypatch):
@@ -188,7 +190,7 @@ def owner(folder):
 def test_a_killed_workers_trial_goes_on_elsewhere_from_its_checkpoint(
     tmp_path, synthetic_folder, capfd
 ):
-    study = sweep_study.read(
+    study = read(
         write_study(tmp_path, synthetic_folder, {"seed": [0, 1], "epochs": EPOCHS})
     )
     context = kill_and_go_on.processes()
@@ -201,7 +203,7 @@ def test_a_killed_workers_trial_goes_on_elsewhere_from_its_checkpoint(
             killer = Killer(tmp_path / "run")
             killer.start()
             result, undisturbed = (
-                sweep.run(study, tmp_path / name, scheduler=address, cache_dir=tmp_path / "cache")
+                sweep_run.run(study, tmp_path / name, scheduler=address, cache_dir=tmp_path / "cache")
                 for name in ("run", "undisturbed")
             )
         finally:

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from posekit import files, profiles, sweep_study
+from posekit import files, profiles
 from posekit.errors import PosekitError
+from posekit.studies.sweep import study as sweep_study
 from posekit.training import TrainingConfig
 
 

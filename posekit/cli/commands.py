@@ -403,15 +403,16 @@ def ladder(options):
 
 def sweep(options):
     """Train what is not finished of a study; print where its page and table are."""
-    from posekit import sweep as sweep_module
-    from posekit import sweep_report, sweep_study
+    from posekit.studies.sweep import page as sweep_page
+    from posekit.studies.sweep import run as sweep_run
+    from posekit.studies.sweep.study import read
 
-    study = sweep_study.read(options.study)
+    study = read(options.study)
     run_dir = options.run_dir or files.from_root("reports") / f"sweep-{study.name}"
-    result = sweep_module.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
+    result = sweep_run.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
     failed = [row for row in result["trials"] if row["error"] is not None]
     if result["choices"]:
-        print(sweep_report.write(run_dir.resolve(), title=f"Study {study.name}"))
+        print(sweep_page.write(run_dir.resolve(), title=f"Study {study.name}"))
     print(run_dir / "sweep.csv")
     if failed:
         print(f"error: {len(failed)} of {len(study.trials)} trials failed", file=sys.stderr)

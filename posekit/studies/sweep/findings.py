@@ -1,9 +1,10 @@
 """The report of a study: which choice is best, by how much, and do the seeds agree?"""
 
-from posekit import files, sweep_table, training_records
+from posekit import files, training_records
 from posekit.errors import PosekitError, check_choice
 from posekit.evaluation.per_image import LOWER_IS_BETTER
 from posekit.evaluation.seeds import paired_difference
+from posekit.studies.sweep import table
 from posekit.wording import number, with_interval
 
 # How the scores are called, and their decimals. The error that training minimises is one of the
@@ -25,11 +26,11 @@ def read(run_dir):
     Raises:
         PosekitError: there is none, or none of its trials has succeeded.
     """
-    result = files.read_json(run_dir / sweep_table.ARTIFACT)
+    result = files.read_json(run_dir / table.ARTIFACT)
     if not result["choices"]:
         raise PosekitError(
             f"{run_dir}: at least one trial must have succeeded; got none of "
-            f"{result['study']['trials']}. See the errors in {sweep_table.ARTIFACT}."
+            f"{result['study']['trials']}. See the errors in {table.ARTIFACT}."
         )
     return result
 
@@ -126,7 +127,7 @@ def histories(result, run_dir, score, *, count):
     chosen = [choice["label"] for choice in ranked(result, score)[:count]]
     found = {label: [] for label in chosen}
     for row in result["trials"]:
-        label = sweep_table.label(row, result["varied"])
+        label = table.label(row, result["varied"])
         if label in found and row["error"] is None:
             folder = run_dir / "training" / row["folder"]
             found[label].append(training_records.read(folder).history)

@@ -18,9 +18,10 @@ from distributed import Client, LocalCluster, get_worker
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
-from posekit import sweep_table, sweep_trials
 from posekit.errors import PosekitError
 from posekit.files import CACHE_DIR
+from posekit.studies.sweep import table
+from posekit.studies.sweep.trial import train
 
 # How often workers that came or went are looked for.
 POLL_SECONDS = 2.0
@@ -52,8 +53,8 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
         print(f"dashboard: {client.dashboard_link}")
         for index, row in _outcomes(client, study, run_dir, cache_dir, bar):
             rows[index] = row
-            result = sweep_table.build(study, [row for row in rows if row is not None])
-            sweep_table.write(run_dir, result)
+            result = table.build(study, [row for row in rows if row is not None])
+            table.write(run_dir, result)
     return result
 
 
@@ -128,7 +129,7 @@ def _outcomes(client, study, run_dir, cache_dir, bar):
         else:
             row = _row(running.pop(index), study.trials[index])
             epochs[index] = study.trials[index].config.epochs
-            words = sweep_table.label(row, study.varied)
+            words = table.label(row, study.varied)
             tqdm.write(f"{words}: {row['error'] or 'done'}", file=sys.stderr)
             yield index, row
         bar.n = sum(epochs.values())
@@ -171,4 +172,4 @@ def _train(study, trial, run_dir, cache_dir, topic, index):
     def tell(epochs):
         worker.log_event(topic, (index, epochs))
 
-    return sweep_trials.train(study, trial, run_dir, cache_dir, tell)
+    return train(study, trial, run_dir, cache_dir, tell)
