@@ -121,7 +121,6 @@ def phases_of(folder):
         dict: `placement`, "memory" or "file"; `megabytes` of the frames; `phases`, name ->
         {"seconds", "peak_gigabytes"}, of which `epoch` is the median of three.
     """
-    from posekit import engine
     from posekit.datasets import lsp
     from posekit.geometry import resize_keypoints
     from posekit.pipeline import crops
@@ -129,6 +128,7 @@ def phases_of(folder):
     from posekit.pipeline.batches import training_batches
     from posekit.pipeline.frames import decode_frame, load_frames
     from posekit.profiles import FRAME_PX
+    from posekit.training import engine
 
     engine.start(0)
 

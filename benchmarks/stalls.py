@@ -105,8 +105,8 @@ def in_process(name):
 
 def train(setting, options):
     """Train under one setting, in a process that has done nothing else; all gaps, JSON-ready."""
-    from posekit import engine, watchdog
     from posekit.pipeline import batches
+    from posekit.training import engine, stalls
 
     if setting.get("futex_hash") == "own":
         engine.use_global_futex_hash = lambda: None
@@ -128,7 +128,7 @@ def train(setting, options):
 
         batches._options = tuned
 
-    class Gaps(watchdog.Watchdog):
+    class Gaps(stalls.Watchdog):
         """A watchdog that notes how much the process computed in each gap, and ends in time."""
 
         def __init__(self, path, **limit):
@@ -158,7 +158,7 @@ def train(setting, options):
                 raise TimeoutError
 
     watching = []
-    watchdog.Watchdog = Gaps
+    stalls.Watchdog = Gaps
     try:
         if options.recipe is None:
             train_poster_network()
@@ -187,9 +187,10 @@ def train_poster_network():
     """Without end, in a folder that is thrown away."""
     import keras
 
-    from posekit import training
     from posekit.pipeline import batches
     from posekit.pipeline.experiment import open_experiment
+    from posekit.training.config import TrainingConfig
+    from posekit.training.fit import fit
 
     experiment = open_experiment("synthetic", profile="quick", seed=0)
 
@@ -200,7 +201,7 @@ def train_poster_network():
                 verbose=0,
             )
 
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         network="poster_batchnorm",
         label_treatment="masked",
         epochs=100_000,
@@ -208,7 +209,7 @@ def train_poster_network():
         augmentation="turned",
     )
     with tempfile.TemporaryDirectory() as folder:
-        training.fit(config, experiment, folder, verbose=0, callbacks=[Prediction()])
+        fit(config, experiment, folder, verbose=0, callbacks=[Prediction()])
 
 
 def train_recipe(options):

@@ -59,8 +59,8 @@ def main():
 
 def _estimated(drawn, model):
     """Poses of each clip with every frame looked at anew, and with following."""
-    from posekit import engine
     from posekit.estimators import loading
+    from posekit.training import engine
 
     engine.start(0)
     estimator = loading.load(model)

@@ -13,11 +13,12 @@ import time
 from collections import defaultdict
 from functools import wraps
 
-from posekit import engine, files, profiles
+from posekit import files, profiles
 from posekit.datasets.sources import SYNTHETIC
 from posekit.models.names import NETWORKS
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
+from posekit.training import engine
 
 
 def main():
@@ -29,17 +30,18 @@ def main():
     options = parser.parse_args()
     engine.start(0)
 
-    from posekit import tensorboard_logs, training
     from posekit.pipeline.experiment import open_experiment
+    from posekit.training import fit, tensorboard
+    from posekit.training.config import TrainingConfig
 
     seconds = defaultdict(float)
-    _time_calls(tensorboard_logs.Extras, "on_train_begin", seconds, "graph")
-    _time_calls(tensorboard_logs, "Sheet", seconds, "pictures, made ready")
-    _time_calls(tensorboard_logs.Extras, "on_epoch_end", seconds, "pictures and line")
-    _time_calls(training, "_score_images", seconds, "scores per image")
+    _time_calls(tensorboard.Extras, "on_train_begin", seconds, "graph")
+    _time_calls(tensorboard, "Sheet", seconds, "pictures, made ready")
+    _time_calls(tensorboard.Extras, "on_epoch_end", seconds, "pictures and line")
+    _time_calls(fit, "_score_images", seconds, "scores per image")
     profile = profiles.by_name(options.profile)
     experiment = open_experiment(SYNTHETIC, profile=options.profile, seed=0)
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         network=options.network,
         label_treatment="masked",
         epochs=profile.epochs,
@@ -48,7 +50,7 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        training.fit(config, experiment, folder, verbose=0, pictures=True)
+        fit.fit(config, experiment, folder, verbose=0, pictures=True)
         total = time.perf_counter() - started
     for name, spent in seconds.items():
         print(f"{name:28} {spent:8.2f} s  {spent / total:7.2%}")

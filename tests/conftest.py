@@ -6,9 +6,9 @@ import json
 import pytest
 from local_site import LocalSite
 
-from posekit import engine
 from posekit.datasets.synthetic import writing
 from posekit.skeleton import JOINTS
+from posekit.training import engine
 
 
 def pytest_sessionstart():

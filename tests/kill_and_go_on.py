@@ -80,10 +80,12 @@ def train(root, run_dir, epochs=EPOCHS):
     """
     import tensorflow as tf
 
-    from posekit import engine, training
     from posekit.datasets.synthetic import writing
     from posekit.models import poster
     from posekit.pipeline.experiment import open_experiment
+    from posekit.training import engine
+    from posekit.training.config import TrainingConfig
+    from posekit.training.fit import fit
 
     engine.start(0, deterministic=True)
     # Making the graphs of so small a network takes longer than training it.
@@ -96,7 +98,7 @@ def train(root, run_dir, epochs=EPOCHS):
     experiment = open_experiment(
         str(root / "people"), profile="smoke", seed=0, frame_px=32, cache_dir=root / "cache"
     )
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         network="poster_batchnorm",
         label_treatment="masked",
         epochs=epochs,
@@ -106,7 +108,7 @@ def train(root, run_dir, epochs=EPOCHS):
         weight_average=0.9,
         schedule="warmup_cosine",
     )
-    return training.fit(config, experiment, run_dir, verbose=0)
+    return fit(config, experiment, run_dir, verbose=0)
 
 
 def outcome(folder):
@@ -131,10 +133,10 @@ def train_and_note(root, run_dir, epochs):
 
 def report(notebooks_dir, run_dir):
     """Run a report, or go on with it; a file `converting` is there while a page is made."""
+    from posekit.report import index as report_index
     from posekit.report import runner
-    from posekit.report.index import notebook_page
 
-    make_page = notebook_page
+    make_page = report_index.notebook_page
 
     def announced(*args, **options):
         # The tool's one look inside: a conversion leaves no trace until it is over.
@@ -143,7 +145,7 @@ def report(notebooks_dir, run_dir):
         (run_dir / "converting").unlink()
         return page
 
-    notebook_page = announced
+    report_index.notebook_page = announced
     runner.run(run_dir, parameters={}, resume=True, notebooks_dir=notebooks_dir)
 
 
@@ -236,7 +238,7 @@ def interrupted(folder):
     )
     if halves:
         return f"while {halves[0].rpartition('-')[2]} was written"
-    from posekit.generations import Generations
+    from posekit.training.checkpoint import Generations
 
     return "during an epoch" if Generations(folder).is_whole() else "between two files"
 

@@ -149,9 +149,10 @@ def test_choices_are_the_librarys_own():
     from posekit import profiles
     from posekit.cli.main import _parser
     from posekit.datasets import splits
-    from posekit.models.names import NETWORKS, SCHEDULES
+    from posekit.models.names import NETWORKS
     from posekit.pipeline import targets
     from posekit.pipeline.augmentation import FLIPS
+    from posekit.training.config import SCHEDULES
 
     train = _parser()._subparsers._group_actions[0].choices["train"]
     choices = {action.dest: action.choices for action in train._actions if action.choices}

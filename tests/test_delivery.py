@@ -11,13 +11,14 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import training
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes, release
 from posekit.estimators.looks import LOOK_ONCE, listed
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
 from posekit.models import build, residual
+from posekit.training.config import TrainingConfig
+from posekit.training.runs import open_run
 
 NARROW = partial(residual.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
 STAGE = {
@@ -70,7 +71,7 @@ def test_the_folder_describes_its_stages(built, experiment):
 
 def test_the_second_stage_started_from_the_first(built):
     _, run_dir, _ = built
-    runs = map(training.open_run, (run_dir / "training").iterdir())
+    runs = map(open_run, (run_dir / "training").iterdir())
     person, whole = sorted(runs, key=lambda run: run.config.view)
     assert whole.config.initial_weights is None
     assert person.config.initial_weights == str(whole.folder / "best.keras")
@@ -147,7 +148,7 @@ def test_every_recipe_is_a_training(name):
     settings = dict(recipes.RECIPES[name])
     first = settings.pop("starts_from", None)
     assert first is None or first in recipes.RECIPES
-    config = training.TrainingConfig(seed=0, **settings)
+    config = TrainingConfig(seed=0, **settings)
     assert config.frame_px % 32 == 0
 
 

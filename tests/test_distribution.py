@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import distribution, files
+from posekit import files
 from posekit.errors import PosekitError
+from posekit.training.devices import scope
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_devices_are_no_part_of_a_trainings_name(runs):
 def test_all_networks_on_the_same_devices_share_one_strategy():
     strategies = []
     for _ in range(2):
-        with distribution.scope(["CPU:0"], batch_size=16):
+        with scope(["CPU:0"], batch_size=16):
             strategies.append(tf.distribute.get_strategy())
     assert strategies[0] is strategies[1]
     assert strategies[0] is not tf.distribute.get_strategy()
@@ -57,4 +58,4 @@ def test_all_networks_on_the_same_devices_share_one_strategy():
 )
 def test_devices_that_cannot_share_a_batch_are_refused(devices, batch_size, finding):
     with pytest.raises(PosekitError, match=f"(?s){finding}"):
-        distribution.scope(devices, batch_size=batch_size)
+        scope(devices, batch_size=batch_size)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit import engine
+from posekit.training import engine
 
 PR_FUTEX_HASH, PR_FUTEX_HASH_GET_SLOTS = 78, 2
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit.fused_kernels import fused_kernels
+from posekit.training.fused_kernels import fused_kernels
 
 
 def one_training_step(shape, inputs, cotangent):

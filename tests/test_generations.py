@@ -9,7 +9,7 @@ import pytest
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.generations import PREVIOUS, RECORD, Generations
+from posekit.training.checkpoint import PREVIOUS, RECORD, Generations
 
 # As in a training: one file is written at the start, one only now and then.
 NAMES = ("config", "best", "last", "checkpoint")

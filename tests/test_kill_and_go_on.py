@@ -17,7 +17,7 @@ import kill_and_go_on
 import pytest
 
 from posekit import files
-from posekit.generations import Generations
+from posekit.training.checkpoint import Generations
 
 ROOT = files.PROJECT_ROOT
 EPOCHS = 3

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import files, geometry, profiles, training
+from posekit import files, geometry, profiles
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
@@ -18,6 +18,8 @@ from posekit.models import residual, summary
 from posekit.skeleton import LIMB_JOINTS, LSP
 from posekit.studies.ladder import climbing, findings, label_refinement
 from posekit.studies.ladder.rungs import Rung, change_in_words, for_profile, main_line
+from posekit.training import fit as training_fit
+from posekit.training.config import TrainingConfig
 
 LADDERS = {
     "whole": for_profile(profiles.by_name("full")),
@@ -95,7 +97,7 @@ def test_the_short_ladder_starts_with_what_notebook_02_trains(name):
     profile = profiles.by_name(name)
     for rung, treatment in zip(for_profile(profile), ("poster_origin", "masked"), strict=False):
         assert rung.stages == (
-            training.TrainingConfig(
+            TrainingConfig(
                 "poster_batchnorm",
                 treatment,
                 epochs=profile.epochs,
@@ -166,7 +168,7 @@ MIRRORED_TOO = ((Glimpse(), Glimpse(mirrored=True)),)
 
 def tiny_rungs():
     """The poster's network on frames of 32 pixels, then asked about mirrored pictures too."""
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         "poster_plain", "poster_origin", epochs=1, seed=7, batch_size=16, frame_px=32
     )
     first = Rung("poster", "First", "It is there.", (config,))
@@ -248,7 +250,7 @@ def test_the_file_is_complete_and_finite(climbed):
 
 def test_nothing_is_trained_twice(climbed, experiment, monkeypatch):
     run_dir, result = climbed
-    monkeypatch.setattr(training, "_go_on", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training_fit, "_go_on", lambda *_: pytest.fail("trained again"))
     again = climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0], out=run_dir / "again.json")
     assert again["rungs"] == result["rungs"]
     assert json.loads((run_dir / "again.json").read_text())["complete"]
@@ -340,7 +342,7 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
         )
 
     monkeypatch.setattr(climbing, "estimator_of", estimator)
-    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training_fit, "fit", fit)
     result = climbing.climb(tiny_rungs(), experiment, tmp_path, seeds=[0, 1])
     first, second = result["rungs"]
     validation = experiment.part("validation")
@@ -367,7 +369,7 @@ def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, t
         seen.append((chosen, config))
         return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
 
-    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training_fit, "fit", fit)
     monkeypatch.setattr(climbing, "open_experiment", lambda data, **_: data)
     first = tiny_rungs()[0]
     rung = first.changed("drawn", "", "", initial_weights="synthetic")
@@ -388,7 +390,7 @@ def test_a_network_goes_on_from_itself_and_is_asked_about_the_labels_where_a_run
         seen.append((chosen, config))
         return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
 
-    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training_fit, "fit", fit)
     monkeypatch.setattr(
         climbing,
         "after_second_opinion",
@@ -417,7 +419,7 @@ class Teacher:
 
     def __init__(self, folder):
         self.folder, self.skeleton, self.asked = folder, LSP, 0
-        self.config = training.TrainingConfig(
+        self.config = TrainingConfig(
             "residual",
             "masked",
             epochs=1,

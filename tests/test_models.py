@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from posekit.errors import PosekitError
-from posekit.fused_kernels import fused_kernels
 from posekit.models import heads, losses, poster, saved, summary
 from posekit.skeleton import JOINT_COUNT
+from posekit.training.fused_kernels import fused_kernels
 
 BATCH_NORM = [True, False]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit import files, training
+from posekit import files
 from posekit.cli.main import main
 from posekit.datasets.coco import json_fields, own_data
 from posekit.errors import PosekitError
@@ -22,6 +22,7 @@ from posekit.skeleton import LSP
 from posekit.studies.ladder import climbing, findings
 from posekit.studies.ladder.rungs import Rung
 from posekit.studies.poster import exploration, predictions, saliency
+from posekit.training import runs
 
 HOW_TO = files.PROJECT_ROOT / "docs" / "own_data.md"
 JOINTS = ("head", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
@@ -120,7 +121,7 @@ def dataset_annotations(experiment):
 
 
 def test_training_tells_its_joints(trained, estimator, experiment):
-    run = training.open_run(trained)
+    run = runs.open_run(trained)
     assert run.skeleton == experiment.dataset.skeleton
     assert run.best_model().output_shape == (None, 10)
     assert set(run.baselines) == {"image_centre", "mean_pose"}
@@ -206,7 +207,7 @@ def test_mirrored_training_exchanges_the_five(experiment):
 
 def test_every_plot_of_people_takes_the_five(trained, experiment):
     dataset, skeleton = experiment.dataset, experiment.dataset.skeleton
-    run = training.open_run(trained)
+    run = runs.open_run(trained)
     model = run.best_model()
     predicted = predictions.predict_parts(model, experiment)
     figure = pictures.prediction_grid(**predictions.ranked(predicted["train"], experiment, "train", 1))
@@ -231,7 +232,7 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
 
 
 def test_the_ladder_is_scored_over_their_limbs(experiment, trained, tmp_path):
-    first = Rung("first", "First", "It is there.", (training.open_run(trained).config,))
+    first = Rung("first", "First", "It is there.", (runs.open_run(trained).config,))
     out = tmp_path / "ladder.json"
     result = climbing.climb((first,), experiment, trained.parent.parent, seeds=[0], out=out)
     assert result["joints"] == list(JOINTS[1:])

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import files, training
+from posekit import files
 from posekit.studies.poster import batchnorm
+from posekit.training import fit
+from posekit.training.config import TrainingConfig
 
 # Student's t, 97.5 % quantile, 2 degrees of freedom, from a printed table.
 T_TWO_DEGREES = 4.302653
@@ -24,7 +26,7 @@ class ShiftedTruth:
 def finished_run(experiment, seed, validation_mse, train_mse, shift_px):
     return SimpleNamespace(
         folder=Path(f"run/training/seed{seed}-{shift_px}"),
-        config=training.TrainingConfig("poster_plain", "masked", epochs=2, seed=seed),
+        config=TrainingConfig("poster_plain", "masked", epochs=2, seed=seed),
         baselines={"mean_pose": 200.0, "image_centre": 300.0},
         history={"validation_mse": validation_mse, "train_mse": train_mse},
         best_validation_mse=min(validation_mse),
@@ -116,7 +118,7 @@ def test_one_seed_decides_nothing(runs, experiment, monkeypatch):
 
 
 def test_every_pair_shares_its_seed_and_settings(experiment, monkeypatch):
-    monkeypatch.setattr(training, "fit", lambda config, *_: SimpleNamespace(config=config))
+    monkeypatch.setattr(fit, "fit", lambda config, *_: SimpleNamespace(config=config))
     runs = batchnorm.train_pairs(
         experiment, "run", label_treatment="poster", seeds=[4, 2], flip="none"
     )

@@ -8,10 +8,10 @@ import pytest
 
 from posekit.datasets import splits
 from posekit.errors import PosekitError
-from posekit.fused_kernels import fused_kernels
 from posekit.pipeline import batches
 from posekit.pipeline import frames as pipeline_frames
 from posekit.studies.poster import sanity
+from posekit.training.fused_kernels import fused_kernels
 
 
 @pytest.fixture(scope="module")

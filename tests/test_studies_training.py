@@ -3,9 +3,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit import files, training
+from posekit import files
 from posekit.evaluation.baselines import constant_poses, treatment_mse
 from posekit.studies.poster.recipe import answer, report, score_table, train_treatments
+from posekit.training import fit
+from posekit.training.config import TrainingConfig
 
 
 class ConstantPose:
@@ -25,7 +27,7 @@ def finished_run(experiment, run_dir, treatment, shift_px=0.0):
     targets = experiment.targets("validation", treatment)
     return SimpleNamespace(
         folder=run_dir / "training" / treatment,
-        config=training.TrainingConfig("poster_batchnorm", treatment, epochs=3, seed=0),
+        config=TrainingConfig("poster_batchnorm", treatment, epochs=3, seed=0),
         baselines={
             name: treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()
         },
@@ -116,7 +118,7 @@ def test_answer_warns_of_a_split_that_is_not_comparable(result):
 
 
 def test_each_treatment_is_trained_by_the_profile(experiment, monkeypatch):
-    monkeypatch.setattr(training, "fit", lambda config, *_: config)
+    monkeypatch.setattr(fit, "fit", lambda config, *_: config)
     trained = train_treatments(
         experiment, "run", label_treatments=["poster", "masked"], seed=3, schedule="cosine"
     )

@@ -7,7 +7,7 @@ import pytest
 from posekit import files, profiles
 from posekit.errors import PosekitError
 from posekit.studies.sweep import study as sweep_study
-from posekit.training import TrainingConfig
+from posekit.training.config import TrainingConfig
 
 
 def read(folder, text):

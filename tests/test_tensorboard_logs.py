@@ -9,10 +9,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow import make_ndarray
 
-from posekit import tensorboard_logs
 from posekit.drawing import draw_skeleton
 from posekit.models import poster
-from posekit.tensorboard_logs import Extras, Sheet
+from posekit.training import tensorboard
+from posekit.training.tensorboard import Extras, Sheet
 
 TAG = "validation: truth above, prediction below"
 
@@ -106,10 +106,10 @@ def test_a_sheet_bears_predictions_from_anywhere(sheet):
 
 
 def test_pictures_are_only_drawn_where_they_are_asked_for(monkeypatch):
-    monkeypatch.delenv(tensorboard_logs.PICTURES_VARIABLE, raising=False)
-    assert not tensorboard_logs.pictures_wanted(None) and tensorboard_logs.pictures_wanted(True)
-    monkeypatch.setenv(tensorboard_logs.PICTURES_VARIABLE, "1")
-    assert tensorboard_logs.pictures_wanted(None) and not tensorboard_logs.pictures_wanted(False)
+    monkeypatch.delenv(tensorboard.PICTURES_VARIABLE, raising=False)
+    assert not tensorboard.pictures_wanted(None) and tensorboard.pictures_wanted(True)
+    monkeypatch.setenv(tensorboard.PICTURES_VARIABLE, "1")
+    assert tensorboard.pictures_wanted(None) and not tensorboard.pictures_wanted(False)
 
 
 def test_tensorboard_starts():

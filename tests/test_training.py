@@ -15,17 +15,22 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import locks, training, training_records
+from posekit import locks
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.evaluation import scores as evaluation_scores
-from posekit.generations import Generations
 from posekit.models import poster, residual
 from posekit.models.build import NETWORKS, build
 from posekit.models.saved import load
 from posekit.pipeline.experiment import open_experiment
 from posekit.pipeline.targets import Labels
-from posekit.training import TrainingConfig
+from posekit.training import checkpoint, optimizer, records
+from posekit.training import fit as training_fit
+from posekit.training.checkpoint import Generations
+from posekit.training.config import TrainingConfig
+from posekit.training.fit import _seeded, fit
+from posekit.training.recorder import EpochRecorder
+from posekit.training.runs import TRAINING_VERSION, folder_name, open_run
 
 EPOCHS = 3
 
@@ -67,7 +72,7 @@ BATCH_NORM = config(network="poster_batchnorm")
 
 @pytest.fixture(scope="module")
 def undisturbed(small, tmp_path_factory):
-    return training.fit(BATCH_NORM, small, tmp_path_factory.mktemp("undisturbed"), verbose=0)
+    return fit(BATCH_NORM, small, tmp_path_factory.mktemp("undisturbed"), verbose=0)
 
 
 def fails_to_fit(*args, **kwargs):
@@ -157,7 +162,7 @@ def test_a_finished_training_without_sums_is_scored_and_not_trained(
     shutil.copytree(undisturbed.folder, folder)
     (folder / per_image.FILE).unlink()
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
-    assert training.fit(BATCH_NORM, small, tmp_path, verbose=0).history == undisturbed.history
+    assert fit(BATCH_NORM, small, tmp_path, verbose=0).history == undisturbed.history
     anew, before = (per_image.read(it / per_image.FILE) for it in (folder, undisturbed.folder))
     assert per_image.are_alike([anew, before])
 
@@ -168,13 +173,13 @@ def test_a_finished_training_on_a_read_only_disk_is_handed_back(
     folder = shutil.copytree(undisturbed.folder, tmp_path / "training" / undisturbed.folder.name)
     (folder / per_image.FILE).unlink()
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-    monkeypatch.setattr(training.per_image, "write", None)  # nothing may be written
-    run = training.fit(undisturbed.config, small, tmp_path, verbose=0)
+    monkeypatch.setattr(training_fit.per_image, "write", None)  # nothing may be written
+    run = fit(undisturbed.config, small, tmp_path, verbose=0)
     assert run.history == undisturbed.history and not (folder / per_image.FILE).exists()
 
 
 def test_pictures_for_tensorboard_change_nothing(undisturbed, small, tmp_path):
-    run = training.fit(BATCH_NORM, small, tmp_path, verbose=0, pictures=True)
+    run = fit(BATCH_NORM, small, tmp_path, verbose=0, pictures=True)
     assert run.folder.name == undisturbed.folder.name
     for column in ("train_mse", "validation_mse"):
         np.testing.assert_allclose(run.history[column], undisturbed.history[column], rtol=1e-4)
@@ -185,7 +190,7 @@ def test_pictures_for_tensorboard_change_nothing(undisturbed, small, tmp_path):
 
 def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
     def weights():
-        with training._seeded(BATCH_NORM.seed):
+        with _seeded(BATCH_NORM.seed):
             return build(BATCH_NORM).get_weights()
 
     undisturbed, network = weights(), poster.poster_network
@@ -205,16 +210,16 @@ def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
 
 def test_a_finished_training_is_handed_back(undisturbed, small, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
-    again = training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
+    again = fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
     assert again.folder == undisturbed.folder and again.history == undisturbed.history
-    assert training.open_run(str(undisturbed.folder)).baselines == undisturbed.baselines
+    assert open_run(str(undisturbed.folder)).baselines == undisturbed.baselines
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 4}, {"flip": "none"}])
 def test_other_settings_are_another_training(undisturbed, small, monkeypatch, change):
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
     with pytest.raises(AssertionError, match="trained again"):
-        training.fit(replace(BATCH_NORM, **change), small, undisturbed.folder.parents[1])
+        fit(replace(BATCH_NORM, **change), small, undisturbed.folder.parents[1])
     (other,) = set(undisturbed.folder.parent.iterdir()) - {undisturbed.folder}
     shutil.rmtree(other)
 
@@ -224,7 +229,7 @@ def test_another_network_under_the_same_name_is_another_training(undisturbed, sm
     monkeypatch.setattr(poster, "poster_network", wider)
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
     with pytest.raises(AssertionError, match="trained again"):
-        training.fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
+        fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)
     (other,) = set(undisturbed.folder.parent.iterdir()) - {undisturbed.folder}
     shutil.rmtree(other)
 
@@ -233,14 +238,14 @@ def test_another_network_under_the_same_name_is_another_training(undisturbed, sm
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
     undisturbed, small, tmp_path, monkeypatch, moment
 ):
-    recorder, write = training.EpochRecorder, Generations.write
+    recorder, write = EpochRecorder, Generations.write
 
     def killed_in_epoch(self, batch, logs=None):
         if len(self._history) == 1:
             raise Killed
 
     def killed_before_checkpoint(self, name, writing):
-        if name == "checkpoint.weights.h5" and training_records.read_history(self.folder)[1:]:
+        if name == "checkpoint.weights.h5" and records.read_history(self.folder)[1:]:
             raise Killed
         write(self, name, writing)
 
@@ -249,12 +254,12 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
             patched.setattr(recorder, "on_train_batch_end", killed_in_epoch, raising=False)
         else:
             patched.setattr(Generations, "write", killed_before_checkpoint)
-        training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+        fit(BATCH_NORM, small, tmp_path, verbose=0)
     folder = tmp_path / "training" / undisturbed.folder.name
     written = 1 if moment == "in an epoch" else 2
     assert len(json.loads((folder / "history.json").read_text())) == written
 
-    resumed = training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+    resumed = fit(BATCH_NORM, small, tmp_path, verbose=0)
     assert resumed.history["epoch"] == [1, 2, 3]
     for column in ("train_mse", "validation_mse"):
         np.testing.assert_allclose(
@@ -281,7 +286,7 @@ def test_a_damaged_file_is_named_and_trained_anew(undisturbed, small, tmp_path, 
     shutil.copytree(undisturbed.folder, folder)
     flip_a_bit(folder / name)
     with pytest.warns(UserWarning, match=rf"{name}: is damaged and set aside as {name}\.damaged"):
-        again = training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+        again = fit(BATCH_NORM, small, tmp_path, verbose=0)
     assert again.history["epoch"] == [1, 2, 3] and (folder / f"{name}.damaged").is_file()
     np.testing.assert_allclose(
         again.history["validation_mse"], undisturbed.history["validation_mse"], rtol=1e-4
@@ -296,13 +301,13 @@ def test_a_network_with_a_flipped_bit_is_refused(undisturbed, tmp_path):
 
 
 def test_a_training_in_use_is_refused(undisturbed, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "LOCK_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(training_fit, "LOCK_PATIENCE_SECONDS", 0.0)
     lock = tmp_path / "training" / undisturbed.folder.name / ".lock"
     with (
         locks.held(lock, what="the first"),
         pytest.raises(PosekitError, match=f"one process at a time; got process {os.getpid()} on"),
     ):
-        training.fit(BATCH_NORM, small, tmp_path, verbose=0)
+        fit(BATCH_NORM, small, tmp_path, verbose=0)
 
 
 def test_a_training_of_an_earlier_version_goes_on(undisturbed, small, tmp_path):
@@ -311,11 +316,11 @@ def test_a_training_of_an_earlier_version_goes_on(undisturbed, small, tmp_path):
     shutil.copytree(undisturbed.folder, folder)
     shutil.rmtree(folder / "previous")
     (folder / "checkpoint.json").unlink()
-    assert training.fit(BATCH_NORM, small, tmp_path).history == undisturbed.history
+    assert fit(BATCH_NORM, small, tmp_path).history == undisturbed.history
     rows = json.loads((folder / "history.json").read_text())
     (folder / "history.json").write_text(json.dumps(rows[:2]))
     with pytest.raises(PosekitError, match="a row for each of the checkpoint's 3 epochs; got 2"):
-        training.fit(BATCH_NORM, small, tmp_path)
+        fit(BATCH_NORM, small, tmp_path)
 
 
 @pytest.mark.parametrize(("last_is_best", "kept"), [(False, 1), (True, 3)])
@@ -324,7 +329,7 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_
     model.compile(optimizer="adam")
     twin = keras.models.clone_model(model)
     history = []
-    recorder = training.EpochRecorder(Generations(tmp_path), history, 2, twin, last_is_best)
+    recorder = EpochRecorder(Generations(tmp_path), history, 2, twin, last_is_best)
     recorder.set_model(model)
     bias = model.get_layer("coordinates_unit").bias
     for epoch, validation_mse in enumerate([5.0, 3.0, 4.0, 3.0]):
@@ -349,7 +354,7 @@ def test_after_other_labels_than_the_datas_own_the_last_epoch_is_the_best(small,
     dataset = small.dataset
     labels = Labels(dataset.keypoints_px, dataset.labelled.astype(float))
     runs = [
-        training.fit(settings, each, tmp_path, verbose=0)
+        fit(settings, each, tmp_path, verbose=0)
         for each in (small, replace(small, training_labels=labels))
     ]
     assert runs[0].folder != runs[1].folder
@@ -370,24 +375,24 @@ def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path, monke
     # As above, so that only what is kept can differ.
     settings = config(learning_rate=1e-30, epochs=2)
     runs = [
-        training.fit(each, small, tmp_path, verbose=0)
+        fit(each, small, tmp_path, verbose=0)
         for each in (settings, replace(settings, keeps="last"))
     ]
     assert runs[0].folder != runs[1].folder
     assert [written.count((run.folder, "best.keras")) for run in runs] == [1, 2]
     assert [run.best_epoch for run in runs] == [1, 2]
-    assert [training_records.read(run.folder).best_epoch for run in runs] == [1, 2]
+    assert [records.read(run.folder).best_epoch for run in runs] == [1, 2]
 
 
 def test_a_choice_that_came_later_leaves_the_names_of_trainings(small):
     settings = config()
     model = build(settings)
-    name = training._folder_name(settings, model, small)
-    kept = training._folder_name(replace(settings, keeps="last"), model, small)
+    name = folder_name(settings, model, small)
+    kept = folder_name(replace(settings, keeps="last"), model, small)
     described = asdict(settings)
     del described["keeps"]
     before = [
-        training.TRAINING_VERSION,
+        TRAINING_VERSION,
         described,
         model.get_config(),
         None,
@@ -400,19 +405,19 @@ def test_a_choice_that_came_later_leaves_the_names_of_trainings(small):
 
 def test_cosine_rates_and_the_doubled_epoch(small, tmp_path):
     settings = config(schedule="cosine", flip="double", epochs=2, learning_rate=0.01)
-    run = training.fit(settings, small, tmp_path, verbose=0)
+    run = fit(settings, small, tmp_path, verbose=0)
     # Rates after each epoch: cos runs from 0 to pi over all of them.
     expected = [0.01 * (1 + math.cos(math.pi * epoch / 2)) / 2 for epoch in (1, 2)]
     assert run.history["learning_rate"] == pytest.approx(expected, abs=1e-9)
     steps = 2 * len(small.split.train) // 16
     model = poster.poster_network(batch_norm=False, frame_px=32)
-    model.compile(keras.optimizers.Adam(training._learning_rate(settings, steps)))
-    seen = training._restore(model, run.folder / "checkpoint.weights.h5", steps)
+    model.compile(keras.optimizers.Adam(optimizer._learning_rate(settings, steps)))
+    seen = checkpoint.restore(model, run.folder / "checkpoint.weights.h5", steps)
     assert seen == 2 and int(model.optimizer.iterations) == 2 * steps
 
 
 def test_a_warm_up_rises_for_half_an_epoch():
-    rate = training._learning_rate(config(schedule="warmup_cosine", epochs=2), 10)
+    rate = optimizer._learning_rate(config(schedule="warmup_cosine", epochs=2), 10)
     rates = [float(rate(step)) for step in (0, 2, 5, 12, 20)]
     # Up to 1e-3 in 5 steps, then a cosine over the other 15.
     middle = 1e-3 * (1 + math.cos(math.pi * 7 / 15)) / 2
@@ -448,24 +453,24 @@ MAPS = {
 @pytest.fixture(scope="module")
 def averaged(small, tmp_path_factory, narrow_residual):
     """A training of maps from varied crops, its weights averaged."""
-    return training.fit(config(**MAPS), small, tmp_path_factory.mktemp("averaged"), verbose=0)
+    return fit(config(**MAPS), small, tmp_path_factory.mktemp("averaged"), verbose=0)
 
 
 def test_a_varied_averaged_training_resumes_as_if_undisturbed(
     averaged, small, tmp_path, monkeypatch
 ):
     assert averaged.best_model().output_shape == (None, 8, 8, 14)
-    record = training.EpochRecorder.on_epoch_end
+    record = EpochRecorder.on_epoch_end
 
     def killed_after_one(self, epoch, logs=None):
         record(self, epoch, logs)
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(training.EpochRecorder, "on_epoch_end", killed_after_one)
+        patched.setattr(EpochRecorder, "on_epoch_end", killed_after_one)
         with pytest.raises(Killed):
-            training.fit(config(**MAPS), small, tmp_path, verbose=0)
-    parts = training.fit(config(**MAPS), small, tmp_path, verbose=0)
+            fit(config(**MAPS), small, tmp_path, verbose=0)
+    parts = fit(config(**MAPS), small, tmp_path, verbose=0)
     assert parts.history["epoch"] == [1, 2]
     np.testing.assert_allclose(
         parts.history["validation_mse"], averaged.history["validation_mse"], rtol=1e-2
@@ -474,7 +479,7 @@ def test_a_varied_averaged_training_resumes_as_if_undisturbed(
 
 def test_a_flow_is_trained_saved_and_trained_on(small, tmp_path, narrow_residual):
     settings = config(**MAPS | {"head": "flow", "loss": "residual_likelihood", "epochs": 1})
-    run = training.fit(settings, small, tmp_path, verbose=0)
+    run = fit(settings, small, tmp_path, verbose=0)
     flow = run.last_model().get_layer("residual_flow")
     # The last layers of its functions begin with zeros.
     for step in (0, 5):
@@ -487,8 +492,8 @@ def test_a_flow_is_trained_saved_and_trained_on(small, tmp_path, narrow_residual
 
 def test_the_average_is_what_is_saved(averaged):
     model = build(averaged.config)
-    model.compile(training._optimizer(averaged.config, 2))
-    training._restore(model, averaged.folder / "checkpoint.weights.h5", 2)
+    model.compile(optimizer.make_optimizer(averaged.config, 2))
+    checkpoint.restore(model, averaged.folder / "checkpoint.weights.h5", 2)
     saved = averaged.last_model()
     for ours, theirs in zip(model.trainable_variables, saved.trainable_variables, strict=True):
         assert ours.path == theirs.path
@@ -507,7 +512,7 @@ def test_dropout_draws_on_after_an_interruption(tmp_path, narrow_residual):
     def compiled():
         keras.utils.set_random_seed(settings.seed)
         model = build(settings)
-        model.compile(training._optimizer(settings, 2), loss="mse", run_eagerly=True)
+        model.compile(optimizer.make_optimizer(settings, 2), loss="mse", run_eagerly=True)
         return model
 
     def draws(model):
@@ -521,13 +526,13 @@ def test_dropout_draws_on_after_an_interruption(tmp_path, narrow_residual):
     trained.save_weights(tmp_path / "checkpoint.weights.h5")
     resumed = compiled()
     assert len(draws(resumed)) > 1 and draws(resumed) != draws(trained)
-    assert training._restore(resumed, tmp_path / "checkpoint.weights.h5", 2) == 1
+    assert checkpoint.restore(resumed, tmp_path / "checkpoint.weights.h5", 2) == 1
     assert draws(resumed) == draws(trained)
 
 
 def test_mixed_precision_trains_and_saves_full_precision(small, tmp_path, narrow_residual):
     settings = config(**MAPS | {"mixed_precision": True, "epochs": 1})
-    run = training.fit(settings, small, tmp_path, verbose=0)
+    run = fit(settings, small, tmp_path, verbose=0)
     model = run.best_model()
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
@@ -546,20 +551,20 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
             np.testing.assert_array_equal(ours, theirs)
     # Other weights to start from are another training.
     other = build(config(**MAPS))
-    names = {training._folder_name(settings, model, small) for model in (started, other)}
+    names = {folder_name(settings, model, small) for model in (started, other)}
     assert len(names) == 2
     # The same weights elsewhere are the same training.
     moved = replace(settings, initial_weights="elsewhere.keras")
-    assert training._folder_name(moved, started, small) in names
+    assert folder_name(moved, started, small) in names
 
 
 def test_patience_ends_a_training_that_no_longer_gets_better(small, tmp_path, monkeypatch):
     # Steps this small are lost in rounding: no epoch is better than the first.
     settings = config(learning_rate=1e-30, patience=2, epochs=9)
-    run = training.fit(settings, small, tmp_path, verbose=0)
+    run = fit(settings, small, tmp_path, verbose=0)
     assert run.history["epoch"] == [1, 2, 3] and run.best_epoch == 1
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
-    assert training.fit(settings, small, tmp_path).history == run.history
+    assert fit(settings, small, tmp_path).history == run.history
 
 
 @pytest.mark.parametrize(
@@ -571,7 +576,7 @@ def test_a_loss_that_is_not_finite_ends_in_an_error(small, tmp_path, batch_size,
     assert len(small.split.train) == 38
     settings = config(learning_rate=1e30, batch_size=batch_size)
     with pytest.raises(PosekitError, match=f"{finding}.*epoch 1. Lower the learning rate"):
-        training.fit(settings, small, tmp_path, verbose=0)
+        fit(settings, small, tmp_path, verbose=0)
     (folder,) = (tmp_path / "training").iterdir()
     assert not (folder / "history.json").exists()
 
@@ -580,22 +585,22 @@ def test_a_split_that_leaks_is_refused(small, tmp_path):
     one_group = np.zeros(len(small.dataset), int)
     leaking = replace(small, split=replace(small.split, groups=one_group))
     with pytest.raises(PosekitError, match="`train` and `validation` must not share a group"):
-        training.fit(BATCH_NORM, leaking, tmp_path)
+        fit(BATCH_NORM, leaking, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_too_large_a_batch_is_refused(small, tmp_path):
     with pytest.raises(PosekitError, match="at most the 38 training examples; got 39"):
-        training.fit(config(batch_size=39), small, tmp_path)
+        fit(config(batch_size=39), small, tmp_path)
 
 
 def test_a_folder_without_a_training_is_refused(tmp_path):
     with pytest.raises(PosekitError, match=r"config\.json: the file must exist; got nothing"):
-        training.open_run(tmp_path)
+        open_run(tmp_path)
     write_training(tmp_path)
     (tmp_path / "history.json").unlink()
     with pytest.raises(PosekitError, match=r"history\.json must hold finished epochs; got none"):
-        training.open_run(tmp_path)
+        open_run(tmp_path)
 
 
 def write_training(folder):
@@ -636,13 +641,13 @@ def write_training(folder):
 )
 def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, finding):
     write_training(tmp_path)
-    assert training.open_run(tmp_path).best_epoch == 2
+    assert open_run(tmp_path).best_epoch == 2
     path = tmp_path / f"{file}.json"
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
     with pytest.raises(PosekitError, match=finding):
-        training.open_run(tmp_path)
+        open_run(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import watchdog
 from posekit.errors import PosekitError
-from posekit.watchdog import Watchdog
+from posekit.training import stalls
+from posekit.training.stalls import Watchdog
 
 LIMIT_SECONDS = 0.3
 STALL_SECONDS = 0.5
@@ -79,12 +79,12 @@ def test_a_stall_is_reported_with_its_phase_and_all_stacks(tmp_path, capfd, mome
     assert "in _watch" in text
     stall = next(stall for stall in watching.stalls if in_words(stall) == phase)
     assert STALL_SECONDS <= stall["seconds"] < STALL_SECONDS + 5
-    assert stall["threads"] == watchdog.kernel_threads() == [] or len(stall["threads"]) > 1
+    assert stall["threads"] == stalls.kernel_threads() == [] or len(stall["threads"]) > 1
     assert not watchdog_threads()
 
 
 def in_words(stall):
-    return str(watchdog.Sign(0.0, stall["phase"], stall["epoch"], stall["step"]))
+    return str(stalls.Sign(0.0, stall["phase"], stall["epoch"], stall["step"]))
 
 
 def sleeping_line():
@@ -160,7 +160,7 @@ def test_a_step_costs_next_to_nothing(tmp_path):
     assert seconds / steps < 1e-4
 
 
-@pytest.mark.skipif(not watchdog._TASKS.is_dir(), reason="the kernel's view is Linux's")
+@pytest.mark.skipif(not stalls._TASKS.is_dir(), reason="the kernel's view is Linux's")
 def test_the_kernel_tells_of_every_thread():
     asleep = threading.Event()
     thread = threading.Thread(target=asleep.wait)
@@ -170,7 +170,7 @@ def test_the_kernel_tells_of_every_thread():
         # A thread that has just started still runs for a moment.
         view = {}
         while view.get(thread.native_id, {}).get("state") != "S" and time.monotonic() < deadline:
-            view = {each["id"]: each for each in watchdog.kernel_threads()}
+            view = {each["id"]: each for each in stalls.kernel_threads()}
     finally:
         asleep.set()
         thread.join()

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from posekit import training
 from posekit.models import poster
 from posekit.pipeline.experiment import open_experiment
+from posekit.training.config import TrainingConfig
+from posekit.training.fit import fit
 
 DEVICES = ["CPU:0", "CPU:1"]
 
@@ -28,7 +29,7 @@ def main(people, scratch):
         people, profile="smoke", seed=0, frame_px=32, cache_dir=scratch / "cache"
     )
     runs = {}
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         network="poster_plain",
         label_treatment="masked",
         epochs=2,
@@ -38,7 +39,7 @@ def main(people, scratch):
         weight_average=0.5,
     )
     for name, devices in (("one", None), ("two", DEVICES)):
-        run = training.fit(config, experiment, scratch / name, verbose=0, devices=devices)
+        run = fit(config, experiment, scratch / name, verbose=0, devices=devices)
         runs[name] = {"folder": run.folder.name, "history": run.history}
     print(json.dumps(runs))
 

@@ -10,13 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from posekit import engine
 from posekit.geometry import resize_keypoints
 from posekit.pipeline import crops
 from posekit.pipeline.augmentation import Augmentation
 from posekit.pipeline.batches import training_batches
 from posekit.pipeline.frames import load_frames
 from posekit.profiles import FRAME_PX
+from posekit.training import engine
 
 engine.start(0)
 

@@ -3,9 +3,9 @@
 import json
 import sys
 
-from posekit import engine
 from posekit.estimators import loading
 from posekit.estimators.predict import photos
+from posekit.training import engine
 
 engine.start(0)
 

@@ -10,12 +10,13 @@ import sys
 import time
 from contextlib import nullcontext
 
-from posekit import engine, profiles
-from posekit.fused_kernels import fused_kernels
+from posekit import profiles
 from posekit.models import losses, poster
 from posekit.pipeline.augmentation import Augmentation
 from posekit.pipeline.batches import training_batches
 from posekit.pipeline.crops import Crop
+from posekit.training import engine
+from posekit.training.fused_kernels import fused_kernels
 
 engine.start(0)
 

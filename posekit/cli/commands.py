@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import engine, files, profiles, wording
+from posekit import files, profiles, wording
 from posekit.datasets import lsp
 from posekit.datasets.coco import reading
 from posekit.datasets.sources import SYNTHETIC, load
@@ -21,6 +21,7 @@ from posekit.errors import PosekitError
 from posekit.estimators.predict import pose_files
 from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.provenance import provenance
+from posekit.training import engine
 from posekit.wording import verdict, with_interval
 
 
@@ -98,11 +99,12 @@ def pack_data(options):
 
 def train(options):
     """Train one network and print where it is and how it compares."""
-    from posekit import training
+    from posekit.training.config import TrainingConfig
+    from posekit.training.fit import fit
 
     engine.start(options.seed)
     profile = profiles.by_name(options.profile)
-    config = training.TrainingConfig(
+    config = TrainingConfig(
         network=options.network,
         label_treatment=options.label_treatment,
         epochs=profile.epochs if options.epochs is None else options.epochs,
@@ -114,7 +116,7 @@ def train(options):
         patience=options.patience,
     )
     experiment = _open(options, split=options.split_kind)
-    run = training.fit(
+    run = fit(
         config,
         experiment,
         files.from_root(options.run_dir),

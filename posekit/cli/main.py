@@ -15,10 +15,11 @@ from posekit.estimators.predict.pose_files import FORMATS
 from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
 from posekit.estimators.recipes import MODELS
 from posekit.files import PROJECT_ROOT
-from posekit.models.names import NETWORKS, SCHEDULES
+from posekit.models.names import NETWORKS
 from posekit.pipeline.augmentation import FLIPS
 from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.profiles import PROFILES
+from posekit.training.config import SCHEDULES
 
 DATA_HELP = (
     '"synthetic"; the path of a folder or zip in the official LSP or LSPet layout; or own data, '

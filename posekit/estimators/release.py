@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from posekit import files, training
+from posekit import files
 from posekit.errors import check_choice
 from posekit.estimators import calibration, loading, manifest, recipes
 from posekit.estimators.loading import SHIPPED
@@ -15,6 +15,8 @@ from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
 from posekit.evaluation import scores
 from posekit.pipeline import views
 from posekit.provenance import provenance
+from posekit.training.config import TrainingConfig
+from posekit.training.fit import fit
 
 
 def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None):
@@ -65,8 +67,8 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
         settings["initial_weights"] = str(begun.folder / "best.keras")
     if epochs is not None:
         settings["epochs"] = epochs
-    config = training.TrainingConfig(seed=seed, **settings)
-    return training.fit(config, experiment, run_dir, verbose=verbose)
+    config = TrainingConfig(seed=seed, **settings)
+    return fit(config, experiment, run_dir, verbose=verbose)
 
 
 def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):

@@ -16,6 +16,3 @@ NETWORKS = (
     "lite0_short",
 )
 HEADS = ("coordinates", "spread", "flow", "soft_argmax", "simcc")
-SCHEDULES = ("constant", "cosine", "warmup_cosine")
-
-KEPT_EPOCHS = ("best", "last")

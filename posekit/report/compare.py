@@ -9,13 +9,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import files, training_records
+from posekit import files
 from posekit.errors import PosekitError
 from posekit.evaluation import per_image
 from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
 from posekit.report import pages
 from posekit.report.index import DONE
+from posekit.training import records as training_records
 
 # Of the bootstrap over image groups: the same two runs always give the same page.
 SEED = 0

@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from posekit import files, training_records
+from posekit import files
 from posekit.errors import PosekitError, check_choice
 from posekit.report import pages
 from posekit.report.index import DONE
+from posekit.training import records
 
 KINDS = ("reports", "trainings")
 
@@ -177,7 +178,7 @@ def _append(rows, problems, describe, folder, root):
 
 
 def _training_row(folder, root):
-    record = training_records.read(folder)
+    record = records.read(folder)
     mean_pose = record.baselines.get("mean_pose")
     best = record.best_validation_mse
     run = folder.parents[1] if folder.parent.name == "training" else folder

@@ -623,8 +623,8 @@ def _mutate_training(content, rng):
 
 
 def _read_training(content, folder):
-    from posekit import training
     from posekit.estimators import loading
+    from posekit.training import runs
 
     config, history = (it[1:] for it in _trainings())
     if content[:1] == b"c":
@@ -634,7 +634,7 @@ def _read_training(content, folder):
     write_folder(folder, {"config.json": config, "history.json": history})
     split = loading.training_split(folder)
     _require(split is None or isinstance(split, dict), f"`split` {split!r}")
-    run = training.open_run(folder)
+    run = runs.open_run(folder)
     columns = run.history
     epochs = columns["epoch"]
     _require(epochs == list(range(1, len(epochs) + 1)), f"epochs {epochs}")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from posekit import engine
 from posekit.errors import PosekitError
-from posekit.fused_kernels import fused_kernels
 from posekit.geometry import mirror_keypoints
 from posekit.pipeline.batches import evaluation_batches
+from posekit.training import engine
+from posekit.training.fused_kernels import fused_kernels
 
 READ_BATCH = 64
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import files, geometry, training
+from posekit import files, geometry
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading, recipes
@@ -16,6 +16,7 @@ from posekit.pipeline.experiment import open_experiment
 from posekit.provenance import provenance
 from posekit.studies.ladder import label_refinement
 from posekit.studies.ladder.rungs import ITSELF, change_in_words, main_line
+from posekit.training.fit import fit
 from posekit.wording import rounded
 
 ARTIFACT = "ladder.json"
@@ -215,7 +216,7 @@ def train(rung, experiment, run_dir, seed):
                 learned = after_second_opinion(experiment, before[-1], run_dir)
             weights = before[-1].folder / "best.keras"
             config = replace(config, initial_weights=str(weights))
-        runs.append(training.fit(config, learned, run_dir))
+        runs.append(fit(config, learned, run_dir))
     return before + runs
 
 
@@ -223,14 +224,14 @@ def _fit_before(config, experiment, run_dir):
     """The training whose weights another one of the same settings starts from."""
     if config.initial_weights == ITSELF:
         config = replace(config, initial_weights=names.IMAGENET)
-        return training.fit(config, experiment, run_dir)
+        return fit(config, experiment, run_dir)
     drawn = open_experiment(
         SYNTHETIC,
         profile=DRAWN_PROFILE,
         seed=DRAWN_SEED,
         cache_dir=experiment.cache_dir,
     )
-    return training.fit(replace(config, initial_weights=None), drawn, run_dir)
+    return fit(replace(config, initial_weights=None), drawn, run_dir)
 
 
 def after_second_opinion(experiment, teacher, run_dir):

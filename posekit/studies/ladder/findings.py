@@ -4,7 +4,6 @@ from dataclasses import fields
 
 import numpy as np
 
-from posekit import training
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import looks, manifest, recipes
 from posekit.estimators.loading import SHIPPED
@@ -13,6 +12,7 @@ from posekit.models import imagenet
 from posekit.pipeline import frames
 from posekit.studies.ladder.climbing import ARTIFACT, DIGITS, SCORES, climb, estimator_of, train
 from posekit.studies.ladder.rungs import for_profile
+from posekit.training import config
 from posekit.wording import comparability, number, verdict, with_interval
 
 TRACKED = PROJECT_ROOT / "reports" / ARTIFACT
@@ -96,10 +96,10 @@ def fits(stored, rungs, experiment, seeds):
 
 def _is_same(rung, settings):
     # Settings that came later have the values they always had; unknown ones are of another age.
-    known = {field.name for field in fields(training.TrainingConfig)}
+    known = {field.name for field in fields(config.TrainingConfig)}
     if any(set(stage) - known for stage in settings["stages"]):
         return False
-    stages = tuple(training.TrainingConfig(**stage) for stage in settings["stages"])
+    stages = tuple(config.TrainingConfig(**stage) for stage in settings["stages"])
     # Ladders of before the second opinion do not say that none was asked for.
     others = settings["looks"], settings.get("second_opinion", False)
     return stages == rung.stages and others == (looks.listed(rung.looks), rung.second_opinion)

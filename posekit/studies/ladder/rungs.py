@@ -10,7 +10,7 @@ from posekit.errors import PosekitError
 from posekit.estimators.looks import LOOK_ONCE, in_words, listed
 from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.models.names import IMAGENET
-from posekit.training import TrainingConfig
+from posekit.training.config import TrainingConfig
 
 # As `initial_weights`: the network of the same settings that started from ImageNet's weights.
 ITSELF = "itself"

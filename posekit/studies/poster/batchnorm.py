@@ -5,11 +5,12 @@ import time
 import keras
 import numpy as np
 
-from posekit import training
 from posekit.evaluation import baselines, predictions
 from posekit.evaluation.seeds import paired_difference, seed_summary
-from posekit.fused_kernels import fused_kernels
 from posekit.models import losses, poster
+from posekit.training.config import TrainingConfig
+from posekit.training.fit import fit
+from posekit.training.fused_kernels import fused_kernels
 from posekit.wording import comparability, number, verdict
 
 LABELS = {"poster_batchnorm": "with batch norm", "poster_plain": "without"}
@@ -34,7 +35,7 @@ def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **s
     runs = {network: [] for network in LABELS}
     for seed in seeds:
         for network, trained in runs.items():
-            config = training.TrainingConfig(
+            config = TrainingConfig(
                 network=network,
                 label_treatment=label_treatment,
                 epochs=profile.comparison_epochs if epochs is None else epochs,
@@ -42,7 +43,7 @@ def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **s
                 batch_size=profile.batch_size,
                 **settings,
             )
-            trained.append(training.fit(config, experiment, run_dir))
+            trained.append(fit(config, experiment, run_dir))
     return runs
 
 

@@ -1,9 +1,10 @@
 """Notebook 02: the poster's recipe, trained under named label treatments."""
 
-from posekit import training
 from posekit.evaluation import baselines, predictions
 from posekit.evaluation.scores import score
 from posekit.studies.poster.published import PUBLISHED_MSE
+from posekit.training import config
+from posekit.training.fit import fit
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
 
@@ -22,8 +23,8 @@ def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None
         dict, label treatment -> TrainingRun.
     """
     return {
-        treatment: training.fit(
-            training.TrainingConfig(
+        treatment: fit(
+            config.TrainingConfig(
                 network="poster_batchnorm",
                 label_treatment=treatment,
                 epochs=experiment.profile.epochs if epochs is None else epochs,

@@ -1,10 +1,11 @@
 """The report of a study: which choice is best, by how much, and do the seeds agree?"""
 
-from posekit import files, training_records
+from posekit import files
 from posekit.errors import PosekitError, check_choice
 from posekit.evaluation.per_image import LOWER_IS_BETTER
 from posekit.evaluation.seeds import paired_difference
 from posekit.studies.sweep import table
+from posekit.training import records
 from posekit.wording import number, with_interval
 
 # How the scores are called, and their decimals. The error that training minimises is one of the
@@ -130,7 +131,7 @@ def histories(result, run_dir, score, *, count):
         label = table.label(row, result["varied"])
         if label in found and row["error"] is None:
             folder = run_dir / "training" / row["folder"]
-            found[label].append(training_records.read(folder).history)
+            found[label].append(records.read(folder).history)
     return found
 
 

@@ -27,7 +27,7 @@ from posekit.datasets import splits
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError, raise_problems
 from posekit.models.names import IMAGENET
-from posekit.training import TrainingConfig
+from posekit.training.config import TrainingConfig
 
 # More would take a machine years; so many are a slip.
 MOST_TRIALS = 10_000

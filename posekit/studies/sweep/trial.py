@@ -4,9 +4,9 @@ import threading
 
 import keras
 
-from posekit import training
 from posekit.evaluation import baselines, metrics, per_image, predictions
 from posekit.pipeline.experiment import open_experiment
+from posekit.training.fit import fit
 
 # A file server keeps the locks of a machine that died for a minute or two; a process that is
 # only cut off from the scheduler goes on, and what it trains need not be trained again.
@@ -43,7 +43,7 @@ def train(study, trial, run_dir, cache_dir, tell):
                 cache_dir=cache_dir,
             )
             experiment = whole.with_data_fraction(trial.data_fraction)
-            run = training.fit(
+            run = fit(
                 trial.config,
                 experiment,
                 run_dir,

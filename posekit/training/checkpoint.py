@@ -9,6 +9,8 @@ that is at hand as well, should one of the newest files be damaged.
 import shutil
 import warnings
 
+import keras
+
 from posekit import files
 from posekit.errors import PosekitError
 
@@ -151,3 +153,24 @@ def _has_digest(path, digest):
 def _copy(source, target):
     with files.replacing(target) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def restore(model, checkpoint, steps):
+    """Load weights and optimizer where there are any; return how many epochs they have seen."""
+    if not checkpoint.is_file():
+        return 0
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(checkpoint)
+    iterations = int(model.optimizer.iterations)
+    _wind_on_dropout(model, iterations)
+    return iterations // steps
+
+
+def _wind_on_dropout(model, iterations):
+    """Let dropout draw on where it was: it draws once a step, and Keras' checkpoints omit that."""
+    for layer in model.layers:
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = keras.ops.convert_to_numpy(generator.state).copy()
+            state[1] = iterations
+            generator.state.assign(state)

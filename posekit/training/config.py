@@ -1,0 +1,117 @@
+"""The settings of a training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from posekit import profiles
+from posekit.errors import check_choice, raise_problems
+from posekit.models import heads
+from posekit.models.names import IMAGENET, NETWORKS
+from posekit.pipeline import views
+from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS
+from posekit.pipeline.targets import LABEL_TREATMENTS
+
+SCHEDULES = ("constant", "cosine", "warmup_cosine")
+
+KEPT_EPOCHS = ("best", "last")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that shapes a training, beside the data. The defaults are the poster's way.
+
+    Attributes:
+        network: one of settings.NETWORKS.
+        label_treatment: one of baselines.LABEL_TREATMENTS; the loss it names is the one reported.
+        epochs: int > 0.
+        seed: int >= 0, draws the weights, the order and the flips.
+        batch_size: int > 0.
+        learning_rate: float > 0, Adam's, at the start, or after the warm-up.
+        schedule: "constant"; "cosine" down to zero over all epochs; or "warmup_cosine", the same
+            after a linear rise over the first half epoch.
+        flip: one of settings.FLIPS.
+        patience: int > 0 or None; training stops after so many epochs without a better
+            validation loss.
+        head: one of heads.HEADS; the poster's networks have "coordinates".
+        loss: one of the head's losses.
+        view: one of views.VIEWS, what part of a picture the network sees.
+        frame_px: int > 0, side of the network's input, pixels.
+        augmentation: one of augmentation.AUGMENTATIONS, beside the flips.
+        weight_decay: float >= 0; above 0 the optimizer is AdamW.
+        clip_norm: float > 0 or None, bound on the norm of all gradients together.
+        weight_average: float in [0, 1), momentum of the average of the weights that is validated
+            and saved; 0 saves the weights themselves.
+        dropout, stochastic_depth: float in [0, 1), see pose_networks.
+        initial_weights: None; "imagenet" for the "lite0" networks; or the path of a saved model
+            whose layers of the same names the training starts from.
+        mixed_precision: bool, compute in bfloat16; weights, head and loss stay float32.
+        keeps: one of settings.KEPT_EPOCHS, whose network is handed on: the one with the least
+            validation MSE, or the last one, for a schedule that ends at zero: while the rate is
+            high, a lucky epoch's MSE says little of what its fall will bring.
+    """
+
+    network: str
+    label_treatment: str
+    epochs: int
+    seed: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    flip: str = "random"
+    patience: int | None = None
+    head: str = "coordinates"
+    loss: str = "mse"
+    view: str = "squashed"
+    frame_px: int = profiles.FRAME_PX
+    augmentation_module: str = "none"
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    weight_average: float = 0.0
+    dropout: float = 0.0
+    stochastic_depth: float = 0.0
+    initial_weights: str | None = None
+    mixed_precision: bool = False
+    keeps: str = "best"
+
+    def __post_init__(self):
+        check_choice("TrainingConfig()", "network", self.network, NETWORKS)
+        check_choice(
+            "TrainingConfig()", "label_treatment", self.label_treatment, LABEL_TREATMENTS
+        )
+        check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
+        check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
+        check_choice("TrainingConfig()", "keeps", self.keeps, KEPT_EPOCHS)
+        check_choice("TrainingConfig()", "head", self.head, tuple(heads.HEADS))
+        check_choice("TrainingConfig()", "loss", self.loss, heads.HEADS[self.head].losses)
+        check_choice("TrainingConfig()", "view", self.view, tuple(views.VIEWS))
+        check_choice(
+            "TrainingConfig()", "augmentation", self.augmentation, tuple(AUGMENTATIONS)
+        )
+        least = {"epochs": 1, "seed": 0, "batch_size": 1, "frame_px": 32}
+        if self.patience is not None:
+            least["patience"] = 1
+        problems = [
+            f"`{name}` must be a whole number >= {minimum}; got {value!r}."
+            for name, minimum in least.items()
+            if type(value := getattr(self, name)) is not int or value < minimum
+        ]
+        rate = self.learning_rate
+        if not (isinstance(rate, (int, float)) and 0 < rate < np.inf):
+            problems.append(f"`learning_rate` must be a finite number > 0; got {rate!r}.")
+        problems += [
+            f"`{name}` must be a number in [0, 1); got {value!r}."
+            for name in ("weight_decay", "weight_average", "dropout", "stochastic_depth")
+            if not 0 <= (value := getattr(self, name)) < 1
+        ]
+        if self.network.startswith("poster") and self.head != "coordinates":
+            problems.append(
+                f'`head` of {self.network} must be "coordinates"; got {self.head!r}. '
+                "The other networks take every head."
+            )
+        if self.initial_weights == IMAGENET and not self.network.startswith("lite0"):
+            problems.append(
+                '`initial_weights` "imagenet" exist for the "lite0" networks alone; got '
+                f"network {self.network!r}."
+            )
+        raise_problems("TrainingConfig()", problems)

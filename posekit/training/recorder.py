@@ -1,0 +1,82 @@
+"""The callback that records each epoch."""
+
+import time
+
+import keras
+import numpy as np
+
+from posekit import files
+from posekit.errors import PosekitError
+from posekit.training import runs
+
+
+class EpochRecorder(keras.callbacks.Callback):
+    """After each epoch: the history row, the best and last model, the checkpoint; early stop.
+
+    Args:
+        generations: Generations of the training's folder.
+        history: list of dict, the rows of the epochs already finished; extended in place.
+        patience: int or None, see TrainingConfig.
+        twin: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
+        last_is_best: bool, whether the last epoch counts as the best one, see
+            training_records.TrainingRecord.
+    """
+
+    def __init__(self, generations, history, patience, twin, last_is_best=False):
+        super().__init__()
+        self._last_is_best = last_is_best
+        self._twin = twin
+        self._generations = generations
+        self._history = history
+        self._patience = patience
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.perf_counter()
+
+    def on_test_begin(self, logs=None):
+        """Validate and keep the averaged weights, where the optimizer averages them."""
+        self._trained = [variable.numpy() for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self._twin.set_weights(self.model.get_weights())
+
+    def on_test_end(self, logs=None):
+        """Give training its own weights back."""
+        for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
+            variable.assign(value)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Record the epoch. Raises PosekitError when a loss is no longer finite."""
+        # A step that ruins the weights may be the epoch's last: only validation then shows it.
+        if not np.isfinite([logs["loss"], logs["val_mse"]]).all():
+            raise PosekitError(
+                f"{self._generations.folder}: the loss must stay finite; got {logs['loss']} in "
+                f"training and {logs['val_mse']} in validation, in epoch {epoch + 1}. Lower the "
+                "learning rate."
+            )
+        row = {
+            "epoch": epoch + 1,
+            "train_mse": float(logs["mse"]),
+            "validation_mse": float(logs["val_mse"]),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            "seconds": round(time.perf_counter() - self._started, 2),
+        }
+        earlier = [kept["validation_mse"] for kept in self._history]
+        self._history.append(row)
+        write = self._generations.write
+        if self._last_is_best or row["validation_mse"] < min(earlier, default=np.inf):
+            write("best.keras", self._twin.save)
+        write("last.keras", self._twin.save)
+        write("history.json", lambda path: files.write_json(path, self._history))
+        write("history.csv", lambda path: files.write_csv(path, self._history))
+        write("checkpoint.weights.h5", self._write_checkpoint)
+        self._generations.commit(epoch + 1)
+        if runs.out_of_patience(self._history, self._patience):
+            self.model.stop_training = True
+
+    def _write_checkpoint(self, path):
+        # HDF5 that finds the disk full takes the whole process down in the end, so room is asked
+        # for first: the values and the table that says where they are.
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        size_bytes = sum(8192 + variable.numpy().nbytes for variable in variables)
+        files.reserve(path, size_bytes)
+        self.model.save_weights(path)

@@ -1,0 +1,106 @@
+"""A training's folder: its name, whether it is finished, and how to open it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from posekit import joint_sets
+from posekit.errors import PosekitError
+from posekit.models import saved
+from posekit.models.names import IMAGENET
+from posekit.training import records
+from posekit.training.config import TrainingConfig
+
+# Part of every training's name: raise it when a change of code, other than of the network's
+# layers or the settings, changes what a training computes.
+TRAINING_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun(records.TrainingRecord):
+    """A training read back from its folder, with its networks; `config` is a TrainingConfig."""
+
+    def best_model(self):
+        """The network of the best epoch, uncompiled."""
+        return self._model("best.keras")
+
+    def last_model(self):
+        """The network of the last epoch, uncompiled."""
+        return self._model("last.keras")
+
+    @property
+    def skeleton(self):
+        """Skeleton of the joints that the networks answer for."""
+        return joint_sets.of_model(str(self.folder / "config.json"), self.data.get("joint_set"))
+
+    def _model(self, name):
+        joints = self.skeleton.joint_count
+        return saved.load(self.folder / name, head=self.config.head, joints=joints)
+
+
+def open_run(folder):
+    """Read a training back.
+
+    Args:
+        folder: a training's own folder.
+
+    Returns:
+        TrainingRun.
+
+    Raises:
+        PosekitError: the folder holds no training, or a file of another kind than `fit` writes.
+    """
+    record = records.read(folder)
+    try:
+        config = TrainingConfig(**record.config)
+    except TypeError as error:
+        raise PosekitError(
+            f"{record.folder / 'config.json'}: must describe a training; got {error!r} reading it."
+        ) from error
+    return TrainingRun(**{**vars(record), "config": config})
+
+
+def folder_name(config, model, experiment):
+    """A name that differs where the training would: a finished one is found again by it."""
+    settings = asdict(config)
+    if config.keeps == "best":
+        # Trainings of before there was a choice are found again.
+        del settings["keeps"]
+    if config.initial_weights not in (None, IMAGENET):
+        # A path may hold other weights the next time, and the same ones may move: what they are
+        # counts, not where.
+        settings["initial_weights"] = "from a file"
+    shapes_it = [
+        TRAINING_VERSION,
+        settings,
+        model.get_config(),
+        _weights_digest(model) if config.initial_weights else None,
+        experiment.dataset.fingerprint(),
+        experiment.split.summary(),
+    ]
+    labels = experiment.training_labels_digest()
+    if labels is not None:
+        shapes_it.append(labels)
+    described = json.dumps(shapes_it, sort_keys=True)
+    digest = hashlib.sha256(described.encode()).hexdigest()[:8]
+    return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"
+
+
+def _weights_digest(model):
+    digest = hashlib.sha256()
+    for values in model.get_weights():
+        digest.update(np.ascontiguousarray(values, dtype=np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def finished(history, config):
+    return len(history) >= config.epochs or out_of_patience(history, config.patience)
+
+
+def out_of_patience(history, patience):
+    if patience is None or not history:
+        return False
+    best = int(np.argmin([row["validation_mse"] for row in history]))
+    return len(history) - 1 - best >= patience
