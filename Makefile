@@ -65,10 +65,10 @@ verify: setup  ## run the report in RUN again and compare all its numbers
 	$(BIN)/python -m posekit report --verify "$(RUN)"
 
 fuzz: setup  ## give 60,000 damaged inputs to all readers (minutes)
-	PYTHONPATH=tests $(BIN)/python -m fuzz
+	PYTHONPATH=tests:tests/support $(BIN)/python -m fuzz
 
 kill: setup  ## kill trainings and reports 30 times, go on, compare with undisturbed ones
-	$(BIN)/python tests/kill_and_go_on.py
+	$(BIN)/python tests/support/kill_and_go_on.py
 
 lab: setup  ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyterlab notebooks

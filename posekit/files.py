@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from posekit.errors import PosekitError
-from posekit.report.names import PRODUCER
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -140,8 +139,12 @@ def write_json(path, value):
     write_text(path, json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path):
-    """Read JSON; a missing artifact of a notebook names the notebook that writes it.
+def read_json(path, *, if_missing="Check the path."):
+    """Read JSON.
+
+    Args:
+        path: Path or str.
+        if_missing: str, what to do where there is no file; it ends the error.
 
     Raises:
         PosekitError: the file is missing or no JSON.
@@ -150,13 +153,9 @@ def read_json(path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        producer = PRODUCER.get(path.name)
-        advice = (
-            f"It is written by notebooks/{producer}.ipynb: run that first, with the same run_dir."
-            if producer
-            else "Check the path."
-        )
-        raise PosekitError(f"{path}: the file must exist; got nothing there. {advice}") from error
+        raise PosekitError(
+            f"{path}: the file must exist; got nothing there. {if_missing}"
+        ) from error
     # Beside what is no JSON: numbers of too many digits, and lists in lists without end.
     except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold JSON; got {error}.") from error

@@ -1,6 +1,6 @@
 """Killed, interrupted or out of room: what was finished stays, and what follows is as undisturbed.
 
-`tests/kill_and_go_on.py` is the tool that does so many more times.
+`tests/support/kill_and_go_on.py` is the tool that does so many more times.
 """
 
 import random
@@ -185,7 +185,7 @@ def run_in_a_process(program, *arguments):
     """Standard output of a Python program that ends well, with the tests' modules at hand."""
     finished = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parent / "support",
         capture_output=True,
         text=True,
     )

@@ -11,61 +11,32 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# From low to high. A module imports its own layer and those below it.
-LAYERS = {
-    "light": """
-        posekit posekit.skeleton posekit.errors posekit.settings posekit.profiles
-        posekit.geometry posekit.luma posekit.metrics posekit.bootstrap posekit.comparison
-        posekit.baselines posekit.poses posekit.edges posekit.drawing posekit.tables
-        posekit.artifacts posekit.engine posekit.sources posekit.views posekit.augmentation
-        posekit.decoding posekit.calibration posekit.recipes posekit.datasets
-        posekit.datasets.pose_dataset posekit.datasets.lsp posekit.datasets.splits
-        posekit.datasets.synthetic posekit.datasets.scenes posekit.datasets.figures
-        posekit.datasets.pose_families posekit.datasets.outfits
-        posekit.datasets.backgrounds posekit.datasets.rendering posekit.image_files
-        posekit.datasets.containers posekit.datasets.joints_mat posekit.datasets.transfer
-        posekit.datasets.verification posekit.datasets.download posekit.manifests posekit.locks
-        posekit.generations posekit.caches posekit.interruption posekit.pose_files
-        posekit.temporal_smoothing posekit.video posekit.datasets.clips
-        posekit.array_files posekit.per_image posekit.training_records posekit.joint_sets
-        posekit.datasets.own_data posekit.datasets.coco posekit.datasets.coco_json
-        posekit.datasets.coco_writing posekit.datasets.checking posekit.explore_drawing
-        posekit.sweep_table posekit.activity_labels posekit.activity_scores
-        posekit.datasets.packed posekit.second_opinion
-    """.split(),
-    "networks": """
-        posekit.augment posekit.pipeline posekit.models posekit.losses
-        posekit.fused_kernels posekit.saliency posekit.timing posekit.heads posekit.flows
-        posekit.pose_networks posekit.imagenet posekit.inference
-        posekit.explore_subjects posekit.watchdog posekit.distribution posekit.activity_networks
-    """.split(),
-    "experiments": """
-        posekit.evaluation posekit.experiment posekit.training posekit.prediction
-        posekit.estimators posekit.delivery posekit.video_prediction posekit.export
-        posekit.tensorboard_logs posekit.validation_scores posekit.explore
-        posekit.sweep_study posekit.sweep_trials posekit.sweep posekit.activity
-    """.split(),
-    "stories": """
-        posekit.studies posekit.studies.wording posekit.studies.poster
-        posekit.studies.exploration posekit.studies.training posekit.studies.batchnorm
-        posekit.studies.prediction posekit.studies.saliency posekit.plots
-        posekit.plots.style posekit.plots.pictures posekit.plots.curves
-        posekit.plots.comparisons posekit.plots.statistics posekit.plots.network
-        posekit.plots.confidence posekit.plots.ladder posekit.studies.rungs posekit.studies.climbing
-        posekit.studies.ladder posekit.studies.sanity
-        posekit.studies.first_look posekit.explore_stills posekit.explore_panel
-        posekit.studies.sweep posekit.plots.choices
-        posekit.studies.activity posekit.studies.activity_comparison posekit.plots.activity
-    """.split(),
-    "reports": """
-        posekit.report posekit.report_parameters posekit.report_execution posekit.report_index
-        posekit.report_verify
-        posekit.pages posekit.run_index posekit.report_compare posekit.data_page
-        posekit.sweep_report
-    """.split(),
-    "command line": "posekit.commands posekit.__main__".split(),
-}
-LEVEL = {name: level for level, names in enumerate(LAYERS.values()) for name in names}
+# From low to high. A file imports from its own room and from those before it; files directly in
+# posekit/ are the ground.
+ROOMS = (
+    "ground datasets plots pipeline models evaluation training estimators report studies cli"
+).split()
+
+# Files on the ground that bring the rooms together: they may import from any room below `cli`.
+OPEN = {"posekit.notebook"}
+
+# In the rooms that work with TensorFlow, the files that must not load it. All other rooms but
+# these are light as a whole.
+HEAVY_ROOMS = ("pipeline", "models", "evaluation", "training", "estimators", "studies")
+LIGHT_FILES = """
+    pipeline/targets pipeline/augmentation pipeline/views pipeline/caches models/names
+    training/config training/records evaluation/metrics evaluation/bootstrap evaluation/seeds
+    evaluation/baselines evaluation/pose_statistics evaluation/saliency_checks
+    estimators/recipes estimators/looks estimators/manifest estimators/decoding
+    estimators/calibration estimators/predict/pose_files estimators/predict/smoothing
+    estimators/predict/video_files
+""".split()
+
+
+def room(name):
+    """The room of a module's full name."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else "ground"
 
 
 def module_name(path):
@@ -94,22 +65,52 @@ def imported_here(name):
     return (imported(TREES[name]) & set(SOURCES)) - {"posekit", name}
 
 
-def test_every_module_has_its_layer():
-    assert sorted(LEVEL) == sorted(SOURCES), "enter a new module into LAYERS, in one layer"
-    assert len(LEVEL) == sum(len(names) for names in LAYERS.values())
+def study(name):
+    """Which study a module belongs to, or None outside of them."""
+    parts = name.split(".")
+    return parts[2] if parts[:2] == ["posekit", "studies"] and len(parts) > 2 else None
+
+
+def test_rooms_are_the_folders():
+    folders = {path.parent.name for path in (ROOT / "posekit").glob("*/__init__.py")}
+    assert folders == set(ROOMS) - {"ground"}
+
+
+def test_the_house_stays_small():
+    def files_of(folder):
+        return [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+
+    folders = {path.parent for path in (ROOT / "posekit").rglob("__init__.py")}
+    crowded = {str(folder): len(files_of(folder)) for folder in folders}
+    assert len(list((ROOT / "posekit").glob("*.py"))) <= 16
+    assert not {name: count for name, count in crowded.items() if count > 14}
 
 
 def test_the_rules_see_imports():
     # Without imports found, every rule below would hold.
-    assert {"posekit.metrics", "posekit.pipeline"} <= imported_here("posekit.evaluation")
-    assert "posekit.report" in imported_here("posekit.commands")
-    assert "tensorflow" in imported(TREES["posekit.pipeline"])
+    assert {"posekit.evaluation.metrics", "posekit.pipeline.batches"} <= imported_here(
+        "posekit.evaluation.predictions"
+    ) | imported_here("posekit.evaluation.scores")
+    assert "tensorflow" in imported(TREES["posekit.pipeline.batches"])
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - OPEN))
 def test_imports_point_down(name):
-    upward = sorted(other for other in imported_here(name) if LEVEL[other] > LEVEL[name])
-    assert not upward, f"{name} imports {upward} from a higher layer"
+    level = ROOMS.index(room(name))
+    upward = sorted(other for other in imported_here(name) if ROOMS.index(room(other)) > level)
+    assert not upward, f"{name} imports {upward} from a higher room"
+
+
+def test_studies_do_not_import_each_other():
+    for name in SOURCES:
+        others = {study(other) for other in imported_here(name)} - {None, study(name)}
+        assert study(name) is None or not others, f"{name} imports the studies {others}"
+
+
+def test_the_posters_study_needs_no_estimators():
+    for name in SOURCES:
+        if study(name) == "poster":
+            assert "estimators" not in map(room, imported_here(name)), name
 
 
 def test_imports_have_no_cycle():
@@ -118,9 +119,12 @@ def test_imports_have_no_cycle():
     assert sorted(order) == sorted(SOURCES)
 
 
-def test_only_the_commands_import_the_report_runner():
-    importers = {name for name in SOURCES if "posekit.report" in imported_here(name)}
-    assert importers == {"posekit.commands"}
+def test_only_the_command_line_imports_the_report():
+    importers = {name for name in SOURCES for other in imported_here(name) if room(other) == "report"}
+    outside = {name for name in importers if room(name) not in ("report", "cli")}
+    assert outside == {"posekit.studies.sweep.page"}
+    runner = {name for name in SOURCES if "posekit.report.runner" in imported_here(name)}
+    assert {room(name) for name in runner} <= {"report", "cli"}
 
 
 def test_notebooks_do_not_import_the_report_runner():
@@ -142,9 +146,16 @@ def loaded_after(program):
     return finished.stdout.strip().splitlines()[-1]
 
 
+def is_light(name):
+    """Whether importing a module must leave TensorFlow unloaded."""
+    if room(name) not in HEAVY_ROOMS:
+        return name not in ("posekit.saliency", "posekit.notebook")
+    return name.removeprefix("posekit.").replace(".", "/") in LIGHT_FILES
+
+
 def test_light_modules_load_no_tensorflow():
-    # `posekit.__main__` counts: what it needs before a command runs must be light.
-    light = [*LAYERS["light"], "posekit.plots", *LAYERS["reports"], *LAYERS["command line"]]
+    light = sorted(filter(is_light, SOURCES))
+    assert len(light) > len(LIGHT_FILES)
     assert loaded_after("\n".join(f"import {name}" for name in light)) == "[]"
 
 
@@ -204,7 +215,9 @@ def test_the_rule_sees_work_at_import():
 
 
 def test_every_module_says_what_it_is():
-    assert not [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
+    # An empty __init__.py only makes its folder a package.
+    said = {name for name, tree in TREES.items() if not tree.body or ast.get_docstring(tree)}
+    assert said == set(TREES)
 
 
 def repository_files():

@@ -148,7 +148,7 @@ def _add_data(commands):
         dest="source",
         metavar="SOURCE",
         help="URL of a zip, or path of a zip or folder, to try before the known sources, which "
-        "posekit/datasets/mirrors.toml lists",
+        "posekit/datasets/fetch/mirrors.toml lists",
     )
     check = _command(
         actions,
@@ -610,7 +610,3 @@ def _data(text):
     if text in ("", SYNTHETIC):
         return text
     return os.pathsep.join(str(_from_here(path)) for path in text.split(os.pathsep))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

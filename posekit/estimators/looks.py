@@ -2,10 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-# A look is a tuple of glimpses whose answers are averaged; a stage looks once or more often.
-LOOK_ONCE = ((Glimpse(),),)
-
-
 @dataclass(frozen=True)
 class Glimpse:
     """One frame of a stage's look at a picture.
@@ -17,6 +13,10 @@ class Glimpse:
 
     scale: float = 1.0
     mirrored: bool = False
+
+
+# A look is a tuple of glimpses whose answers are averaged; a stage looks once or more often.
+LOOK_ONCE = ((Glimpse(),),)
 
 
 def listed(looks):

@@ -33,7 +33,7 @@ class StageEntry:
     Attributes:
         path: Path of the network's file, beside the manifest.
         sha256: str, 64 hexadecimal digits, of the file.
-        head: str, one of settings.HEADS.
+        head: str, one of models.names.HEADS.
         view: str, one of views.VIEWS.
         looks: tuple of tuples of views.Glimpse, as for estimators.Stage; at most LOOKS_LIMIT of
             at most GLIMPSES_LIMIT, scaled within SCALE_LIMITS.
@@ -157,7 +157,7 @@ def _problems(stage):
     """What is wrong with a stage's values, without a full stop."""
     if not isinstance(stage.sha256, str) or not re.fullmatch("[0-9a-f]{64}", stage.sha256):
         yield f"`sha256` must be 64 hexadecimal digits; got {stage.sha256!r}"
-    for field, choices in (("head", HEADS), ("view", tuple(views.VIEWS))):
+    for field, choices in (("head", tuple(HEADS)), ("view", tuple(views.VIEWS))):
         value = getattr(stage, field)
         if value not in choices:
             yield f"`{field}` must be one of {', '.join(map(repr, choices))}; got {value!r}"

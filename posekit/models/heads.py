@@ -15,6 +15,7 @@ from keras import layers, ops
 
 from posekit.errors import check_choice
 from posekit.geometry import cell_centres
+from posekit.models import names
 from posekit.models.flow import residual_flow
 from posekit.models.losses import weighted_mse
 
@@ -239,7 +240,7 @@ HEADS = {
     for head in (
         Head(
             name="coordinates",
-            losses=("mse", "l1", "smooth_l1"),
+            losses=names.HEADS["coordinates"],
             output=_coordinates_output,
             loss=_coordinates_loss,
             coordinates=lambda output, frame_px: output,
@@ -248,7 +249,7 @@ HEADS = {
         # distribution: residual log-likelihood estimation (Li et al., ICCV 2021) without its flow.
         Head(
             name="spread",
-            losses=("laplace",),
+            losses=names.HEADS["spread"],
             output=_spread_output,
             loss=_spread_loss,
             coordinates=_spread_coordinates,
@@ -257,7 +258,7 @@ HEADS = {
         # that would normalise their product is left out.
         Head(
             name="flow",
-            losses=("residual_likelihood",),
+            losses=names.HEADS["flow"],
             output=_flow_output,
             loss=_flow_loss,
             coordinates=_spread_coordinates,
@@ -267,7 +268,7 @@ HEADS = {
         # shape is asked for as well, as DSNT's regularisation does (Nibali et al., 2018).
         Head(
             name="soft_argmax",
-            losses=("l1", "cross_entropy"),
+            losses=names.HEADS["soft_argmax"],
             output=_map_output,
             loss=_map_loss,
             coordinates=_map_coordinates,
@@ -275,7 +276,7 @@ HEADS = {
         # SimCC (Li et al., ECCV 2022): a classification over each axis.
         Head(
             name="simcc",
-            losses=("cross_entropy",),
+            losses=names.HEADS["simcc"],
             output=_lines_output,
             loss=_lines_loss,
             coordinates=_lines_coordinates,

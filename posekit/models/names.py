@@ -15,4 +15,11 @@ NETWORKS = (
     "lite0_quick",
     "lite0_short",
 )
-HEADS = ("coordinates", "spread", "flow", "soft_argmax", "simcc")
+# Each head's losses, the first one its usual one.
+HEADS = {
+    "coordinates": ("mse", "l1", "smooth_l1"),
+    "spread": ("laplace",),
+    "flow": ("residual_likelihood",),
+    "soft_argmax": ("l1", "cross_entropy"),
+    "simcc": ("cross_entropy",),
+}

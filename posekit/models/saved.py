@@ -7,9 +7,6 @@ import keras
 from posekit.errors import PosekitError
 from posekit.skeleton import JOINT_COUNT
 
-OUTPUT_SHAPES = output_shapes(JOINT_COUNT)
-
-
 def output_shapes(joints):
     """Output shapes of networks for that many joints, by head, see `heads`; None fits any size."""
     return {
@@ -19,6 +16,9 @@ def output_shapes(joints):
         "soft_argmax": (None, None, None, joints),
         "simcc": (None, joints, 2, None),
     }
+
+
+OUTPUT_SHAPES = output_shapes(JOINT_COUNT)
 
 
 def load(path, *, head="coordinates", joints=JOINT_COUNT):

@@ -6,12 +6,13 @@ or running anything else: no page needs a script, sorting and filtering included
 
 import base64
 import io
+from pathlib import Path
 
 import jinja2
 
-from posekit import files, wording
+from posekit import wording
 
-TEMPLATES = files.PROJECT_ROOT / "posekit" / "templates"
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(template, **values):

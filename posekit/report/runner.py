@@ -276,7 +276,7 @@ def _files_of(run_dir, name):
 
 
 def _code_state(package):
-    files = [*package.rglob("*.py"), *package.glob("templates/*")]
+    files = [*package.rglob("*.py"), *package.rglob("templates/*")]
     return _digest(
         {str(path.relative_to(package)): path.read_text(encoding="utf-8") for path in files}
     )

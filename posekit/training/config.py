@@ -6,8 +6,7 @@ import numpy as np
 
 from posekit import profiles
 from posekit.errors import check_choice, raise_problems
-from posekit.models import heads
-from posekit.models.names import IMAGENET, NETWORKS
+from posekit.models.names import HEADS, IMAGENET, NETWORKS
 from posekit.pipeline import views
 from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS
 from posekit.pipeline.targets import LABEL_TREATMENTS
@@ -33,7 +32,7 @@ class TrainingConfig:
         flip: one of settings.FLIPS.
         patience: int > 0 or None; training stops after so many epochs without a better
             validation loss.
-        head: one of heads.HEADS; the poster's networks have "coordinates".
+        head: one of models.names.HEADS; the poster's networks have "coordinates".
         loss: one of the head's losses.
         view: one of views.VIEWS, what part of a picture the network sees.
         frame_px: int > 0, side of the network's input, pixels.
@@ -82,8 +81,8 @@ class TrainingConfig:
         check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
         check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
         check_choice("TrainingConfig()", "keeps", self.keeps, KEPT_EPOCHS)
-        check_choice("TrainingConfig()", "head", self.head, tuple(heads.HEADS))
-        check_choice("TrainingConfig()", "loss", self.loss, heads.HEADS[self.head].losses)
+        check_choice("TrainingConfig()", "head", self.head, tuple(HEADS))
+        check_choice("TrainingConfig()", "loss", self.loss, HEADS[self.head])
         check_choice("TrainingConfig()", "view", self.view, tuple(views.VIEWS))
         check_choice(
             "TrainingConfig()", "augmentation", self.augmentation, tuple(AUGMENTATIONS)

@@ -31,7 +31,11 @@ def trained_model(run_dir, experiment):
             trained on another split, so that training images would pass for validation images.
     """
     path = Path(run_dir) / "training.json"
-    trained = files.read_json(path)
+    trained = files.read_json(
+        path,
+        if_missing="It is written by notebooks/02_training.ipynb: run that first, with the same "
+        "run_dir.",
+    )
     here = experiment.split.summary()
     if trained["data"]["split"] != here:
         raise PosekitError(

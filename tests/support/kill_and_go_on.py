@@ -1,6 +1,6 @@
 """Kill trainings and reports at random moments, go on, and compare with undisturbed ones.
 
-    .venv/bin/python tests/kill_and_go_on.py --json kills.json
+    .venv/bin/python tests/support/kill_and_go_on.py --json kills.json
 
 Each trial starts a process, waits for its moment, kills it (SIGKILL) and notes what the kill
 interrupted. In the end every training must have the weights of one that nobody disturbed, bit by

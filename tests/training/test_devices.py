@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from posekit.training.devices import scope
 @pytest.fixture(scope="module")
 def runs(synthetic_folder, tmp_path_factory):
     # TensorFlow divides its devices once, before it computes anything.
-    program = Path(__file__).with_name("two_devices.py")
+    program = files.PROJECT_ROOT / "tests" / "support" / "two_devices.py"
     command = [sys.executable, str(program), synthetic_folder, tmp_path_factory.mktemp("two")]
     finished = subprocess.run(
         command, capture_output=True, text=True, cwd=files.PROJECT_ROOT, timeout=600

@@ -13,7 +13,7 @@ from posekit.datasets import lsp
 from posekit.datasets.synthetic import writing
 from posekit.models import poster
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
 
 import estimate  # noqa: E402 - from benchmarks/
