@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from posekit import files
-from posekit.datasets import clips
+import clips
 from posekit.estimators.predict import videos
 from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN, OneEuroFilter
 from posekit.provenance import provenance

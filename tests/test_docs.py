@@ -22,7 +22,7 @@ import pytest
 import yaml
 from made_runs import write_training
 from PIL import Image
-from test_layers import LAYERS, SOURCES
+from test_layers import SOURCES
 from tiny_sets import labels, lspet_files, write_zip
 
 import posekit
@@ -300,27 +300,6 @@ def test_the_index_names_every_how_to():
     assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
 
 
-def modules_in_readme():
-    """Layer -> the modules that README's "Where things are" lists in it; a package has a slash."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = text.partition("## Where things are")[2]
-    listed, layer = {}, None
-    for first, rest in re.findall(r"^\| ([^|]*)\|(.*)\|$", table, flags=re.MULTILINE):
-        layer = first.strip() or layer
-        listed.setdefault(layer, set()).update(re.findall(r"`(\w+/?)`", rest.partition(":")[0]))
-    return {layer: listed[layer] for layer in LAYERS}
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_where_things_are_is_complete_and_true(layer):
-    # A package stands for its modules.
-    names = {name.removeprefix("posekit").removeprefix(".") for name in LAYERS[layer]} - {""}
-    packages = {"datasets", "plots", "studies"}
-    tops = {name.partition(".")[0] for name in names}
-    expected = {f"{name}/" if name in packages else name for name in tops}
-    assert modules_in_readme()[layer] == expected
-
-
 def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0"
@@ -337,7 +316,7 @@ def test_the_reference_shows_docstrings_as_sections():
     import pdoc
 
     pdoc.render.configure(docformat="google", show_source=False)
-    page = pdoc.pdoc("posekit.bootstrap")
+    page = pdoc.pdoc("posekit.evaluation.bootstrap")
     assert 'id="ratio_interval"' in page
     for section in ("Arguments", "Returns", "Raises"):
         assert re.search(rf"<h6[^>]*>{section}:</h6>", page), section

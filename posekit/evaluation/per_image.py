@@ -10,7 +10,7 @@ import numpy as np
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.evaluation import bootstrap, metrics, predictions
+from posekit.evaluation import bootstrap
 
 FILE = "per_image.npz"
 
@@ -161,28 +161,3 @@ def differences(first, second, *, seed, resamples=1000):
             }
         )
     return rows
-
-
-def measure(model, canvases, *, head, frame_px, part="validation"):
-    """What each image of a part adds to the scores of a network.
-
-    Args:
-        model, canvases, head, frame_px, part: as for `predict_px`.
-
-    Returns:
-        per_image.PerImage.
-    """
-    experiment = canvases.experiment
-    chosen = experiment.part(part)
-    predicted_px = predictions.predict_px(model, canvases, part, head=head, frame_px=frame_px)
-    return PerImage(
-        image_ids=np.asarray(chosen.image_ids),
-        groups=experiment.split.groups[experiment.split.indices(experiment.dataset, part)],
-        sums=metrics.per_image_sums(
-            predicted_px,
-            chosen.keypoints_px,
-            chosen.labelled,
-            chosen.image_sizes_px,
-            skeleton=chosen.skeleton,
-        ),
-    )

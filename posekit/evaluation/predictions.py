@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from posekit.evaluation import metrics
+from posekit.evaluation.per_image import PerImage
 from posekit.geometry import keypoints_out_of_boxes, resize_keypoints
 from posekit.models import heads
 from posekit.pipeline import augmentation, crops
@@ -73,3 +75,28 @@ def to_original_px(keypoints_frame_px, image_sizes_px, frame_px):
         float64 (N, K, 2).
     """
     return resize_keypoints(keypoints_frame_px, (frame_px, frame_px), image_sizes_px)
+
+
+def measure(model, canvases, *, head, frame_px, part="validation"):
+    """What each image of a part adds to the scores of a network.
+
+    Args:
+        model, canvases, head, frame_px, part: as for `predict_px`.
+
+    Returns:
+        per_image.PerImage.
+    """
+    experiment = canvases.experiment
+    chosen = experiment.part(part)
+    predicted_px = predict_px(model, canvases, part, head=head, frame_px=frame_px)
+    return PerImage(
+        image_ids=np.asarray(chosen.image_ids),
+        groups=experiment.split.groups[experiment.split.indices(experiment.dataset, part)],
+        sums=metrics.per_image_sums(
+            predicted_px,
+            chosen.keypoints_px,
+            chosen.labelled,
+            chosen.image_sizes_px,
+            skeleton=chosen.skeleton,
+        ),
+    )

@@ -34,7 +34,7 @@ class Crop:
     frame_px: int
     canvas_px: int
     share: float
-    augmentation_module: Augmentation
+    augmentation: Augmentation
     warp: str = "float"
 
     def __post_init__(self):

@@ -63,7 +63,7 @@ class TrainingConfig:
     loss: str = "mse"
     view: str = "squashed"
     frame_px: int = profiles.FRAME_PX
-    augmentation_module: str = "none"
+    augmentation: str = "none"
     weight_decay: float = 0.0
     clip_norm: float | None = None
     weight_average: float = 0.0

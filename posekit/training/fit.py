@@ -26,7 +26,7 @@ from keras.src.random import seed_generator
 from posekit import files, locks
 from posekit.datasets import splits
 from posekit.errors import PosekitError
-from posekit.evaluation import baselines, per_image
+from posekit.evaluation import baselines, per_image, predictions
 from posekit.models import heads, losses
 from posekit.models.build import build
 from posekit.pipeline import batches, crops
@@ -136,7 +136,7 @@ def _seeded(seed):
 
 def _score_images(run, experiment):
     """Score the best network on each validation image: a share of one epoch's time, once."""
-    scores = per_image.measure(
+    scores = predictions.measure(
         run.best_model(),
         experiment.canvases(run.config.view, run.config.frame_px),
         head=run.config.head,

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from posekit.datasets import clips
+import clips
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posekit.evaluation import per_image, predictions
+from posekit.evaluation import predictions
 from posekit.evaluation import scores as evaluation_scores
 from posekit.pipeline import augmentation
 from posekit.pipeline.batches import evaluation_batches
@@ -48,7 +48,7 @@ def test_who_knows_the_truth_is_right_in_every_view(experiment, view, frame_px):
 
 def test_the_sums_are_of_the_validation_images_in_their_groups(experiment):
     network, canvases = knowing(experiment, "squashed", 96, moved_px=3.0)
-    sums = per_image.measure(network, canvases, head="coordinates", frame_px=96)
+    sums = predictions.measure(network, canvases, head="coordinates", frame_px=96)
     part = experiment.part("validation")
     assert sums.image_ids.tolist() == part.image_ids.tolist()
     np.testing.assert_array_equal(sums.groups, experiment.split.groups[experiment.split.validation])
