@@ -133,8 +133,8 @@ def treatment_mse(pred_frame_px, targets):
     Returns:
         float, frame pixels squared per counted coordinate.
     """
-    squared = (pred_frame_px - pipeline_targets.targets[..., :2]) ** 2  # (N, K, 2)
-    return float(squared[pipeline_targets.targets[..., 2] > 0].mean())
+    squared = (pred_frame_px - targets[..., :2]) ** 2  # (N, K, 2)
+    return float(squared[targets[..., 2] > 0].mean())
 
 
 def constant_poses(experiment, treatment="masked"):
@@ -155,10 +155,10 @@ def constant_poses_of(targets, frame_px):
 
     The mean pose has joints that no target counts at the centre.
     """
-    centre_px = image_centre(frame_px, pipeline_targets.targets.shape[1])
+    centre_px = image_centre(frame_px, targets.shape[1])
     return {
         "image_centre": centre_px,
         "mean_pose": mean_pose(
-            pipeline_targets.targets[..., :2], pipeline_targets.targets[..., 2] > 0, unseen_px=centre_px
+            targets[..., :2], targets[..., 2] > 0, unseen_px=centre_px
         ),
     }
