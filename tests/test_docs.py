@@ -46,19 +46,19 @@ NOT_RUN = {
     "make": "its targets install or take minutes; what each calls is parsed",
     "papermill": "tests/test_notebooks.py runs the notebooks; the parameters are checked",
     "tensorboard": "it serves until it is stopped",
-    "dask": "a cluster; tests/test_sweep.py starts one",
+    "dask": "a cluster; tests/studies/sweep/test_sweep.py starts one",
     "sbatch": "Slurm's",
     "python -m pytest": "this is it",
     "python -m pip": "a download",
     "python -c": "asks for a GPU",
-    "posekit data fetch": "a download; tests/test_download.py has a server of its own",
-    "posekit build": "hours of training; tests/test_delivery.py builds a small model",
-    "posekit ladder": "hours of training; tests/test_ladder.py climbs a short one",
-    "posekit sweep": "many trainings; tests/test_sweep.py runs small studies",
-    "--camera": "needs a camera; tests/test_video_prediction.py feeds one",
-    "--gpus": "needs GPUs; tests/test_distribution.py shares a batch on the CPU",
+    "posekit data fetch": "a download; tests/datasets/fetch/test_download.py has a server of its own",
+    "posekit build": "hours of training; tests/estimators/test_release.py builds a small model",
+    "posekit ladder": "hours of training; tests/studies/ladder/test_ladder.py climbs a short one",
+    "posekit sweep": "many trainings; tests/studies/sweep/test_sweep.py runs small studies",
+    "--camera": "needs a camera; tests/estimators/predict/test_videos.py feeds one",
+    "--gpus": "needs GPUs; tests/training/test_devices.py shares a batch on the CPU",
 }
-RUN_ELSEWHERE = {"own_data.md": "test_own_data.py"}
+RUN_ELSEWHERE = {"own_data.md": "datasets/coco/test_own_data.py"}
 
 # The notebook that docs/new_notebook.md makes up.
 NEW_NOTEBOOK = "left_and_right"
