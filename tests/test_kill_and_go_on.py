@@ -95,8 +95,8 @@ def test_ctrl_c_ends_a_training_within_seconds(tmp_path, synthetic_folder):
         process.kill()
     assert (process.returncode, seconds < 5) == (130, True), seconds
     *_, kept, advice = error.decode().splitlines()
-    assert kept == "stopped; what is finished is kept"
-    assert advice == f"to go on: {shlex.join(command)}"
+    assert kept == "stopped; finished work is kept"
+    assert advice == f"to resume: {shlex.join(command)}"
     (record,) = tmp_path.glob("training/*/checkpoint.json")
     assert Generations(record.parent).recover() == files.read_json(record)[0]["epoch"] >= 1
 

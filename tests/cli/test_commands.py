@@ -25,14 +25,17 @@ COMMANDS = (
     ["data", "make"],
     ["data", "fetch"],
     ["data", "check"],
+    ["data", "pack"],
     ["data", "summarise"],
     ["train"],
+    ["build"],
+    ["ladder"],
+    ["sweep"],
     ["evaluate"],
     ["predict"],
+    ["export"],
     ["report"],
     ["runs"],
-    ["export"],
-    ["sweep"],
 )
 
 
@@ -89,14 +92,14 @@ def test_every_help_has_an_example_to_copy(capsys, command):
 
 @pytest.mark.parametrize("command", COMMANDS[3:], ids=" ".join)
 def test_every_example_is_understood(command):
-    from posekit.cli.main import _parser
+    from posekit.cli.main import parser as make_parser
 
-    parser = _parser()
+    parser = make_parser()
     for word in command:
         parser = parser._subparsers._group_actions[0].choices[word]
     example = parser.epilog.removeprefix("example: python -m posekit ").split()
-    options = _parser().parse_args(example)
-    assert options.command.startswith(command[-1])
+    options = make_parser().parse_args(example)
+    assert options.run.__name__.startswith(command[-1])
 
 
 def test_process_ends_with_the_status_and_one_line(tmp_path):
@@ -147,14 +150,14 @@ def test_unusable_settings_are_refused(capsys, arguments, finding):
 
 def test_choices_are_the_librarys_own():
     from posekit import profiles
-    from posekit.cli.main import _parser
+    from posekit.cli.main import parser as make_parser
     from posekit.datasets import splits
     from posekit.models.names import NETWORKS
     from posekit.pipeline import targets
     from posekit.pipeline.augmentation import FLIPS
     from posekit.training.config import SCHEDULES
 
-    train = _parser()._subparsers._group_actions[0].choices["train"]
+    train = make_parser()._subparsers._group_actions[0].choices["train"]
     choices = {action.dest: action.choices for action in train._actions if action.choices}
     assert choices == {
         "profile": tuple(profiles.PROFILES),
@@ -167,14 +170,14 @@ def test_choices_are_the_librarys_own():
 
 
 def test_relative_paths_are_seen_from_the_working_directory(monkeypatch, tmp_path):
-    from posekit.cli.main import _parser
+    from posekit.cli.main import parser as make_parser
 
     monkeypatch.chdir(tmp_path)
     joined = f"a{os.pathsep}{tmp_path / 'b.zip'}"
-    options = _parser().parse_args(["train", "--data", joined, "--run-dir", "run"])
+    options = make_parser().parse_args(["train", "--data", joined, "--run-dir", "run"])
     assert options.data == f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b.zip'}"
     assert options.run_dir == tmp_path / "run"
-    assert _parser().parse_args(["train"]).data == "synthetic"
+    assert make_parser().parse_args(["train"]).data == "synthetic"
 
 
 def test_data_is_made_checked_and_summarised(capsys, tmp_path):
@@ -310,11 +313,11 @@ def test_evaluate_measures_a_shipped_models_confidences(
 def test_another_programs_config_beside_the_model_is_no_matter(
     capsys, experiment, tmp_path, content
 ):
-    from posekit.cli import commands
+    from posekit.cli import evaluate
 
     (tmp_path / "config.json").write_text(content)
-    options = SimpleNamespace(model=str(tmp_path / "network.keras"), split="validation")
-    commands._warn_of_other_split(options, experiment)
+    options = SimpleNamespace(model=str(tmp_path / "network.keras"), part="validation")
+    evaluate._warn_of_other_split(options, experiment)
     assert capsys.readouterr().err == ""
 
 
@@ -338,7 +341,7 @@ def lspet_zip(path, count=20):
 def test_test_part_that_is_not_there_is_explained(capsys, own_cache, tmp_path):
     data = lspet_zip(tmp_path / "lspet.zip")
     model = save_network(tmp_path / "network.keras")
-    arguments = ["evaluate", "--model", model, "--data", data, "--split", "test"]
+    arguments = ["evaluate", "--model", model, "--data", data, "--part", "test"]
     message = refused(capsys, arguments)
     assert message.startswith("error: ")
     assert "the test part of lspet must hold an image; got none" in message
@@ -359,11 +362,11 @@ def test_validation_is_that_of_the_limited_training(monkeypatch, own_cache, tmp_
     model = save_network(tmp_path / "network.keras")
     data = ["--data", str(lspet_zip(tmp_path / "lspet.zip")), "--profile", "smoke"]
     images = {}
-    for split in ("train", "validation", "all"):
-        path = tmp_path / f"{split}.json"
-        written = ["--split", split, "--json", str(path)]
+    for part in ("train", "validation", "all"):
+        path = tmp_path / f"{part}.json"
+        written = ["--part", part, "--json", str(path)]
         assert main(["evaluate", "--model", model, *data, *written]) == 0
-        images[split] = files.read_json(path)["data"]["images"]
+        images[part] = files.read_json(path)["data"]["images"]
     assert images == {"train": 12, "validation": 12, "all": 20}
 
 
@@ -376,7 +379,7 @@ def test_the_fixed_development_part_is_whole(monkeypatch, own_cache, tmp_path):
     monkeypatch.setitem(profiles.PROFILES, "smoke", limited)
     model = save_network(tmp_path / "network.keras")
     data = ["--data", str(lspet_zip(tmp_path / "lspet.zip")), "--profile", "smoke"]
-    written = ["--split", "development", "--json", str(tmp_path / "scores.json")]
+    written = ["--part", "development", "--json", str(tmp_path / "scores.json")]
     assert main(["evaluate", "--model", model, *data, *written]) == 0
     scores = files.read_json(tmp_path / "scores.json")
     assert scores["data"]["images"] == 20
@@ -528,15 +531,15 @@ def test_a_report_is_named_after_its_data(monkeypatch, data, name):
 
 
 def test_interrupting_is_no_fault(capsys, monkeypatch):
-    from posekit.cli import commands
+    from posekit.cli import data, report
 
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "summarise_data", interrupted)
-    monkeypatch.setattr(commands, "report", interrupted)
+    monkeypatch.setattr(data, "summarise_data", interrupted)
+    monkeypatch.setattr(report, "report", interrupted)
     assert main(["data", "summarise", "--data", "my zip"]) == 130
-    kept = f"stopped; what is finished is kept\nto go on: {sys.executable} -m posekit "
+    kept = f"stopped; finished work is kept\nto resume: {sys.executable} -m posekit "
     assert capsys.readouterr().err == f"{kept}data summarise --data 'my zip'\n"
     for arguments in (["--seed", "1"], ["--seed", "1", "--resume"]):
         assert main(["report", *arguments]) == 130
@@ -556,7 +559,7 @@ def test_the_test_part_of_a_few_real_photographs(capsys, own_cache, tmp_path):
 
     model = save_network(tmp_path / "network.keras")
     scores = tmp_path / "scores.json"
-    arguments = ["evaluate", "--model", model, "--data", str(folder), "--split", "test"]
+    arguments = ["evaluate", "--model", model, "--data", str(folder), "--part", "test"]
     # The set comes with or without its test images.
     if few.fixed_test.any():
         assert main([*arguments, "--json", str(scores)]) == 0

@@ -13,9 +13,9 @@ from posekit.cli import interruption
 
 PROGRAM = """
 import hashlib, sys, time
-from posekit import interruption
+from posekit.cli.interruption import exit_on_interrupt
 
-with interruption.bounded("bye", patience_seconds=1.0):
+with exit_on_interrupt("bye", patience_seconds=1.0):
     print("ready", flush=True)
     {operation}
 """
@@ -53,7 +53,7 @@ def test_ctrl_c_ends_whatever_runs(operation, status, last_word):
 def test_afterwards_signals_go_where_they_went():
     before = signal.set_wakeup_fd(-1)
     try:
-        with interruption.bounded("bye"):
+        with interruption.exit_on_interrupt("bye"):
             assert signal.set_wakeup_fd(-1) != -1
         assert signal.set_wakeup_fd(-1) == -1
     finally:

@@ -1,0 +1,194 @@
+"""`data`: get, make, check, pack and summarise data sets."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from posekit.cli.options import (
+    AS_WRITTEN,
+    DATA_HELP,
+    absolute_path,
+    add_command,
+    add_skip_bad_images,
+    bad_images,
+    data_paths,
+    seed,
+)
+
+
+def add(commands):
+    """Add `data` and its actions."""
+    summary = "Get, make, check, pack and summarise data sets."
+    data = commands.add_parser(
+        "data",
+        help=summary,
+        description=summary,
+        epilog="example: python -m posekit data make data/synthetic --images 500",
+        formatter_class=AS_WRITTEN,
+    )
+    actions = data.add_subparsers(required=True, metavar="ACTION")
+    make = add_command(
+        actions,
+        "make",
+        make_data,
+        "Write a data set of synthetic people.",
+        example="data make data/synthetic --images 500 --seed 1",
+    )
+    make.add_argument("folder", type=Path, help="new or empty folder to write to")
+    make.add_argument("--images", type=int, default=2000, help="how many (default: %(default)s)")
+    make.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
+    make.add_argument(
+        "--layout",
+        choices=("lspet", "coco"),
+        default="lspet",
+        help="coco writes COCO keypoints and an own_data.toml, to try own data with "
+        "(default: %(default)s)",
+    )
+    fetch = add_command(
+        actions,
+        "fetch",
+        fetch_data,
+        "Download LSP or LSPet and verify it.",
+        details="After an interruption, run it again to resume.",
+        example="data fetch lspet --to data/raw",
+    )
+    fetch.add_argument("name", choices=("lsp", "lspet"), help="which data set")
+    fetch.add_argument(
+        "--to",
+        type=absolute_path,
+        default=Path("data/raw"),
+        help="folder for NAME_dataset.zip (default: %(default)s)",
+    )
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        help="URL of a zip, or path of a zip or folder, to try before the sources listed in "
+        "posekit/datasets/fetch/mirrors.toml",
+    )
+    check = add_command(
+        actions,
+        "check",
+        check_data,
+        "Read data, decode every image and list what is wrong with each.",
+        details="Findings are also shown on a page of thumbnails. The exit status is 1 if "
+        "something cannot be used.",
+        example="data check data/raw/lspet_dataset.zip",
+    )
+    checked = check.add_mutually_exclusive_group(required=True)
+    checked.add_argument("folder", nargs="?", type=data_paths, metavar="DATA", help=DATA_HELP)
+    checked.add_argument("--data", type=data_paths, help="the same")
+    check.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write the page here, even without findings (default: check.html in the folder or "
+        "next to the file)",
+    )
+    pack = add_command(
+        actions,
+        "pack",
+        pack_data,
+        "Write a data set with its decoded frames into a few files.",
+        details="--data takes the folder. Trainings and scores stay the same and start at once.",
+        example="data pack data/packed --data data/raw/lspet_dataset.zip",
+    )
+    pack.add_argument("folder", type=absolute_path, help="folder to write, must not exist")
+    pack.add_argument("--data", type=data_paths, required=True, help=DATA_HELP)
+    add_skip_bad_images(pack)
+    summarise = add_command(
+        actions,
+        "summarise",
+        summarise_data,
+        "Print what a data set holds, as JSON.",
+        example="data summarise --data data/raw/lspet_dataset.zip",
+    )
+    summarise.add_argument("--data", type=data_paths, required=True, help=DATA_HELP)
+
+
+def make_data(options):
+    """Write a synthetic data set."""
+    from posekit.datasets import lsp
+    from posekit.datasets.coco.writing import write as write_coco
+    from posekit.datasets.synthetic.writing import write
+
+    synthetic = {"count": options.images, "seed": options.seed}
+    if options.layout == "coco":
+        with tempfile.TemporaryDirectory() as scratch:
+            dataset = lsp.read(write(Path(scratch) / "people", **synthetic))
+            folder = write_coco(options.folder, dataset)
+    else:
+        folder = write(options.folder, **synthetic)
+    print(f"{options.images} images in {folder}")
+    return 0
+
+
+def fetch_data(options):
+    """Get a data set from the first source that has it, and print where it is."""
+    from posekit import files
+    from posekit.datasets.fetch import download
+
+    print(download.fetch(options.name, files.from_root(options.to), source=options.source))
+    return 0
+
+
+def check_data(options):
+    """Read data, decode every image, and list the findings image by image and on a page."""
+    from posekit import files
+    from posekit.datasets import checking
+    from posekit.datasets.sources import SYNTHETIC
+    from posekit.report import data_page
+
+    data = options.folder if options.data is None else options.data
+    if data in ("", SYNTHETIC):
+        named = {Path(SYNTHETIC): checking.check_opened(_load(data))}
+    else:
+        named = {Path(path): checking.check(path) for path in data.split(os.pathsep)}
+    for checked in named.values():
+        print(data_page.in_words(checked), end="")
+    if options.html is not None or any(checked.findings for checked in named.values()):
+        first = next(iter(named))
+        page = data_page.place_beside(first) if options.html is None else options.html
+        files.write_text(page, data_page.page(list(named.values())))
+        print(page)
+    for checked in named.values():
+        print(data_page.summary(checked))
+    return 1 if any(checked.images(checking.FAULT) for checked in named.values()) else 0
+
+
+def summarise_data(options):
+    """Print what a data set holds."""
+    from posekit.datasets import lsp
+
+    print(json.dumps(lsp.summarise(_load(options.data)), indent=2))
+    return 0
+
+
+def pack_data(options):
+    """Write a packed data set and print where it is."""
+    from posekit.datasets import packed
+    from posekit.pipeline import frames
+    from posekit.pipeline.experiment import open_experiment
+    from posekit.training import engine
+
+    engine.start(0)
+    experiment = open_experiment(
+        options.data, profile="full", seed=0, bad_images=bad_images(options), limit_images=False
+    )
+    folder = packed.write(
+        options.folder,
+        experiment.dataset,
+        frames=experiment.frames.images,
+        frames_version=frames.FRAMES_VERSION,
+        groups=experiment.split.groups,
+    )
+    print(f"{len(experiment.dataset)} images in {folder}")
+    return 0
+
+
+def _load(data):
+    from posekit import profiles
+    from posekit.datasets.sources import load
+
+    return load(data, synthetic_images=profiles.by_name("quick").synthetic_images, seed=0)

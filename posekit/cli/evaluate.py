@@ -1,0 +1,160 @@
+"""`evaluate`: score a model on one part of the data."""
+
+import json
+from pathlib import Path
+
+from posekit import files
+from posekit.cli.options import (
+    MODEL_HELP,
+    add_command,
+    add_data_options,
+    open_experiment,
+    own_data,
+    warn_of_other_split,
+)
+
+
+def add(commands):
+    """Add `evaluate`."""
+    parser = add_command(
+        commands,
+        "evaluate",
+        evaluate,
+        "Score a model on one part of the data.",
+        details="Give the --profile and --seed of its training, so that the split is the same.",
+        example="evaluate --model reports/mine/training/NAME --data synthetic --part validation "
+        "--json scores.json",
+    )
+    parser.add_argument("--model", required=True, help=MODEL_HELP)
+    add_data_options(parser, split_option="--split-kind")
+    parser.add_argument(
+        "--part",
+        "--split",
+        default="validation",
+        choices=("all", "train", "validation", "development", "test"),
+        help="which images to score; --split is the same (default: %(default)s)",
+    )
+    parser.add_argument("--json", type=Path, help="write the scores here")
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        help="write image_ids and keypoints_px (N, K, 2), original pixels, to this .npz",
+    )
+    parser.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="write the keypoints here as COCO results, with the ids of the annotations; own "
+        "data only",
+    )
+
+
+def evaluate(options):
+    """Score a model; print the scores and write the files asked for."""
+    from posekit.datasets.coco import reading
+    from posekit.estimators import loading
+    from posekit.estimators.predict import pose_files
+    from posekit.evaluation.scores import score_original_px
+    from posekit.provenance import provenance
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    estimator = loading.load(options.model)
+    experiment = open_experiment(
+        options,
+        split=options.split_kind,
+        # The profile's limit shaped the split that the network was trained on; without it,
+        # training images would turn up in validation. The fixed test parts do not depend on it.
+        limit_images=options.part != "all",
+        whole_if_fixed_test=options.part in ("development", "test"),
+    )
+    part = experiment.part(options.part)
+    layout = None if options.coco is None else reading.layout_of(own_data(options.data))
+    _warn_of_other_split(options, experiment)
+    poses = estimator.estimate_dataset(part)
+    scores = _scores(score_original_px, poses.keypoints_px, experiment, options)
+    mean_pose = _mean_pose_scores(experiment, options)
+    reliability = _reliability(poses, part)
+    _print_scores(scores, mean_pose)
+    if reliability is not None:
+        error = reliability["expected_calibration_error"]
+        print(f"confidences are off by {error:.3f} on average")
+    if not experiment.split.comparable:
+        print(f"split {experiment.split.name}: not comparable with other scores")
+    made_by = {
+        "model": options.model,
+        "data": experiment.describe(),
+        **provenance(profile=options.profile, seed=options.seed, part=options.part),
+    }
+    if options.json is not None:
+        described = {"mean_pose": mean_pose, "reliability": reliability}
+        files.write_json(options.json, {**made_by, **scores, **described})
+    if options.predictions is not None:
+        files.write_npz(
+            options.predictions,
+            image_ids=part.image_ids,
+            keypoints_px=poses.keypoints_px,
+            made_by=json.dumps(made_by),
+        )
+    if layout is not None:
+        with pose_files.writing_coco(options.coco, layout) as add_result:
+            ids = part.extras["coco_image_id"].tolist()
+            for image_id, *pose in zip(ids, poses.keypoints_px, poses.confidences, strict=True):
+                add_result({"image_id": image_id}, *pose)
+    return 0
+
+
+def _scores(score, predicted, experiment, options):
+    """Scores over all joints and, under "limb_joints", over those of arms and legs."""
+
+    def over(joints):
+        return score(predicted, experiment, options.part, seed=options.seed, joints=joints)
+
+    return {**over(None), "limb_joints": over(experiment.dataset.skeleton.limb_joints)}
+
+
+def _mean_pose_scores(experiment, options):
+    """Scores of the training part's mean pose, or None for data without a training part."""
+    from posekit.evaluation import baselines
+    from posekit.evaluation import scores as evaluation_scores
+
+    if not len(experiment.split.train):
+        return None
+    mean_pose_px = baselines.constant_poses(experiment)["mean_pose"]
+    return _scores(evaluation_scores.score, mean_pose_px, experiment, options)
+
+
+def _print_scores(scores, mean_pose):
+    from posekit.wording import number, with_interval
+
+    for title, block, constant in (
+        ("all joints", scores, mean_pose),
+        ("limb joints", scores["limb_joints"], (mean_pose or {}).get("limb_joints")),
+    ):
+        print(f"{title} ({len(block['joints'])}):")
+        for name, metric in block["metrics"].items():
+            shown = with_interval(metric["value"], metric["interval"], 3)
+            of_constant = number(constant["metrics"][name]["value"], 3) if constant else "unknown"
+            print(f"  {name:12} {shown}; mean pose {of_constant}")
+
+
+def _reliability(poses, part):
+    """How well the confidences are calibrated, or None where there are none."""
+    import numpy as np
+
+    from posekit.estimators import calibration
+    from posekit.evaluation.scores import right_joints
+
+    if np.isnan(poses.confidences).any():
+        return None
+    correct, counted = right_joints(poses.keypoints_px, part)
+    return calibration.reliability(poses.confidences[counted], correct[counted])
+
+
+def _warn_of_other_split(options, experiment):
+    """Warn where the part that is scored depends on the split."""
+    fixed = experiment.dataset.has_fixed_test
+    if options.part in ("validation",) if fixed else ("validation", "test"):
+        warn_of_other_split(
+            options.model, experiment, "it may have seen images that it is scored on here"
+        )

@@ -1,0 +1,163 @@
+"""Options that commands share, the types of their values, and what they open."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from posekit.datasets.sources import SYNTHETIC
+from posekit.datasets.splits import SPLITS
+from posekit.errors import PosekitError
+from posekit.profiles import PROFILES
+
+DATA_HELP = (
+    '"synthetic"; a folder or zip in the official LSP or LSPet layout; or own data: an '
+    "own_data.toml, its folder or a COCO keypoints JSON file (docs/own_data.md); several paths "
+    "are separated as in PATH"
+)
+MODEL_HELP = (
+    'name of a shipped model ("best", "from_scratch"), its folder, a training\'s folder, or '
+    "a .keras file with outputs like the poster's network"
+)
+# Examples stay on one line, so that they can be copied.
+AS_WRITTEN = argparse.RawDescriptionHelpFormatter
+
+
+def add_command(commands, name, run, summary, *, example, details=""):
+    """A command's parser.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        name: str.
+        run: function of the parsed options that returns the exit status.
+        summary: str, one line.
+        example: str, the arguments of a command line to copy.
+        details: str, further lines of the command's own help.
+    """
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary}\n{details}",
+        epilog=f"example: python -m posekit {example}",
+        formatter_class=AS_WRITTEN,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_data_options(parser, *, split_option="--split"):
+    """Which data a command works on. `split_option` names the option of the splitting rule."""
+    parser.add_argument(
+        "--data", type=data_paths, default=SYNTHETIC, help=f"{DATA_HELP} (default: %(default)s)"
+    )
+    purposes = "; ".join(f"{profile.name}: {profile.purpose}" for profile in PROFILES.values())
+    parser.add_argument(
+        "--profile",
+        choices=tuple(PROFILES),
+        default="quick",
+        help=f"sizes of the run. {purposes} (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
+    add_skip_bad_images(parser)
+    if split_option is not None:
+        parser.add_argument(
+            split_option,
+            dest="split_kind",
+            default="standard",
+            choices=tuple(SPLITS),
+            help="how images are split; scores on the poster split are not comparable with "
+            "others (default: %(default)s)",
+        )
+
+
+def add_skip_bad_images(parser):
+    """The option that `bad_images` reads."""
+    parser.add_argument("--skip-bad-images", action="store_true", help="skip unreadable images")
+
+
+def add_run_dir(parser, default):
+    """The folder of a command's trainings."""
+    parser.add_argument(
+        "--run-dir",
+        type=absolute_path,
+        default=Path(default),
+        help="folder of the trainings (default: %(default)s)",
+    )
+
+
+def bad_images(options):
+    """What `open_experiment` and the notebooks do with unreadable images: "skip" or "error"."""
+    return "skip" if options.skip_bad_images else "error"
+
+
+def open_experiment(options, **choices):
+    """The experiment that the data options name; `choices` as for the library's function."""
+    from posekit.pipeline import experiment
+
+    return experiment.open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        bad_images=bad_images(options),
+        **choices,
+    )
+
+
+def warn_of_other_split(model, experiment, consequence):
+    """Print a warning if a model's training, where it is known, had another split than this."""
+    from posekit.estimators import loading
+
+    trained, here = loading.training_split(model), experiment.split.summary()
+    if trained not in (None, here):
+        print(
+            f"warning: {model} was trained on another split ({_split_text(trained)}) than this "
+            f"one ({_split_text(here)}); {consequence}",
+            file=sys.stderr,
+        )
+
+
+def own_data(path):
+    """The own data of a path, for COCO results.
+
+    Raises:
+        PosekitError: the path is not of own data with COCO annotations.
+    """
+    from posekit.datasets.coco import own_data
+
+    own = own_data.find(Path(path))
+    if own is None:
+        raise PosekitError(
+            f"COCO results need own data with COCO annotations; got {path}. Name an own_data.toml "
+            "or a JSON file."
+        )
+    return own
+
+
+def _split_text(summary):
+    return f"{summary['name']}, seed {summary['seed']}, {summary['images']} images"
+
+
+def positive_integer(text):
+    """The type of counts."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number > 0; got {text}")
+    return int(text)
+
+
+def seed(text):
+    """The type of seeds: the range that NumPy and Keras take."""
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1; got {text}")
+    return int(text)
+
+
+def absolute_path(text):
+    """A path seen from the working directory; the library sees paths from the project's root."""
+    return Path(text).absolute()
+
+
+def data_paths(text):
+    """The type of `--data`: absolute paths, separated as in PATH, or "synthetic"."""
+    if text in ("", SYNTHETIC):
+        return text
+    return os.pathsep.join(str(absolute_path(path)) for path in text.split(os.pathsep))

@@ -1,0 +1,246 @@
+"""`predict` and `export`: use a model here, or write it for other runtimes."""
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from posekit import files
+from posekit.cli.options import (
+    MODEL_HELP,
+    add_command,
+    add_data_options,
+    data_paths,
+    open_experiment,
+    own_data,
+    warn_of_other_split,
+)
+from posekit.datasets.sources import SYNTHETIC
+from posekit.errors import PosekitError
+from posekit.estimators.manifest import EXPORT_FORMATS
+from posekit.estimators.predict.pose_files import FORMATS
+from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
+
+
+def add(commands):
+    """Add both commands."""
+    _add_predict(commands)
+    _add_export(commands)
+
+
+def _add_predict(commands):
+    parser = add_command(
+        commands,
+        "predict",
+        predict,
+        "Draw and write poses in photographs, videos or a webcam.",
+        details="The exit status is 1 if an input could not be read; all others are still done.",
+        example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "images",
+        nargs="*",
+        default=[],
+        metavar="IMAGE",
+        help="JPEG, PNG or video files, folders of them, or quoted patterns",
+    )
+    source.add_argument(
+        "--camera",
+        type=_camera,
+        metavar="NUMBER",
+        help="record this webcam instead, 0 is the first, until q in the window or Ctrl-C",
+    )
+    parser.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
+    parser.add_argument(
+        "--box",
+        type=_box,
+        metavar="X,Y,WIDTH,HEIGHT",
+        help="where the person is in the one image, pixels; --box=-5,0,40,80 if X is negative",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("."),
+        help="folder for NAME_pose.png, in which joints that are more likely wrong than right "
+        "are pale, and NAME_pose.json; for a video, NAME_pose.mp4 without sound (default: here)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="json",
+        help="csv: one row for each joint, in poses.csv for all photographs or NAME_pose.csv for "
+        "a video; coco: COCO results of all photographs, in coco_results.json "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--annotations",
+        type=data_paths,
+        metavar="DATA",
+        help="own data that list the photographs: COCO results use its ids and keypoints",
+    )
+    parser.add_argument(
+        "--smooth",
+        action="store_true",
+        help="smooth the joints of a video with a one-euro filter",
+    )
+    parser.add_argument(
+        "--smooth-cutoff",
+        type=float,
+        metavar="HERTZ",
+        help=f"for a joint at rest: lower is calmer and lags more (default: {CUTOFF_HZ})",
+    )
+    parser.add_argument(
+        "--smooth-gain",
+        type=float,
+        metavar="HERTZ",
+        help="rise of the cutoff for each person length a second (default: "
+        f"{SPEED_GAIN}); both settings imply --smooth",
+    )
+
+
+def predict(options):
+    """Predict photographs, videos or a camera; report at the end what could not be read."""
+    from tqdm import tqdm
+
+    from posekit.estimators import loading
+    from posekit.estimators.predict import photos
+    from posekit.training import engine
+
+    smoothing = _smoothing(options)
+    annotations = None if options.annotations is None else own_data(options.annotations)
+    engine.start(0)
+    if options.camera is not None:
+        return _predict_camera(loading.load(options.model), smoothing, options)
+    paths = photos.find_files(options.images)
+    results = photos.predict_files(
+        loading.load(options.model),
+        paths,
+        options.out,
+        box_px=options.box,
+        file_format=options.format,
+        smoothing=smoothing,
+        annotations=annotations,
+    )
+    problems = []
+    alone = len(paths) == 1  # a video has a bar of its own
+    for result in tqdm(results, total=len(paths), leave=False, disable=alone or None):
+        if result["drawn"] is not None:
+            tqdm.write(f"{result['image']}: {result['drawn']}, {result['poses']}")
+        if result["problem"] is not None:
+            problems.append(result["problem"])
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _predict_camera(estimator, smoothing, options):
+    """Record a camera's poses until q or Ctrl-C; without a display, no window is shown."""
+    from posekit.estimators.predict import video_files, videos
+
+    if options.box is not None:
+        raise PosekitError(
+            "predict: a box needs exactly one image; got a camera. Leave one of them out."
+        )
+    stream = video_files.Camera(options.camera)
+    # A recording cannot be repeated, so none replaces another.
+    stem = f"camera{options.camera}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    with ExitStack() as stack:
+        show = None
+        if video_files.has_display():
+            show = stack.enter_context(video_files.window(stream.name))
+        print(f"{stream.name}: {'q or ' if show else ''}Ctrl-C ends", file=sys.stderr)
+        result = videos.predict_video(
+            estimator,
+            stream,
+            options.out,
+            stem,
+            file_format=options.format,
+            smoothing=smoothing,
+            show=show,
+        )
+    print(f"{result['image']}: {result['drawn']}, {result['poses']}")
+    if result["problem"] is None:
+        return 0
+    print(f"error: {result['problem']}", file=sys.stderr)
+    return 1
+
+
+def _smoothing(options):
+    """The filter that the options ask for; either of its settings switches it on."""
+    from posekit.estimators.predict.smoothing import OneEuroFilter
+
+    settings = {"cutoff_hz": options.smooth_cutoff, "speed_gain": options.smooth_gain}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    return OneEuroFilter(**settings) if options.smooth or settings else None
+
+
+def _camera(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 0; got {text}")
+    return int(text)
+
+
+def _box(text):
+    try:
+        x, y, width, height = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be four numbers X,Y,WIDTH,HEIGHT in pixels; got {text}"
+        ) from None
+    return x, y, width, height
+
+
+def _add_export(commands):
+    parser = add_command(
+        commands,
+        "export",
+        export,
+        "Write a model for LiteRT or ONNX Runtime.",
+        details="manifest.json holds all that other programs need to use it; examples/ shows how.",
+        example="export --model best --to exported --format litert-float16",
+    )
+    parser.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder for manifest.json and one file for each stage",
+    )
+    parser.add_argument(
+        "--format",
+        choices=EXPORT_FORMATS,
+        default="litert",
+        help="litert and onnx compute in float32; litert-float16 is half as large; litert-int8 is "
+        "a quarter as large and is calibrated on training images of --data: give it the --profile "
+        "and --seed of the training; onnx needs benchmarks/export_requirements.txt "
+        "(default: %(default)s)",
+    )
+    add_data_options(parser)
+
+
+def export(options):
+    """Write a model for another runtime; print what was written and how large it is."""
+    from posekit.estimators.export import export as write
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    dataset = None
+    if options.format == "litert-int8":
+        experiment = open_experiment(options, split=options.split_kind)
+        dataset = experiment.part("train")
+        if options.data != SYNTHETIC:
+            warn_of_other_split(
+                options.model,
+                experiment,
+                "if these are the same pictures, int8 is calibrated on some that were kept for "
+                "scores",
+            )
+    path = write(options.model, options.to, file_format=options.format, dataset=dataset)
+    for stage in files.read_json(path)["stages"]:
+        file = path.parent / stage["file"]
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    print(path)
+    return 0

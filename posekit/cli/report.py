@@ -1,0 +1,191 @@
+"""`report` and `runs`: run the notebooks, and look at what was run."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from posekit import files
+from posekit.cli.options import absolute_path, add_command, add_data_options, bad_images
+from posekit.errors import PosekitError
+
+
+def add(commands):
+    """Add both commands."""
+    _add_report(commands)
+    _add_runs(commands)
+
+
+def _add_report(commands):
+    parser = add_command(
+        commands,
+        "report",
+        report,
+        "Run all notebooks in order and write HTML reports with an index.",
+        example="report --data data/raw/lspet_dataset.zip --profile full",
+    )
+    add_data_options(parser, split_option=None)
+    parser.add_argument(
+        "--run-dir", type=absolute_path, help="default: reports/PROFILE-DATA, after the data's name"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="[NOTEBOOK.]NAME=VALUE",
+        help="set another notebook parameter, e.g. 02_training.epochs=50; may be repeated",
+    )
+    parser.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
+    parser.add_argument(
+        "--verify",
+        type=absolute_path,
+        metavar="RUN",
+        help="instead, run the finished report in this folder again, with its own settings, into "
+        "a folder next to it, and compare all numbers; exit status 1 if they differ",
+    )
+    parser.add_argument(
+        "--compare",
+        type=absolute_path,
+        nargs=2,
+        metavar=("RUN_A", "RUN_B"),
+        help="instead, write one page on two finished reports or trainings, with the curves of "
+        "both and their differences; exit status 1 if nothing can be compared",
+    )
+    parser.add_argument(
+        "--html",
+        type=absolute_path,
+        metavar="FILE",
+        help="where to write that page (default: reports/compare-RUN_A-and-RUN_B.html)",
+    )
+
+
+def report(options):
+    """Run all notebooks; print the path of the index, even if one failed."""
+    from posekit.report import runner
+
+    if options.verify is not None:
+        return _verify(options.verify)
+    if options.compare is not None:
+        return _compare(*options.compare, options.html)
+    data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
+    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{data_name}"
+    parameters = {
+        "data": options.data,
+        "profile": options.profile,
+        "seed": options.seed,
+        "bad_images": bad_images(options),
+    }
+    try:
+        index = runner.run(
+            files.from_root(run_dir),
+            parameters=parameters,
+            overrides=options.set,
+            resume=options.resume,
+        )
+    except runner.ReportFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        print(failure.index)
+        return 1
+    print(index)
+    return 0
+
+
+def _verify(run_dir):
+    """Run a finished report again next to it, compare, and write and print what differs."""
+    from posekit.provenance import provenance
+    from posekit.report import runner, verify
+
+    settings = verify.settings(run_dir)
+    rerun_dir = Path(tempfile.mkdtemp(prefix=f"{run_dir.name}-again-", dir=run_dir.parent))
+    try:
+        runner.run(rerun_dir, parameters={}, **settings)
+        result = verify.compare(run_dir, rerun_dir)
+    except runner.ReportFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    except PosekitError:
+        shutil.rmtree(rerun_dir)
+        raise
+    files.write_json(run_dir / "verification.json", {**result, **provenance()})
+    print(verify.in_words(result))
+    if not result["agrees"]:
+        print(f"the rerun stays in {rerun_dir}")
+        return 1
+    shutil.rmtree(rerun_dir)
+    return 0
+
+
+def _compare(first_dir, second_dir, html):
+    """Write the page that compares two runs, print the differences and where the page is."""
+    from posekit.report import compare
+
+    first, second = map(compare.open_run, (first_dir, second_dir))
+    names = compare.names_of(first, second)
+    result = compare.compare(first, second)
+    if html is None:
+        stem = "-and-".join(run.folder.resolve().name for run in (first, second))
+        html = files.from_root("reports") / f"compare-{stem}.html"
+    files.write_text(html, compare.page(result, names))
+    print(compare.in_words(result, names))
+    print(html)
+    return 0 if any(pair["scores"] or pair["over_seeds"] for pair in result["pairs"]) else 1
+
+
+def _add_runs(commands):
+    parser = add_command(
+        commands,
+        "runs",
+        runs,
+        "List reports and trainings, here and on a page.",
+        details="The page sorts and filters. The exit status is 1 if a run cannot be read.",
+        example="runs reports --where network=poster_plain --sort validation_mse",
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=absolute_path,
+        default=files.PROJECT_ROOT / "reports",
+        help="folder to search (default: the project's reports/)",
+    )
+    parser.add_argument(
+        "--of",
+        choices=("trainings", "reports"),
+        default="trainings",
+        help="which table to print, --sort and --where apply to it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sort", metavar="COLUMN", help="any column or setting (default: newest first)"
+    )
+    parser.add_argument("--reverse", action="store_true", help="largest first")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="COLUMN=VALUE, or with != < <= > >=, or ~ for a part of the text; may be repeated, "
+        "all must hold; quote < and >",
+    )
+    parser.add_argument(
+        "--html", type=absolute_path, metavar="FILE", help="the page (default: runs.html in FOLDER)"
+    )
+
+
+def runs(options):
+    """Print a table of the reports or trainings below a folder, and write both as a page."""
+    from posekit.report import runs as report_runs
+
+    folder = options.folder
+    tables, problems = report_runs.find(folder)
+    for kind in report_runs.KINDS:
+        chosen = {}
+        if kind == options.of:
+            chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
+        tables[kind] = report_runs.select(tables[kind], **chosen)
+    html = options.html or folder / "runs.html"
+    files.write_text(html, report_runs.page(folder, tables, written_to=html.parent))
+    print(report_runs.as_text(tables[options.of], options.of))
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(html)
+    return 1 if problems else 0

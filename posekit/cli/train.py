@@ -1,0 +1,254 @@
+"""`train`, `build`, `ladder` and `sweep`: everything that trains networks."""
+
+import sys
+from pathlib import Path
+
+from posekit import files, profiles
+from posekit.cli.options import (
+    absolute_path,
+    add_command,
+    add_data_options,
+    add_run_dir,
+    open_experiment,
+    positive_integer,
+)
+from posekit.estimators.recipes import MODELS
+from posekit.models.names import NETWORKS
+from posekit.pipeline.augmentation import FLIPS
+from posekit.pipeline.targets import LABEL_TREATMENTS
+from posekit.training.config import SCHEDULES
+
+RESUMES = "After an interruption, run it again to resume."
+
+
+def add(commands):
+    """Add the four commands."""
+    _add_train(commands)
+    _add_build(commands)
+    _add_ladder(commands)
+    _add_sweep(commands)
+
+
+def _add_train(commands):
+    parser = add_command(
+        commands,
+        "train",
+        train,
+        "Train one network.",
+        details=RESUMES,
+        example="train --data synthetic --epochs 10 --run-dir reports/mine",
+    )
+    add_data_options(parser)
+    add_run_dir(parser, "reports/train")
+    for option, choices, default in (
+        ("--network", NETWORKS, "poster_batchnorm"),
+        ("--label-treatment", LABEL_TREATMENTS, "masked"),
+        ("--schedule", SCHEDULES, "constant"),
+        ("--flip", FLIPS, "random"),
+    ):
+        parser.add_argument(
+            option, choices=tuple(choices), default=default, help="default: %(default)s"
+        )
+    parser.add_argument("--epochs", type=int, help="default: the profile's")
+    parser.add_argument("--batch-size", type=int, help="default: the profile's")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="default: %(default)s")
+    parser.add_argument(
+        "--patience", type=int, help="stop after this many epochs without improvement"
+    )
+    parser.add_argument(
+        "--gpus",
+        type=positive_integer,
+        metavar="COUNT",
+        help="how many GPUs share each batch, see docs/gpu.md (default: the first one, if any)",
+    )
+    parser.add_argument(
+        "--stall-seconds",
+        type=float,
+        default=60.0,
+        help="report a training without progress for this long (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="also show TensorBoard a few validation pictures with predictions; these are then "
+        "stored in the training's folder",
+    )
+
+
+def train(options):
+    """Train one network and print where it is and how it compares."""
+    from posekit.training import engine
+    from posekit.training.config import TrainingConfig
+    from posekit.training.fit import fit
+    from posekit.wording import verdict
+
+    engine.start(options.seed)
+    profile = profiles.by_name(options.profile)
+    config = TrainingConfig(
+        network=options.network,
+        label_treatment=options.label_treatment,
+        epochs=profile.epochs if options.epochs is None else options.epochs,
+        batch_size=profile.batch_size if options.batch_size is None else options.batch_size,
+        seed=options.seed,
+        learning_rate=options.learning_rate,
+        schedule=options.schedule,
+        flip=options.flip,
+        patience=options.patience,
+    )
+    experiment = open_experiment(options, split=options.split_kind)
+    run = fit(
+        config,
+        experiment,
+        files.from_root(options.run_dir),
+        # None leaves the choice to the environment.
+        pictures=options.pictures or None,
+        devices=options.gpus and [f"GPU:{index}" for index in range(options.gpus)],
+        stall_seconds=options.stall_seconds,
+    )
+    print(f"{run.folder}")
+    mean_pose = run.baselines["mean_pose"]
+    print(
+        f"validation MSE ({config.label_treatment}) {run.best_validation_mse:.1f} in epoch "
+        f"{run.best_epoch}, mean pose {mean_pose:.1f}: the network "
+        f"{verdict(run.best_validation_mse, mean_pose)}"
+    )
+    if not experiment.split.comparable:
+        print(f"split {experiment.split.name}: not comparable with other scores")
+    return 0
+
+
+def _add_build(commands):
+    parser = add_command(
+        commands,
+        "build",
+        build,
+        "Train and calibrate a shipped model again, and write its folder.",
+        details=RESUMES,
+        example="build from_scratch --data data/raw/lspet_dataset.zip --profile full "
+        "--out models/mine",
+    )
+    parser.add_argument("name", choices=tuple(MODELS), help="which model")
+    add_data_options(parser, split_option=None)
+    add_run_dir(parser, "reports/models")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder to write the model to; the shipped ones are in models/",
+    )
+    parser.add_argument("--epochs", type=positive_integer, help="of each training, for a trial")
+
+
+def build(options):
+    """Train a shipped model's stages, calibrate it and write its folder."""
+    from posekit.estimators import release
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    release.build(
+        options.name,
+        open_experiment(options),
+        files.from_root(options.run_dir),
+        options.out,
+        seed=options.seed,
+        epochs=options.epochs,
+    )
+    print(options.out)
+    return 0
+
+
+def _add_ladder(commands):
+    parser = add_command(
+        commands,
+        "ladder",
+        ladder,
+        "Train and score each step from the poster to the best model.",
+        details=RESUMES,
+        example="ladder --data data/raw/lspet_dataset.zip --profile full",
+    )
+    add_data_options(parser)
+    parser.add_argument(
+        "--epochs", type=positive_integer, help="of every network (default: the profile's)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=positive_integer,
+        default=1,
+        help="how many, counted from --seed (default: %(default)s)",
+    )
+    add_run_dir(parser, "reports/ladder-run")
+    parser.add_argument(
+        "--out",
+        type=absolute_path,
+        help="write the result here after each step (default: ladder.json in --run-dir); "
+        "notebook 06 shows reports/ladder.json",
+    )
+
+
+def ladder(options):
+    """Run the profile's ablation and print what each step contributes."""
+    from posekit.studies.ladder import climbing
+    from posekit.studies.ladder.findings import rungs, worth
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    experiment = open_experiment(options, split=options.split_kind)
+    result = climbing.climb(
+        rungs(experiment, epochs=options.epochs),
+        experiment,
+        files.from_root(options.run_dir),
+        seeds=range(options.seed, options.seed + options.seeds),
+        out=options.out,
+    )
+    print(worth(result))
+    return 0
+
+
+def _add_sweep(commands):
+    parser = add_command(
+        commands,
+        "sweep",
+        sweep,
+        "Train and compare every combination of settings in a YAML file.",
+        details="Trials run on this machine or on a Dask cluster. Run it again to resume: "
+        "finished trials\nare not trained again. The exit status is 1 if a trial failed.",
+        example="sweep examples/study.yaml",
+    )
+    parser.add_argument("study", type=absolute_path, help="YAML file, see docs/cluster.md")
+    parser.add_argument(
+        "--run-dir",
+        type=absolute_path,
+        help="folder of the trainings, the table and the page (default: reports/sweep-NAME, after "
+        "the study's file)",
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a running Dask scheduler, tcp://host:8786, whose workers see the same folders "
+        "(default: train on this machine)",
+    )
+    place.add_argument(
+        "--workers",
+        type=positive_integer,
+        default=1,
+        help="trials at a time on this machine (default: %(default)s)",
+    )
+
+
+def sweep(options):
+    """Train a study's unfinished trials; print where its page and table are."""
+    from posekit.studies.sweep import page as sweep_page
+    from posekit.studies.sweep import run as sweep_run
+    from posekit.studies.sweep.study import read
+
+    study = read(options.study)
+    run_dir = options.run_dir or files.from_root("reports") / f"sweep-{study.name}"
+    result = sweep_run.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
+    failed = [row for row in result["trials"] if row["error"] is not None]
+    if result["choices"]:
+        print(sweep_page.write(run_dir.resolve(), title=f"Study {study.name}"))
+    print(run_dir / "sweep.csv")
+    if failed:
+        print(f"error: {len(failed)} of {len(study.trials)} trials failed", file=sys.stderr)
+    return 1 if failed else 0
