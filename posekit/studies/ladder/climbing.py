@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import files, geometry
+from posekit import files
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
-from posekit.estimators import loading, recipes
+from posekit.estimators import loading
 from posekit.evaluation import baselines, bootstrap, metrics, predictions
 from posekit.evaluation.seeds import seed_summary
 from posekit.models import names, summary
 from posekit.pipeline.experiment import open_experiment
 from posekit.provenance import provenance
-from posekit.studies.ladder import label_refinement
 from posekit.studies.ladder.rungs import ITSELF, change_in_words, main_line
 from posekit.training.fit import fit
 from posekit.wording import rounded
@@ -209,14 +208,12 @@ def train(rung, experiment, run_dir, seed):
     """
     before, runs = [], []
     for stage in rung.stages:
-        config, learned = replace(stage, seed=seed), experiment
+        config = replace(stage, seed=seed)
         if config.initial_weights in (SYNTHETIC, ITSELF):
             before.append(_fit_before(config, experiment, run_dir))
-            if rung.second_opinion:
-                learned = after_second_opinion(experiment, before[-1], run_dir)
             weights = before[-1].folder / "best.keras"
             config = replace(config, initial_weights=str(weights))
-        runs.append(fit(config, learned, run_dir))
+        runs.append(fit(config, experiment, run_dir))
     return before + runs
 
 
@@ -232,32 +229,6 @@ def _fit_before(config, experiment, run_dir):
         cache_dir=experiment.cache_dir,
     )
     return fit(replace(config, initial_weights=None), drawn, run_dir)
-
-
-def after_second_opinion(experiment, teacher, run_dir):
-    """The experiment with the training labels that are left when a network was asked about them.
-
-    Args:
-        experiment: Experiment.
-        teacher: training.TrainingRun of a network that sees people and answers with maps.
-        run_dir: folder that keeps the opinion.
-
-    Returns:
-        Experiment.
-    """
-    dataset = experiment.dataset
-    path = Path(run_dir) / "second_opinions" / f"{teacher.folder.name}.npz"
-    # Asked once: an interrupted training goes on with the very same labels.
-    if not path.is_file():
-        part = experiment.part("train")
-        boxes_px = geometry.person_boxes(part.keypoints_px, part.labelled)
-        part = replace(part, extras={**part.extras, "person_box_px": boxes_px})
-        estimator = loading.of_runs("teacher", [teacher], looks=recipes.TWO_QUICK_LOOKS)
-        poses = loading.compiled(estimator).estimate_dataset(part)
-        label_refinement.write(path, part.image_ids, poses.keypoints_px)
-    opinion_px = label_refinement.read(path, dataset)
-    labels = label_refinement.after(opinion_px, dataset.keypoints_px, dataset.labelled)
-    return replace(experiment, training_labels=labels)
 
 
 def estimator_of(rung, runs):

@@ -17,6 +17,10 @@ from posekit.wording import comparability, number, verdict, with_interval
 
 TRACKED = PROJECT_ROOT / "reports" / ARTIFACT
 
+# Rungs of stored ladders that the code no longer has. They brought nothing; what was measured is
+# still shown from the file.
+RETIRED = ("second_opinion",)
+
 # The parts on which a model is scored when it ships.
 SHIPPED_PARTS = ("validation", "development")
 
@@ -83,7 +87,7 @@ def fits(stored, rungs, experiment, seeds):
     Returns:
         bool.
     """
-    rows = stored["rungs"]
+    rows = [row for row in stored["rungs"] if row["key"] not in RETIRED]
     return (
         stored["complete"]
         and stored["data"]["fingerprint"] == experiment.dataset.fingerprint()
@@ -95,14 +99,14 @@ def fits(stored, rungs, experiment, seeds):
 
 
 def _is_same(rung, settings):
-    # Settings that came later have the values they always had; unknown ones are of another age.
+    # Settings that came later have the values they always had; unknown ones are of another age,
+    # unless they are switched off.
     known = {field.name for field in fields(config.TrainingConfig)}
-    if any(set(stage) - known for stage in settings["stages"]):
+    others = {name: value for name, value in settings.items() if name not in ("stages", "looks")}
+    if any(others.values()) or any(set(stage) - known for stage in settings["stages"]):
         return False
     stages = tuple(config.TrainingConfig(**stage) for stage in settings["stages"])
-    # Ladders of before the second opinion do not say that none was asked for.
-    others = settings["looks"], settings.get("second_opinion", False)
-    return stages == rung.stages and others == (looks.listed(rung.looks), rung.second_opinion)
+    return stages == rung.stages and settings["looks"] == looks.listed(rung.looks)
 
 
 def _starts_drawn(rung):

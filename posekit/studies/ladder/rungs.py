@@ -36,8 +36,6 @@ class Rung:
         change: tuple of str, the settings in which it differs from its parent; "stages" where it
             has one network more.
         looks: as for estimators.of_runs.
-        second_opinion: bool, whether a stage that starts from ITSELF learns the labels that are
-            left when that network was asked about them, see posekit.second_opinion.
         parent: str, key of the rung that it was made from; None for the first.
     """
 
@@ -47,7 +45,6 @@ class Rung:
     stages: tuple
     change: tuple = ()
     looks: tuple = LOOK_ONCE
-    second_opinion: bool = False
     parent: str | None = None
 
     def changed(self, key, title, idea, **settings):
@@ -72,12 +69,6 @@ class Rung:
         """The rung whose last stage looks in another way."""
         return self._child(key, title, idea, self.stages, ("looks",), looks=looks)
 
-    def after_second_opinion(self, key, title, idea):
-        """The rung that learns the labels that are left after a second opinion."""
-        return self._child(
-            key, title, idea, self.stages, ("second_opinion",), second_opinion=True
-        )
-
     def followed(self, key, title, idea, **settings):
         """The rung with one stage more: the last one's settings, but for the named ones."""
         stages = (*self.stages, replace(self.stages[-1], **settings))
@@ -100,7 +91,6 @@ class Rung:
         return {
             "stages": [asdict(stage) for stage in self.stages],
             "looks": listed(self.looks),
-            "second_opinion": self.second_opinion,
         }
 
 
@@ -168,8 +158,6 @@ def change_in_words(rung, parent):
     for name in rung.change:
         if name == "looks":
             words.append(_from_to(name, [in_words(parent.looks)], [in_words(rung.looks)]))
-        elif name == "second_opinion":
-            words.append("labels: as they are to after a second opinion")
         elif name != "stages":
             differing = [
                 (getattr(before, name), getattr(after, name))
@@ -350,13 +338,7 @@ def _whole(poster, imagenet):
             "The second network goes on from where it came to.",
             initial_weights=(IMAGENET, ITSELF),
         )
-        agreed = longer.after_second_opinion(
-            "second_opinion",
-            "Second opinion on labels",
-            "What it learned is asked about the labels first: where both agree they are averaged, "
-            "else the label weighs half.",
-        )
-        climbed += [pretrained, longer, agreed]
+        climbed += [pretrained, longer]
         top = longer
     second_look = top.looking(
         "second_look",

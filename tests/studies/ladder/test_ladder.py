@@ -7,16 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from posekit import files, geometry, profiles
+from posekit import files, profiles
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
 from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.evaluation.scores import score_original_px
-from posekit.models import residual, summary
-from posekit.skeleton import LIMB_JOINTS, LSP
-from posekit.studies.ladder import climbing, findings, label_refinement
+from posekit.models import summary
+from posekit.skeleton import LIMB_JOINTS
+from posekit.studies.ladder import climbing, findings
 from posekit.studies.ladder.rungs import Rung, change_in_words, for_profile, main_line
 from posekit.training import fit as training_fit
 from posekit.training.config import TrainingConfig
@@ -48,18 +48,13 @@ CHANGES = {
     "cascade": ("whole", {"stages", "view"}),
     "imagenet": ("cascade", {"network", "initial_weights", "learning_rate"}),
     "longer": ("imagenet", {"initial_weights"}),
-    "second_opinion": ("longer", {"second_opinion"}),
     "second_look": ("longer", {"looks"}),
 }
 
 
 def differing(rung, parent):
     """Names of everything in which two rungs' settings differ."""
-    names = {
-        name
-        for name in ("looks", "second_opinion")
-        if getattr(rung, name) != getattr(parent, name)
-    }
+    names = {"looks"} if rung.looks != parent.looks else set()
     before = list(parent.stages)
     if len(rung.stages) != len(before):
         names.add("stages")
@@ -134,7 +129,7 @@ def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
 def test_branches_are_not_on_the_way_up():
     line = main_line(LADDERS["whole"])
     beside = {rung.key for rung in LADDERS["whole"]} - set(line)
-    assert beside == {"likelihood", "flow", "simcc", "drawn", "second_opinion"}
+    assert beside == {"likelihood", "flow", "simcc", "drawn"}
     assert (line[0], line[-1]) == ("poster", "second_look")
 
 
@@ -159,7 +154,6 @@ def test_changes_in_words():
         "learning rate: 0.002 to 0.001"
     )
     assert words("longer") == "initial weights: imagenet to what it came to"
-    assert words("second_opinion") == "labels: as they are to after a second opinion"
     assert words("second_look") == "looks: x1 to x1.15, then x0.9 + x1.1 mirrored"
 
 
@@ -285,17 +279,36 @@ def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
     assert not findings.fits(stored, longer, experiment, [0])
     looking_twice = replace(rungs[1], looks=2 * MIRRORED_TOO)
     assert not findings.fits(stored, (rungs[0], looking_twice), experiment, [0])
-    doubting = (rungs[0], replace(rungs[1], second_opinion=True))
-    assert not findings.fits(stored, doubting, experiment, [0])
+    # A rung that the code no longer has is passed over, a setting it no longer knows is not.
+    gone = {**stored["rungs"][1], "key": findings.RETIRED[0]}
+    assert findings.fits({**stored, "rungs": [*stored["rungs"], gone]}, rungs, experiment, [0])
+    stored["rungs"][1]["settings"]["second_opinion"] = False
+    assert findings.fits(stored, rungs, experiment, [0])
+    stored["rungs"][1]["settings"]["second_opinion"] = True
+    assert not findings.fits(stored, rungs, experiment, [0])
+    del stored["rungs"][1]["settings"]["second_opinion"]
     other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
     assert not findings.fits(other, rungs, experiment, [0])
     # A field that a later version of the settings adds has its default in older files.
     for row in stored["rungs"]:
         assert row["settings"]["stages"][0].pop("dropout") == 0.0
-        assert row["settings"].pop("second_opinion") is False
     assert findings.fits(stored, rungs, experiment, [0])
     stored["rungs"][0]["settings"]["stages"][0]["forgotten"] = 1
     assert not findings.fits(stored, rungs, experiment, [0])
+
+
+def test_the_repositorys_ladder_is_that_of_the_code_and_of_rungs_that_have_gone(experiment):
+    stored = findings.tracked()
+    assert {row["key"] for row in stored["rungs"]} - {rung.key for rung in LADDERS["whole"]} == {
+        "second_opinion"
+    }
+    here = {"fingerprint": experiment.dataset.fingerprint(), "split": experiment.split.summary()}
+    stored["data"] |= here
+    climbed = for_profile(profiles.by_name("full"), epochs=stored["epochs"])
+    assert findings.fits(stored, climbed, experiment, stored["seeds"])
+    # What has gone is shown all the same.
+    assert "**Second opinion on labels**, from As long again" in findings.worth(stored)
+    assert len(findings.score_table(stored)) == len(climbed) + 1
 
 
 def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypatch, tmp_path):
@@ -342,7 +355,7 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
         )
 
     monkeypatch.setattr(climbing, "estimator_of", estimator)
-    monkeypatch.setattr(training_fit, "fit", fit)
+    monkeypatch.setattr(climbing, "fit", fit)
     result = climbing.climb(tiny_rungs(), experiment, tmp_path, seeds=[0, 1])
     first, second = result["rungs"]
     validation = experiment.part("validation")
@@ -369,7 +382,7 @@ def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, t
         seen.append((chosen, config))
         return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
 
-    monkeypatch.setattr(training_fit, "fit", fit)
+    monkeypatch.setattr(climbing, "fit", fit)
     monkeypatch.setattr(climbing, "open_experiment", lambda data, **_: data)
     first = tiny_rungs()[0]
     rung = first.changed("drawn", "", "", initial_weights="synthetic")
@@ -381,83 +394,22 @@ def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, t
     assert replace(after, initial_weights=None) == before == replace(first.stages[0], seed=4)
 
 
-def test_a_network_goes_on_from_itself_and_is_asked_about_the_labels_where_a_rung_says_so(
-    experiment, monkeypatch, tmp_path
-):
+def test_a_network_goes_on_from_itself_where_a_rung_says_so(experiment, monkeypatch, tmp_path):
     seen = []
 
     def fit(config, chosen, run_dir):
         seen.append((chosen, config))
         return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
 
-    monkeypatch.setattr(training_fit, "fit", fit)
-    monkeypatch.setattr(
-        climbing,
-        "after_second_opinion",
-        lambda chosen, teacher, run_dir: (chosen, teacher.config, run_dir),
-    )
-    imagenet, longer, agreed = LADDERS["whole"][-4:-1]
-    assert [rung.key for rung in (imagenet, longer, agreed)] == [
-        "imagenet",
-        "longer",
-        "second_opinion",
-    ]
+    monkeypatch.setattr(climbing, "fit", fit)
+    imagenet, longer = LADDERS["whole"][-3:-1]
+    assert [rung.key for rung in (imagenet, longer)] == ["imagenet", "longer"]
     whole, person = (replace(stage, seed=4) for stage in imagenet.stages)
     runs = climbing.train(longer, experiment, tmp_path, 4)
     again = replace(person, initial_weights=str(tmp_path / "2" / "best.keras"))
     assert seen == [(experiment, whole), (experiment, person), (experiment, again)]
     # First the one that only gave its weights.
     assert [run.config for run in runs] == [person, whole, again]
-    seen.clear()
-    climbing.train(agreed, experiment, tmp_path, 4)
-    assert seen[:2] == [(experiment, whole), (experiment, person)]
-    assert seen[2] == ((experiment, person, tmp_path), again)
-
-
-class Teacher:
-    """A training of a network that sees people and answers with maps, with its first weights."""
-
-    def __init__(self, folder):
-        self.folder, self.skeleton, self.asked = folder, LSP, 0
-        self.config = TrainingConfig(
-            "residual",
-            "masked",
-            epochs=1,
-            seed=0,
-            head="soft_argmax",
-            loss="cross_entropy",
-            view="person",
-            frame_px=64,
-        )
-
-    def best_model(self):
-        self.asked += 1
-        keras.utils.set_random_seed(0)
-        return residual.residual_network(
-            head="soft_argmax", frame_px=64, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
-        )
-
-
-def test_the_people_of_training_are_asked_about_once(experiment, tmp_path):
-    teacher, dataset = Teacher(tmp_path / "training" / "teacher"), experiment.dataset
-    changed = climbing.after_second_opinion(experiment, teacher, tmp_path)
-    opinion_px = label_refinement.read(tmp_path / "second_opinions" / "teacher.npz", dataset)
-    asked = np.isfinite(opinion_px).all(axis=(1, 2))
-    np.testing.assert_array_equal(
-        np.flatnonzero(asked), np.sort(experiment.split.indices(dataset, "train"))
-    )
-    # It was asked about people whose boxes it was given: it knows about where they are.
-    apart_px = np.linalg.norm(opinion_px - dataset.keypoints_px, axis=-1)[asked]
-    side_px = geometry.person_boxes(dataset.keypoints_px, dataset.labelled)[asked, 2:3]
-    assert np.median(apart_px / side_px) < 0.5
-    expected = label_refinement.after(opinion_px, dataset.keypoints_px, dataset.labelled)
-    again = climbing.after_second_opinion(experiment, teacher, tmp_path)
-    for learned in (changed, again):
-        np.testing.assert_array_equal(learned.training_labels.keypoints_px, expected.keypoints_px)
-        np.testing.assert_array_equal(learned.training_labels.weights, expected.weights)
-        assert learned.describe()["training_labels"] == learned.training_labels_digest()
-    assert "training_labels" not in experiment.describe()
-    assert teacher.asked == 1
 
 
 def test_drawn_data_have_no_rung_that_starts_from_drawn_people():
