@@ -2,6 +2,9 @@
 
 A picture of width W spans [-0.5, W - 0.5]. Resizing by s maps x to (x + 0.5) * s - 0.5 (as
 `cv2.resize` does) and mirroring maps x to W - 1 - x.
+
+A box is x, y, width and height, measured from the picture's upper left corner: the whole picture
+is (0, 0, W, H), and a joint at x lies x + 0.5 from the left edge.
 """
 
 import numpy as np
@@ -57,8 +60,7 @@ def keypoints_into_boxes(keypoints_px, boxes_px, frame_px):
 
     Args:
         keypoints_px: float (..., K, 2), (x, y) in the picture.
-        boxes_px: float (..., 4), x and y of the upper left corner, width and height > 0, pixels;
-            the whole picture is (0, 0, W, H).
+        boxes_px: float (..., 4), x, y, width and height > 0, pixels.
         frame_px: number > 0, side of the frame, pixels.
 
     Returns:
@@ -135,32 +137,31 @@ def distance_px(from_px, to_px):
         return np.sqrt(x * x + y * y)
 
 
-def person_box_px(keypoints_px, labelled, *, margin=0.0):
-    """The upright box around each person's labelled joints.
+def joint_boxes(keypoints_px, labelled):
+    """The upright box around each person's labelled joints, without a margin.
 
     Args:
         keypoints_px: float (N, K, 2), (x, y), pixels.
         labelled: bool (N, K), True where the joint counts.
-        margin: float >= 0, added on every side, as a share of the box's width (left and right)
-            and height (above and below).
 
     Returns:
-        float64 (N, 4), (x0, y0, x1, y1) in the pixels of `keypoints_px`; it may reach beyond the
-        picture. NaN for a person without labelled joints.
+        float64 (N, 4), x, y, width, height, pixels; NaN for a person without labelled joints.
 
     Raises:
-        PosekitError: a shape, dtype or range above is violated.
+        PosekitError: a shape or dtype above is violated.
     """
-    check_keypoints("person_box_px()", labelled=labelled, keypoints_px=keypoints_px)
-    if not margin >= 0:
-        raise PosekitError(f"person_box_px(): `margin` must be >= 0; got {margin}.")
-    counted = labelled[..., None]  # (N, K, 1)
-    low = np.where(counted, keypoints_px, np.inf).min(axis=1)  # (N, 2)
-    high = np.where(counted, keypoints_px, -np.inf).max(axis=1)  # (N, 2)
-    empty = ~labelled.any(axis=1)
-    low[empty] = high[empty] = np.nan
-    grown = margin * (high - low)
-    return np.concatenate([low - grown, high + grown], axis=1)
+    check_keypoints("joint_boxes()", labelled=labelled, keypoints_px=keypoints_px)
+    low, high = _extent_px(keypoints_px, labelled)
+    boxes_px = np.concatenate([low + 0.5, high - low], axis=1)
+    boxes_px[~labelled.any(axis=1)] = np.nan
+    return boxes_px
+
+
+def _extent_px(keypoints_px, labelled):
+    """Smallest and largest (x, y) of the labelled joints; infinite where there is none."""
+    counted = np.asarray(labelled)[..., None]
+    low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2)  # (N, 2)
+    return low_px, np.where(counted, keypoints_px, -np.inf).max(axis=-2)
 
 
 def whole_boxes(image_sizes_px):
@@ -201,17 +202,13 @@ def person_boxes(keypoints_px, labelled):
         raise PosekitError(
             f"person_boxes(): each person must have a labelled joint; got none for person {person}."
         )
-    counted = np.asarray(labelled)[..., None]
-    low_px = np.where(counted, keypoints_px, np.inf).min(axis=-2) + 0.5  # (N, 2)
-    high_px = np.where(counted, keypoints_px, -np.inf).max(axis=-2) + 0.5
+    low_px, high_px = (corner_px + 0.5 for corner_px in _extent_px(keypoints_px, labelled))
     longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
     side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
     return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
 
 
-def enlarged(boxes_px, factor):
-    """Boxes with the same centres and `factor` times the sides; shapes as they come."""
+def scale_boxes(boxes_px, factor):
+    """Boxes (..., 4) with the same centres and `factor` times the sides."""
     corner_px, size_px = boxes_px[..., :2], boxes_px[..., 2:]
-    return np.concatenate(
-        [corner_px - size_px * (factor - 1) / 2, size_px * factor], axis=-1
-    )
+    return np.concatenate([corner_px - size_px * (factor - 1) / 2, size_px * factor], axis=-1)

@@ -169,7 +169,7 @@ def test_share_in_box_by_hand():
     maps = np.zeros((3, 4, 5))
     maps[:2, 1, 2] = 3.0
     maps[:2, 3, 4] = 1.0
-    boxes_px = np.array([[1.5, 0.5, 2.5, 1.5], [2.0, 0.0, 4.0, 3.0], [0.0, 0.0, 4.0, 3.0]])
+    boxes_px = np.array([[2.0, 1.0, 1.0, 1.0], [2.5, 0.5, 2.0, 3.0], [0.5, 0.5, 4.0, 3.0]])
     # The first box is exactly the pixel (2, 1); the second covers half of it and a quarter of
     # (4, 3); the third map is empty.
     np.testing.assert_allclose(saliency_checks.share_in_box(maps, boxes_px), [0.75, 1.75 / 4, np.nan])
@@ -178,11 +178,11 @@ def test_share_in_box_by_hand():
 def test_a_constant_map_has_the_share_of_the_area():
     rng = np.random.default_rng(2)
     low = rng.uniform(-3, 6, (20, 2))
-    boxes_px = np.concatenate([low, low + rng.uniform(0, 9, (20, 2))], axis=1)
+    boxes_px = np.concatenate([low, rng.uniform(0, 9, (20, 2))], axis=1)
     area = saliency_checks.box_area_share(boxes_px, (8, 6))
     np.testing.assert_allclose(saliency_checks.share_in_box(np.full((20, 6, 8), 0.3), boxes_px), area)
     np.testing.assert_allclose(
-        saliency_checks.box_area_share(np.array([[-9, -9, 99, 99], [-0.5, -0.5, 1.5, 2.5]]), (8, 6)),
+        saliency_checks.box_area_share(np.array([[-9, -9, 108, 108], [0, 0, 2, 3]]), (8, 6)),
         [1, 6 / 48],
     )
 

@@ -165,8 +165,8 @@ def _of_labels(dataset, names):
     sizes_px = dataset.image_sizes_px[:, None, :]
     inside = ((dataset.keypoints_px >= -0.5) & (dataset.keypoints_px <= sizes_px - 0.5)).all(-1)
     outside = dataset.labelled & ~inside
-    boxes_px = geometry.person_box_px(dataset.keypoints_px, dataset.labelled)
-    longest_px = (boxes_px[:, 2:] - boxes_px[:, :2]).max(axis=1)  # NaN without a label
+    boxes_px = geometry.joint_boxes(dataset.keypoints_px, dataset.labelled)
+    longest_px = boxes_px[:, 2:].max(axis=1)  # NaN without a label
     twisted = _twisted(dataset)
     for index, name in enumerate(names):
         if not dataset.labelled[index].any():

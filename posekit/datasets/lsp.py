@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from posekit import geometry
 from posekit.datasets import image_files
 from posekit.datasets.containers import ADVICE, open_container
 from posekit.datasets.joints_mat import read_joints
@@ -205,7 +206,10 @@ def summarise(dataset):
     junk_px = dataset.keypoints_px[~labelled]  # (M, 2)
     negative, zero = (junk_px < 0).any(axis=1), (junk_px == 0).all(axis=1)
     width, height = dataset.image_sizes_px.T
-    box_width, box_height = _person_boxes(dataset).T
+    # One joint alone has a position but no size.
+    has_size = per_image >= 2
+    boxes_px = geometry.joint_boxes(dataset.keypoints_px, labelled)
+    box_width, box_height = (boxes_px[:, 2:] / dataset.image_sizes_px)[has_size].T
     return {
         "name": dataset.name,
         "images": len(dataset),
@@ -368,16 +372,6 @@ def _keep_readable(caller, bad_images, names, problem_of):
             stacklevel=3,
         )
     return np.setdiff1d(np.arange(len(names)), list(problem_of))
-
-
-def _person_boxes(dataset):
-    """float (M, 2), width and height of the labelled joints' box as shares of the picture."""
-    labelled = dataset.labelled[..., None]  # (N, 14, 1)
-    low = dataset.keypoints_px.min(axis=1, where=labelled, initial=np.inf)
-    high = dataset.keypoints_px.max(axis=1, where=labelled, initial=-np.inf)
-    # One joint alone has a position but no size.
-    has_size = dataset.labelled.sum(axis=1) >= 2
-    return (high - low)[has_size] / dataset.image_sizes_px[has_size]
 
 
 def _mean(values):

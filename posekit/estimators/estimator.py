@@ -206,7 +206,7 @@ def _look(stage, look, images, boxes_px, mirror):
             for answer, glimpse in zip(answers, look, strict=True)
         ]
         in_frame_px, raw = decoding.place(sum(maps) / len(maps), stage.frame_px)
-        shown_px = geometry.enlarged(boxes_px, widest)
+        shown_px = geometry.scale_boxes(boxes_px, widest)
         return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), raw
     found_px = [
         _places(stage, answer, glimpse, boxes_px, mirror)
@@ -220,7 +220,7 @@ def _frames(stage, glimpse, images, boxes_px):
     if stage.view == "squashed" and glimpse.scale == 1:
         frames = np.stack([squash(image, stage.frame_px) for image in images])
     else:
-        shown_px = geometry.enlarged(boxes_px, glimpse.scale)
+        shown_px = geometry.scale_boxes(boxes_px, glimpse.scale)
         frames = np.stack(
             [
                 views.cut(image, box_px, stage.frame_px)
@@ -244,7 +244,7 @@ def _places(stage, answer, glimpse, boxes_px, mirror):
     in_frame_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(boxes_px), -1, 2)
     if glimpse.mirrored:
         in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
-    shown_px = geometry.enlarged(boxes_px, glimpse.scale)
+    shown_px = geometry.scale_boxes(boxes_px, glimpse.scale)
     return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px)
 
 

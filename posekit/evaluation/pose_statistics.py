@@ -40,8 +40,7 @@ def person_share(keypoints_px, labelled, image_sizes_px):
     Raises:
         PosekitError: a shape or dtype above is violated.
     """
-    box = geometry.person_box_px(keypoints_px, labelled)
-    return (box[:, 2:] - box[:, :2]) / image_sizes_px
+    return geometry.joint_boxes(keypoints_px, labelled)[:, 2:] / image_sizes_px
 
 
 def normalise(keypoints_px, labelled):

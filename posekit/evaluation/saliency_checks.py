@@ -84,12 +84,11 @@ def _standardised(maps):
 def share_in_box(maps, boxes_px):
     """Share of each map's total that lies inside a box.
 
-    A pixel is the unit square around its integer coordinates and counts by the part of it that
-    the box covers. A constant map's share is thus `box_area_share`.
+    A pixel counts by the part of it that the box covers. A constant map's share is thus `box_area_share`.
 
     Args:
         maps: float (N, H, W), finite, >= 0.
-        boxes_px: float (N, 4), (x0, y0, x1, y1) in the maps' pixels; cut off at the border.
+        boxes_px: float (N, 4), x, y, width, height in the maps' pixels; cut off at the border.
 
     Returns:
         float64 (N,) in [0, 1]; NaN where the map is all zero or the box is NaN.
@@ -109,8 +108,7 @@ def share_in_box(maps, boxes_px):
         raise PosekitError(f"share_in_box(): `maps` must be finite and >= 0; got {worst}.")
 
     height, width = maps.shape[1:]
-    columns = _covered(boxes_px[:, 0], boxes_px[:, 2], width)  # (N, W)
-    rows = _covered(boxes_px[:, 1], boxes_px[:, 3], height)  # (N, H)
+    columns, rows = _covered(boxes_px, (width, height))  # (N, W), (N, H)
     inside = np.einsum("nhw,nh,nw->n", maps, rows, columns)
     total = maps.sum(axis=(1, 2))
     return inside / np.where(total > 0, total, np.nan)
@@ -120,7 +118,7 @@ def box_area_share(boxes_px, size_px):
     """Share of the picture's area that each box covers: what chance puts inside it.
 
     Args:
-        boxes_px: float (N, 4), (x0, y0, x1, y1), pixels; cut off at the border.
+        boxes_px: float (N, 4), x, y, width, height, pixels; cut off at the border.
         size_px: (width, height) of the picture, int, pixels.
 
     Returns:
@@ -134,15 +132,16 @@ def box_area_share(boxes_px, size_px):
         raise PosekitError(
             f"box_area_share(): `boxes_px` must have shape (N, 4); got {boxes_px.shape}."
         )
-    width, height = size_px
-    columns = _covered(boxes_px[:, 0], boxes_px[:, 2], width)
-    rows = _covered(boxes_px[:, 1], boxes_px[:, 3], height)
+    columns, rows = _covered(boxes_px, size_px)
     return columns.mean(axis=1) * rows.mean(axis=1)
 
 
-def _covered(low_px, high_px, size):
-    """Part of each of `size` pixels between `low_px` and `high_px`: (N, size) in [0, 1]."""
-    centre = np.arange(size)
-    left = np.maximum(low_px[:, None], centre - 0.5)
-    right = np.minimum(high_px[:, None], centre + 0.5)
-    return np.maximum(right - left, 0)
+def _covered(boxes_px, size_px):
+    """Part of each column and of each row that the boxes cover: (N, W) and (N, H) in [0, 1]."""
+    covered = []
+    for axis, size in enumerate(size_px):
+        low_px, extent_px = boxes_px[:, axis, None], boxes_px[:, axis + 2, None]
+        edge_px = np.arange(size + 1)
+        right = np.minimum(low_px + extent_px, edge_px[1:])
+        covered.append(np.maximum(right - np.maximum(low_px, edge_px[:-1]), 0))
+    return covered

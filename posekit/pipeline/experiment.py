@@ -98,7 +98,7 @@ class Experiment:
             boxes_px = shown_px = geometry.whole_boxes(self.dataset.image_sizes_px)
         else:
             person_px = geometry.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
-            boxes_px = shown_px = geometry.enlarged(person_px, 1 / chosen.canvas_share)
+            boxes_px = shown_px = geometry.scale_boxes(person_px, 1 / chosen.canvas_share)
         return Canvases(
             experiment=self,
             view=chosen,

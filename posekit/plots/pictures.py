@@ -129,7 +129,7 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
         images: uint8 (N, H, W, 3), RGB.
         maps: float (N, H, W), >= 0.
         titles: N str, or None.
-        boxes: float (N, 4), (x0, y0, x1, y1) in the maps' pixels, drawn as frames, or None.
+        boxes: float (N, 4), x, y, width, height in the maps' pixels, drawn as frames, or None.
         columns: int >= 1.
 
     Returns:
@@ -154,8 +154,10 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
         # Opacity follows the map as well, so that the picture stays readable where it is weak.
         axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.85 * np.sqrt(strength))
         if boxes is not None:
-            x0, y0, x1, y1 = boxes[n]
-            frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=FRAME_COLOUR)
+            x, y, width, height = boxes[n]
+            # Matplotlib puts a pixel's centre, not its edge, at a whole number.
+            corner = (x - 0.5, y - 0.5)
+            frame = Rectangle(corner, width, height, fill=False, edgecolor=FRAME_COLOUR)
             axis.add_patch(frame)
     return figure
 

@@ -222,7 +222,7 @@ def test_the_second_stage_looks_around_the_first_ones_pose(scale):
     box_px = geometry.person_boxes(in_picture_px[None], np.ones((1, JOINT_COUNT), bool))
     assert box_px[0, 2:] == pytest.approx(56 * 1.3)
     np.testing.assert_allclose(poses.boxes_px, box_px)
-    shown_px = geometry.enlarged(box_px[0], scale)
+    shown_px = geometry.scale_boxes(box_px[0], scale)
     assert shown_px[2:] == pytest.approx(56 * 1.3 * scale)
     np.testing.assert_array_equal(second.seen[0][0], views.cut(image, shown_px, FRAME_PX))
     # The centre of a crop is the centre of its box; x = 4 to 20 and y = 2 to 30 in the frame.

@@ -20,22 +20,17 @@ def all_labelled(n):
 def test_person_box_by_hand():
     keypoints_px = np.array([[[2.0, 3.0], [12.0, 23.0], [-99.0, 500.0]]] * 2)
     labelled = np.array([[True, True, False], [False, False, False]])
-    got = geometry.person_box_px(keypoints_px, labelled)
-    np.testing.assert_array_equal(got, [[2, 3, 12, 23], [np.nan] * 4])
+    got = geometry.joint_boxes(keypoints_px, labelled)
+    np.testing.assert_array_equal(got, [[2.5, 3.5, 10, 20], [np.nan] * 4])
     # A tenth of 10 x 20 pixels on every side.
-    got = geometry.person_box_px(keypoints_px, labelled, margin=0.1)
-    np.testing.assert_allclose(got[0], [1, 1, 13, 25])
+    got = geometry.scale_boxes(got, 1.2)
+    np.testing.assert_allclose(got, [[1.5, 1.5, 12, 24], [np.nan] * 4])
 
 
 def test_person_share_by_hand():
     keypoints_px = np.array([[[2.0, 3.0], [12.0, 23.0]]])
     got = pose_statistics.person_share(keypoints_px, np.ones((1, 2), bool), np.array([[40, 50]]))
     np.testing.assert_allclose(got, [[0.25, 0.4]])
-
-
-def test_negative_margin_is_refused():
-    with pytest.raises(PosekitError, match=r"`margin` must be >= 0; got -0.5"):
-        geometry.person_box_px(random_poses(1, 0), all_labelled(1), margin=-0.5)
 
 
 def test_normalise_centres_and_scales():
@@ -169,7 +164,7 @@ def test_arguments_are_left_alone():
     keypoints_px, labelled = random_poses(6, 14), all_labelled(6)
     labelled[2, 3] = False
     kept = keypoints_px.copy(), labelled.copy()
-    geometry.person_box_px(keypoints_px, labelled, margin=0.2)
+    geometry.joint_boxes(keypoints_px, labelled)
     pose_statistics.normalise(keypoints_px, labelled)
     pose_statistics.principal_components(keypoints_px, 2)
     pose_statistics.contortion(keypoints_px, labelled, keypoints_px, labelled)

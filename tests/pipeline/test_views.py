@@ -63,9 +63,9 @@ def test_a_person_without_a_labelled_joint_is_named():
 
 def test_enlarged_by_hand_and_back():
     boxes_px = np.array([[10.0, 20.0, 4.0, 8.0]])
-    enlarged = geometry.enlarged(boxes_px, 2)
+    enlarged = geometry.scale_boxes(boxes_px, 2)
     np.testing.assert_array_equal(enlarged, [[8, 16, 8, 16]])
-    np.testing.assert_allclose(geometry.enlarged(enlarged, 0.5), boxes_px)
+    np.testing.assert_allclose(geometry.scale_boxes(enlarged, 0.5), boxes_px)
 
 
 def test_a_picture_in_its_own_box_is_itself():
@@ -133,6 +133,6 @@ def test_arguments_are_left_alone():
     for array in (image, boxes_px, keypoints_px, labelled):
         array.flags.writeable = False
     shown = views.cut(image, boxes_px[0], 10)
-    enlarged = geometry.enlarged(boxes_px, 2)
+    enlarged = geometry.scale_boxes(boxes_px, 2)
     assert not np.shares_memory(shown, image) and not np.shares_memory(enlarged, boxes_px)
     assert geometry.person_boxes(keypoints_px, labelled).shape == (1, 4)

@@ -118,7 +118,7 @@ def test_similar_pairs_stand_side_by_side(rng):
 def test_saliency_overlay_scales_maps_and_draws_boxes(rng):
     maps = rng.random((3, 20, 16))
     maps[2] = 0  # nothing to scale by
-    boxes = np.array([[1.0, 2.0, 5.0, 9.0]] * 3)
+    boxes = np.array([[1.5, 2.5, 4.0, 7.0]] * 3)
     figure = render(pictures.saliency_overlay(random_images(rng, 3), maps, boxes=boxes))
     strength = figure.axes[0].get_images()[1].get_array()
     np.testing.assert_allclose(strength, np.minimum(maps[0] / np.percentile(maps[0], 99), 1))

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from posekit import geometry
 from posekit.datasets import image_files
 from posekit.datasets.coco import json_fields
 from posekit.datasets.containers import escapes, open_container
@@ -383,18 +384,18 @@ def _person(own, annotation, number, picture, places):
         labelled=known & inside,
         outside=tuple(names[joint] for joint in np.flatnonzero(known & ~inside)),
         occluded=occluded,
-        box_px=_box_px(annotation.get("bbox"), keypoints_px[known]),
+        box_px=_box_px(annotation.get("bbox"), keypoints_px, known),
     )
 
 
-def _box_px(stored, keypoints_px):
+def _box_px(stored, keypoints_px, known):
     """The annotation's box, or that of its joints where it has none."""
     if stored and min(stored[2:]) > 0:
         return np.array(stored, float)
-    if not len(keypoints_px):
+    if not known.any():
         return np.zeros(4)
-    low, high = keypoints_px.min(axis=0), keypoints_px.max(axis=0)
-    return np.concatenate([low + 0.5, np.maximum(high - low, 1.0)])
+    (box_px,) = geometry.joint_boxes(keypoints_px[None], known[None])
+    return np.maximum(box_px, [-np.inf, -np.inf, 1.0, 1.0])
 
 
 def _sentence(name, problem):

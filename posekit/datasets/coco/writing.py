@@ -57,7 +57,7 @@ def annotations(dataset, names):
     flags = np.where(dataset.labelled, np.where(occluded, 1, 2), 0)  # (N, K)
     keypoints_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
     triples = np.concatenate([keypoints_px, flags[..., None]], axis=-1)
-    boxes_px = np.nan_to_num(geometry.person_box_px(dataset.keypoints_px, dataset.labelled))
+    boxes_px = np.nan_to_num(geometry.joint_boxes(dataset.keypoints_px, dataset.labelled))
     category = {
         "id": 1,
         "name": "person",
@@ -69,15 +69,15 @@ def annotations(dataset, names):
     for index, name in enumerate(names):
         width, height = dataset.image_sizes_px[index].tolist()
         images.append({"id": index + 1, "file_name": name, "width": width, "height": height})
-        x0, y0, x1, y1 = (boxes_px[index] + 0.5).tolist()
+        box_px = boxes_px[index].tolist()
         people.append(
             {
                 "id": index + 1,
                 "image_id": index + 1,
                 "category_id": category["id"],
                 "iscrowd": 0,
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": (x1 - x0) * (y1 - y0),
+                "bbox": box_px,
+                "area": box_px[2] * box_px[3],
                 "segmentation": [],
                 "num_keypoints": int(dataset.labelled[index].sum()),
                 "keypoints": triples[index].ravel().tolist(),

@@ -59,12 +59,12 @@ def test_boxes_hold_the_labelled_joints(few):
         joints_px = few.keypoints_frame_px[index][few.dataset.labelled[index]]
         low, high = joints_px.min(axis=0), joints_px.max(axis=0)
         margin = 0.1 * (high - low)
-        np.testing.assert_allclose(box_px, [*(low - margin), *(high + margin)])
+        np.testing.assert_allclose(box_px, [*(low + 0.5 - margin), *(high - low + 2 * margin)])
 
 
 def test_shares_beside_the_boxes_area():
     # Left half of an 8 x 8 picture is the box; one map lies in it, one is the same everywhere.
-    boxes_px = np.array([[-0.5, -0.5, 3.5, 7.5]] * 2)
+    boxes_px = np.array([[0, 0, 4, 8]] * 2)
     inside = np.zeros((2, 8, 8))
     inside[:, :, :4] = 1
     maps = {"inside": inside, "even": np.ones((2, 8, 8))}
