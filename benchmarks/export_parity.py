@@ -84,7 +84,7 @@ def _row(name, model, before, after, part, groups):
     distance_px = np.linalg.norm(after.keypoints_px - before.keypoints_px, axis=-1)  # (N, 14)
     sums = []
     for poses in (after, before):
-        right, counted = scores.right_joints(poses.keypoints_px, part)
+        right, counted = scores.correct_joints(poses.keypoints_px, part)
         sums.append(right[:, LIMBS].sum(axis=1))
     count = counted[:, LIMBS].sum(axis=1)
     stages, _ = manifest.read(loading.path_of(model))

@@ -116,12 +116,12 @@ def _scores(score, predicted, experiment, options):
 def _mean_pose_scores(experiment, options):
     """Scores of the training part's mean pose, or None for data without a training part."""
     from posekit.evaluation import baselines
-    from posekit.evaluation import scores as evaluation_scores
+    from posekit.evaluation.scores import score_original_px
 
     if not len(experiment.split.train):
         return None
-    mean_pose_px = baselines.constant_poses(experiment)["mean_pose"]
-    return _scores(evaluation_scores.score, mean_pose_px, experiment, options)
+    mean_pose_px = baselines.mean_pose_px(experiment, options.part)
+    return _scores(score_original_px, mean_pose_px, experiment, options)
 
 
 def _print_scores(scores, mean_pose):
@@ -143,11 +143,11 @@ def _reliability(poses, part):
     import numpy as np
 
     from posekit.estimators import calibration
-    from posekit.evaluation.scores import right_joints
+    from posekit.evaluation.scores import correct_joints
 
     if np.isnan(poses.confidences).any():
         return None
-    correct, counted = right_joints(poses.keypoints_px, part)
+    correct, counted = correct_joints(poses.keypoints_px, part)
     return calibration.reliability(poses.confidences[counted], correct[counted])
 
 

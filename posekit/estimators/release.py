@@ -92,7 +92,7 @@ def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):
     fitted = None
     # Only maps say how sure they are.
     if not np.isnan(poses.raw).any():
-        correct, counted = scores.right_joints(poses.keypoints_px, part)
+        correct, counted = scores.correct_joints(poses.keypoints_px, part)
         fitted = calibration.to_json(calibration.fit(poses.raw, correct, counted))
     listed = [
         _write_stage(stage, recipe, run, folder)

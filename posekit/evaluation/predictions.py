@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 
-from posekit.evaluation import metrics
-from posekit.evaluation.per_image import PerImage
-from posekit.geometry import keypoints_out_of_boxes, resize_keypoints
+from posekit.evaluation import scores
+from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
 from posekit.pipeline import augmentation, crops
 from posekit.pipeline.batches import evaluation_batches
@@ -63,20 +62,6 @@ def predict_frame_px(model, images):
     return flat.astype(float).reshape(len(flat), -1, 2)
 
 
-def to_original_px(keypoints_frame_px, image_sizes_px, frame_px):
-    """Undo the squash: keypoints in the frame to pixels of the original images.
-
-    Args:
-        keypoints_frame_px: float (N, K, 2), (x, y) in the frame.
-        image_sizes_px: int (N, 2), (width, height) of the originals.
-        frame_px: int, side of the frame.
-
-    Returns:
-        float64 (N, K, 2).
-    """
-    return resize_keypoints(keypoints_frame_px, (frame_px, frame_px), image_sizes_px)
-
-
 def measure(model, canvases, *, head, frame_px, part="validation"):
     """What each image of a part adds to the scores of a network.
 
@@ -86,17 +71,5 @@ def measure(model, canvases, *, head, frame_px, part="validation"):
     Returns:
         per_image.PerImage.
     """
-    experiment = canvases.experiment
-    chosen = experiment.part(part)
-    predicted_px = predict_px(model, canvases, part, head=head, frame_px=frame_px)
-    return PerImage(
-        image_ids=np.asarray(chosen.image_ids),
-        groups=experiment.split.groups[experiment.split.indices(experiment.dataset, part)],
-        sums=metrics.per_image_sums(
-            predicted_px,
-            chosen.keypoints_px,
-            chosen.labelled,
-            chosen.image_sizes_px,
-            skeleton=chosen.skeleton,
-        ),
-    )
+    pred_px = predict_px(model, canvases, part, head=head, frame_px=frame_px)
+    return scores.per_image(pred_px, canvases.experiment, part)

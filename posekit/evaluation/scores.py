@@ -1,9 +1,10 @@
-"""From a network and a part of the data to predictions and scores."""
+"""From predictions for a part of the data to scores."""
 
 import numpy as np
 
 from posekit import geometry
-from posekit.evaluation import metrics, predictions
+from posekit.evaluation import metrics
+from posekit.evaluation.per_image import PerImage
 
 
 def score(pred_frame_px, experiment, part, *, seed, joints=None):
@@ -17,9 +18,12 @@ def score(pred_frame_px, experiment, part, *, seed, joints=None):
     Returns:
         dict of `score_original_px`.
     """
-    chosen = experiment.part(part)
-    pred_frame_px = np.broadcast_to(pred_frame_px, chosen.keypoints_px.shape)
-    pred_px = predictions.to_original_px(pred_frame_px, chosen.image_sizes_px, experiment.frame_px)
+    chosen, frame_px = experiment.part(part), experiment.frame_px
+    pred_px = geometry.resize_keypoints(
+        np.broadcast_to(pred_frame_px, chosen.keypoints_px.shape),
+        (frame_px, frame_px),
+        chosen.image_sizes_px,
+    )
     return score_original_px(pred_px, experiment, part, seed=seed, joints=joints)
 
 
@@ -37,13 +41,12 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
         dict of `metrics.evaluate`, with the split and whether it is comparable.
     """
     chosen = experiment.part(part)
-    indices = experiment.split.indices(experiment.dataset, part)
     scores = metrics.evaluate(
         pred_px,
         chosen.keypoints_px,
         chosen.labelled,
         chosen.image_sizes_px,
-        experiment.split.groups[indices],
+        _groups(experiment, part),
         seed=seed,
         resamples=experiment.profile.resamples,
         joints=joints,
@@ -57,8 +60,25 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
     }
 
 
-def right_joints(pred_px, dataset, *, threshold=0.2):
-    """Which joints are right in PCK's sense, and of which that is known.
+def per_image(pred_px, experiment, part):
+    """What each image of a part adds to the scores; arguments as for `score_original_px`.
+
+    Returns:
+        per_image.PerImage.
+    """
+    chosen = experiment.part(part)
+    sums = metrics.per_image_sums(
+        pred_px,
+        chosen.keypoints_px,
+        chosen.labelled,
+        chosen.image_sizes_px,
+        skeleton=chosen.skeleton,
+    )
+    return PerImage(np.asarray(chosen.image_ids), _groups(experiment, part), sums)
+
+
+def correct_joints(pred_px, dataset, *, threshold=0.2):
+    """Which joints are correct in PCK's sense, and for which joints that is known.
 
     Args:
         pred_px: float (N, K, 2), (x, y) in pixels of the original images.
@@ -76,3 +96,7 @@ def right_joints(pred_px, dataset, *, threshold=0.2):
     counted = dataset.labelled & ~np.isnan(torso_px)
     error_px = np.linalg.norm(pred_px - dataset.keypoints_px, axis=-1)  # (N, K)
     return counted & (torso_px > 0) & (error_px <= threshold * torso_px), counted
+
+
+def _groups(experiment, part):
+    return experiment.split.groups[experiment.split.indices(experiment.dataset, part)]

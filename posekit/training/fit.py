@@ -245,11 +245,7 @@ def _constant_scores(canvases, crop, config):
         targets = canvases.targets(part, config.label_treatment)
         return targets if crop is None else crops.cropped_targets(targets, crop)
 
-    train, validation = framed("train"), framed("validation")
-    return {
-        name: baselines.treatment_mse(pose_px, validation)
-        for name, pose_px in baselines.constant_poses_of(train, config.frame_px).items()
-    }
+    return baselines.constant_errors(framed("train"), framed("validation"), config.frame_px)
 
 
 def _progress_style():

@@ -178,7 +178,7 @@ def test_a_squashed_network_predicts_on_the_frames_of_its_training(experiment, t
     part = experiment.part("validation")
     poses = loading.load(tmp_path / "poster.keras").estimate_dataset(part)
     in_frame_px = predictions.predict_frame_px(network, experiment.images("validation"))
-    expected_px = predictions.to_original_px(in_frame_px, part.image_sizes_px, 96)
+    expected_px = geometry.resize_keypoints(in_frame_px, (96, 96), part.image_sizes_px)
     np.testing.assert_allclose(poses.keypoints_px, expected_px, atol=1e-3)
     assert np.isnan(poses.confidences).all() and np.isnan(poses.raw).all()
     np.testing.assert_array_equal(poses.boxes_px[:, 2:], part.image_sizes_px)

@@ -81,7 +81,7 @@ def test_the_calibration_is_that_of_the_validation_part(built, experiment):
     _, _, estimator = built
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
-    correct, counted = scores.right_joints(poses.keypoints_px, part)
+    correct, counted = scores.correct_joints(poses.keypoints_px, part)
     # At the likelihood's maximum all confidences together equal all hits (the common offset).
     assert poses.confidences[counted].sum() == pytest.approx(correct[counted].sum(), abs=1.0)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()

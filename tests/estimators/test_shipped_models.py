@@ -12,7 +12,7 @@ import pytest
 
 from posekit.estimators import loading
 from posekit.estimators.manifest import MANIFEST
-from posekit.evaluation.scores import right_joints, score_original_px
+from posekit.evaluation.scores import correct_joints, score_original_px
 from posekit.files import PROJECT_ROOT
 from posekit.pipeline.experiment import open_experiment
 from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
@@ -66,9 +66,9 @@ def test_it_finds_drawn_people_better_than_the_middle_of_the_picture(folder, exp
     poses = loading.load(folder).estimate_dataset(part)
     assert poses.keypoints_px.shape == (len(part), JOINT_COUNT, 2)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
-    right, counted = right_joints(poses.keypoints_px, part)
+    right, counted = correct_joints(poses.keypoints_px, part)
     middle = np.broadcast_to(part.image_sizes_px[:, None] / 2 - 0.5, poses.keypoints_px.shape)
-    right_in_the_middle, _ = right_joints(middle, part)
+    right_in_the_middle, _ = correct_joints(middle, part)
     assert right[counted].mean() > 2 * right_in_the_middle[counted].mean()
 
 

@@ -1,6 +1,7 @@
 """Constant poses under the three label treatments, by hand and against closed forms."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from posekit.errors import PosekitError
 from posekit.evaluation import baselines
 from posekit.geometry import resize_keypoints
 from posekit.pipeline import targets
-from posekit.skeleton import JOINTS
 
 
 def two_images():
@@ -25,6 +25,12 @@ def two_images():
     keypoints_px[1, 12] = (-30, 0)
     labelled[1, 12] = False
     return keypoints_px, labelled
+
+
+def targets_of(keypoints_px, labelled, treatment):
+    """(N, K, 3), as `Experiment.targets` gives them."""
+    positions_px, counted = targets.targets(keypoints_px, labelled, treatment)
+    return np.concatenate([positions_px, counted[..., None]], axis=-1)
 
 
 def test_treatments_by_hand():
@@ -48,7 +54,9 @@ def test_mean_pose_by_hand():
     keypoints_px, labelled = two_images()
     necks = {"masked": (12, 24), "poster": (-9, 12), "poster_origin": (6, 12)}
     for treatment, neck in necks.items():
-        pose = baselines.mean_pose(*targets.targets(keypoints_px, labelled, treatment))
+        pose = baselines.constant_poses(targets_of(keypoints_px, labelled, treatment), 96)[
+            "mean_pose"
+        ]
         np.testing.assert_allclose(pose[12], neck)
         np.testing.assert_allclose(pose[3], (3 + 2, 6 + 3))
 
@@ -62,19 +70,21 @@ def test_scores_of_the_mean_pose_by_hand():
         "poster": (338 + 1170) / (28 * 2),
         "poster_origin": (338 + 360) / (28 * 2),
     }
-    table = baselines.baseline_table(keypoints_px, labelled, keypoints_px, labelled)
+    table = baselines.constant_errors_by_treatment(
+        (keypoints_px, labelled), (keypoints_px, labelled), frame_px=96
+    )
     assert {name: row["mean_pose"] for name, row in table.items()} == pytest.approx(expected)
 
 
 def test_image_centre_is_between_the_middle_pixels():
-    np.testing.assert_array_equal(baselines.image_centre(), np.full((14, 2), 47.5))
-    np.testing.assert_array_equal(baselines.image_centre(5), np.full((14, 2), 2))
+    np.testing.assert_array_equal(baselines.image_centre(96, 14), np.full((14, 2), 47.5))
+    np.testing.assert_array_equal(baselines.image_centre(5, 17), np.full((17, 2), 2))
 
 
 def test_table_fits_on_training_and_scores_on_validation():
     train_px, validation_px = np.full((3, 14, 2), 40.0), np.full((2, 14, 2), 43.5)
-    table = baselines.baseline_table(
-        train_px, np.ones((3, 14), bool), validation_px, np.ones((2, 14), bool)
+    table = baselines.constant_errors_by_treatment(
+        (train_px, np.ones((3, 14), bool)), (validation_px, np.ones((2, 14), bool)), frame_px=96
     )
     row = {"image_centre": 16.0, "mean_pose": 3.5**2}
     assert table == {treatment: row for treatment in targets.LABEL_TREATMENTS}
@@ -84,12 +94,13 @@ def test_mean_pose_scores_the_variance_and_no_constant_beats_it():
     rng = np.random.default_rng(0)
     keypoints_px = rng.normal(48, 10, (500, 14, 2))
     labelled = rng.random((500, 14)) < 0.8
-    targets_px, weights = targets.targets(keypoints_px, labelled, "masked")
-    pose = baselines.mean_pose(targets_px, weights)
-    best = baselines.constant_score(pose, targets_px, weights)
+    masked = targets_of(keypoints_px, labelled, "masked")
+    poses = baselines.constant_poses(masked, 96)
+    best = baselines.treatment_mse(poses["mean_pose"], masked)
     assert best == pytest.approx(100, rel=0.05)
-    for other in (baselines.image_centre(), pose + rng.normal(0, 0.5, pose.shape)):
-        assert baselines.constant_score(other, targets_px, weights) > best
+    moved = poses["mean_pose"] + rng.normal(0, 0.5, (14, 2))
+    for other in (poses["image_centre"], moved):
+        assert baselines.treatment_mse(other, masked) > best
 
 
 def test_nan_without_a_label_is_harmless_unless_it_counts():
@@ -103,10 +114,9 @@ def test_nan_without_a_label_is_harmless_unless_it_counts():
 
 
 def test_nothing_counted_scores_nan():
-    got = baselines.constant_score(
-        np.zeros((14, 2)), np.zeros((3, 14, 2)), np.zeros((3, 14), bool)
-    )
-    assert np.isnan(got)
+    nothing = np.zeros((3, 14, 3))
+    assert np.isnan(baselines.treatment_mse(np.zeros((14, 2)), nothing))
+    assert np.isnan(baselines.treatment_mse(np.zeros((3, 14, 2)), nothing))
 
 
 @pytest.mark.parametrize("treatment", targets.LABEL_TREATMENTS)
@@ -114,19 +124,21 @@ def test_arguments_are_neither_written_to_nor_handed_back(treatment):
     keypoints_px, labelled = two_images()
     before = keypoints_px.copy(), labelled.copy()
     targets_px, weights = targets.targets(keypoints_px, labelled, treatment)
-    baselines.baseline_table(keypoints_px, labelled, keypoints_px, labelled)
+    baselines.constant_errors_by_treatment(
+        (keypoints_px, labelled), (keypoints_px, labelled), frame_px=96
+    )
     targets_px[:] = 7
     weights[:] = False
     np.testing.assert_array_equal(keypoints_px, before[0])
     np.testing.assert_array_equal(labelled, before[1])
 
 
-def test_a_joint_without_a_label_in_training_is_named():
+def test_a_joint_without_a_label_in_training_is_guessed_at_the_centre():
     keypoints_px, labelled = two_images()
     labelled[:, [5, 12]] = False
-    with pytest.raises(PosekitError, match="one of the 2 images; got none for") as caught:
-        baselines.mean_pose(keypoints_px, labelled)
-    assert JOINTS[5] in str(caught.value) and JOINTS[12] in str(caught.value)
+    pose = baselines.constant_poses(targets_of(keypoints_px, labelled, "masked"), 96)["mean_pose"]
+    np.testing.assert_array_equal(pose[[5, 12]], np.full((2, 2), 47.5))
+    np.testing.assert_allclose(pose[3], (3 + 2, 6 + 3))
 
 
 def test_errors_name_what_was_received():
@@ -135,8 +147,12 @@ def test_errors_name_what_was_received():
         targets.targets(keypoints_px, labelled, "zero")
     with pytest.raises(PosekitError, match=r"must be bool of shape \(2, 14\); got bool \(2, 13\)"):
         targets.targets(keypoints_px, labelled[:, :13], "masked")
-    with pytest.raises(PosekitError, match=r"`pose_px` must have shape \(14, 2\); got \(2,\)"):
-        baselines.constant_score([48, 48], keypoints_px, labelled)
+    masked = targets_of(keypoints_px, labelled, "masked")
+    for shape in ((2,), (3, 14, 2), (14, 3)):
+        with pytest.raises(
+            PosekitError, match=rf"\(2, 14, 2\) or \(14, 2\); got {re.escape(str(shape))}"
+        ):
+            baselines.treatment_mse(np.zeros(shape), masked)
 
 
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet copy")
@@ -145,7 +161,8 @@ def test_mean_pose_of_lspet():
     sizes_px, labelled = dataset.image_sizes_px, dataset.labelled
 
     def mean_pose_errors(frame_px):
-        table = baselines.baseline_table(frame_px, labelled, frame_px, labelled)
+        part = (frame_px, labelled)
+        table = baselines.constant_errors_by_treatment(part, part, frame_px=96)
         return {treatment: row["mean_pose"] for treatment, row in table.items()}
 
     # Computed beforehand by other code, which scaled without the half pixel of our convention.

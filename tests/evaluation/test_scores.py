@@ -8,7 +8,8 @@ import pytest
 
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, metrics, predictions
-from posekit.evaluation.scores import right_joints, score, score_original_px
+from posekit.evaluation.scores import correct_joints, score, score_original_px
+from posekit.geometry import resize_keypoints
 from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.skeleton import JOINT_COUNT, JOINTS, LIMB_JOINTS
 
@@ -25,6 +26,10 @@ def first_pixel_network():
 
     x = keras.Input((4, 4, 3))
     return keras.Model(x, FirstPixel()(x))
+
+
+def mean_pose_of(experiment):
+    return baselines.constant_poses(experiment.targets("train", "masked"), 96)["mean_pose"]
 
 
 @pytest.mark.parametrize("count", [1, 64, 130])
@@ -44,8 +49,8 @@ def test_predicting_leaves_the_images_alone(first_pixel_network):
 
 
 def test_back_to_original_pixels_undoes_the_squash(experiment):
-    back = predictions.to_original_px(
-        experiment.keypoints_frame_px, experiment.dataset.image_sizes_px, experiment.frame_px
+    back = resize_keypoints(
+        experiment.keypoints_frame_px, (96, 96), experiment.dataset.image_sizes_px
     )
     np.testing.assert_allclose(back, experiment.dataset.keypoints_px, atol=1e-9)
 
@@ -53,7 +58,7 @@ def test_back_to_original_pixels_undoes_the_squash(experiment):
 def test_frame_corners_are_the_pictures_corners():
     corners_px = np.array([[[-0.5, -0.5], [95.5, 95.5], [47.5, 47.5]]])
     sizes_px = np.array([[640, 300]])
-    back = predictions.to_original_px(corners_px, sizes_px, 96)
+    back = resize_keypoints(corners_px, (96, 96), sizes_px)
     np.testing.assert_allclose(back, [[[-0.5, -0.5], [639.5, 299.5], [319.5, 149.5]]])
 
 
@@ -79,11 +84,8 @@ def test_the_true_keypoints_score_perfectly(experiment):
 
 
 def test_original_pixels_score_like_the_frame(experiment):
-    pose_px = baselines.constant_poses(experiment)["mean_pose"]
-    part = experiment.part("validation")
-    pred_px = predictions.to_original_px(
-        np.broadcast_to(pose_px, part.keypoints_px.shape), part.image_sizes_px, 96
-    )
+    pose_px = mean_pose_of(experiment)
+    pred_px = baselines.mean_pose_px(experiment, "validation")
     for joints in (None, LIMB_JOINTS):
         np.testing.assert_equal(
             score_original_px(pred_px, experiment, "validation", seed=0, joints=joints),
@@ -103,7 +105,7 @@ def test_chosen_joints_alone_are_scored(experiment):
     assert everything["metrics"]["pck_0.2"]["value"] < 1
 
 
-def test_right_joints_by_hand(experiment):
+def test_correct_joints_by_hand(experiment):
     # A torso of 50 px: right within 10 px. The second image's is not labelled, the third's is 0.
     part = experiment.dataset.subset([0, 1, 2])
     true_px = np.zeros((3, JOINT_COUNT, 2))
@@ -114,31 +116,31 @@ def test_right_joints_by_hand(experiment):
     part = replace(part, keypoints_px=true_px, labelled=labelled)
     pred_px = true_px.copy()
     pred_px[0, :4] = [[6, 8], [6, 8.01], [0, 0], [0, 0]]
-    correct, counted = right_joints(pred_px, part)
+    correct, counted = correct_joints(pred_px, part)
     assert correct[0].tolist() == [True, False, True, False] + [True] * 10
     assert not correct[1:].any()
     np.testing.assert_array_equal(counted[0], labelled[0])
     assert not counted[1].any() and counted[2].all()
 
 
-def test_right_joints_divide_to_pck(experiment):
+def test_correct_joints_divide_to_pck(experiment):
     part = experiment.part("train")
     pred_px = part.keypoints_px + np.random.default_rng(0).normal(0, 10, part.keypoints_px.shape)
-    correct, counted = right_joints(pred_px, part)
+    correct, counted = correct_joints(pred_px, part)
     pck = metrics.pck(pred_px, part.keypoints_px, part.labelled)
     assert 0 < pck.min() and pck.max() < 1
     np.testing.assert_allclose(correct.sum(axis=0) / counted.sum(axis=0), pck)
 
 
 def test_one_pose_scores_like_the_same_pose_for_each_image(experiment):
-    pose = baselines.constant_poses(experiment)["mean_pose"]
+    pose = mean_pose_of(experiment)
     everyone = np.broadcast_to(pose, (len(experiment.split.validation), *pose.shape))
     once = score(pose, experiment, "validation", seed=0)
     np.testing.assert_equal(score(everyone, experiment, "validation", seed=0), once)
 
 
 def test_the_scores_frame_error_is_the_masked_loss_of_the_same_pose(experiment):
-    pose = baselines.constant_poses(experiment)["mean_pose"]
+    pose = mean_pose_of(experiment)
     scores = score(pose, experiment, "validation", seed=0)
     targets = experiment.targets("validation", "masked")
     expected = baselines.treatment_mse(pose, targets)
@@ -156,7 +158,7 @@ def test_a_part_that_is_missing_is_named(experiment):
 
 @pytest.mark.parametrize("treatment", LABEL_TREATMENTS)
 def test_constant_poses_are_fitted_on_the_training_part(experiment, treatment):
-    poses = baselines.constant_poses(experiment, treatment)
+    poses = baselines.constant_poses(experiment.targets("train", treatment), 96)
     assert set(poses) == {"image_centre", "mean_pose"}
     np.testing.assert_array_equal(poses["image_centre"], np.full((14, 2), 47.5))
     targets = experiment.targets("train", treatment).astype(float)

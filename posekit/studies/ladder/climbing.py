@@ -9,7 +9,7 @@ from posekit import files
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
-from posekit.evaluation import baselines, bootstrap, metrics, predictions
+from posekit.evaluation import baselines, bootstrap, metrics
 from posekit.evaluation.seeds import seed_summary
 from posekit.models import names, summary
 from posekit.pipeline.experiment import open_experiment
@@ -59,7 +59,9 @@ def climb(rungs, experiment, run_dir, *, seeds, out=None):
         "seeds": list(seeds),
         "joints": list(experiment.dataset.skeleton.limb_joints),
         "images": {part: len(sample.dataset) for part, sample in samples.items()},
-        "mean_pose": _mean_pose_scores(experiment, samples["validation"]),
+        "mean_pose": samples["validation"].scores(
+            samples["validation"].sums(baselines.mean_pose_px(experiment, "validation"))
+        ),
         **provenance(),
     }
     looks, rows = {}, []
@@ -159,16 +161,6 @@ def _samples(experiment):
         )
         for part, indices in chosen.items()
     }
-
-
-def _mean_pose_scores(experiment, sample):
-    pose_frame_px = baselines.constant_poses(experiment)["mean_pose"]
-    pred_px = predictions.to_original_px(
-        np.broadcast_to(pose_frame_px, sample.dataset.keypoints_px.shape),
-        sample.dataset.image_sizes_px,
-        experiment.frame_px,
-    )
-    return sample.scores(sample.sums(pred_px))
 
 
 def _look(rung, experiment, run_dir, seed, samples):

@@ -177,8 +177,8 @@ def _train_mse(run, experiment):
 
 
 def _mean_pose_train_mse(experiment, treatment):
-    mean_pose_px = baselines.constant_poses(experiment, treatment)["mean_pose"]
-    return baselines.treatment_mse(mean_pose_px, experiment.targets("train", treatment))
+    targets = experiment.targets("train", treatment)
+    return baselines.constant_errors(targets, targets, experiment.frame_px)["mean_pose"]
 
 
 def _difference(paired):

@@ -95,13 +95,15 @@ def explore(experiment):
     )
     group_sizes = np.bincount(experiment.split.groups)
     summary = lsp.summarise(dataset)
-    guesses = baselines.baseline_table(*train, *validation, frame_px=experiment.frame_px)
+    guesses = baselines.constant_errors_by_treatment(
+        train, validation, frame_px=experiment.frame_px
+    )
     return {
         "data": experiment.describe(),
         "summary": summary,
         "constant_guess_validation": guesses,
-        "constant_guess_all_images": baselines.baseline_table(
-            *every, *every, frame_px=experiment.frame_px
+        "constant_guess_all_images": baselines.constant_errors_by_treatment(
+            every, every, frame_px=experiment.frame_px
         ),
         "similar_groups": int((group_sizes > 1).sum()),
         "images_in_similar_groups": int(group_sizes[group_sizes > 1].sum()),

@@ -6,10 +6,10 @@ import numpy as np
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.evaluation import baselines, bootstrap, metrics, pose_statistics
-from posekit.evaluation.predictions import predict_frame_px, to_original_px
-from posekit.evaluation.scores import score
-from posekit.geometry import mirror_keypoints
+from posekit.evaluation import baselines, bootstrap, pose_statistics
+from posekit.evaluation.predictions import predict_frame_px
+from posekit.evaluation.scores import per_image, score
+from posekit.geometry import mirror_keypoints, resize_keypoints
 from posekit.models import saved
 from posekit.wording import comparability, number, rounded, verdict, with_interval
 
@@ -145,11 +145,11 @@ def pck_by_person_count(pred_frame_px, experiment, part="validation", *, seed):
 def _pck_rows(members, pred_frame_px, experiment, part, seed):
     chosen = experiment.part(part)
     groups = experiment.split.groups[experiment.split.indices(experiment.dataset, part)]
-    hits, counted = _pck_sums(pred_frame_px, chosen, experiment.frame_px)
-    mean_pose = np.broadcast_to(
-        baselines.constant_poses(experiment)["mean_pose"], chosen.keypoints_px.shape
-    )
-    mean_pose_hits, _ = _pck_sums(mean_pose, chosen, experiment.frame_px)
+    frame_px = experiment.frame_px
+    pred_px = resize_keypoints(pred_frame_px, (frame_px, frame_px), chosen.image_sizes_px)
+    hits, counted = per_image(pred_px, experiment, part).sums["pck_0.2"]
+    mean_pose_px = baselines.mean_pose_px(experiment, part)
+    mean_pose_hits, _ = per_image(mean_pose_px, experiment, part).sums["pck_0.2"]
     rows = []
     for label, indices in members:
         if not counted[indices].sum():
@@ -171,17 +171,6 @@ def _pck_rows(members, pred_frame_px, experiment, part, seed):
             }
         )
     return rows
-
-
-def _pck_sums(pred_frame_px, chosen, frame_px):
-    pred_px = to_original_px(pred_frame_px, chosen.image_sizes_px, frame_px)
-    return metrics.per_image_sums(
-        pred_px,
-        chosen.keypoints_px,
-        chosen.labelled,
-        chosen.image_sizes_px,
-        skeleton=chosen.skeleton,
-    )["pck_0.2"]
 
 
 def bin_arguments(rows, xlabel):
@@ -210,7 +199,8 @@ def report(predictions, described, experiment, *, seed):
         part: score(pred, experiment, part, seed=seed)
         for part, pred in predictions.items()
     }
-    for name, pose in baselines.constant_poses(experiment).items():
+    targets = experiment.targets("train", "masked")
+    for name, pose in baselines.constant_poses(targets, experiment.frame_px).items():
         scores[name] = score(pose, experiment, "validation", seed=seed)
     validation = predictions["validation"]
     return {

@@ -63,7 +63,10 @@ def describe(run, experiment, run_dir):
         part: baselines.treatment_mse(pred, experiment.targets(part, treatment))
         for part, pred in pred_frame_px.items()
     }
-    candidates = {"network": pred_frame_px["validation"], **baselines.constant_poses(experiment)}
+    constants = baselines.constant_poses(
+        experiment.targets("train", "masked"), experiment.frame_px
+    )
+    candidates = {"network": pred_frame_px["validation"], **constants}
     return {
         "label_treatment": treatment,
         "network": run.config.network,

@@ -125,6 +125,12 @@ class _Network:
         """All joints at the centre of the frame, float (K, 2)."""
         return baselines.image_centre(self.experiment.frame_px, self.train_targets.shape[1])
 
+    @property
+    def mean_pose_px(self):
+        """Mean of the training targets that count, float (K, 2)."""
+        poses_px = baselines.constant_poses(self.train_targets, self.experiment.frame_px)
+        return poses_px["mean_pose"]
+
     def restart(self, pose_px=None):
         """Back to the drawn weights, or to a network that predicts one pose (K, 2) for all."""
         self.model.set_weights(self._drawn)
@@ -177,7 +183,7 @@ def _loss_of_the_image_centre(network):
         batch_size=predictions.BATCH_SIZE,
     )
     measured = network.model.evaluate(batches, verbose=0, return_dict=True)["mse"]
-    expected = _constant_mse(centre_px, network.validation_targets)
+    expected = baselines.treatment_mse(centre_px, network.validation_targets)
     return {
         "name": "loss of a network whose last weights are zero",
         "expected": f"the image centre's error, {number(expected, 2)}",
@@ -200,7 +206,7 @@ def _loss_of_drawn_weights(network):
     inputs, outputs = kernel.shape
     frame_px = network.experiment.frame_px
     spread = (frame_px / 2) ** 2 * inputs / 2 * 2 / (inputs + outputs)
-    expected = _constant_mse(network.centre_px, targets) + spread
+    expected = baselines.treatment_mse(network.centre_px, targets) + spread
     measured = float(losses.weighted_mse(targets, network.model(images, training=True)))
     return {
         "name": "loss at the start, weights as drawn",
@@ -213,11 +219,11 @@ def _loss_of_drawn_weights(network):
 
 def _one_batch(network):
     images, targets = network.train_images[:BATCH_IMAGES], network.train_targets[:BATCH_IMAGES]
-    pose_px = _mean_pose(network.train_targets)
+    pose_px = network.mean_pose_px
     network.restart(pose_px)
     batch = evaluation_batches(images, targets, batch_size=BATCH_IMAGES)
     measured = network.fit(batch.repeat(), steps=1, epochs=BATCH_STEPS)[-1]
-    constant = _constant_mse(pose_px, targets)
+    constant = baselines.treatment_mse(pose_px, targets)
     return {
         "name": f"loss on one batch of {len(images)} pictures after {BATCH_STEPS} steps",
         "expected": f"below {BATCH_SHARE:.0%} of the mean pose's {number(constant)}",
@@ -236,7 +242,8 @@ def _shuffled_labels(network):
     order = np.random.default_rng(network.seed).permutation(len(network.train_targets))
     measured = _mse_after_an_epoch(network, network.train_targets[order])
     control = _mse_after_an_epoch(network, network.train_targets)
-    floor = _constant_mse(_mean_pose(network.validation_targets), network.validation_targets)
+    validation, frame_px = network.validation_targets, network.experiment.frame_px
+    floor = baselines.constant_errors(validation, validation, frame_px)["mean_pose"]
     power = "beats it" if control < floor else "does not beat it either: this says little here"
     return {
         "name": "validation loss after an epoch on shuffled labels",
@@ -252,7 +259,7 @@ def _mse_after_an_epoch(network, train_targets):
     steps = steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
     steps = max(steps, LEAST_STEPS)
     # From the mean pose on, all that an epoch can show is whether the pictures help.
-    network.restart(_mean_pose(network.train_targets))
+    network.restart(network.mean_pose_px)
     batches, _ = training_batches(
         network.train_images,
         train_targets,
@@ -263,13 +270,3 @@ def _mse_after_an_epoch(network, train_targets):
     )
     network.fit(batches, steps=steps)
     return network.validation_mse()
-
-
-def _mean_pose(targets):
-    # Any place will do for a joint that no target counts.
-    unseen_px = np.zeros(targets.shape[1:])[:, :2]
-    return baselines.mean_pose(targets[..., :2], targets[..., 2] > 0, unseen_px=unseen_px)
-
-
-def _constant_mse(pose_px, targets):
-    return baselines.constant_score(pose_px, targets[..., :2].astype(float), targets[..., 2] > 0)

@@ -4,7 +4,8 @@ import threading
 
 import keras
 
-from posekit.evaluation import baselines, metrics, per_image, predictions
+from posekit.evaluation import baselines, per_image
+from posekit.evaluation.scores import per_image as per_image_scores
 from posekit.pipeline.experiment import open_experiment
 from posekit.training.fit import fit
 
@@ -55,7 +56,9 @@ def train(study, trial, run_dir, cache_dir, tell):
             # A worker trains many networks, one after the other.
             keras.backend.clear_session()
     scores = per_image.read(run.folder / per_image.FILE)
-    mean_pose = _mean_pose_scores(experiment)
+    mean_pose = per_image_scores(
+        baselines.mean_pose_px(experiment, "validation"), experiment, "validation"
+    )
     return {
         **trial.settings(),
         "folder": run.folder.name,
@@ -74,22 +77,6 @@ def train(study, trial, run_dir, cache_dir, tell):
         },
         "error": None,
     }
-
-
-def _mean_pose_scores(experiment):
-    """per_image.PerImage of the pose that is the mean of all training poses."""
-    validation = experiment.part("validation")
-    pose_frame_px = baselines.constant_poses(experiment)["mean_pose"]
-    poses_px = predictions.to_original_px(
-        pose_frame_px[None].repeat(len(validation), axis=0),
-        validation.image_sizes_px,
-        experiment.frame_px,
-    )
-    sums = metrics.per_image_sums(
-        poses_px, validation.keypoints_px, validation.labelled, validation.image_sizes_px
-    )
-    indices = experiment.split.indices(experiment.dataset, "validation")
-    return per_image.PerImage(validation.image_ids, experiment.split.groups[indices], sums)
 
 
 class _Teller(keras.callbacks.Callback):

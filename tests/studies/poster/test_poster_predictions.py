@@ -91,7 +91,7 @@ def test_contortion_bins_leave_out_what_cannot_be_compared(experiment, true_px):
 def test_narrow_contortion_bins_keep_their_images(experiment, true_px, monkeypatch):
     # All bins read "0.50 to 0.50".
     close = 0.5 + 0.0001 * np.arange(len(true_px))
-    monkeypatch.setattr(poster_predictions.poses, "contortion", lambda *_: close)
+    monkeypatch.setattr(poster_predictions.pose_statistics, "contortion", lambda *_: close)
     rows = pck_by_contortion(true_px, labelled_but(experiment), seed=0)
     assert sum(row["images"] for row in rows) == len(true_px)
 
@@ -136,9 +136,8 @@ def test_report_and_answer(experiment, tmp_path):
         "value": 1.0,
         "interval": [1.0, 1.0],
     }
-    mean_pose = scores.score(
-        baselines.constant_poses(experiment)["mean_pose"], experiment, "validation", seed=0
-    )
+    mean_pose_px = baselines.mean_pose_px(experiment, "validation")
+    mean_pose = scores.score_original_px(mean_pose_px, experiment, "validation", seed=0)
     text = answer(stored)
     assert text.startswith("**Answer.** Within 0.2 torso lengths are 1.000 (95 % interval 1.000")
     assert f"the mean pose gets {mean_pose['metrics']['pck_0.2']['value']:.3f}" in text

@@ -23,7 +23,7 @@ class ConstantPose:
 
 def finished_run(experiment, run_dir, treatment, shift_px=0.0):
     """A training whose best network predicts the mean pose, moved aside by a number."""
-    poses_px = constant_poses(experiment, treatment)
+    poses_px = constant_poses(experiment.targets("train", treatment), 96)
     targets = experiment.targets("validation", treatment)
     return SimpleNamespace(
         folder=run_dir / "training" / treatment,
