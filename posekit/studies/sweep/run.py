@@ -7,14 +7,13 @@ training's checkpoint.
 
 import logging
 import os
-import queue
 import sys
+import time
 import uuid
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from functools import partial
 
-from distributed import Client, LocalCluster, get_worker
+from distributed import Client, LocalCluster, as_completed, get_worker
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
@@ -23,8 +22,8 @@ from posekit.files import CACHE_DIR
 from posekit.studies.sweep import table
 from posekit.studies.sweep.trial import train
 
-# How often workers that came or went are looked for.
-POLL_SECONDS = 2.0
+# How often finished trials and new workers are looked for.
+POLL_SECONDS = 0.5
 
 # Only this machine sees the dashboard of a cluster that is started here.
 DASHBOARD = "127.0.0.1:8787"
@@ -100,35 +99,29 @@ def _bar(study):
 
 
 def _outcomes(client, study, run_dir, cache_dir, bar):
-    """Yield (index of the trial, its row) as trials are over."""
-    news = queue.SimpleQueue()
+    """Yield (index of the trial, its row) as trials end."""
     topic = f"posekit-{uuid.uuid4()}"
-    client.subscribe_topic(topic, lambda event: news.put(event[1]))
-    waiting, running = list(range(len(study.trials)))[::-1], {}
-    epochs = dict.fromkeys(waiting, 0)
+    epochs = dict.fromkeys(range(len(study.trials)), 0)
+    client.subscribe_topic(topic, lambda event: epochs.update([event[1]]))
+    waiting, index_of, running = list(enumerate(study.trials))[::-1], {}, as_completed()
     warned = False
-    while waiting or running:
-        # No more at a time than there are workers: the order is the study's, and a worker that
-        # dies takes no trial with it that it had not begun.
+    while waiting or not running.is_empty():
+        # At most one trial a worker: the order is the study's, and a worker that dies takes no
+        # trial with it that has not begun. Workers come and go, so this is checked again and again.
         count = _worker_count(client)
-        while waiting and len(running) < count:
-            index = waiting.pop()
-            running[index] = client.submit(
-                _train, study, study.trials[index], run_dir, cache_dir, topic, index
-            )
-            running[index].add_done_callback(partial(_note_done, news, index))
+        while waiting and running.count() < count:
+            index, trial = waiting.pop()
+            future = client.submit(_train, study, trial, run_dir, cache_dir, topic, index)
+            index_of[future] = index
+            running.add(future)
         if not count and not warned:
-            tqdm.write("no worker is there; waiting for one", file=sys.stderr)
+            tqdm.write("waiting for a worker", file=sys.stderr)
             warned = True
-        try:
-            index, finished = news.get(timeout=POLL_SECONDS)
-        except queue.Empty:
-            continue
-        if finished is not None:
-            epochs[index] = max(epochs[index], finished)
-        else:
-            row = _row(running.pop(index), study.trials[index])
-            epochs[index] = study.trials[index].config.epochs
+        time.sleep(POLL_SECONDS)
+        for future in running.next_batch(block=False):
+            index = index_of.pop(future)
+            trial = study.trials[index]
+            row, epochs[index] = _row(future, trial), trial.config.epochs
             words = table.label(row, study.varied)
             tqdm.write(f"{words}: {row['error'] or 'done'}", file=sys.stderr)
             yield index, row
@@ -144,10 +137,6 @@ def _worker_count(client):
             "sweep: the scheduler must answer as long as trials are open; got "
             f"{error or type(error).__name__}. What is finished is kept: run the study again."
         ) from error
-
-
-def _note_done(news, index, future):
-    news.put((index, None))
 
 
 def _row(future, trial):
@@ -166,10 +155,8 @@ def _row(future, trial):
 
 
 def _train(study, trial, run_dir, cache_dir, topic, index):
-    """On a worker: train, and tell of epochs."""
+    """On a worker: train, and report each epoch."""
     worker = get_worker()
-
-    def tell(epochs):
-        worker.log_event(topic, (index, epochs))
-
-    return train(study, trial, run_dir, cache_dir, tell)
+    return train(
+        study, trial, run_dir, cache_dir, lambda epochs: worker.log_event(topic, (index, epochs))
+    )

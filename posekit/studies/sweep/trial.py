@@ -17,7 +17,7 @@ LOCK_PATIENCE_SECONDS = 600.0
 _ALONE = threading.Lock()
 
 
-def train(study, trial, run_dir, cache_dir, tell):
+def train(study, trial, run_dir, cache_dir, report):
     """Train, or go on, or find the training finished; one at a time in a process.
 
     Args:
@@ -25,7 +25,7 @@ def train(study, trial, run_dir, cache_dir, tell):
         trial: sweep_study.Trial.
         run_dir: folder of the study's trainings.
         cache_dir: folder of the caches.
-        tell: function that is given the number of finished epochs, as each epoch begins.
+        report: function of the number of finished epochs, called as each epoch begins.
 
     Returns:
         dict, JSON-ready: the trial's row of the table, see `sweep_table`.
@@ -49,7 +49,7 @@ def train(study, trial, run_dir, cache_dir, tell):
                 experiment,
                 run_dir,
                 verbose=0,
-                callbacks=[_Teller(tell)],
+                callbacks=[_EpochReporter(report)],
                 lock_patience_seconds=LOCK_PATIENCE_SECONDS,
             )
         finally:
@@ -79,10 +79,10 @@ def train(study, trial, run_dir, cache_dir, tell):
     }
 
 
-class _Teller(keras.callbacks.Callback):
-    def __init__(self, tell):
+class _EpochReporter(keras.callbacks.Callback):
+    def __init__(self, report):
         super().__init__()
-        self._tell = tell
+        self._report = report
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._tell(epoch)
+        self._report(epoch)

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 
+import coco_sets
 import keras
 import kill_and_go_on
 import numpy as np
@@ -52,11 +53,7 @@ def finished(synthetic_folder, tmp_path_factory):
         {"batch_size": 24, "data_fraction": 0.5},
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(poster, "poster_network", poster.poster_network)
-        sweep_worker.shrink_networks(poster)
-        cache_dir = tmp_path_factory.mktemp("cache")
-        patched.setitem(sweep_run.run.__kwdefaults__, "cache_dir", cache_dir)
-        tf.config.run_functions_eagerly(True)
+        train_tiny_networks(patched, tmp_path_factory.mktemp("cache"))
         try:
             status = main(["sweep", str(study), "--run-dir", str(folder / "run")])
             patched.setattr(keras.Model, "fit", fails_to_fit)
@@ -64,6 +61,13 @@ def finished(synthetic_folder, tmp_path_factory):
         finally:
             tf.config.run_functions_eagerly(False)
     return folder / "run", (status, again)
+
+
+def train_tiny_networks(patched, cache_dir):
+    patched.setattr(poster, "poster_network", poster.poster_network)
+    sweep_worker.shrink_networks(poster)
+    patched.setitem(sweep_run.run.__kwdefaults__, "cache_dir", cache_dir)
+    tf.config.run_functions_eagerly(True)
 
 
 def fails_to_fit(*args, **kwargs):
@@ -133,6 +137,24 @@ def test_the_page_shows_the_comparison_and_the_answer(finished):
     assert f"Of 2 choices on {result['data']['name']}, {best['label']} is best by PCK" in answer
     assert "1 of 5 trials failed, 0 are not over yet" in answer
     assert answer.replace("**Answer.** ", "") in page
+
+
+def test_a_study_of_17_joints_runs_to_its_table_and_page(tmp_path, monkeypatch):
+    own = tmp_path / "own"
+    coco_sets.write(own, coco_sets.content(40))
+    (own / "own_data.toml").write_text('annotations = "annotations.json"\n')
+    study = write_study(tmp_path, own, {"seed": [0, 1]})
+    train_tiny_networks(monkeypatch, tmp_path / "cache")
+    try:
+        assert main(["sweep", str(study), "--run-dir", str(tmp_path / "run")]) == 0
+    finally:
+        tf.config.run_functions_eagerly(False)
+    result = json.loads((tmp_path / "run" / "sweep.json").read_text())
+    assert result["complete"] and [row["error"] for row in result["trials"]] == [None, None]
+    assert len(result["data"]["joint_set"]["joints"]) == 17
+    (choice,) = result["choices"]
+    assert np.isfinite([choice["scores"]["mpjpe_px"]["mean"], choice["mean_pose"]["mpjpe_px"]]).all()
+    assert "<strong>Answer.</strong>" in (tmp_path / "run" / "sweep.html").read_text()
 
 
 def test_errors_rank_upwards(finished):
