@@ -153,8 +153,8 @@ def _reliability(poses, part):
 
 def _warn_of_other_split(options, experiment):
     """Warn where the part that is scored depends on the split."""
-    fixed = experiment.dataset.has_fixed_test
-    if options.part in ("validation",) if fixed else ("validation", "test"):
+    test_depends = not experiment.dataset.has_fixed_test
+    if options.part == "validation" or (options.part == "test" and test_depends):
         warn_of_other_split(
             options.model, experiment, "it may have seen images that it is scored on here"
         )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -533,11 +534,8 @@ def test_a_report_is_named_after_its_data(monkeypatch, data, name):
 def test_interrupting_is_no_fault(capsys, monkeypatch):
     from posekit.cli import data, report
 
-    def interrupted(options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(data, "summarise_data", interrupted)
-    monkeypatch.setattr(report, "report", interrupted)
+    for module, name in ((data, "summarise_data"), (report, "report")):
+        monkeypatch.setattr(module, name, Mock(side_effect=KeyboardInterrupt))
     assert main(["data", "summarise", "--data", "my zip"]) == 130
     kept = f"stopped; finished work is kept\nto resume: {sys.executable} -m posekit "
     assert capsys.readouterr().err == f"{kept}data summarise --data 'my zip'\n"
