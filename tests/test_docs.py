@@ -36,7 +36,7 @@ from posekit.files import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT
 HOW_TOS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-OTHERS = [ROOT / "data" / "README.md", ROOT / "reports" / "README.md"]
+OTHERS = [ROOT / "data" / "README.md", ROOT / "reports" / "README.md", ROOT / "CHANGELOG.md"]
 DOCUMENTS = [*HOW_TOS, *OTHERS, *sorted((ROOT / "models").glob("*/README.md"))]
 
 PROGRAMS = ("make", "python", "papermill", "tensorboard", "dask", "sbatch")
@@ -53,10 +53,9 @@ NOT_RUN = {
     "python -c": "asks for a GPU",
     "posekit data fetch": "a download; tests/datasets/fetch/test_download.py has a server of its own",
     "posekit build": "hours of training; tests/estimators/test_release.py builds a small model",
-    "posekit ladder": "hours of training; tests/studies/ladder/test_ladder.py climbs a short one",
+    "posekit ladder": "hours of training; tests/studies/ladder/test_ladder.py runs a short one",
     "posekit sweep": "many trainings; tests/studies/sweep/test_sweep.py runs small studies",
     "--camera": "needs a camera; tests/estimators/predict/test_videos.py feeds one",
-    "--gpus": "needs GPUs; tests/training/test_devices.py shares a batch on the CPU",
 }
 RUN_ELSEWHERE = {"own_data.md": "datasets/coco/test_own_data.py"}
 
