@@ -1,4 +1,4 @@
-"""Activities told from the image, from the pose and from both: trained and set side by side."""
+"""Activities recognised from the image, from the pose and from both: trained and compared."""
 
 import math
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from posekit.errors import PosekitError
 from posekit.evaluation.seeds import paired_difference, seed_summary
 from posekit.studies.activity import networks
 from posekit.studies.activity import scores as activity_scores
-from posekit.studies.activity.scores import SCORES, cells, f1
+from posekit.studies.activity.scores import SCORES, confusion_per_picture, f1
 from posekit.studies.activity.trainer import (
     Budget,
     Pictures,
@@ -31,7 +31,7 @@ TITLES = {
 }
 SCORE_TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 
-# What is set against what, first minus second.
+# What is compared, first minus second.
 PAIRS = (("both", "image"), ("both", "pose"), ("pose", "image"))
 
 NETWORK_FILE = "activity/image_and_pose.keras"
@@ -42,14 +42,14 @@ def compare(
 ):
     """Train and score all kinds of classifier on all fractions of the labels.
 
-    The pose network has seen the joints of all training pictures, whatever the fraction: what is
-    few is labels of activities. Of every seed all kinds see the same pictures.
+    The pose network has learned the joints of all training pictures, whatever the fraction: only
+    labels of activities are few. For each seed all kinds see the same pictures.
 
     Args:
         labels: ActivityLabels, or None: nothing is then measured.
         experiment: Experiment.
-        pose_network, described: what `studies.prediction.trained_model` gives.
-        run_dir: folder; the network with both branches goes to NETWORK_FILE in it, trained on all
+        pose_network, described: from `poster.predictions.trained_model`.
+        run_dir: folder; NETWORK_FILE in it gets the network with both branches, trained on all
             training pictures with the first seed.
         seeds: non-empty list of int.
         steps: int > 0, of every training, or None for the profile's.
@@ -57,10 +57,7 @@ def compare(
             the last 1; or None for the profile's.
 
     Returns:
-        dict, JSON-ready: data, labels, activities, budget, seeds, fractions, pictures (by part
-        and by fraction), kinds (see `_kind_row`), constant (scores of the activity most frequent
-        in training), differences and more_where_few (see `_differences`), needs and headline;
-        `measured` False and no more than data, needs and headline without labels.
+        dict, JSON-ready; `measured` False and no more than data, needs and headline without labels.
 
     Raises:
         PosekitError: the split leaks, an activity has no training picture, none is validated on,
@@ -82,15 +79,13 @@ def compare(
     )
     sample = _Sample(labels, experiment)
     kinds, counted = {}, {}
-    for kind, trainer, parts in _contestants(labels, experiment, pose_network, budget):
-        told = {
-            fraction: _told(trainer, *parts, sample, fraction, seeds) for fraction in fractions
+    for kind, trainer, parts in _variants(labels, experiment, pose_network, budget):
+        by_fraction = {
+            fraction: _confusions(trainer, *parts, sample, fraction, seeds)
+            for fraction in fractions
         }
-        counted[kind] = {
-            fraction: cells(sample.true, by_seed, len(labels.names))
-            for fraction, by_seed in told.items()
-        }
-        kinds[kind] = _kind_row(kind, trainer.network, told, counted[kind], sample)
+        counted[kind] = {fraction: each.sum(axis=0) for fraction, each in by_fraction.items()}
+        kinds[kind] = _kind_row(kind, trainer.network, by_fraction, sample)
         if kind == "both":
             _save(networks.whole_network(pose_network, trainer.network), run_dir)
     return {
@@ -118,7 +113,9 @@ def compare(
         "kinds": kinds,
         "constant": _constant(sample, labels),
         "differences": [_differences(pair, kinds, counted, sample) for pair in PAIRS],
-        "more_where_few": _more_where_few(kinds, counted, sample) if len(fractions) > 1 else None,
+        "gain_with_few_labels": _gain_with_few_labels(kinds, counted, sample)
+        if len(fractions) > 1
+        else None,
         "needs": [NETWORK_FILE, f"{described['folder']}/best.keras"],
         "headline": _headline(kinds),
     }
@@ -134,6 +131,7 @@ class _Sample:
         self.validated = labels.codes[validation] >= 0
         self.true = labels.codes[validation][self.validated]
         self.groups = split.groups[validation][self.validated]
+        self.activities = len(labels.names)
         self._bootstrap = {"seed": split.seed, "resamples": experiment.profile.resamples}
 
     def interval(self, statistic, *counted):
@@ -171,81 +169,66 @@ def _check(labels, experiment, fractions):
         raise PosekitError(f"compare(): `fractions` must rise and end in 1; got {fractions}.")
 
 
-def _contestants(labels, experiment, pose_network, budget):
+def _variants(labels, experiment, pose_network, budget):
     """(kind, Trainer, (train, validation) as activity.Pictures), one kind after the other."""
     images = {part: experiment.images(part) for part in ("train", "validation")}
-    mirrored = {"train": True, "validation": False}
     reader = networks.cue_reader(pose_network)
-    cues = {
-        "predicted": [
-            predicted_cues(reader, images[part], mirrored=mirrored[part])
-            for part in images
-        ],
-        "true": [
-            true_cues(experiment, part, mirrored=mirrored[part]) for part in images
-        ],
-    }
+    predicted = [
+        predicted_cues(reader, shown, mirrored=part == "train") for part, shown in images.items()
+    ]
+    true = [true_cues(experiment, part, mirrored=part == "train") for part in images]
     for kind in TITLES:
-        looked_at = cues["true" if kind == "true_pose" else "predicted"]
+        cues = true if kind == "true_pose" else predicted
 
-        def build(kind=kind, looked_at=looked_at):
+        def build(kind=kind, cues=cues):
             return networks.classifier(
                 "pose" if kind == "true_pose" else kind,
                 activities=len(labels.names),
                 frame_px=experiment.frame_px,
-                features=looked_at[0].features.shape[-1],
-                joints=looked_at[0].keypoints_px.shape[-1] // 2,
+                features=cues[0].features.shape[-1],
+                joints=cues[0].keypoints_px.shape[-1] // 2,
             )
 
-        parts = [
-            Pictures(shown, told)
-            for shown, told in zip(images.values(), looked_at, strict=True)
-        ]
-        yield kind, Trainer(build, budget), parts
+        yield kind, Trainer(build, budget), list(map(Pictures, images.values(), cues))
 
 
-def _told(trainer, train, validation, sample, fraction, seeds):
-    """The activities that each seed's network tells of the scored pictures, int (n,) each."""
-    told = []
+def _confusions(trainer, train, validation, sample, fraction, seeds):
+    """What each scored picture adds to each seed's confusion matrix, float (S, n, C, C)."""
+    each = []
     # The first seed comes last, so that its network is there in the end.
     for seed in reversed(seeds):
         rows = share_of_each(sample.train_codes, fraction, seed=seed)
         trainer.train(train, sample.train_codes, rows, seed=seed)
-        told.insert(0, trainer.tell(validation)[sample.validated])
-    return told
+        predicted = trainer.predict(validation)[sample.validated]
+        each.insert(0, confusion_per_picture(sample.true, [predicted], sample.activities))
+    return np.stack(each)
 
 
-def _kind_row(kind, network, told, counted, sample):
+def _kind_row(kind, network, by_fraction, sample):
     """One kind of classifier, JSON-ready.
 
     `by_fraction` has scores with intervals over pictures (of the confusion pooled over the seeds)
-    and `over_seeds`, their spread; confusion and F1 by activity are those of the last fraction.
+    and `by_seed`, each seed's; confusion and F1 by activity are those of the last fraction.
     """
-    count = counted[next(iter(counted))].shape[-1]
-    by_fraction = []
-    for fraction, by_seed in told.items():
-        each = [
-            cells(sample.true, [one], count).sum(axis=0) for one in by_seed
-        ]  # a confusion for each seed
-        by_fraction.append(
-            {
-                "fraction": fraction,
-                **sample.scores(counted[fraction]),
-                "by_seed": {
-                    name: [float(score(confusion)) for confusion in each]
-                    for name, score in SCORES.items()
-                },
-            }
-        )
-    confusion = counted[fraction].sum(axis=0)
-    last = by_fraction[-1]["by_seed"]
+    rows = [
+        {
+            "fraction": fraction,
+            **sample.scores(each.sum(axis=0)),
+            "by_seed": {
+                name: [float(value) for value in score(each.sum(axis=1))]
+                for name, score in SCORES.items()
+            },
+        }
+        for fraction, each in by_fraction.items()
+    ]
+    confusion = by_fraction[rows[-1]["fraction"]].sum(axis=(0, 1))
     return {
         "title": TITLES[kind],
         "trained_parameters": sum(
             math.prod(variable.shape) for variable in network.trainable_variables
         ),
-        "by_fraction": by_fraction,
-        "over_seeds": {name: seed_summary(values) for name, values in last.items()},
+        "by_fraction": rows,
+        "over_seeds": {name: seed_summary(each) for name, each in rows[-1]["by_seed"].items()},
         "confusion": confusion.astype(int),
         "f1": f1(confusion),
     }
@@ -254,8 +237,8 @@ def _kind_row(kind, network, told, counted, sample):
 def _constant(sample, labels):
     codes = sample.train_codes[sample.train_codes >= 0]
     most_frequent = int(np.bincount(codes).argmax())
-    told = np.full((1, len(sample.true)), most_frequent)
-    counted = cells(sample.true, told, len(labels.names))
+    predicted = np.full((1, len(sample.true)), most_frequent)
+    counted = confusion_per_picture(sample.true, predicted, sample.activities)
     return {"activity": labels.names[most_frequent], **sample.scores(counted)}
 
 
@@ -266,9 +249,9 @@ def _differences(pair, kinds, counted, sample):
     """
     first, second = pair
     rows = []
-    for place, fraction in enumerate(counted[first]):
+    for index, fraction in enumerate(counted[first]):
         both = [counted[kind][fraction] for kind in pair]
-        by_seed = [kinds[kind]["by_fraction"][place]["by_seed"] for kind in pair]
+        by_seed = [kinds[kind]["by_fraction"][index]["by_seed"] for kind in pair]
         row = {"fraction": fraction}
         for name, score in SCORES.items():
             value = float(score(both[0].sum(axis=0)) - score(both[1].sum(axis=0)))
@@ -281,10 +264,8 @@ def _differences(pair, kinds, counted, sample):
     return {"first": first, "second": second, "by_fraction": rows}
 
 
-def _more_where_few(kinds, counted, sample):
-    """How much more both branches gain over the image alone with the fewest pictures than with
-    all, in accuracy.
-    """
+def _gain_with_few_labels(kinds, counted, sample):
+    """How much more accuracy the pose adds to the image with the fewest labels than with all."""
     fractions = list(counted["both"])
     four = [counted[kind][fraction] for fraction in (fractions[0], 1) for kind in ("both", "image")]
 
@@ -292,13 +273,14 @@ def _more_where_few(kinds, counted, sample):
         few, few_image, everything, all_image = (SCORES["accuracy"](sums[:, n]) for n in range(4))
         return (few - few_image) - (everything - all_image)
 
-    by_seed = {
-        kind: [row["by_seed"]["accuracy"] for row in kinds[kind]["by_fraction"]]
-        for kind in ("both", "image")
-    }
-    gains = [np.subtract(by_seed["both"][place], by_seed["image"][place]) for place in (0, -1)]
+    few, everything = (
+        np.subtract(
+            *(kinds[kind]["by_fraction"][at]["by_seed"]["accuracy"] for kind in ("both", "image"))
+        )
+        for at in (0, -1)
+    )
     value = float(more(np.stack([one.sum(axis=0) for one in four])[None])[0])
-    over_seeds = paired_difference(*gains)["interval"]
+    over_seeds = paired_difference(few, everything)["interval"]
     return {"fraction": fractions[0], **_decided(value, sample.interval(more, *four), over_seeds)}
 
 

@@ -1,4 +1,4 @@
-"""Notebook 07: does knowing the pose help to tell what people do?"""
+"""Notebook 07: does the pose help to recognise what people do?"""
 
 import numpy as np
 
@@ -9,18 +9,13 @@ from posekit.studies.activity.scores import SCORES
 from posekit.wording import comparability, number, with_interval
 
 UNLABELLED = (
-    "These data name no activities, so nothing is measured. Write a `labels.csv` with the columns "
-    "`image` and `activity` beside them, or give its path as `labels`."
+    "Nothing was measured: these data have no activity labels. Put a `labels.csv` with the columns "
+    "`image` and `activity` next to them, or pass its path as `labels`."
 )
 
 
 def count_table(labels, experiment):
-    """Rows for a table: how many pictures of each activity train and validate.
-
-    Args:
-        labels: ActivityLabels, or None.
-        experiment: Experiment.
-    """
+    """Rows for a table: pictures of each activity by part; labels are ActivityLabels or None."""
     if labels is None:
         return [{"activity": "no labels", "train": None, "validation": None}]
     counts_of = {
@@ -34,29 +29,16 @@ def count_table(labels, experiment):
 
 
 def pictures(labels, experiment, *, count=12):
-    """Training pictures with their joints and activities, two of each activity at first.
-
-    Args:
-        labels: ActivityLabels, or None.
-        experiment: Experiment.
-        count: int, how many at most.
-
-    Returns:
-        dict of plots.sample_grid's arguments.
-    """
+    """At most `count` training pictures of all activities, as plots.sample_grid's arguments."""
     train = experiment.split.indices(experiment.dataset, "train")
     if labels is None:
         chosen, titles = train[:count], None
     else:
         codes = labels.codes[train]
+        of_each = [train[codes == code][:count] for code in range(len(labels.names))]
         # The first of each activity, then the second of each, and so on.
-        places = np.concatenate(
-            [train[codes == code][: count] for code in range(len(labels.names))]
-        )
-        rank = np.concatenate(
-            [np.arange(min(count, (codes == code).sum())) for code in range(len(labels.names))]
-        )
-        chosen = places[np.argsort(rank, kind="stable")][:count]
+        rank = np.concatenate([np.arange(len(members)) for members in of_each])
+        chosen = np.concatenate(of_each)[np.argsort(rank, kind="stable")][:count]
         titles = [labels.names[code] for code in labels.codes[chosen]]
     dataset = experiment.dataset
     return {
@@ -92,16 +74,12 @@ def score_table(result):
         {
             "training pictures": pictures,
             "network": row["title"],
-            "accuracy": row["by_fraction"][place]["accuracy"]["value"],
-            "95 % interval": row["by_fraction"][place]["accuracy"]["interval"],
-            "by seed": ", ".join(
-                number(value, 3) for value in row["by_fraction"][place]["by_seed"]["accuracy"]
-            ),
-            "macro F1": row["by_fraction"][place]["macro_f1"]["value"],
-            "its 95 % interval": row["by_fraction"][place]["macro_f1"]["interval"],
+            **_score_columns(at),
+            "by seed": ", ".join(number(value, 3) for value in at["by_seed"]["accuracy"]),
         }
-        for place, pictures in enumerate(result["pictures"]["train"])
+        for index, pictures in enumerate(result["pictures"]["train"])
         for row in result["kinds"].values()
+        for at in [row["by_fraction"][index]]
     ]
     constant = result["constant"]
     return [
@@ -109,13 +87,19 @@ def score_table(result):
         {
             "training pictures": result["pictures"]["train"][-1],
             "network": f"always {constant['activity']}",
-            "accuracy": constant["accuracy"]["value"],
-            "95 % interval": constant["accuracy"]["interval"],
+            **_score_columns(constant),
             "by seed": None,
-            "macro F1": constant["macro_f1"]["value"],
-            "its 95 % interval": constant["macro_f1"]["interval"],
         },
     ]
+
+
+def _score_columns(scores):
+    return {
+        "accuracy": scores["accuracy"]["value"],
+        "95 % interval": scores["accuracy"]["interval"],
+        "macro F1": scores["macro_f1"]["value"],
+        "its 95 % interval": scores["macro_f1"]["interval"],
+    }
 
 
 def difference_table(result):
@@ -180,65 +164,56 @@ def answer(result):
     """What notebook 07 found, as Markdown."""
     if not result["measured"]:
         return f"**Answer.** {UNLABELLED}"
-    kinds, train = result["kinds"], result["pictures"]["train"]
-    accuracy, f1 = (
-        {
-            kind: with_interval(**row["by_fraction"][-1][name], digits=3)
-            for kind, row in kinds.items()
-        }
-        for name in ("accuracy", "macro_f1")
-    )
-    constant, pose_network = result["constant"], result["pose_network"]
-    gains = result["differences"][0]["by_fraction"]
-    lines = [
-        f"- Image alone: accuracy {accuracy['image']}, macro F1 {f1['image']}.",
-        f"- Pose alone: accuracy {accuracy['pose']}, macro F1 {f1['pose']}.",
-        f"- Image and pose: accuracy {accuracy['both']}, macro F1 {f1['both']}.",
-        f"- Always `{constant['activity']}`: accuracy "
-        f"{number(constant['accuracy']['value'], 3)}, macro F1 "
-        f"{number(constant['macro_f1']['value'], 3)}.",
-        f"- Told the true joints, which no method is: accuracy {accuracy['true_pose']}.",
-    ]
+    train, pose_network = result["pictures"]["train"], result["pose_network"]
+    gains = [row["accuracy"] for row in result["differences"][0]["by_fraction"]]
     few = ""
-    if result["more_where_few"]:
-        more = result["more_where_few"]
+    if result["gain_with_few_labels"]:
+        more = result["gain_with_few_labels"]
         few = (
-            f" With {train[0]:,} labelled pictures it is {_difference(gains[0]['accuracy'])}, "
-            f"which is {number(abs(more['value']), 3)} {'more' if more['value'] > 0 else 'less'} "
-            f"than with all ({_spread(more)}): {_where_most(more)}."
+            f" With only {train[0]:,} labelled pictures it changes it by {_difference(gains[0])}, "
+            f"{number(abs(more['value']), 3)} {'more' if more['value'] > 0 else 'less'} than with "
+            f"all ({_intervals(more)}): {_where_most(more)}."
         )
+    constant = {name: number(result["constant"][name]["value"], 3) for name in SCORES}
     return "\n".join(
         [
-            f"**Answer.** On {result['pictures']['validation']:,} validation pictures of "
-            f"{result['data']['name']} with {len(result['activities'])} activities, after "
-            f"{result['budget']['steps']} steps on {train[-1]:,} training pictures, over "
-            f"{len(result['seeds'])} seeds:",
+            f"**Answer.** With {train[-1]:,} labelled training pictures, knowing the pose changes "
+            f"the accuracy of the image alone by {_difference(gains[-1])}.{few}",
             "",
-            *lines,
+            f"{result['data']['name']}: {result['pictures']['validation']:,} validation pictures, "
+            f"{len(result['activities'])} activities, {result['budget']['steps']} steps, "
+            f"{len(result['seeds'])} seeds.",
             "",
-            f"What the pose adds to the accuracy of the image alone is "
-            f"{_difference(gains[-1]['accuracy'])}.{few} The pose network had learned the joints "
-            f"of all training pictures before, for {pose_network['epochs']} epochs, and errs by an "
-            f"MSE of {number(pose_network['validation_mse'])} where the mean pose errs by "
-            f"{number(pose_network['mean_pose_mse'])}; the image alone has no such labels. "
-            f"{comparability(result['data']).strip()}".rstrip(),
+            *(f"- {row['title'].capitalize()}: {_scores(row)}." for row in result["kinds"].values()),
+            f"- Always `{result['constant']['activity']}`: accuracy {constant['accuracy']}, macro F1 "
+            f"{constant['macro_f1']}.",
+            "",
+            f"The pose network had learned the joints of all training pictures first "
+            f"({pose_network['epochs']} epochs; MSE {number(pose_network['validation_mse'])}, mean "
+            f"pose {number(pose_network['mean_pose_mse'])}). The image network had no such labels."
+            f"{comparability(result['data'])}",
         ]
     )
 
 
+def _scores(row):
+    accuracy, f1 = (with_interval(**row["by_fraction"][-1][name], digits=3) for name in SCORES)
+    return f"accuracy {accuracy}, macro F1 {f1}"
+
+
 def _difference(difference):
-    return f"{difference['value']:+.3f} ({_spread(difference)})"
+    return f"{difference['value']:+.3f} ({_intervals(difference)})"
 
 
-def _spread(difference):
+def _intervals(difference):
     spans = {"pictures": difference["interval"], "seeds": difference["interval_over_seeds"]}
     measured = ", ".join(
-        f"over {what} {span[0]:+.3f} to {span[1]:+.3f}" for what, span in spans.items() if span
+        f"{span[0]:+.3f} to {span[1]:+.3f} over {what}" for what, span in spans.items() if span
     )
-    return f"95 % interval {measured}{'' if difference['decided'] else ', not decided'}"
+    return f"95 % interval {measured}{'' if difference['decided'] else '; not decided'}"
 
 
 def _where_most(more):
     if not more["decided"]:
-        return "whether the pose adds most where pictures are few is not decided"
-    return f"the pose adds {'most' if more['value'] > 0 else 'least'} where pictures are few"
+        return "whether the pose helps most when labels are few is not decided"
+    return f"the pose helps {'most' if more['value'] > 0 else 'least'} when labels are few"

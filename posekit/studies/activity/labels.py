@@ -1,14 +1,14 @@
-"""What people in pictures do: read from a table that someone wrote, or known of drawn people.
+"""What people in pictures do: read from a table that someone wrote; synthetic people have it.
 
 A table is a CSV file in UTF-8 with the columns `image`, a picture's name with or without its
-ending, and `activity`, and a row for each picture; other columns are passed over:
+suffix, and `activity`, and a row for each picture; other columns are ignored:
 
     image,activity
     im0001,tennis
     im0002,gymnastics
 
-Leeds Sports Pose was gathered by eight sports (`LSP_SPORTS`), but comes without these labels: who
-wants them writes them down. Drawn people have their pose family as activity.
+The photographs of Leeds Sports Pose show eight sports (`LSP_SPORTS`), but come without these
+labels. A synthetic person's activity is its pose family.
 """
 
 import csv
@@ -66,7 +66,7 @@ def open_labels(
     """The activities of a data set's pictures.
 
     They are read from `path` where it is given, else from a `labels.csv` in a folder of the data
-    or beside a file of them; without any, they are what the data set itself knows.
+    or next to a data file; without any, they are those that the data set itself has.
 
     Args:
         data: str that the data set was opened with, see `sources.load`.
@@ -124,59 +124,55 @@ def _tables_beside(data):
 
 def _read(path, data, dataset, activities, bad_images):
     """image id -> activity, of one table."""
-    header, rows = _cells(path)
+    content = files.read_bounded(path, SIZE_LIMIT_BYTES)
+    try:
+        # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        reader = csv.DictReader(text, strict=True)
+        header = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+        rows = [(reader.line_num, row) for row in reader]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise PosekitError(
+            f"{path}: must be a table with commas between its cells, in UTF-8; got {error}."
+        ) from error
     missing = [column for column in COLUMNS if column not in header]
     if missing:
         raise PosekitError(
             f"{path}: line 1 must name the columns {' and '.join(COLUMNS)}; got "
             f"{', '.join(header)[:200]!r}, without {' and '.join(missing)}."
         )
-    image_column, activity_column = (header.index(column) for column in COLUMNS)
     problems, line_of, activity_of, spelling_of = [], {}, {}, {}
-    for line, cells in rows:
+    for line, row in rows:
+        # DictReader keeps cells beyond the header under None, and gives None for lacking ones.
+        cells = [*row.pop(None, []), *(cell for cell in row.values() if cell is not None)]
+        if not any(cell.strip() for cell in cells):
+            continue
         if len(cells) != len(header):
             problems.append(
                 f"line {line} must have {len(header)} cells, as line 1; got {len(cells)}. Put "
                 "quotation marks around a cell with a comma."
             )
             continue
-        image_id = PurePosixPath(cells[image_column]).stem
-        activity = cells[activity_column]
+        image, activity = (row[column].strip() for column in COLUMNS)
+        image_id = PurePosixPath(image).stem
         if image_id in line_of:
             problems.append(
                 f"line {line}: `image` must be named once; got {image_id!r}, as in line "
                 f"{line_of[image_id]}. Keep one of the two."
             )
             continue
-        line_of[image_id] = line
-        problem = _problem_of(activity, activities)
+        line_of[image_id], activity_of[image_id] = line, activity
         spelling, earlier = spelling_of.setdefault(activity.casefold(), (activity, line))
-        if problem:
+        if problem := _problem_of(activity, activities):
             problems.append(f"line {line}: `activity` of {image_id!r} must be {problem}.")
         elif spelling != activity:
             problems.append(
                 f"line {line}: `activity` must be written one way; got {activity!r} here and "
                 f"{spelling!r} in line {earlier}."
             )
-        activity_of[image_id] = activity
     raise_problems(str(path), problems)
     _check_pictures(path, line_of, data, dataset, bad_images)
     return activity_of
-
-
-def _cells(path):
-    """The header's cells, and (line, cells) of all other rows that are not blank."""
-    content = files.read_bounded(path, SIZE_LIMIT_BYTES)
-    try:
-        # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise PosekitError(
-            f"{path}: must be a table with commas between its cells, in UTF-8; got {error}."
-        ) from error
-    rows = [(line, cells) for line, cells in rows if any(cells)]
-    return (rows[0][1], rows[1:]) if rows else ([], [])
 
 
 def _problem_of(activity, activities):

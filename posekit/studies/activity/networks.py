@@ -1,8 +1,8 @@
-"""Networks that tell an activity: from the picture, from what a pose network says of it, or both.
+"""Networks that recognise an activity: from the picture, from a pose network's cues, or from both.
 
-The pose branch is told two things by a trained pose network, together its cues: how strongly
-each map of its last convolution answers, and where it sees the joints. The image branch is a small
-classifier of its own. Where a network has both, they merge before the last layers.
+The pose branch gets two cues from a trained pose network: the mean response of each map of its
+last convolution, and the joints that it predicts. The image branch is a small classifier of its
+own. Where a network has both, they merge before the last layers.
 
 Source: Bearman and Dong, "Human Pose Estimation and Activity Classification Using Convolutional
 Neural Networks", CS231n report, 2015, for the idea.
@@ -14,9 +14,9 @@ from keras import layers, ops
 from posekit.errors import check_choice
 from posekit.models.poster import BATCH_NORM_MOMENTUM
 
-# What each kind of network looks at: widths of the image branch's convolutions, units of the pose
-# branch, units of the last hidden layer. The widths make the parameters comparable: alone, a
-# branch gets those that the other one has where both are there.
+# What each kind of network sees: widths of the image branch's convolutions, units of the pose
+# branch, units of the last hidden layer. All kinds have about as many parameters: a branch alone
+# is wider by what the other branch would have.
 KINDS = {
     "image": {"image_widths": (17, 34, 70, 140), "pose_units": None, "last_units": 64},
     "pose": {"image_widths": (), "pose_units": 256, "last_units": 208},
@@ -29,7 +29,7 @@ LEAST_SIZE_PX = 1e-3
 
 
 def classifier(kind, *, activities, frame_px, features, joints):
-    """A network that tells activities, uncompiled, glorot_uniform weights.
+    """A network that recognises activities, uncompiled, glorot_uniform weights.
 
     Args:
         kind: str, one of KINDS.
@@ -39,7 +39,7 @@ def classifier(kind, *, activities, frame_px, features, joints):
         joints: int, how many joints they have.
 
     Returns:
-        keras.Model with named inputs, those that its kind looks at: "image" (N, frame_px,
+        keras.Model with the named inputs of its kind: "image" (N, frame_px,
         frame_px, 3), 0 to 255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0,
         x1, y1, ... in the frame. It gives (N, activities), probabilities.
 
@@ -61,12 +61,12 @@ def classifier(kind, *, activities, frame_px, features, joints):
     merged = layers.Concatenate(name="merged")(branches) if len(branches) > 1 else branches[0]
     merged = layers.Dropout(DROPOUT, name="dropout")(merged)
     hidden = _dense(merged, sizes["last_units"], "last")
-    told = layers.Dense(activities, activation="softmax", name="activity")(hidden)
-    return keras.Model(inputs, told, name=f"activity_from_{kind}")
+    probabilities = layers.Dense(activities, activation="softmax", name="activity")(hidden)
+    return keras.Model(inputs, probabilities, name=f"activity_from_{kind}")
 
 
 def cue_reader(pose_network):
-    """What a pose network tells the pose branch.
+    """A network that computes the pose branch's cues.
 
     Args:
         pose_network: keras.Model from pictures to coordinates, with convolutions.
@@ -98,8 +98,7 @@ def whole_network(pose_network, network):
     reader = cue_reader(copy)
     reader.trainable = False
     image = keras.Input(reader.input_shape[1:], name="image")
-    told = network({"image": image, **reader(image)})
-    return keras.Model(image, told, name="activity")
+    return keras.Model(image, network({"image": image, **reader(image)}), name="activity")
 
 
 def _image_branch(image, widths):

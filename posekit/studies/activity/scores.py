@@ -1,8 +1,8 @@
-"""Scores of activities told from pictures: accuracy, F1, confusion, and their intervals.
+"""Scores of activities recognised in pictures: accuracy, F1, confusion, and their intervals.
 
-A confusion is a count of pictures by (activity in truth, activity told). All scores follow from
-it, so the interval of any of them, and of any difference, comes from resampled confusions: whole
-groups of near-identical pictures are drawn, as for all intervals here (`bootstrap`).
+A confusion matrix counts pictures by (true activity, predicted activity). All scores follow from
+it, so their intervals, and those of differences, come from resampled confusion matrices: whole
+groups of near-duplicates are drawn, as for all intervals here (`bootstrap`).
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from posekit.errors import PosekitError, raise_problems
 from posekit.evaluation import bootstrap
 
 
-def cells(true, told, count):
-    """What each picture adds to the confusion, over several trainings.
+def confusion_per_picture(true, predicted, count):
+    """What each picture adds to the confusion matrix, summed over networks.
 
     Args:
-        true: int (N,), activities in truth, 0 to `count` - 1.
-        told: int (S, N), activities told by S networks.
+        true: int (N,), true activities, 0 to `count` - 1.
+        predicted: int (S, N), activities predicted by S networks.
         count: int > 0, activities.
 
     Returns:
@@ -25,27 +25,29 @@ def cells(true, told, count):
     Raises:
         PosekitError: a shape or range above is violated.
     """
-    true, told = np.asarray(true), np.asarray(told)
-    problems = []
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    caller, problems = "confusion_per_picture()", []
     if true.ndim != 1 or not true.size:
         problems.append(f"`true` must have shape (N,), N > 0; got {true.shape}.")
-    elif told.ndim != 2 or told.shape[1] != len(true) or not told.size:
-        problems.append(f"`told` must have shape (S, {len(true)}), S > 0; got {told.shape}.")
-    raise_problems("cells()", problems)
-    for name, codes in (("true", true), ("told", told)):
+    elif predicted.ndim != 2 or predicted.shape[1] != len(true) or not predicted.size:
+        problems.append(
+            f"`predicted` must have shape (S, {len(true)}), S > 0; got {predicted.shape}."
+        )
+    raise_problems(caller, problems)
+    for name, codes in (("true", true), ("predicted", predicted)):
         wrong = (codes < 0) | (codes >= count)
         if wrong.any():
             raise PosekitError(
-                f"cells(): `{name}` must lie in 0..{count - 1}; got {codes[wrong][0]}."
+                f"{caller}: `{name}` must lie in 0..{count - 1}; got {codes[wrong][0]}."
             )
     counted = np.zeros((len(true), count, count))
-    for one in told:
-        counted[np.arange(len(true)), true, one] += 1
+    for each in predicted:
+        counted[np.arange(len(true)), true, each] += 1
     return counted
 
 
 def accuracy(confusion):
-    """Share of pictures whose activity was told right.
+    """Share of pictures whose activity was predicted correctly.
 
     Args:
         confusion: float (..., C, C), counts; rows are the truth.
@@ -53,8 +55,7 @@ def accuracy(confusion):
     Returns:
         float (...), in [0, 1]; NaN without pictures.
     """
-    right, all_pictures = np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1))
-    return _ratio(right, all_pictures)
+    return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
 
 
 def f1(confusion):
@@ -67,11 +68,11 @@ def f1(confusion):
         float (..., C), in [0, 1]; NaN for an activity without pictures.
 
     Source: van Rijsbergen, "Information Retrieval", 1979, chapter 7, with equal weights: twice
-    the pictures told right over those that are of the activity plus those told to be.
+    the correct pictures over the sum of the true and the predicted ones.
     """
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., C)
-    of_it, told = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    return np.where(of_it > 0, _ratio(2 * right, of_it + told), np.nan)
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)  # (..., C)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return np.where(true > 0, _ratio(2 * correct, true + predicted), np.nan)
 
 
 def macro_f1(confusion):
@@ -96,7 +97,7 @@ def interval(statistic, counted, groups, *, seed, resamples):
 
     Args:
         statistic: function of float (R, M, C, C), R resamples of M confusions, to float (R,).
-        counted: list of M arrays of `cells`, of the same pictures in the same order.
+        counted: list of M arrays of `confusion_per_picture`, of the same pictures in the same order.
         groups: int or str (N,), the group of each picture.
         seed: int, every draw derives from it.
         resamples: int >= 1.

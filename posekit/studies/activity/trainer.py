@@ -1,15 +1,16 @@
-"""Training networks that tell activities, in two stages and at equal budget.
+"""Train networks that recognise activities, in two stages and with equal budgets.
 
-First a pose network learns joints (notebook 02). It is then frozen, so that its cues are the same
-in every step and are computed once; second, the classifiers learn activities on them. Of one
-seed, all kinds of classifier see the same pictures in the same order, mirrored alike, for equally
-many steps. No picture of the validation part chooses anything: the weights of the last step count.
+First a pose network learns joints (notebook 02). It is then frozen, so its cues are computed once.
+Second, the classifiers learn activities from them. For each seed, all kinds of classifier see the
+same pictures in the same order, mirrored alike, for the same number of steps. Nothing is chosen on
+the validation part: the weights of the last step count.
 """
 
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from posekit.errors import PosekitError
 from posekit.geometry import mirror_keypoints
@@ -39,7 +40,7 @@ class Budget:
 
 @dataclass(frozen=True, eq=False)
 class Cues:
-    """What the pose branch is told of N pictures, as they are and, where M is 2, mirrored.
+    """The pose branch's inputs for N pictures, as they are and, where M is 2, mirrored.
 
     Attributes:
         features: float32 (M, N, F).
@@ -52,7 +53,7 @@ class Cues:
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """N pictures as classifiers look at them.
+    """N pictures as classifiers see them.
 
     Attributes:
         images: uint8 (N, S, S, 3), an array or pipeline.FileRows.
@@ -63,15 +64,9 @@ class Pictures:
     cues: Cues
 
     def inputs(self, names, rows, flips):
-        """Chosen pictures as the named inputs of a classifier.
+        """The named inputs of a classifier, float32 (B, ...), for int rows (B,) and bool flips (B,).
 
-        Args:
-            names: inputs of `activity_networks.classifier`.
-            rows: int (B,).
-            flips: bool (B,), which of them are mirrored.
-
-        Returns:
-            dict, name -> float32 (B, ...).
+        Where a flip is True the picture is mirrored, and its cues are those of the mirrored one.
         """
         chosen = {}
         if "image" in names:
@@ -84,37 +79,23 @@ class Pictures:
 
 
 def predicted_cues(reader, images, *, mirrored):
-    """What a pose network tells of pictures; a mirrored picture is looked at anew.
+    """Cues of uint8 images (N, S, S, 3) by a network of `networks.cue_reader`.
 
-    Args:
-        reader: keras.Model of `activity_networks.cue_reader`.
-        images: uint8 (N, S, S, 3), an array or pipeline.FileRows.
-        mirrored: bool, whether to look at the mirrored pictures as well.
-
-    Returns:
-        Cues.
+    Where `mirrored`, the mirrored pictures are predicted as well.
     """
-    looks = []
+    outputs = []
     for flipped in (False, True)[: 1 + mirrored]:
         batches = evaluation_batches(images, batch_size=READ_BATCH)
         if flipped:
             batches = batches.map(lambda batch: keras.ops.flip(batch, axis=2))
-        looks.append(reader.predict(batches, verbose=0))
-    return Cues(**{name: np.stack([look[name] for look in looks]) for name in looks[0]})
+        outputs.append(reader.predict(batches, verbose=0))
+    return Cues(**{name: np.stack([each[name] for each in outputs]) for name in outputs[0]})
 
 
 def true_cues(experiment, part, *, mirrored):
-    """What someone could tell who knows the joints: an upper bound, since nobody does.
+    """Cues made of the labels of one part: an upper bound.
 
     The features say which joints are labelled; an unlabelled one is put at the mean of the others.
-
-    Args:
-        experiment: Experiment.
-        part: str, of its split.
-        mirrored: bool, as for `predicted_cues`.
-
-    Returns:
-        Cues.
     """
     dataset = experiment.dataset
     indices = experiment.split.indices(dataset, part)
@@ -130,7 +111,6 @@ def true_cues(experiment, part, *, mirrored):
 
 
 def _filled(keypoints_px, labelled):
-    """(N, K, 2), unlabelled joints at the mean of the labelled ones."""
     known_px = np.where(labelled[..., None], keypoints_px, 0)
     mean_px = known_px.sum(axis=1) / np.maximum(labelled.sum(axis=1), 1)[:, None]  # (N, 2)
     return np.where(labelled[..., None], keypoints_px, mean_px[:, None])
@@ -164,10 +144,7 @@ def share_of_each(codes, fraction, *, seed):
 def schedule(rows, budget, *, seed):
     """Which pictures each step sees, and which of them mirrored: a function of the seed alone.
 
-    Args:
-        rows: int (M,), the pictures to train on; all are seen before one is seen again.
-        budget: Budget.
-        seed: int.
+    All of `rows`, int (M,), are seen before one is seen again.
 
     Returns:
         rows: int (steps, batch_size).
@@ -183,67 +160,76 @@ def schedule(rows, budget, *, seed):
 class Trainer:
     """A classifier that is compiled once and trained any number of times, each from new weights.
 
-    Args:
-        build: function of nothing that makes the network, uncompiled.
-        budget: Budget.
+    To compile it again for each training would take longer than a short training does.
 
-    Attributes:
-        network: keras.Model, as the last training left it.
+    Args:
+        build: function without arguments that makes the network, uncompiled.
+        budget: Budget.
     """
 
     def __init__(self, build, budget):
         engine.use_global_futex_hash()
-        self._build, self._budget, self._drawn = build, budget, {}
+        self._build, self._budget = build, budget
         self.network = build()
-        self._inputs = [tensor.name for tensor in self.network.inputs]
         rate = keras.optimizers.schedules.CosineDecay(budget.learning_rate, budget.steps)
         optimizer = keras.optimizers.AdamW(rate, weight_decay=budget.weight_decay)
-        # XLA would take longer to compile than a short training takes.
         self.network.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
         optimizer.build(self.network.trainable_variables)
-        self._fresh = [np.array(variable) for variable in optimizer.variables]
+        self._optimizer_at_start = [np.array(variable) for variable in optimizer.variables]
 
     def train(self, pictures, codes, rows, *, seed):
-        """Train anew.
+        """Train `network` from new weights.
 
         Args:
             pictures: Pictures, mirrored ones too.
             codes: int (N,), their activities.
             rows: int (M,), which of them to train on.
-            seed: int, draws the weights, the order and what is mirrored.
+            seed: int, of the weights, the order and what is mirrored.
 
         Raises:
             PosekitError: the loss is no longer finite.
         """
-        self._restart(seed)
-        loss = np.nan
+        keras.utils.set_random_seed(seed)
+        _assign(_variables(self.network), _variables(self._build()))
+        _assign(self.network.optimizer.variables, self._optimizer_at_start)
+        steps, flips = schedule(rows, self._budget, seed=seed)
+        batches = tf.data.Dataset.zip(
+            self._inputs(pictures, steps, flips), tf.data.Dataset.from_tensor_slices(codes[steps])
+        )
         with fused_kernels():
-            for chosen, flips in zip(*schedule(rows, self._budget, seed=seed), strict=True):
-                inputs = pictures.inputs(self._inputs, chosen, flips)
-                loss = self.network.train_on_batch(inputs, codes[chosen])
+            (loss,) = self.network.fit(batches, shuffle=False, verbose=0).history["loss"]
         if not np.isfinite(loss):
             raise PosekitError(
                 f"{self.network.name}: the loss must stay finite; got {loss}. Lower the learning "
                 "rate."
             )
 
-    def tell(self, pictures):
-        """The activity that the network holds for most probable, int (N,)."""
+    def predict(self, pictures):
+        """The most probable activity of each picture, int (N,)."""
         rows = np.arange(len(pictures.images))
-        told = [
-            self.network.predict_on_batch(
-                pictures.inputs(self._inputs, chosen, np.zeros(len(chosen), bool))
-            ).argmax(axis=-1)
-            for chosen in np.split(rows, range(READ_BATCH, len(rows), READ_BATCH))
-        ]
-        return np.concatenate(told)
+        steps = np.split(rows, range(READ_BATCH, len(rows), READ_BATCH))
+        batches = self._inputs(pictures, steps, [np.zeros(len(step), bool) for step in steps])
+        return self.network.predict(batches, verbose=0).argmax(axis=-1)
 
-    def _restart(self, seed):
-        if seed not in self._drawn:
-            keras.utils.set_random_seed(seed)
-            self._drawn[seed] = [np.array(variable) for variable in _variables(self._build())]
-        _assign(_variables(self.network), self._drawn[seed])
-        _assign(self.network.optimizer.variables, self._fresh)
+    def _inputs(self, pictures, steps, flips):
+        """Dataset of the network's inputs, a batch for each of `steps` (rows) and `flips`."""
+        specs = {
+            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            for tensor in self.network.inputs
+        }
+
+        def batches():
+            for chosen, flipped in zip(steps, flips, strict=True):
+                yield pictures.inputs(specs, chosen, flipped)
+
+        options = tf.data.Options()
+        options.autotune.enabled = False  # see pipeline.batches
+        return (
+            tf.data.Dataset.from_generator(batches, output_signature=specs)
+            .apply(tf.data.experimental.assert_cardinality(len(steps)))
+            .prefetch(2)
+            .with_options(options)
+        )
 
 
 def _variables(network):

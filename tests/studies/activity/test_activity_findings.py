@@ -55,7 +55,7 @@ def test_all_kinds_are_scored_alike(compared, experiment):
     assert train / 2 <= result["pictures"]["train"][0] <= train / 2 + 1
     assert list(result["kinds"]) == ["image", "pose", "both", "true_pose"]
     for row in result["kinds"].values():
-        # Two seeds told of every picture.
+        # Two seeds predict every picture.
         assert row["confusion"].sum() == 2 * scored
         for at in row["by_fraction"]:
             for name in scores.SCORES:
@@ -69,15 +69,15 @@ def test_differences_are_those_of_the_scores(compared):
     result, _ = compared
     kinds = result["kinds"]
     for pair in result["differences"]:
-        for place, row in enumerate(pair["by_fraction"]):
+        for index, row in enumerate(pair["by_fraction"]):
             for name in scores.SCORES:
                 first, second = (
-                    kinds[pair[role]]["by_fraction"][place][name]["value"]
+                    kinds[pair[role]]["by_fraction"][index][name]["value"]
                     for role in ("first", "second")
                 )
                 assert row[name]["value"] == pytest.approx(first - second)
     few, everything = (row["accuracy"]["value"] for row in result["differences"][0]["by_fraction"])
-    assert result["more_where_few"]["value"] == pytest.approx(few - everything)
+    assert result["gain_with_few_labels"]["value"] == pytest.approx(few - everything)
 
 
 def test_a_difference_is_decided_by_pictures_and_seeds_together():
@@ -96,10 +96,10 @@ def test_the_network_of_the_first_seed_is_kept_whole(compared, experiment, known
     )
     labelled = known.codes[experiment.split.validation] >= 0
     images = experiment.images("validation")[labelled].astype(np.float32)
-    told = np.asarray(network(images)).argmax(axis=-1)
+    predicted = np.asarray(network(images)).argmax(axis=-1)
     true = known.codes[experiment.split.validation][labelled]
     of_first = result["kinds"]["both"]["by_fraction"][-1]["by_seed"]["accuracy"][0]
-    assert (told == true).mean() == pytest.approx(of_first)
+    assert (predicted == true).mean() == pytest.approx(of_first)
 
 
 def test_tables_figures_and_answer_follow(compared, tmp_path):
@@ -122,15 +122,15 @@ def test_tables_figures_and_answer_follow(compared, tmp_path):
     }
     words = findings.answer(stored)
     assert words == findings.answer(result)
-    for said in ("Image and pose: accuracy 0.", "over 2 seeds", "2 epochs", "150.0", "not decided"):
+    for said in ("Image and pose: accuracy 0.", ", 2 seeds", "2 epochs", "150.0", "not decided"):
         assert said in words
     assert "{" not in words
 
 
 def test_what_is_decided_is_said():
     more = {"value": 0.2, "decided": True}
-    assert findings._where_most(more) == "the pose adds most where pictures are few"
-    assert findings._where_most({**more, "value": -0.2}).startswith("the pose adds least")
+    assert findings._where_most(more) == "the pose helps most when labels are few"
+    assert findings._where_most({**more, "value": -0.2}).startswith("the pose helps least")
     assert findings._where_most({**more, "decided": False}).endswith("is not decided")
 
 
@@ -144,10 +144,10 @@ def test_without_labels_nothing_is_measured(experiment, tmp_path):
 
 
 def test_pictures_show_every_activity(experiment, synthetic_folder):
-    told = open_labels(str(synthetic_folder), experiment.dataset)
-    shown = findings.pictures(told, experiment, count=len(told.names))
-    assert sorted(shown["titles"]) == sorted(told.names)
-    counts = findings.count_table(told, experiment)
+    predicted = open_labels(str(synthetic_folder), experiment.dataset)
+    shown = findings.pictures(predicted, experiment, count=len(predicted.names))
+    assert sorted(shown["titles"]) == sorted(predicted.names)
+    counts = findings.count_table(predicted, experiment)
     assert sum(row["train"] for row in counts) == len(experiment.split.train)
 
 

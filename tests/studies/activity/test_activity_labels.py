@@ -28,10 +28,10 @@ def table(people, text):
 
 def test_labels_go_by_picture_not_by_row(people):
     table(people, HEADER + "im00003,tennis\nim00001,tennis\nim00002,soccer\n")
-    told = open_labels(*people)
-    assert told.names == ("soccer", "tennis")
-    assert told.codes.tolist() == [1, 0, 1]
-    assert told.source.endswith("labels.csv")
+    found = open_labels(*people)
+    assert found.names == ("soccer", "tennis")
+    assert found.codes.tolist() == [1, 0, 1]
+    assert found.source.endswith("labels.csv")
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ def test_a_table_beside_a_zip(tmp_path):
     assert open_labels(data, lsp.read(data)).codes.tolist() == [1, 0, 1]
 
 
-def test_drawn_people_have_their_pose_family(experiment, synthetic_folder):
-    told = open_labels(str(synthetic_folder), experiment.dataset)
-    families = np.array(told.names)[told.codes]
+def test_synthetic_people_have_their_pose_family(experiment, synthetic_folder):
+    found = open_labels(str(synthetic_folder), experiment.dataset)
+    families = np.array(found.names)[found.codes]
     np.testing.assert_array_equal(families, experiment.dataset.extras["activity"])
 
 
 def test_labels_of_pictures_outside_the_used_part_are_fine(people):
     data, dataset = people
     table(people, HEADER + ROWS)
-    told = open_labels(data, dataset.subset(np.array([0, 1])))
-    assert told.codes.tolist() == [1, 0]
+    found = open_labels(data, dataset.subset(np.array([0, 1])))
+    assert found.codes.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_only_known_names_where_they_are_given(people):
 def test_unlabelled_pictures_can_be_left_out(people):
     table(people, HEADER + "im00001,a\nim00003,b\n")
     with pytest.warns(UserWarning, match="1 of 3 without one, such as im00002, are left out"):
-        told = open_labels(*people, unlabelled="skip")
-    assert told.codes.tolist() == [0, -1, 1]
+        found = open_labels(*people, unlabelled="skip")
+    assert found.codes.tolist() == [0, -1, 1]
     with pytest.raises(PosekitError, match="`unlabelled` must be one of .* got 'drop'"):
         open_labels(*people, unlabelled="drop")
 
@@ -134,8 +134,8 @@ def test_unlabelled_pictures_can_be_left_out(people):
 def test_labels_of_skipped_pictures_only_warn(people):
     table(people, HEADER + ROWS + "im00009,tennis\n")
     with pytest.warns(UserWarning, match="1 labels name no picture that can be read.*'im00009'"):
-        told = open_labels(*people, bad_images="skip")
-    assert told.codes.tolist() == [1, 0, 1]
+        found = open_labels(*people, bad_images="skip")
+    assert found.codes.tolist() == [1, 0, 1]
 
 
 def test_the_table_must_be_there_and_of_bounded_size(people, monkeypatch):

@@ -46,7 +46,7 @@ def test_all_kinds_have_comparable_parameters():
         ("both", {"image", "features", "keypoints_px"}),
     ],
 )
-def test_each_kind_looks_at_its_own_inputs(kind, inputs):
+def test_each_kind_has_its_own_inputs(kind, inputs):
     network = networks.classifier(kind, **SIZES)
     assert {tensor.name for tensor in network.inputs} == inputs
     assert network.output_shape == (None, 3)
@@ -57,20 +57,20 @@ def test_an_unknown_kind_is_refused():
         networks.classifier("sound", **SIZES)
 
 
-def test_neither_place_nor_size_of_the_person_counts():
+def test_neither_position_nor_size_of_the_person_counts():
     rng = np.random.default_rng(0)
     network = networks.classifier("pose", **SIZES)
     features = rng.normal(size=(2, 8)).astype(np.float32)
     pose_px = rng.uniform(0, 32, (2, 4, 2))
-    told = [
+    probabilities = [
         np.asarray(
             network({"features": features, "keypoints_px": pose.reshape(2, 8).astype(np.float32)})
         )
         for pose in (pose_px, 0.5 * pose_px + [3, 7], pose_px[:, ::-1])
     ]
-    np.testing.assert_allclose(told[1], told[0], atol=1e-5)
+    np.testing.assert_allclose(probabilities[1], probabilities[0], atol=1e-5)
     # Another pose is another matter; and joints that coincide are no division by zero.
-    assert np.abs(told[2] - told[0]).max() > 1e-3
+    assert np.abs(probabilities[2] - probabilities[0]).max() > 1e-3
     nowhere = network({"features": features, "keypoints_px": np.full((2, 8), 5, np.float32)})
     assert np.isfinite(np.asarray(nowhere)).all()
 

@@ -5,18 +5,18 @@ from posekit.errors import PosekitError
 from posekit.evaluation import bootstrap
 from posekit.studies.activity import scores
 
-# Two activities told of five pictures by one network: right, right, wrong; wrong, right.
+# Two activities predicted for five pictures: correct, correct, wrong; wrong, correct.
 TRUE = np.array([0, 0, 0, 1, 1])
-TOLD = np.array([[0, 0, 1, 0, 1]])
+PREDICTED = np.array([[0, 0, 1, 0, 1]])
 CONFUSION = np.array([[2.0, 1.0], [1.0, 1.0]])
 
 
 def test_a_confusion_by_hand():
-    counted = scores.cells(TRUE, TOLD, 2)
+    counted = scores.confusion_per_picture(TRUE, PREDICTED, 2)
     assert counted.shape == (5, 2, 2)
     np.testing.assert_array_equal(counted.sum(axis=0), CONFUSION)
     # A second network that is always right adds to the diagonal.
-    pooled = scores.cells(TRUE, np.stack([TOLD[0], TRUE]), 2).sum(axis=0)
+    pooled = scores.confusion_per_picture(TRUE, np.stack([PREDICTED[0], TRUE]), 2).sum(axis=0)
     np.testing.assert_array_equal(pooled, CONFUSION + [[3, 0], [0, 2]])
 
 
@@ -36,7 +36,7 @@ def test_f1_is_the_harmonic_mean_of_precision_and_recall():
 
 
 def test_an_activity_without_pictures_is_not_measured():
-    # The third one is told once, wrongly, and never there.
+    # The third one is predicted once, wrongly, and never true.
     confusion = np.array([[1.0, 0, 1], [0, 2, 0], [0, 0, 0]])
     np.testing.assert_allclose(scores.f1(confusion), [2 / 3, 1, np.nan])
     assert scores.macro_f1(confusion) == pytest.approx(5 / 6)
@@ -44,26 +44,26 @@ def test_an_activity_without_pictures_is_not_measured():
     assert np.isnan(scores.macro_f1(np.zeros((2, 2))))
 
 
-def test_never_told_is_zero():
+def test_never_predicted_is_zero():
     assert scores.f1(np.array([[0.0, 3], [0, 3]]))[0] == 0
 
 
 def test_intervals_of_accuracy_are_those_of_a_ratio():
     rng = np.random.default_rng(1)
-    true, told = rng.integers(3, size=40), rng.integers(3, size=(2, 40))
+    true, predicted = rng.integers(3, size=40), rng.integers(3, size=(2, 40))
     groups = rng.integers(15, size=40)
-    counted = scores.cells(true, told, 3)
+    counted = scores.confusion_per_picture(true, predicted, 3)
     got = scores.interval(
         lambda sums: scores.accuracy(sums[:, 0]), [counted], groups, seed=5, resamples=200
     )
-    right = (told == true).sum(axis=0)
+    right = (predicted == true).sum(axis=0)
     expected = bootstrap.ratio_interval(right, np.full(40, 2), groups, seed=5, resamples=200)
     np.testing.assert_allclose(got, expected)
 
 
 def test_paired_intervals_see_the_same_pictures():
     # One network is right exactly where the other is: the difference never moves.
-    counted = scores.cells(TRUE, TOLD, 2)
+    counted = scores.confusion_per_picture(TRUE, PREDICTED, 2)
 
     def difference(sums):
         return scores.macro_f1(sums[:, 0]) - scores.macro_f1(sums[:, 1])
@@ -75,9 +75,9 @@ def test_paired_intervals_see_the_same_pictures():
 
 
 def test_wrong_shapes_and_activities_are_named():
-    with pytest.raises(PosekitError, match=r"`told` must have shape \(S, 5\), S > 0; got \(4,\)"):
-        scores.cells(TRUE, np.zeros(4, int), 2)
-    with pytest.raises(PosekitError, match=r"`told` must lie in 0\.\.1; got 2"):
-        scores.cells(TRUE, TOLD + 1, 2)
+    with pytest.raises(PosekitError, match=r"`predicted` must have shape \(S, 5\), S > 0; got \(4,\)"):
+        scores.confusion_per_picture(TRUE, np.zeros(4, int), 2)
+    with pytest.raises(PosekitError, match=r"`predicted` must lie in 0\.\.1; got 2"):
+        scores.confusion_per_picture(TRUE, PREDICTED + 1, 2)
     with pytest.raises(PosekitError, match=r"`true` must have shape \(N,\), N > 0; got \(0,\)"):
-        scores.cells(np.array([], int), np.zeros((1, 0), int), 2)
+        scores.confusion_per_picture(np.array([], int), np.zeros((1, 0), int), 2)

@@ -38,14 +38,14 @@ def trainer():
     )
 
 
-def test_a_trainer_learns_and_starts_anew_each_time(trainer, colours):
+def test_a_trainer_learns_and_starts_from_new_weights_each_time(trainer, colours):
     pictures, codes = colours
     rows = np.arange(40)
     trainer.train(pictures, codes, rows, seed=1)
     first = [np.array(variable) for variable in trainer.network.weights]
-    assert (trainer.tell(pictures)[40:] == codes[40:]).mean() == 1.0
+    assert (trainer.predict(pictures)[40:] == codes[40:]).mean() == 1.0
     trainer.train(pictures, 1 - codes, rows, seed=2)
-    assert (trainer.tell(pictures)[40:] == codes[40:]).mean() == 0.0
+    assert (trainer.predict(pictures)[40:] == codes[40:]).mean() == 0.0
     trainer.train(pictures, codes, rows, seed=1)
     for again, before in zip(trainer.network.weights, first, strict=True):
         np.testing.assert_allclose(np.array(again), before, rtol=1e-3, atol=1e-4)
@@ -113,7 +113,7 @@ def test_true_cues_are_the_labelled_joints(experiment):
     )
 
 
-def test_mirrored_pictures_are_looked_at_anew():
+def test_mirrored_pictures_are_predicted_by_themselves():
     image = keras.Input((8, 8, 3))
     maps = keras.layers.DepthwiseConv2D(1)(image)
     # The red of the first column, which a mirror exchanges with the last one's.
