@@ -103,7 +103,7 @@ def reason_not_to_run(command):
 def check_posekit(arguments):
     """The command line takes the arguments."""
     try:
-        main._parser().parse_args(arguments)
+        main.parser().parse_args(arguments)
     except SystemExit as ended:  # with 0 after --help
         assert ended.code == 0, f"posekit does not understand: {shlex.join(arguments)}"
 
@@ -184,7 +184,7 @@ def inside(workshop, monkeypatch):
 
     monkeypatch.chdir(workshop)
     monkeypatch.setitem(open_experiment.__kwdefaults__, "cache_dir", workshop / ".cache")
-    for module in (files_module, sources, main):
+    for module in (files_module, sources):
         monkeypatch.setattr(module, "PROJECT_ROOT", workshop)
     monkeypatch.setattr(loading, "SHIPPED", workshop / "models")
     return workshop
