@@ -23,6 +23,7 @@ from posekit import files, geometry
 from posekit.datasets import sources
 from posekit.evaluation import metrics
 from posekit.provenance import provenance
+from posekit.skeleton import LSP
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / ".venv-metrics" / "bin" / "python"
@@ -110,19 +111,19 @@ def published(folder):
 
 def ours_and_inputs(pred_px, true_px, labelled, image_sizes_px):
     """posekit's scores, and the arrays that the worker needs for its own."""
-    poses = pred_px, true_px, labelled
+    errors = metrics.PoseErrors(pred_px, true_px, labelled, skeleton=LSP)
     torso_px = geometry.torso_length_px(true_px, labelled)
     measurable = np.isfinite(torso_px) & (torso_px > 0)
-    curve = metrics.pck_curve(*poses)
+    curve = errors.pck_curve()
     ours = {
-        "pck_per_joint": metrics.pck(*poses),
-        "pdj_per_joint": metrics.pdj(*poses, thresholds=metrics.AUC_THRESHOLDS),
+        "pck_per_joint": errors.pck().per_column,
+        "pdj_per_joint": errors.pdj(metrics.AUC_THRESHOLDS),
         # mmpose stops before the last threshold and averages joints, then thresholds.
-        "auc_of_joint_means": metrics.pdj(*poses, thresholds=metrics.AUC_THRESHOLDS[:-1]).mean(),
-        "mpjpe_px": metrics.mpjpe_px(*poses),
-        "mpjpe_torso": metrics.mpjpe_torso(*poses),
-        "frame_mse": metrics.frame_mse(*poses, image_sizes_px),
-        "pck_auc": metrics.pck_area_under_curve(*poses),
+        "auc_of_joint_means": errors.pdj(metrics.AUC_THRESHOLDS[:-1]).mean(),
+        "mpjpe_px": errors.mpjpe_px().total,
+        "mpjpe_torso": errors.mpjpe_torso().total,
+        "frame_mse": errors.frame_mse(image_sizes_px).total,
+        "pck_auc": errors.pck_area().total,
     }
     inputs = {
         "pred_px": pred_px,

@@ -119,7 +119,14 @@ def accuracy(answers, part):
         (pose,) = answer["keypoints_px"]
         if pose is not None:
             keypoints_px[index, : len(pose)] = pose
-    return metrics.pck_total(keypoints_px, part.keypoints_px, part.labelled, joints=LIMB_JOINTS)
+    errors = metrics.PoseErrors(
+        keypoints_px,
+        part.keypoints_px,
+        part.labelled,
+        skeleton=part.skeleton,
+        joints=LIMB_JOINTS,
+    )
+    return errors.pck().total
 
 
 def rows_of(facing, singly, together, accuracies, *, images):

@@ -20,7 +20,7 @@ from posekit.geometry import (
 )
 from posekit.pipeline import transforms
 from posekit.pipeline.augmentation import crop_matrices
-from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
+from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 # The same examples in every run: a test that fails today failed yesterday.
 settings.register_profile("posekit", derandomize=True, deadline=None, max_examples=25)
@@ -144,25 +144,32 @@ def test_joints_move_by_the_inverse_of_the_crops_matrix(crop, in_frame_px):
 # Scores.
 
 
+def errors_of(*poses_px):
+    return metrics.PoseErrors(*poses_px, skeleton=LSP)
+
+
 @given(people(), st.lists(st.floats(0, 50), min_size=2, max_size=8))
 def test_pck_and_pcp_never_fall_as_the_threshold_rises(poses_px, thresholds):
     thresholds = sorted(thresholds)
-    curve = metrics.pck_curve(*poses_px, thresholds=thresholds)
+    curve = errors_of(*poses_px).pck_curve(thresholds)
     assert (np.diff(curve) >= 0).all() and curve.min() >= 0 and curve.max() <= 1
-    assert curve[-1] == metrics.pck_total(*poses_px, threshold=thresholds[-1])
-    parts = [metrics.pcp_total(*poses_px, threshold=threshold) for threshold in thresholds]
+    assert curve[-1] == errors_of(*poses_px).pck(thresholds[-1]).total
+    parts = [errors_of(*poses_px).pcp(threshold).total for threshold in thresholds]
     assert np.isnan(parts).all() or (np.diff(parts) >= 0).all()
 
 
 def all_scores(pred_px, true_px, labelled, sizes_px):
+    errors = errors_of(pred_px, true_px, labelled)
     return np.concatenate(
         [
-            metrics.pck(pred_px, true_px, labelled),
-            metrics.pcp(pred_px, true_px, labelled),
-            [metrics.pck_area_under_curve(pred_px, true_px, labelled)],
-            [metrics.mpjpe_torso(pred_px, true_px, labelled)],
-            [metrics.mpjpe_px(pred_px, true_px, labelled)],
-            [metrics.frame_mse(pred_px, true_px, labelled, sizes_px)],
+            errors.pck().per_column,
+            errors.pcp().per_column,
+            [
+                errors.pck_area().total,
+                errors.mpjpe_torso().total,
+                errors.mpjpe_px().total,
+                errors.frame_mse(sizes_px).total,
+            ],
         ]
     )
 
@@ -186,30 +193,23 @@ def test_a_common_shift_and_scale_change_no_score_but_errors_in_pixels(poses_px,
 @given(people(), st.permutations(range(IMAGES)))
 def test_the_order_of_images_does_not_matter_and_the_mirror_only_renames(poses_px, order):
     pred_px, true_px, labelled = poses_px
-    before = metrics.pck(*poses_px)
-    np.testing.assert_allclose(metrics.pck(*(part[order] for part in poses_px)), before)
+    before = errors_of(*poses_px).pck().per_column
+    after = errors_of(*(part[order] for part in poses_px)).pck().per_column
+    np.testing.assert_allclose(after, before)
     # The torso runs from the left shoulder to the right hip: the mirror has the other diagonal.
-    error = metrics.mpjpe_px(pred_px, true_px, labelled)
+    error = errors_of(pred_px, true_px, labelled).mpjpe_px().total
     mirrored_px, mirrored = mirror_keypoints(true_px, labelled, 100)
     mirrored_pred_px, _ = mirror_keypoints(pred_px, labelled, 100)
-    assert metrics.mpjpe_px(mirrored_pred_px, mirrored_px, mirrored) == pytest.approx(error)
+    after = errors_of(mirrored_pred_px, mirrored_px, mirrored).mpjpe_px().total
+    assert after == pytest.approx(error)
 
 
 SIZES_PX = np.full((IMAGES, 2), 100)
 SCORES = {
-    "pck": metrics.pck,
-    "pck_total": metrics.pck_total,
-    "pck_curve": metrics.pck_curve,
-    "pck_area_under_curve": metrics.pck_area_under_curve,
-    "pdj": metrics.pdj,
-    "pcp": metrics.pcp,
-    "pcp_total": metrics.pcp_total,
-    "mpjpe_px": metrics.mpjpe_px,
-    "mpjpe_torso": metrics.mpjpe_torso,
-    "frame_mse": lambda *poses_px: metrics.frame_mse(*poses_px, SIZES_PX),
-    "per_image_sums": lambda *poses_px: metrics.per_image_sums(*poses_px, SIZES_PX),
+    "PoseErrors": errors_of,
+    "per_image_sums": lambda *poses_px: metrics.per_image_sums(*poses_px, SIZES_PX, skeleton=LSP),
     "evaluate": lambda *poses_px: metrics.evaluate(
-        *poses_px, SIZES_PX, np.arange(IMAGES), seed=0, resamples=2
+        *poses_px, SIZES_PX, np.arange(IMAGES), skeleton=LSP, seed=0, resamples=2
     ),
 }
 places_of_one_number = st.tuples(
@@ -217,14 +217,15 @@ places_of_one_number = st.tuples(
 )
 
 
-def test_every_public_score_is_here():
+def test_every_way_into_the_scores_is_here():
     public = {
         name
         for name, value in vars(metrics).items()
-        if callable(value) and getattr(value, "__module__", "") == "posekit.metrics"
+        if callable(value)
+        and value.__module__ == "posekit.evaluation.metrics"
         and not name.startswith("_")
     }
-    assert public == {*SCORES, "torso_length_px"}
+    assert public == {*SCORES, "Score", "Sums"}
 
 
 @pytest.mark.parametrize("name", SCORES)

@@ -1,21 +1,11 @@
 """Scores of predicted poses: PCK, PDJ, PCP, mean joint error and the poster's squared error.
 
-Axes: N images, K joints, S sticks, T thresholds; for LSP's skeleton 14 joints and 10 sticks.
-The arguments that all scores share, by name:
-
-    pred_px: float (N, K, 2), predicted (x, y) in pixels of the original image, finite.
-    true_px: float (N, K, 2), annotated (x, y), same frame; may hold anything where unlabelled.
-    labelled: bool (N, K), True where the annotation counts.
-    joints: names of the joints that are scored, None for all of them. A stick is scored when
-        all its joints are. The torso that PCK divides by is measured regardless.
-    skeleton: skeleton.Skeleton, which joints they are; LSP's 14 unless another is given.
+Axes: N images, K joints, S sticks, T thresholds; LSP's skeleton has 14 joints and 10 sticks.
 
 A square network input squashes x and y differently, so predictions must be moved back to the
 original image (`geometry.resize_keypoints`) before they are scored.
 
 Every score is one sum over images divided by another. NaN is a score nothing counts towards.
-All functions raise PosekitError on a wrong shape, dtype or range, an unknown joint, a
-non-finite prediction, or a non-finite annotation that counts.
 """
 
 from typing import NamedTuple
@@ -25,186 +15,248 @@ import numpy as np
 from posekit import geometry
 from posekit.errors import check_keypoints, raise_problems
 from posekit.evaluation.bootstrap import ratio_interval
-from posekit.skeleton import LSP, Skeleton
-
-STICKS = LSP.sticks
 
 # Quotients, because np.arange(0, 0.21, 0.01) misses 0.2 itself by a rounding error.
 AUC_THRESHOLDS = np.arange(21) / 100
 PDJ_THRESHOLDS = np.arange(51) / 100
 
 
-def pck(pred_px, true_px, labelled, *, threshold=0.2, skeleton=LSP):
-    """Percentage of Correct Keypoints, as a fraction, per joint.
+class Score(NamedTuple):
+    """How a score is shown.
 
-    A joint is correct when its Euclidean error is <= threshold x the true torso length of its
-    image. Images without a measurable torso do not count. A torso of length zero makes every
-    joint of its image wrong, error zero included, as the division in the published evaluator
-    (0 / 0 or x / 0) does.
+    Attributes:
+        label: str.
+        unit: str, empty where it has none.
+        digits: int, its decimals.
+        lower_is_better: bool.
+    """
+
+    label: str
+    unit: str
+    digits: int
+    lower_is_better: bool
+
+    @property
+    def title(self):
+        """The label, and the unit in brackets."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+# The scores that have an interval and are compared, in the order of all tables.
+SCORES = {
+    "pck_0.2": Score("PCK@0.2", "share of joints", 3, lower_is_better=False),
+    "pck_auc": Score("area under the PCK curve", "", 3, lower_is_better=False),
+    "pcp_0.5": Score("PCP@0.5", "share of sticks", 3, lower_is_better=False),
+    "mpjpe_px": Score("mean joint error", "px", 2, lower_is_better=True),
+    "mpjpe_torso": Score("mean joint error", "torso lengths", 3, lower_is_better=True),
+    "frame_mse": Score("MSE", "px² of the 96 x 96 frame", 1, lower_is_better=True),
+}
+
+
+class Sums(NamedTuple):
+    """A score as two sums: what each image adds to them, for each joint or stick.
+
+    Attributes:
+        numerators, denominators: float, int or bool (N, columns); a column is a joint or a stick.
+    """
+
+    numerators: np.ndarray
+    denominators: np.ndarray
+
+    @property
+    def total(self):
+        """The score over all joints or sticks of all images together, float."""
+        return float(_divide(self.numerators.sum(), self.denominators.sum()))
+
+    @property
+    def per_column(self):
+        """The score of each joint or stick over all images, float (columns,)."""
+        return _divide(self.numerators.sum(axis=0), self.denominators.sum(axis=0))
+
+    @property
+    def per_image(self):
+        """(numerators, denominators) of each image, each float (N,)."""
+        return tuple(part.sum(axis=1, dtype=float) for part in self)
+
+
+class PoseErrors:
+    """How far N predicted poses are from the truth; every score is computed from it.
 
     Args:
-        pred_px, true_px, labelled, skeleton: see the module.
-        threshold: float >= 0, share of the torso length.
+        pred_px: float (N, K, 2), predicted (x, y) in pixels of the original image, finite.
+        true_px: float (N, K, 2), annotated (x, y), same frame; may hold anything where unlabelled.
+        labelled: bool (N, K), True where the annotation counts.
+        skeleton: skeleton.Skeleton, which K joints they are.
+        joints: names of the joints that are scored, None for all of them. A stick is scored when
+            all its joints are. The torso that PCK divides by is measured regardless.
 
-    Returns:
-        float (K,) in [0, 1].
-
-    Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
-    TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
+    Raises:
+        PosekitError: a wrong shape or dtype, an unknown joint, a prediction that is not finite,
+            or an annotation that counts and is not finite.
     """
-    poses = _checked("pck()", pred_px, true_px, labelled, skeleton=skeleton)
-    _check_thresholds("pck()", "threshold", threshold)
-    return _per_column(_pck_sums(poses, threshold))
+
+    def __init__(self, pred_px, true_px, labelled, *, skeleton, joints=None):
+        caller = "PoseErrors()"
+        pred_px, true_px, labelled = np.asarray(pred_px), np.asarray(true_px), np.asarray(labelled)
+        check_keypoints(caller, labelled=labelled, true_px=true_px, pred_px=pred_px)
+        # A model that predicts NaN is broken, whether or not the joint has a label.
+        check_keypoints(caller, pred_px=pred_px)
+        geometry.check_joint_count(caller, "pred_px", pred_px, skeleton)
+        self._skeleton = skeleton
+        self._pred_px = pred_px.astype(float, copy=False)
+        self._true_px = np.where(labelled[..., None], true_px, 0.0).astype(float, copy=False)
+        self._counted = labelled & _selected(caller, joints, skeleton)  # (N, K)
+        self._error_px = geometry.distance_px(self._pred_px, self._true_px)  # (N, K)
+        torso_px = geometry.torso_length_px(self._true_px, labelled, skeleton=skeleton)[:, None]
+        self._error_torsos = _in_lengths(self._error_px, torso_px)  # (N, K)
+        self._counted_in_pck = self._counted & ~np.isnan(torso_px)
+
+    @property
+    def counted_joints(self):
+        """How many joints of all images are labelled and selected, int."""
+        return int(self._counted.sum())
+
+    def pck(self, threshold=0.2):
+        """Percentage of Correct Keypoints, as a share: Sums by joint.
+
+        A joint is correct when its Euclidean error is <= threshold x the true torso length of its
+        image. Images without a measurable torso do not count. A torso of length zero makes every
+        joint of its image wrong, error zero included, as the division in the published evaluator
+        (0 / 0 or x / 0) does.
+
+        Args:
+            threshold: float >= 0, share of the torso length.
+
+        Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
+        TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
+        """
+        _check_thresholds("pck()", "threshold", threshold)
+        counted = self._counted_in_pck
+        return Sums((self._error_torsos <= threshold) & counted, counted)
+
+    def pck_area(self):
+        """Area under PCK over the thresholds 0, 0.01, ..., 0.2 on a unit axis: Sums by joint.
+
+        It is 1 when every prediction is exact.
+
+        Source: the trapezoid rule over the PCK curve, as in Pishchulin's evaluation of LSP.
+        """
+        # A joint that is correct from threshold i on adds all trapezoids right of i and half of
+        # the one left of it. A joint that is never correct has i = T and adds nothing.
+        first_correct = np.searchsorted(AUC_THRESHOLDS, self._error_torsos)  # (N, K)
+        span = len(AUC_THRESHOLDS) - 1
+        counted = self._counted_in_pck
+        return Sums((1 - np.clip(first_correct - 0.5, 0, span) / span) * counted, counted)
+
+    def pck_curve(self, thresholds=AUC_THRESHOLDS):
+        """PCK over all joints at each threshold, float (T,) in [0, 1].
+
+        Args:
+            thresholds: float (T,), >= 0, shares of the torso length.
+        """
+        hits, counted = self._hits("pck_curve()", thresholds)
+        return _divide(hits.sum(axis=1), counted.sum())
+
+    def pdj(self, thresholds=PDJ_THRESHOLDS):
+        """Percentage of Detected Joints, as a share: PCK per joint at each threshold.
+
+        Args:
+            thresholds: float (T,), >= 0, shares of the torso length.
+
+        Returns:
+            float (T, K) in [0, 1].
+
+        Source: Sapp and Taskar, "MODEC: Multimodal Decomposable Models", CVPR 2013; Toshev and
+        Szegedy, "DeepPose", CVPR 2014.
+        """
+        return _divide(*self._hits("pdj()", thresholds))
+
+    def _hits(self, caller, thresholds):
+        """Hits (T, K) and counts (K,), summed over images."""
+        thresholds = _check_thresholds(caller, "thresholds", thresholds, dimensions=1)
+        sums = [self.pck(threshold).numerators.sum(axis=0) for threshold in thresholds]
+        counted = self._counted_in_pck.sum(axis=0)
+        return np.reshape(sums, (len(thresholds), -1)), counted
+
+    def pcp(self, threshold=0.5):
+        """Percentage of Correct Parts in the strict sense, as a share: Sums by stick.
+
+        A stick is correct when the errors of both its ends are <= threshold x its true length. It
+        counts when all its joints are labelled: two, or the torso's four. A stick of length zero
+        is wrong, error zero included, as the division in the published evaluator does. Sticks are
+        in the order of `Skeleton.sticks`.
+
+        Args:
+            threshold: float >= 0, share of the stick's length.
+
+        Source: Ferrari, Marin-Jimenez and Zisserman, "Progressive Search Space Reduction for
+        Human Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
+        mid-shoulder, as in Pishchulin's evaluation of LSP.
+        """
+        _check_thresholds("pcp()", "threshold", threshold)
+        ends, mid_points = _stick_ends(self._skeleton)
+        pred_px, true_px = (
+            _with_points(each, mid_points) for each in (self._pred_px, self._true_px)
+        )
+        start, end = ends.T
+        length_px = geometry.distance_px(true_px[:, start], true_px[:, end])
+        error_px = geometry.distance_px(pred_px, true_px)
+        # Both ends are correct where the worse one is.
+        error = _in_lengths(np.maximum(error_px[:, start], error_px[:, end]), length_px)
+        has_mid_points = [self._counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
+        counted = np.hstack([self._counted, *has_mid_points])
+        counted = counted[:, start] & counted[:, end]
+        return Sums((error <= threshold) & counted, counted)
+
+    def mpjpe_px(self):
+        """Mean per joint position error: Euclidean, pixels of the original image; Sums by joint."""
+        return Sums(self._error_px * self._counted, self._counted)
+
+    def mpjpe_torso(self):
+        """The same in torso lengths of each image; images without a torso length > 0 do not count."""
+        counted = self._counted_in_pck & np.isfinite(self._error_torsos)
+        return Sums(np.where(counted, self._error_torsos, 0), counted)
+
+    def frame_mse(self, image_sizes_px, frame_px=96):
+        """The poster's loss: squared error of a coordinate in the squashed square frame, px².
+
+        An image of width W and height H is squashed to frame_px x frame_px, hence its errors
+        shrink by frame_px / W in x and frame_px / H in y.
+
+        Args:
+            image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
+            frame_px: number > 0, side of the frame, pixels.
+        """
+        sizes_px = _checked_sizes("frame_mse()", image_sizes_px, len(self._pred_px))
+        error_px = (self._pred_px - self._true_px) * (frame_px / sizes_px)[:, None]  # (N, K, 2)
+        return Sums((error_px**2).sum(axis=-1) * self._counted, 2 * self._counted)
+
+    def headline(self, image_sizes_px):
+        """name of SCORES -> Sums."""
+        return {
+            "pck_0.2": self.pck(0.2),
+            "pck_auc": self.pck_area(),
+            "pcp_0.5": self.pcp(0.5),
+            "mpjpe_px": self.mpjpe_px(),
+            "mpjpe_torso": self.mpjpe_torso(),
+            "frame_mse": self.frame_mse(image_sizes_px),
+        }
 
 
-def pck_total(pred_px, true_px, labelled, *, threshold=0.2, joints=None, skeleton=LSP):
-    """PCK over all joints of all images together; arguments and source as for `pck`.
-
-    Returns:
-        float in [0, 1].
-    """
-    poses = _checked("pck_total()", pred_px, true_px, labelled, joints, skeleton)
-    _check_thresholds("pck_total()", "threshold", threshold)
-    return _total(_pck_sums(poses, threshold))
-
-
-def pck_curve(pred_px, true_px, labelled, *, thresholds=AUC_THRESHOLDS, joints=None, skeleton=LSP):
-    """Total PCK at each threshold.
-
-    Args:
-        pred_px, true_px, labelled, joints, skeleton: see the module.
-        thresholds: float (T,), >= 0, shares of the torso length.
-
-    Returns:
-        float (T,) in [0, 1].
-    """
-    poses = _checked("pck_curve()", pred_px, true_px, labelled, joints, skeleton)
-    thresholds = _check_thresholds("pck_curve()", "thresholds", thresholds, dimensions=1)
-    hits, counted = _curve_sums(poses, thresholds)
-    return _divide(hits.sum(axis=1), counted.sum())
-
-
-def pck_area_under_curve(pred_px, true_px, labelled, *, joints=None, skeleton=LSP):
-    """Area under total PCK over the thresholds 0, 0.01, ..., 0.2, rescaled to a unit axis.
-
-    Returns:
-        float in [0, 1]; 1 when every prediction is exact.
-
-    Source: the trapezoid rule over the PCK curve, as in Pishchulin's evaluation of LSP.
-    """
-    poses = _checked("pck_area_under_curve()", pred_px, true_px, labelled, joints, skeleton)
-    return _total(_area_sums(poses))
-
-
-def pdj(pred_px, true_px, labelled, *, thresholds=PDJ_THRESHOLDS, skeleton=LSP):
-    """Percentage of Detected Joints, as a fraction: PCK per joint at each threshold.
-
-    Args:
-        pred_px, true_px, labelled, skeleton: see the module.
-        thresholds: float (T,), >= 0, shares of the torso length.
-
-    Returns:
-        float (T, K) in [0, 1].
-
-    Source: Sapp and Taskar, "MODEC: Multimodal Decomposable Models", CVPR 2013; Toshev and
-    Szegedy, "DeepPose", CVPR 2014.
-    """
-    poses = _checked("pdj()", pred_px, true_px, labelled, skeleton=skeleton)
-    thresholds = _check_thresholds("pdj()", "thresholds", thresholds, dimensions=1)
-    return _divide(*_curve_sums(poses, thresholds))
-
-
-def pcp(pred_px, true_px, labelled, *, threshold=0.5, skeleton=LSP):
-    """Percentage of Correct Parts, as a fraction, per stick, in the strict sense.
-
-    A stick is correct when the errors of both its ends are <= threshold x its true length. It
-    counts when all its joints are labelled: two, or the torso's four. A stick of length zero
-    is wrong, error zero included, as the division in the published evaluator does.
-
-    Args:
-        pred_px, true_px, labelled, skeleton: see the module.
-        threshold: float >= 0, share of the stick's length.
-
-    Returns:
-        float (S,) in [0, 1], in the order of `Skeleton.sticks`.
-
-    Source: Ferrari, Marin-Jimenez and Zisserman, "Progressive Search Space Reduction for Human
-    Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
-    mid-shoulder, as in Pishchulin's evaluation of LSP.
-    """
-    poses = _checked("pcp()", pred_px, true_px, labelled, skeleton=skeleton)
-    _check_thresholds("pcp()", "threshold", threshold)
-    return _per_column(_pcp_sums(poses, threshold))
-
-
-def pcp_total(pred_px, true_px, labelled, *, threshold=0.5, joints=None, skeleton=LSP):
-    """PCP over all sticks of all images together; arguments and source as for `pcp`.
-
-    Returns:
-        float in [0, 1].
-    """
-    poses = _checked("pcp_total()", pred_px, true_px, labelled, joints, skeleton)
-    _check_thresholds("pcp_total()", "threshold", threshold)
-    return _total(_pcp_sums(poses, threshold))
-
-
-def mpjpe_px(pred_px, true_px, labelled, *, joints=None, skeleton=LSP):
-    """Mean Euclidean error of the labelled joints (mean per joint position error).
-
-    Returns:
-        float, pixels of the original image, >= 0.
-    """
-    return _total(_error_sums(_checked("mpjpe_px()", pred_px, true_px, labelled, joints, skeleton)))
-
-
-def mpjpe_torso(pred_px, true_px, labelled, *, joints=None, skeleton=LSP):
-    """Mean Euclidean error of the labelled joints in torso lengths of their image.
-
-    Images whose torso is not measurable, or has length zero, do not count.
-
-    Returns:
-        float, torso lengths, >= 0.
-    """
-    poses = _checked("mpjpe_torso()", pred_px, true_px, labelled, joints, skeleton)
-    return _total(_torso_error_sums(poses))
-
-
-def frame_mse(
-    pred_px, true_px, labelled, image_sizes_px, *, frame_px=96, joints=None, skeleton=LSP
-):
-    """The poster's loss: mean squared error of a coordinate in the squashed square frame.
-
-    An image of width W and height H is squashed to frame_px x frame_px, hence its errors
-    shrink by frame_px / W in x and frame_px / H in y.
-
-    Args:
-        pred_px, true_px, labelled, joints, skeleton: see the module.
-        image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
-        frame_px: number > 0, side of the frame, pixels.
-
-    Returns:
-        float, squared pixels of the frame, >= 0.
-    """
-    poses = _checked("frame_mse()", pred_px, true_px, labelled, joints, skeleton)
-    image_sizes_px = _checked_sizes("frame_mse()", image_sizes_px, len(poses.pred_px))
-    return _total(_frame_squared_error_sums(poses, image_sizes_px, frame_px))
-
-
-def per_image_sums(pred_px, true_px, labelled, image_sizes_px, *, joints=None, skeleton=LSP):
+def per_image_sums(pred_px, true_px, labelled, image_sizes_px, *, skeleton, joints=None):
     """What each image adds to the two sums that a headline score divides.
 
     For two models on the same images, these go into `bootstrap.paired_difference_interval`.
 
     Args:
-        pred_px, true_px, labelled, joints, skeleton: see the module.
+        pred_px, true_px, labelled, skeleton, joints: as for `PoseErrors`.
         image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
 
     Returns:
-        dict of score name -> (numerators, denominators), each float (N,).
+        dict, name of SCORES -> (numerators, denominators), each float (N,).
     """
-    poses = _checked("per_image_sums()", pred_px, true_px, labelled, joints, skeleton)
-    image_sizes_px = _checked_sizes("per_image_sums()", image_sizes_px, len(poses.pred_px))
-    return _over_columns(_headline_sums(poses, image_sizes_px))
+    errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
+    return {name: sums.per_image for name, sums in errors.headline(image_sizes_px).items()}
 
 
 def evaluate(
@@ -214,15 +266,15 @@ def evaluate(
     image_sizes_px,
     groups,
     *,
+    skeleton,
     seed,
     resamples=1000,
     joints=None,
-    skeleton=LSP,
 ):
     """All scores of one model on one set of images, ready for JSON.
 
     Args:
-        pred_px, true_px, labelled, joints, skeleton: see the module.
+        pred_px, true_px, labelled, skeleton, joints: as for `PoseErrors`.
         image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
         groups: int or str (N,), images of one group are resampled together.
         seed: int, seed of the bootstrap.
@@ -242,10 +294,10 @@ def evaluate(
             pck_curve: {"thresholds", "total"}, each a list (21,).
             pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
     """
-    poses = _checked("evaluate()", pred_px, true_px, labelled, joints, skeleton)
-    image_sizes_px = _checked_sizes("evaluate()", image_sizes_px, len(poses.pred_px))
-    sums = _headline_sums(poses, image_sizes_px)
-    numerators, denominators = np.transpose(list(_over_columns(sums).values()), (1, 2, 0))
+    errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
+    sums = errors.headline(image_sizes_px)
+    per_image = [each.per_image for each in sums.values()]
+    numerators, denominators = np.transpose(per_image, (1, 2, 0))
     low, high = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
     values = _divide(numerators.sum(axis=0), denominators.sum(axis=0))
 
@@ -255,15 +307,12 @@ def evaluate(
         return {name: _numbers(pair) for name, pair in zip(names, ends, strict=True)}
 
     joint_names, stick_names = skeleton.joints, skeleton.sticks
-    pck_of_joint = _named(joint_names, _per_column(sums["pck_0.2"]))
-    pcp_of_stick = _named(stick_names, _per_column(sums["pcp_0.5"]))
-    pdj_hits, pdj_counted = _curve_sums(poses, PDJ_THRESHOLDS)
-    pdj_total = _divide(pdj_hits.sum(axis=1), pdj_counted.sum())
-    in_curve = slice(len(AUC_THRESHOLDS))  # PDJ's thresholds begin with those of the AUC.
+    pck_of_joint = _named(joint_names, sums["pck_0.2"].per_column)
+    pcp_of_stick = _named(stick_names, sums["pcp_0.5"].per_column)
     return {
-        "image_count": len(poses.pred_px),
+        "image_count": len(pred_px),
         "group_count": len(np.unique(groups)),
-        "scored_joint_count": int(poses.counted.sum()),
+        "scored_joint_count": errors.counted_joints,
         "joints": list(joint_names if joints is None else joints),
         "metrics": {
             name: {"value": _number(value), "interval": [_number(bottom), _number(top)]}
@@ -272,49 +321,24 @@ def evaluate(
         "pck_per_joint": pck_of_joint,
         "pck_interval_per_joint": intervals(joint_names, "pck_0.2"),
         "pck_per_group": _group_means(pck_of_joint, skeleton.joint_groups),
-        "mpjpe_px_per_joint": _named(joint_names, _per_column(sums["mpjpe_px"])),
+        "mpjpe_px_per_joint": _named(joint_names, sums["mpjpe_px"].per_column),
         "mpjpe_px_interval_per_joint": intervals(joint_names, "mpjpe_px"),
         "pcp_per_stick": pcp_of_stick,
         "pcp_interval_per_stick": intervals(stick_names, "pcp_0.5"),
         "pcp_per_group": _group_means(pcp_of_stick, skeleton.stick_groups),
         "pck_curve": {
             "thresholds": AUC_THRESHOLDS.tolist(),
-            "total": _numbers(pdj_total[in_curve]),
+            "total": _numbers(errors.pck_curve(AUC_THRESHOLDS)),
         },
         "pdj": {
             "thresholds": PDJ_THRESHOLDS.tolist(),
-            "total": _numbers(pdj_total),
+            "total": _numbers(errors.pck_curve(PDJ_THRESHOLDS)),
             "per_joint": {
                 name: _numbers(curve)
-                for name, curve in zip(joint_names, _divide(pdj_hits, pdj_counted).T, strict=True)
+                for name, curve in zip(joint_names, errors.pdj().T, strict=True)
             },
         },
     }
-
-
-class _Poses(NamedTuple):
-    """Checked arguments; `true_px` is 0 where unlabelled, `counted` is labelled and selected."""
-
-    pred_px: np.ndarray
-    true_px: np.ndarray
-    labelled: np.ndarray
-    counted: np.ndarray
-    skeleton: Skeleton
-
-
-def _checked(caller, pred_px, true_px, labelled, joints=None, skeleton=LSP):
-    pred_px, true_px, labelled = np.asarray(pred_px), np.asarray(true_px), np.asarray(labelled)
-    check_keypoints(caller, labelled=labelled, true_px=true_px, pred_px=pred_px)
-    # A model that predicts NaN is broken, whether or not the joint has a label.
-    check_keypoints(caller, pred_px=pred_px)
-    geometry.check_joint_count(caller, "pred_px", pred_px, skeleton)
-    return _Poses(
-        pred_px=pred_px.astype(float, copy=False),
-        true_px=np.where(labelled[..., None], true_px, 0.0).astype(float, copy=False),
-        labelled=labelled,
-        counted=labelled & _selected(caller, joints, skeleton),
-        skeleton=skeleton,
-    )
 
 
 def _selected(caller, joints, skeleton):
@@ -358,49 +382,6 @@ def _checked_sizes(caller, image_sizes_px, image_count):
     return image_sizes_px
 
 
-# Each function below returns (numerators, denominators), both (N, columns): what every image
-# adds to a score, per joint or stick. Sums over any of the two axes divide to a score.
-
-
-def _headline_sums(poses, image_sizes_px):
-    return {
-        "pck_0.2": _pck_sums(poses, 0.2),
-        "pck_auc": _area_sums(poses),
-        "pcp_0.5": _pcp_sums(poses, 0.5),
-        "mpjpe_px": _error_sums(poses),
-        "mpjpe_torso": _torso_error_sums(poses),
-        "frame_mse": _frame_squared_error_sums(poses, image_sizes_px, 96),
-    }
-
-
-def _pck_sums(poses, threshold):
-    error, counted = _torso_errors(poses)
-    return (error <= threshold) & counted, counted
-
-
-def _area_sums(poses):
-    error, counted = _torso_errors(poses)
-    # A joint that is correct from threshold i on adds all trapezoids right of i and half of the
-    # one left of it. A joint that is never correct has i = T and adds nothing.
-    first_correct = np.searchsorted(AUC_THRESHOLDS, error)  # (N, K)
-    span = len(AUC_THRESHOLDS) - 1
-    return (1 - np.clip(first_correct - 0.5, 0, span) / span) * counted, counted
-
-
-def _pcp_sums(poses, threshold):
-    ends, mid_points = _stick_ends(poses.skeleton)
-    pred_px, true_px = (_with_points(each, mid_points) for each in (poses.pred_px, poses.true_px))
-    start, end = ends.T
-    length_px = geometry.distance_px(true_px[:, start], true_px[:, end])
-    error_px = geometry.distance_px(pred_px, true_px)
-    # Both ends are correct where the worse one is.
-    error = _in_lengths(np.maximum(error_px[:, start], error_px[:, end]), length_px)
-    has_mid_points = [poses.counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
-    counted = np.hstack([poses.counted, *has_mid_points])
-    counted = counted[:, start] & counted[:, end]
-    return (error <= threshold) & counted, counted
-
-
 def _stick_ends(skeleton):
     """Ends of each stick, int (S, 2), and the pairs of joints whose mid-points follow the joints.
 
@@ -411,35 +392,6 @@ def _stick_ends(skeleton):
         ends.append((skeleton.joint_count, skeleton.joint_count + 1))
         mid_points = tuple(list(pair) for pair in skeleton.torso_stick[1:])
     return np.reshape(ends, (-1, 2)).astype(int), mid_points
-
-
-def _error_sums(poses):
-    return geometry.distance_px(poses.pred_px, poses.true_px) * poses.counted, poses.counted
-
-
-def _torso_error_sums(poses):
-    error, counted = _torso_errors(poses)
-    counted = counted & np.isfinite(error)
-    return np.where(counted, error, 0), counted
-
-
-def _frame_squared_error_sums(poses, image_sizes_px, frame_px):
-    error_px = (poses.pred_px - poses.true_px) * (frame_px / image_sizes_px)[:, None]  # (N, K, 2)
-    return (error_px**2).sum(axis=-1) * poses.counted, 2 * poses.counted
-
-
-def _curve_sums(poses, thresholds):
-    """Hits (T, K) and counts (K,), summed over images."""
-    error, counted = _torso_errors(poses)
-    hits = [((error <= threshold) & counted).sum(axis=0) for threshold in thresholds]
-    return np.reshape(hits, (len(thresholds), -1)), counted.sum(axis=0)
-
-
-def _torso_errors(poses):
-    """Errors in torso lengths, (N, K), and whether each counts towards PCK, bool (N, K)."""
-    torso_px = geometry.torso_length_px(poses.true_px, poses.labelled, skeleton=poses.skeleton)[:, None]
-    error = _in_lengths(geometry.distance_px(poses.pred_px, poses.true_px), torso_px)
-    return error, poses.counted & ~np.isnan(torso_px)
 
 
 def _in_lengths(error_px, length_px):
@@ -456,20 +408,6 @@ def _divide(numerators, denominators):
     numerators, denominators = np.broadcast_arrays(numerators, denominators)
     undefined = np.full(numerators.shape, np.nan)
     return np.divide(numerators, denominators, out=undefined, where=denominators > 0)
-
-
-def _per_column(sums):
-    return _divide(sums[0].sum(axis=0), sums[1].sum(axis=0))
-
-
-def _total(sums):
-    return float(_divide(sums[0].sum(), sums[1].sum()))
-
-
-def _over_columns(sums):
-    return {
-        name: tuple(part.sum(axis=1, dtype=float) for part in parts) for name, parts in sums.items()
-    }
 
 
 def _number(value):

@@ -10,14 +10,12 @@ import numpy as np
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.evaluation import bootstrap
+from posekit.evaluation import bootstrap, metrics
 
 FILE = "per_image.npz"
 
 # Of a hundred thousand images; LSPet has 10,000.
 LIMIT_BYTES = 64 << 20
-
-LOWER_IS_BETTER = ("mpjpe_px", "mpjpe_torso", "frame_mse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +145,7 @@ def differences(first, second, *, seed, resamples=1000):
         )
         better = None
         if low > 0 or high < 0:
-            second_is_better = (high < 0) == (name in LOWER_IS_BETTER)
+            second_is_better = (high < 0) == metrics.SCORES[name].lower_is_better
             better = "second" if second_is_better else "first"
         then, now = first.value(name), second.value(name)
         rows.append(

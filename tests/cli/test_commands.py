@@ -291,9 +291,14 @@ def test_evaluate_measures_a_shipped_models_confidences(
         chosen = dataset.subset(np.isin(dataset.image_ids, written["image_ids"]))
         assert chosen.image_ids.tolist() == written["image_ids"].tolist()
         keypoints_px = written["keypoints_px"]
-    expected = metrics.pck_total(
-        keypoints_px, chosen.keypoints_px, chosen.labelled, joints=JOINTS[:12]
+    errors = metrics.PoseErrors(
+        keypoints_px,
+        chosen.keypoints_px,
+        chosen.labelled,
+        skeleton=chosen.skeleton,
+        joints=JOINTS[:12],
     )
+    expected = errors.pck().total
     assert scores["limb_joints"]["metrics"]["pck_0.2"]["value"] == pytest.approx(expected)
     # PCK counts the same joints, so the mean share that is right is PCK itself.
     reliability = scores["reliability"]

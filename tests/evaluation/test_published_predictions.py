@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 
 from posekit.evaluation import metrics
-from posekit.skeleton import JOINT_GROUPS, STICK_GROUPS
+from posekit.skeleton import JOINT_GROUPS, LSP, STICK_GROUPS
 
 FOLDER = os.environ.get("POSEKIT_PUBLISHED_PREDICTIONS")
 pytestmark = pytest.mark.skipif(
@@ -69,6 +69,7 @@ def scored(pred_px, true_px):
         np.ones((count, 14), bool),
         np.full((count, 2), 100),  # the sizes of LSP's images matter to frame_mse alone
         np.arange(count),
+        skeleton=LSP,
         seed=0,
     )
 

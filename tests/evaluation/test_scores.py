@@ -127,7 +127,8 @@ def test_correct_joints_divide_to_pck(experiment):
     part = experiment.part("train")
     pred_px = part.keypoints_px + np.random.default_rng(0).normal(0, 10, part.keypoints_px.shape)
     correct, counted = correct_joints(pred_px, part)
-    pck = metrics.pck(pred_px, part.keypoints_px, part.labelled)
+    errors = metrics.PoseErrors(pred_px, part.keypoints_px, part.labelled, skeleton=part.skeleton)
+    pck = errors.pck().per_column
     assert 0 < pck.min() and pck.max() < 1
     np.testing.assert_allclose(correct.sum(axis=0) / counted.sum(axis=0), pck)
 

@@ -177,12 +177,14 @@ def _look(rung, experiment, run_dir, seed, samples):
         parameters=sum(stage.network.count_params() for stage in estimator.stages),
         flops=_flops(estimator),
         sums={part: sample.sums(pred_px[part]) for part, sample in samples.items()},
-        pck_per_joint=metrics.pck(
+        pck_per_joint=metrics.PoseErrors(
             pred_px["validation"],
             validation.keypoints_px,
             validation.labelled,
             skeleton=validation.skeleton,
-        ),
+        )
+        .pck()
+        .per_column,
     )
 
 

@@ -2,7 +2,7 @@
 
 from posekit import files
 from posekit.errors import PosekitError, check_choice
-from posekit.evaluation.per_image import LOWER_IS_BETTER
+from posekit.evaluation import metrics
 from posekit.evaluation.seeds import paired_difference
 from posekit.studies.sweep import table
 from posekit.training import records
@@ -53,7 +53,7 @@ def ranked(result, score):
 
 def is_lower_better(score):
     """Whether a score is an error."""
-    return score in (*LOWER_IS_BETTER, "validation_mse")
+    return score == "validation_mse" or metrics.SCORES[score].lower_is_better
 
 
 def choice_table(result, score):
