@@ -386,7 +386,7 @@ def test_the_list_that_ships(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="no sha256sum on this system")
 def test_the_digest_can_be_computed_as_the_readme_says(tmp_path):
-    text = (download.MIRRORS.parents[2] / "data" / "README.md").read_text(encoding="utf-8")
+    text = (download.MIRRORS.parents[3] / "data" / "README.md").read_text(encoding="utf-8")
     (command,) = [line.strip() for line in text.splitlines() if "| sha256sum" in line]
     folder = write_folder(tmp_path, FILES | {"README.txt": b"cite us"})
     printed = subprocess.run(
