@@ -1,4 +1,4 @@
-# posekit: two commands on a fresh machine are `make reports` and `make test`.
+# posekit: on a fresh machine run `make reports` or `make test`.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,13 +19,13 @@ help:  ## list the targets
 	@echo
 	@echo "Settings: DATA=$(DATA) PROFILE=$(PROFILE) (smoke, quick, full) SEED=$(SEED) RUN=FOLDER RESUME=1"
 	@echo "          SET='02_training.epochs=50 seed=1' PYTHON=python3.12"
-	@echo "Blanks separate the values of SET, so a list is written without any:"
+	@echo "Spaces separate the values of SET, so write a list without spaces:"
 	@echo "          SET='02_training.label_treatments=[\"masked\",\"poster\"]'"
 	@echo "Example:  make reports DATA=data/raw/lspet_dataset.zip PROFILE=full RESUME=1"
 
 setup: $(VENV)/.installed  ## make .venv and install the pinned, hashed requirements
 
-# Another PYTHON than the environment's makes it anew.
+# A PYTHON of another version rebuilds the environment.
 ifneq ($(PYTHON),)
 ifneq ($(shell $(PYTHON) --version 2>/dev/null),$(shell $(BIN)/python --version 2>/dev/null))
 .PHONY: $(VENV)/.installed
@@ -64,10 +64,10 @@ test: setup  ## run all tests; real data are tested when POSEKIT_LSPET names the
 verify: setup  ## run the report in RUN again and compare all its numbers
 	$(BIN)/python -m posekit report --verify "$(RUN)"
 
-fuzz: setup  ## give 60,000 damaged inputs to all readers (minutes)
+fuzz: setup  ## feed 60,000 damaged inputs to all readers (minutes)
 	PYTHONPATH=tests:tests/support $(BIN)/python -m fuzz
 
-kill: setup  ## kill trainings and reports 30 times, go on, compare with undisturbed ones
+kill: setup  ## kill and resume trainings and reports 30 times, compare with uninterrupted ones
 	$(BIN)/python tests/support/kill_and_go_on.py
 
 lab: setup  ## open the notebooks in JupyterLab
@@ -83,7 +83,7 @@ docs: setup  ## write the API reference to docs/api/index.html (half a minute)
 	PDOC_ALLOW_EXEC=1 $(BIN)/python -W "ignore:Error parsing type annotation" -m pdoc --docformat google \
 	  --template-directory docs/pdoc --output-directory docs/api posekit
 
-imagenet: models/imagenet/lite0.npz  ## make the ImageNet weights that some recipes start from (installs PyTorch aside)
+imagenet: models/imagenet/lite0.npz  ## make the ImageNet weights that some recipes start from (installs PyTorch in its own environment)
 
 models/imagenet/lite0.npz: models/imagenet/convert_lite0.py models/imagenet/requirements.txt $(VENV)/.installed
 	$(BIN)/python -m venv --clear models/imagenet/.venv
@@ -92,10 +92,10 @@ models/imagenet/lite0.npz: models/imagenet/convert_lite0.py models/imagenet/requ
 	models/imagenet/.venv/bin/python models/imagenet/convert_lite0.py $@
 	rm -rf models/imagenet/.venv
 
-exporters: setup  ## add what ONNX export and examples/ need
+exporters: setup  ## install what ONNX export and examples/ need
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/export_requirements.txt
 
-peers: benchmarks/.venv/.installed  ## make the environments of what posekit is measured against
+peers: benchmarks/.venv/.installed  ## make the environments of the libraries posekit is compared with
 
 benchmarks/.venv/.installed: benchmarks/requirements.txt benchmarks/metrics_requirements.txt \
   benchmarks/torch_requirements.txt benchmarks/get_movenet.py $(VENV)/.installed
@@ -111,10 +111,10 @@ benchmarks/.venv/.installed: benchmarks/requirements.txt benchmarks/metrics_requ
 	$(BIN)/python benchmarks/get_movenet.py
 	@touch $@
 
-bench: setup peers  ## measure posekit beside its peers, write reports/benchmarks.html
+bench: setup peers  ## measure posekit against its peers, write reports/benchmarks.html
 	$(BIN)/python benchmarks/run.py --data "$(DATA)"
 
-growth: setup  ## memory and time of the input for 1,000 to 100,000 images, into the same page
+growth: setup  ## measure memory and time of the input for 1,000 to 100,000 images, into the same page
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/page.py
 

@@ -1,6 +1,6 @@
 """A pose with LiteRT: python litert_pose.py EXPORTED_FOLDER photo.jpg
 
-Needs `pip install ai-edge-litert numpy pillow`, and pose_maps.py beside it.
+Needs `pip install ai-edge-litert numpy pillow`, and pose_maps.py next to it.
 """
 
 import json

@@ -1,6 +1,6 @@
 """A pose with ONNX Runtime: python onnx_pose.py EXPORTED_FOLDER photo.jpg
 
-Needs `pip install onnxruntime numpy pillow`, and pose_maps.py beside it.
+Needs `pip install onnxruntime numpy pillow`, and pose_maps.py next to it.
 """
 
 import json
