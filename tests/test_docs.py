@@ -22,7 +22,7 @@ import pytest
 import yaml
 from made_runs import write_training
 from PIL import Image
-from test_layers import SOURCES
+from test_layers import ROOMS, SOURCES
 from tiny_sets import labels, lspet_files, write_zip
 
 import posekit
@@ -297,6 +297,12 @@ def test_the_index_names_every_how_to():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     linked = set(re.findall(r"\]\((\w+\.md)\)", index))
     assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
+def test_the_readme_lists_the_rooms_from_the_bottom_up():
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("## Where things are")[1]
+    named = re.findall(r"^\| `([\w/*.]+)` \|", text, flags=re.MULTILINE)
+    assert named == ["posekit/*.py", *(f"{room}/" for room in ROOMS[1:])]
 
 
 def test_the_citation_is_of_this_version():
