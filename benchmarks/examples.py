@@ -6,6 +6,7 @@ import numpy as np
 
 from posekit.datasets import sources
 from posekit.datasets.pose_dataset import PoseDataset
+from posekit.skeleton import LSP
 
 
 def write(folder, data, count):
@@ -50,4 +51,5 @@ def read(folder):
         fixed_test=np.zeros(count, bool),
         has_fixed_test=False,
         read_image=lambda image_id: (folder / f"{image_id}.jpg").read_bytes(),
+        skeleton=LSP,
     )

@@ -19,6 +19,7 @@ import numpy as np
 from side_by_side import Worker, alternate
 
 from posekit import files
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
 from posekit.estimators import loading, manifest
@@ -28,10 +29,10 @@ from posekit.evaluation import bootstrap, scores
 from posekit.pipeline.experiment import open_experiment
 from posekit.profiles import PROFILES
 from posekit.provenance import provenance
-from posekit.skeleton import JOINTS, LIMB_JOINTS
+from posekit.skeleton import JOINTS, LSP
 
 WORKER = Path(__file__).resolve().parent / "workers" / "posekit_pose.py"
-LIMBS = [JOINTS.index(name) for name in LIMB_JOINTS]
+LIMBS = [JOINTS.index(name) for name in LSP.limb_joints]
 
 
 def main():
@@ -53,7 +54,7 @@ def main():
     options = parser.parse_args()
     experiment = open_experiment(options.data, profile=options.profile, seed=options.seed)
     validation = experiment.part("validation")
-    chosen = np.unique(np.linspace(0, len(validation) - 1, options.images).round().astype(int))
+    chosen = evenly_spread(len(validation), options.images)
     indices = experiment.split.indices(experiment.dataset, "validation")[chosen]
     part, groups = validation.subset(chosen), experiment.split.groups[indices]
     before = loading.load(options.model, compiled=False).estimate_dataset(part)

@@ -74,7 +74,7 @@ def main():
 def drawn(seed=0):
     """Drawn people with their missing labels; predictions lie about a fifth of a torso off."""
     people = sources.load("synthetic", synthetic_images=240, max_images=None, seed=seed)
-    torso_px = geometry.torso_length_px(people.keypoints_px, people.labelled)
+    torso_px = geometry.torso_length_px(people.keypoints_px, people.labelled, skeleton=LSP)
     noise = np.random.default_rng(seed).normal(size=people.keypoints_px.shape)
     spread_px = 0.15 * np.nan_to_num(torso_px, nan=50.0)[:, None, None]
     # What is stored for an unlabelled joint is junk, and may be far away.
@@ -112,7 +112,7 @@ def published(folder):
 def ours_and_inputs(pred_px, true_px, labelled, image_sizes_px):
     """posekit's scores, and the arrays that the worker needs for its own."""
     errors = metrics.PoseErrors(pred_px, true_px, labelled, skeleton=LSP)
-    torso_px = geometry.torso_length_px(true_px, labelled)
+    torso_px = geometry.torso_length_px(true_px, labelled, skeleton=LSP)
     measurable = np.isfinite(torso_px) & (torso_px > 0)
     curve = errors.pck_curve()
     ours = {

@@ -19,10 +19,11 @@ import numpy as np
 import results
 from side_by_side import Worker, ratio_of, take_turns
 
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.evaluation import metrics
 from posekit.pipeline import experiment
-from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
+from posekit.skeleton import JOINT_COUNT, LSP
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / ".venv" / "bin" / "python"
@@ -51,7 +52,7 @@ def main():
     profile = "quick" if options.data == SYNTHETIC else "full"
     whole = experiment.open_experiment(options.data, profile=profile, seed=0)
     part = whole.part(options.split)
-    part = part.subset(np.unique(np.linspace(0, len(part) - 1, options.images).round().astype(int)))
+    part = part.subset(evenly_spread(len(part), options.images))
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for image_id in part.image_ids.tolist():
@@ -124,7 +125,7 @@ def accuracy(answers, part):
         part.keypoints_px,
         part.labelled,
         skeleton=part.skeleton,
-        joints=LIMB_JOINTS,
+        joints=LSP.limb_joints,
     )
     return errors.pck().total
 

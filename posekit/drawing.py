@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 from posekit.errors import check_keypoints, raise_problems
-from posekit.skeleton import LSP
 
 TRUTH_COLOUR = (255, 255, 255)
 RING_COLOUR = (240, 228, 66)  # the yellow that Okabe and Ito's palette keeps for dark grounds
@@ -22,11 +21,8 @@ OUTLINE_COLOUR = (25, 25, 25)
 SURE_FROM = 0.5
 _PALENESS = 0.65  # share of white
 
-# The lines of the 14 joints, as (start joint, end joint, side).
-SEGMENTS = LSP.segments
 
-
-def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skeleton=LSP):
+def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skeleton):
     """A copy of the picture with one person's skeleton drawn on it.
 
     Right limbs are blue, left ones orange, the head and pelvis purple; lines and dots grow with
@@ -123,7 +119,7 @@ def lay_saliency(image, strength):
     return np.rint(grey + opacity * (coloured - grey)).astype(np.uint8)
 
 
-def draw_truth(image, keypoints_px, labelled, *, skeleton=LSP):
+def draw_truth(image, keypoints_px, labelled, *, skeleton):
     """A copy of the picture with the true skeleton in white.
 
     Args:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import tempfile
 import zipfile
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit import locks
 from posekit.errors import PosekitError
 
 _HEADERS = {
@@ -66,10 +68,7 @@ def replacing(path):
         ) from error
     os.close(handle)
     try:
-        # mkstemp makes private files; an artifact gets the permissions of any new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        _make_public(temporary, 0o666)
         yield Path(temporary)
         _force_to_disk(temporary)
         os.replace(temporary, path)
@@ -82,6 +81,48 @@ def replacing(path):
         ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(folder):
+    """Yield a temporary folder beside `folder`; on success it is renamed to `folder`.
+
+    What killed processes left of the same folder is removed: each temporary folder is locked, and
+    the system frees the lock of a process that is killed.
+
+    Raises:
+        PosekitError: the folder holds something, cannot be written to, or there is no room.
+    """
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Python's own random part has eight characters.
+        for left in folder.parent.glob(f"{PARTIAL}{8 * '?'}-{glob.escape(folder.name)}"):
+            with locks.held_if_free(left) as is_ours:
+                if is_ours:
+                    shutil.rmtree(left, ignore_errors=True)
+        temporary = Path(
+            tempfile.mkdtemp(prefix=PARTIAL, suffix=f"-{folder.name}", dir=folder.parent)
+        )
+        with locks.held_if_free(temporary):
+            _make_public(temporary, 0o777)
+            yield temporary
+            temporary.rename(folder)
+    except OSError as error:
+        raise PosekitError(
+            f"{folder}: must be new, in a writable place with room for its files; got "
+            f"{error.strerror}. Choose another folder."
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_public(path, mode):
+    """Give what tempfile made private the permissions of any new file or folder."""
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(path, mode & ~umask)
 
 
 def _force_to_disk(path):
@@ -104,8 +145,8 @@ def reserve(path, size_bytes):
             os.posix_fallocate(file.fileno(), 0, size_bytes)
 
 
-def sweep(folder, name=""):
-    """Remove what killed processes had half written. Only who holds the folder's lock may.
+def remove_leftovers(folder, name=""):
+    """Remove the files that killed processes left half written; the caller holds the folder's lock.
 
     Args:
         folder: Path, looked at without the folders in it; it need not exist.

@@ -10,7 +10,6 @@ is (0, 0, W, H), and a joint at x lies x + 0.5 from the left edge.
 import numpy as np
 
 from posekit.errors import PosekitError, check_keypoints, raise_problems
-from posekit.skeleton import LSP, MIRROR
 
 # A person whose labelled joints coincide still gets a box.
 LEAST_SIDE_PX = 8.0
@@ -36,7 +35,7 @@ def resize_keypoints(keypoints_px, from_size_px, to_size_px):
     return (np.asarray(keypoints_px, float) + 0.5) * scale[..., None, :] - 0.5
 
 
-def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror=MIRROR):
+def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror):
     """Mirror keypoints about the vertical axis and exchange left and right joints.
 
     Args:
@@ -101,13 +100,13 @@ def cell_centres(height, width, frame_px):
     return ((cells + 0.5) * [frame_px / width, frame_px / height] - 0.5).astype(np.float32)
 
 
-def torso_length_px(keypoints_px, labelled, *, skeleton=LSP):
-    """Distance between left shoulder and right hip, the length PCK and PDJ divide by.
+def torso_length_px(keypoints_px, labelled, *, skeleton):
+    """Distance between the two torso joints, the length that PCK and PDJ divide by.
 
     Args:
         keypoints_px: float (N, K, 2), annotated (x, y), pixels.
         labelled: bool (N, K).
-        skeleton: see the module; another one may name other joints (`Skeleton.torso_joints`).
+        skeleton: Skeleton, whose `torso_joints` are measured.
 
     Returns:
         float (N,), pixels, >= 0; NaN where one of the two joints is not labelled.

@@ -49,6 +49,21 @@ def held(path, *, what, patience_seconds=0.0):
         yield
 
 
+@contextmanager
+def held_if_free(folder):
+    """Hold a folder's lock and yield True; False where another has it, or there are no locks."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = True
+    except OSError:
+        is_ours = False
+    try:
+        yield is_ours
+    finally:
+        os.close(handle)
+
+
 def _lock(file, what, patience_seconds):
     """Lock an open file, or raise when patience ends."""
     deadline = time.monotonic() + patience_seconds

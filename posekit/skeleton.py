@@ -1,79 +1,10 @@
-"""Joint sets: names, mirror image, sticks. The 14 joints of Leeds Sports Pose are the default.
+"""Joint sets: names, mirror image, sticks. `LSP` is the 14 joints of Leeds Sports Pose.
 
-The constants are those of the 14 joints; what must also work for other joint sets takes a
-`Skeleton`, whose default is `LSP`. `joint_sets` reads others.
+`joint_sets` reads others.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-
-JOINTS = (
-    "right_ankle",
-    "right_knee",
-    "right_hip",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "right_wrist",
-    "right_elbow",
-    "right_shoulder",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "neck",
-    "head_top",
-)
-JOINT_COUNT = len(JOINTS)
-INDEX = {name: index for index, name in enumerate(JOINTS)}
-
-
-def _mirror(name):
-    side, _, rest = name.partition("_")
-    return {"right": f"left_{rest}", "left": f"right_{rest}"}.get(side, name)
-
-
-# MIRROR[k] is the joint that joint k becomes in a mirror; MIRROR[MIRROR[k]] == k.
-MIRROR = tuple(INDEX[_mirror(name)] for name in JOINTS)
-
-# The 9 sticks between two joints, each as (name, start, end). PCP's tenth stick, the torso,
-# runs between two mid-points and so stands apart.
-LIMBS = (
-    ("right_lower_leg", INDEX["right_ankle"], INDEX["right_knee"]),
-    ("right_upper_leg", INDEX["right_knee"], INDEX["right_hip"]),
-    ("left_upper_leg", INDEX["left_hip"], INDEX["left_knee"]),
-    ("left_lower_leg", INDEX["left_knee"], INDEX["left_ankle"]),
-    ("right_forearm", INDEX["right_wrist"], INDEX["right_elbow"]),
-    ("right_upper_arm", INDEX["right_elbow"], INDEX["right_shoulder"]),
-    ("left_upper_arm", INDEX["left_shoulder"], INDEX["left_elbow"]),
-    ("left_forearm", INDEX["left_elbow"], INDEX["left_wrist"]),
-    ("head", INDEX["neck"], INDEX["head_top"]),
-)
-TORSO_STICK = ("torso", ("right_hip", "left_hip"), ("right_shoulder", "left_shoulder"))
-
-# PCK and PDJ measure error against the length between these two joints.
-TORSO_JOINTS = (INDEX["left_shoulder"], INDEX["right_hip"])
-
-# The columns of the published tables: each the mean of its joints (or sticks).
-JOINT_GROUPS = {
-    "head": ("neck", "head_top"),
-    "shoulder": ("right_shoulder", "left_shoulder"),
-    "elbow": ("right_elbow", "left_elbow"),
-    "wrist": ("right_wrist", "left_wrist"),
-    "hip": ("right_hip", "left_hip"),
-    "knee": ("right_knee", "left_knee"),
-    "ankle": ("right_ankle", "left_ankle"),
-}
-# The 12 joints of arms and legs. Other data sets label neck and head top by other rules, so
-# estimators trained on those are compared on these.
-LIMB_JOINTS = tuple(name for name in JOINTS if name not in JOINT_GROUPS["head"])
-STICK_GROUPS = {
-    "torso": ("torso",),
-    "upper_leg": ("right_upper_leg", "left_upper_leg"),
-    "lower_leg": ("right_lower_leg", "left_lower_leg"),
-    "upper_arm": ("right_upper_arm", "left_upper_arm"),
-    "forearm": ("right_forearm", "left_forearm"),
-    "head": ("head",),
-}
 
 # The person's own sides, in the order of each of a skeleton's pairs.
 SIDES = ("left", "right")
@@ -81,7 +12,7 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A set of joints and what is known of it. Joints are meant by their place in `joints`.
+    """A set of joints and what is known of it. A joint is its index in `joints`.
 
     Attributes:
         name: str.
@@ -113,6 +44,11 @@ class Skeleton:
         return len(self.joints)
 
     @cached_property
+    def index(self):
+        """Name of a joint -> its index."""
+        return {name: joint for joint, name in enumerate(self.joints)}
+
+    @cached_property
     def mirror(self):
         """Which joint each one becomes in a mirror, K integers; twice is identity."""
         partner = dict(self.pairs) | {right: left for left, right in self.pairs}
@@ -127,8 +63,8 @@ class Skeleton:
     @cached_property
     def segments(self):
         """Every line of a drawn skeleton, as (start joint, end joint, side)."""
-        drawn = [*((start, end) for _, start, end in self.limbs), *self.lines]
-        return tuple((start, end, self._side_of_line(start, end)) for start, end in drawn)
+        lines = [*((start, end) for _, start, end in self.limbs), *self.lines]
+        return tuple((start, end, self._side_of_line(start, end)) for start, end in lines)
 
     @property
     def sticks(self):
@@ -142,26 +78,77 @@ class Skeleton:
         return sides.pop() if len(sides) == 1 else "centre"
 
 
+_JOINTS = (
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "neck",
+    "head_top",
+)
+
+
+def _indices(*names):
+    return tuple(_JOINTS.index(name) for name in names)
+
+
+def _both_sides(*parts):
+    """(name, its right and left joint or stick) of each part of the body."""
+    return tuple((part, (f"right_{part}", f"left_{part}")) for part in parts)
+
+
 LSP = Skeleton(
     name="lsp",
-    joints=JOINTS,
+    joints=_JOINTS,
     pairs=tuple(
-        (joint, MIRROR[joint]) for joint, name in enumerate(JOINTS) if name.startswith("left_")
+        _indices(f"left_{part}", f"right_{part}")
+        for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
     ),
-    limbs=LIMBS,
+    limbs=(
+        ("right_lower_leg", *_indices("right_ankle", "right_knee")),
+        ("right_upper_leg", *_indices("right_knee", "right_hip")),
+        ("left_upper_leg", *_indices("left_hip", "left_knee")),
+        ("left_lower_leg", *_indices("left_knee", "left_ankle")),
+        ("right_forearm", *_indices("right_wrist", "right_elbow")),
+        ("right_upper_arm", *_indices("right_elbow", "right_shoulder")),
+        ("left_upper_arm", *_indices("left_shoulder", "left_elbow")),
+        ("left_forearm", *_indices("left_elbow", "left_wrist")),
+        ("head", *_indices("neck", "head_top")),
+    ),
     lines=(
-        (INDEX["right_shoulder"], INDEX["right_hip"]),
-        (INDEX["left_shoulder"], INDEX["left_hip"]),
-        (INDEX["neck"], INDEX["right_shoulder"]),
-        (INDEX["neck"], INDEX["left_shoulder"]),
-        (INDEX["right_hip"], INDEX["left_hip"]),
+        _indices("right_shoulder", "right_hip"),
+        _indices("left_shoulder", "left_hip"),
+        _indices("neck", "right_shoulder"),
+        _indices("neck", "left_shoulder"),
+        _indices("right_hip", "left_hip"),
     ),
-    torso_joints=TORSO_JOINTS,
+    torso_joints=_indices("left_shoulder", "right_hip"),
     torso_stick=(
-        TORSO_STICK[0],
-        *(tuple(INDEX[name] for name in pair) for pair in TORSO_STICK[1:]),
+        "torso",
+        _indices("right_hip", "left_hip"),
+        _indices("right_shoulder", "left_shoulder"),
     ),
-    joint_groups=tuple(JOINT_GROUPS.items()),
-    stick_groups=tuple(STICK_GROUPS.items()),
-    limb_joints=LIMB_JOINTS,
+    # The columns of the published tables: each the mean of its joints (or sticks).
+    joint_groups=(
+        ("head", ("neck", "head_top")),
+        *_both_sides("shoulder", "elbow", "wrist", "hip", "knee", "ankle"),
+    ),
+    stick_groups=(
+        ("torso", ("torso",)),
+        *_both_sides("upper_leg", "lower_leg", "upper_arm", "forearm"),
+        ("head", ("head",)),
+    ),
+    # Without neck and head top: other data sets label these by other rules, so estimators trained
+    # on those are compared on the arms and legs.
+    limb_joints=_JOINTS[:12],
 )
+
+JOINTS, JOINT_COUNT, INDEX, MIRROR = LSP.joints, LSP.joint_count, LSP.index, LSP.mirror

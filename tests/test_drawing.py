@@ -3,7 +3,7 @@ import pytest
 
 from posekit import drawing
 from posekit.errors import PosekitError
-from posekit.skeleton import INDEX, JOINT_COUNT, LIMBS, LSP, MIRROR
+from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 
 def spread_pose(width, height):
@@ -15,7 +15,7 @@ def spread_pose(width, height):
 
 def test_joints_have_the_colour_of_their_side():
     keypoints_px = np.rint(spread_pose(300, 200))
-    drawn = drawing.draw_skeleton(np.full((200, 300, 3), 90, np.uint8), keypoints_px)
+    drawn = drawing.draw_skeleton(np.full((200, 300, 3), 90, np.uint8), keypoints_px, skeleton=LSP)
     for name in ("left_wrist", "right_knee", "neck"):
         x, y = keypoints_px[INDEX[name]].astype(int)
         assert tuple(drawn[y, x]) == drawing.SIDE_COLOURS[LSP.sides[INDEX[name]]]
@@ -26,7 +26,9 @@ def test_a_limb_runs_between_its_joints():
     labelled[[INDEX["left_elbow"], INDEX["left_wrist"]]] = True
     keypoints_px = np.full((JOINT_COUNT, 2), np.nan)
     keypoints_px[labelled] = [[10, 30], [70, 30]]
-    drawn = drawing.draw_skeleton(np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled)
+    drawn = drawing.draw_skeleton(
+        np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled, skeleton=LSP
+    )
     np.testing.assert_array_equal(drawn[30, 20:61], [drawing.SIDE_COLOURS["left"]] * 41)
     assert not drawn[:20].any() and not drawn[41:].any()
 
@@ -36,7 +38,9 @@ def test_a_limb_with_a_missing_joint_is_left_out():
     labelled[INDEX["left_wrist"]] = True
     keypoints_px = np.zeros((JOINT_COUNT, 2))
     keypoints_px[INDEX["left_wrist"]] = [50, 30]
-    drawn = drawing.draw_skeleton(np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled)
+    drawn = drawing.draw_skeleton(
+        np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled, skeleton=LSP
+    )
     assert drawn[30, 50].any() and not drawn[:, :40].any()
 
 
@@ -45,7 +49,7 @@ def test_joints_that_are_rather_wrong_are_pale():
     confidences = np.ones(JOINT_COUNT)
     wrist, elbow, neck = (INDEX[name] for name in ("left_wrist", "left_elbow", "neck"))
     confidences[[wrist, elbow, neck]] = [0.49, 0.5, np.nan]
-    drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences)
+    drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences, skeleton=LSP)
     colours = {joint: drawn[y, x] for joint, (x, y) in enumerate(keypoints_px.astype(int))}
     for joint, name in ((elbow, "left"), (neck, "centre")):
         assert tuple(colours[joint]) == drawing.SIDE_COLOURS[name]
@@ -66,7 +70,7 @@ def test_a_limb_is_as_sure_as_its_ends():
         confidences = np.ones(JOINT_COUNT)
         confidences[ends[1]] = confidence
         image = np.zeros((60, 80, 3), np.uint8)
-        drawn = drawing.draw_skeleton(image, keypoints_px, labelled, confidences)
+        drawn = drawing.draw_skeleton(image, keypoints_px, labelled, confidences, skeleton=LSP)
         middle[confidence] = drawn[30, 40]
     assert tuple(middle[0.6]) == drawing.SIDE_COLOURS["left"]
     assert (middle[0.4] > middle[0.6]).all()
@@ -74,19 +78,19 @@ def test_a_limb_is_as_sure_as_its_ends():
 
 def test_nothing_labelled_draws_nothing():
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    drawn = drawing.draw_skeleton(image, np.zeros((14, 2)), np.zeros(14, bool))
+    drawn = drawing.draw_skeleton(image, np.zeros((14, 2)), np.zeros(14, bool), skeleton=LSP)
     np.testing.assert_array_equal(drawn, image)
     assert drawn is not image
 
 
 def test_a_skeleton_outside_the_picture_is_cut_off():
     image = np.zeros((40, 50, 3), np.uint8)
-    assert not drawing.draw_skeleton(image, spread_pose(50, 40) + 1000).any()
+    assert not drawing.draw_skeleton(image, spread_pose(50, 40) + 1000, skeleton=LSP).any()
 
 
 def test_every_limb_is_a_segment_and_mirroring_keeps_them():
-    segments = {(frozenset((start, end)), side) for start, end, side in drawing.SEGMENTS}
-    assert {frozenset(limb[1:]) for limb in LIMBS} <= {joints for joints, _ in segments}
+    segments = {(frozenset((start, end)), side) for start, end, side in LSP.segments}
+    assert {frozenset(limb[1:]) for limb in LSP.limbs} <= {joints for joints, _ in segments}
     swap = {"left": "right", "right": "left", "centre": "centre"}
     mirrored = {
         (frozenset(MIRROR[joint] for joint in joints), swap[side]) for joints, side in segments
@@ -96,18 +100,20 @@ def test_every_limb_is_a_segment_and_mirroring_keeps_them():
 
 def test_bad_arguments_are_all_named():
     with pytest.raises(PosekitError, match=r"float64 \(4, 4, 3\)(.|\n)*got \(3, 2\)"):
-        drawing.draw_skeleton(np.zeros((4, 4, 3)), np.zeros((3, 2)))
+        drawing.draw_skeleton(np.zeros((4, 4, 3)), np.zeros((3, 2)), skeleton=LSP)
     with pytest.raises(PosekitError, match=r"`confidences` must have shape \(14,\); got \(2,\)"):
-        drawing.draw_skeleton(np.zeros((4, 4, 3), np.uint8), np.zeros((14, 2)), None, [1, 0])
+        drawing.draw_skeleton(
+            np.zeros((4, 4, 3), np.uint8), np.zeros((14, 2)), None, [1, 0], skeleton=LSP
+        )
     keypoints_px = np.zeros((14, 2))
     keypoints_px[3] = np.nan
     with pytest.raises(PosekitError, match=r"must be finite; got \[nan, nan\] at \[0, 3\]"):
-        drawing.draw_skeleton(np.zeros((4, 4, 3), np.uint8), keypoints_px)
+        drawing.draw_skeleton(np.zeros((4, 4, 3), np.uint8), keypoints_px, skeleton=LSP)
 
 
 def test_arguments_are_left_alone():
     image, keypoints_px = np.zeros((40, 50, 3), np.uint8), spread_pose(50, 40)
     kept = keypoints_px.copy()
-    assert drawing.draw_skeleton(image, keypoints_px).any()
+    assert drawing.draw_skeleton(image, keypoints_px, skeleton=LSP).any()
     assert not image.any()
     np.testing.assert_array_equal(keypoints_px, kept)

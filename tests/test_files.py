@@ -28,7 +28,7 @@ def names_in(folder):
 def test_paths_are_seen_from_the_project(tmp_path):
     assert files.from_root("reports/x") == files.PROJECT_ROOT / "reports" / "x"
     assert files.from_root(str(tmp_path)) == tmp_path
-    assert (files.PROJECT_ROOT / "posekit" / "artifacts.py").is_file()
+    assert (files.PROJECT_ROOT / "posekit" / "files.py").is_file()
 
 
 def test_replacing_makes_folders_and_leaves_only_the_file(tmp_path):
@@ -86,10 +86,10 @@ def test_room_is_asked_for_first(tmp_path):
 def test_sweeping_removes_half_written_files_alone(tmp_path):
     for name in (".partial-a1_-x.json", ".partial-b-x.json.sha256", ".partial-c-[y].npy", "x.json"):
         (tmp_path / name).touch()
-    files.sweep(tmp_path, "[y].npy")
+    files.remove_leftovers(tmp_path, "[y].npy")
     assert names_in(tmp_path) == [".partial-a1_-x.json", ".partial-b-x.json.sha256", "x.json"]
-    files.sweep(tmp_path)
-    files.sweep(tmp_path / "not there")
+    files.remove_leftovers(tmp_path)
+    files.remove_leftovers(tmp_path / "not there")
     assert names_in(tmp_path) == ["x.json"]
 
 
@@ -215,7 +215,7 @@ def test_provenance_names_what_made_an_artifact(monkeypatch):
 
 
 def test_provenance_outside_git(monkeypatch, tmp_path):
-    monkeypatch.setattr(files, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(provenance_module, "PROJECT_ROOT", tmp_path)
     monkeypatch.setattr(provenance_module, "VERSIONED_PACKAGES", ("no-such-package",))
     found = provenance()
     assert found["git_commit"] is None

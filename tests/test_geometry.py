@@ -7,7 +7,7 @@ from posekit.geometry import (
     mirror_keypoints,
     resize_keypoints,
 )
-from posekit.skeleton import INDEX
+from posekit.skeleton import INDEX, LSP
 
 
 def poses(count=4, seed=0):
@@ -52,7 +52,7 @@ def test_mirror_moves_the_left_wrist_to_the_right_wrists_row():
     keypoints_px[INDEX["left_wrist"]] = [0, 7]
     labelled = np.zeros(14, bool)
     labelled[INDEX["left_wrist"]] = True
-    mirrored_px, mirrored = mirror_keypoints(keypoints_px, labelled, 10)
+    mirrored_px, mirrored = mirror_keypoints(keypoints_px, labelled, 10, mirror=LSP.mirror)
     # The first of ten pixels becomes the last.
     np.testing.assert_array_equal(mirrored_px[INDEX["right_wrist"]], [9, 7])
     assert np.flatnonzero(mirrored).tolist() == [INDEX["right_wrist"]]
@@ -61,9 +61,9 @@ def test_mirror_moves_the_left_wrist_to_the_right_wrists_row():
 def test_mirror_twice_is_identity():
     keypoints_px, labelled = poses()
     widths_px = np.array([100, 33, 640, 96])
-    once_px, once = mirror_keypoints(keypoints_px, labelled, widths_px)
+    once_px, once = mirror_keypoints(keypoints_px, labelled, widths_px, mirror=LSP.mirror)
     assert not np.allclose(once_px, keypoints_px) and not np.array_equal(once, labelled)
-    twice_px, twice = mirror_keypoints(once_px, once, widths_px)
+    twice_px, twice = mirror_keypoints(once_px, once, widths_px, mirror=LSP.mirror)
     np.testing.assert_allclose(twice_px, keypoints_px)
     np.testing.assert_array_equal(twice, labelled)
 
@@ -71,19 +71,21 @@ def test_mirror_twice_is_identity():
 def test_mirror_of_a_batch_is_the_mirror_of_each():
     keypoints_px, labelled = poses()
     widths_px = np.array([100, 33, 640, 96])
-    together_px, together = mirror_keypoints(keypoints_px, labelled, widths_px)
+    together_px, together = mirror_keypoints(keypoints_px, labelled, widths_px, mirror=LSP.mirror)
     for index, width_px in enumerate(widths_px):
-        alone_px, alone = mirror_keypoints(keypoints_px[index], labelled[index], width_px)
+        alone_px, alone = mirror_keypoints(
+            keypoints_px[index], labelled[index], width_px, mirror=LSP.mirror
+        )
         np.testing.assert_array_equal(together_px[index], alone_px)
         np.testing.assert_array_equal(together[index], alone)
 
 
 def test_mirror_and_resize_may_come_in_either_order():
     keypoints_px, labelled = poses()
-    mirrored_px, _ = mirror_keypoints(keypoints_px, labelled, 120)
+    mirrored_px, _ = mirror_keypoints(keypoints_px, labelled, 120, mirror=LSP.mirror)
     mirrored_first_px = resize_keypoints(mirrored_px, (120, 80), (96, 96))
     resized_px = resize_keypoints(keypoints_px, (120, 80), (96, 96))
-    mirrored_last_px, _ = mirror_keypoints(resized_px, labelled, 96)
+    mirrored_last_px, _ = mirror_keypoints(resized_px, labelled, 96, mirror=LSP.mirror)
     np.testing.assert_allclose(mirrored_first_px, mirrored_last_px)
 
 
@@ -139,7 +141,9 @@ def test_arguments_are_left_alone():
     sizes_px, boxes_px = np.full((4, 2), 100), boxes()
     for array in (keypoints_px, labelled, sizes_px, boxes_px):
         array.flags.writeable = False
-    mirrored_px, mirrored = mirror_keypoints(keypoints_px, labelled, sizes_px[:, 0])
+    mirrored_px, mirrored = mirror_keypoints(
+        keypoints_px, labelled, sizes_px[:, 0], mirror=LSP.mirror
+    )
     resized_px = resize_keypoints(keypoints_px, sizes_px, sizes_px)
     into_px = keypoints_into_boxes(keypoints_px, boxes_px, 96)
     out_px = keypoints_out_of_boxes(keypoints_px, boxes_px, 96)

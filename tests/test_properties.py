@@ -57,8 +57,8 @@ def people(draw):
 
 @given(poses, masks, st.lists(sizes, min_size=IMAGES, max_size=IMAGES))
 def test_mirrored_twice_keypoints_are_as_before(keypoints_px, labelled, widths_px):
-    once = mirror_keypoints(keypoints_px, labelled, widths_px)
-    again_px, again = mirror_keypoints(*once, widths_px)
+    once = mirror_keypoints(keypoints_px, labelled, widths_px, mirror=LSP.mirror)
+    again_px, again = mirror_keypoints(*once, widths_px, mirror=LSP.mirror)
     np.testing.assert_allclose(again_px, keypoints_px, atol=1e-9)
     np.testing.assert_array_equal(again, labelled)
     # A mirror keeps distances, only the joints' names change.
@@ -198,8 +198,8 @@ def test_the_order_of_images_does_not_matter_and_the_mirror_only_renames(poses_p
     np.testing.assert_allclose(after, before)
     # The torso runs from the left shoulder to the right hip: the mirror has the other diagonal.
     error = errors_of(pred_px, true_px, labelled).mpjpe_px().total
-    mirrored_px, mirrored = mirror_keypoints(true_px, labelled, 100)
-    mirrored_pred_px, _ = mirror_keypoints(pred_px, labelled, 100)
+    mirrored_px, mirrored = mirror_keypoints(true_px, labelled, 100, mirror=LSP.mirror)
+    mirrored_pred_px, _ = mirror_keypoints(pred_px, labelled, 100, mirror=LSP.mirror)
     after = errors_of(mirrored_pred_px, mirrored_px, mirrored).mpjpe_px().total
     assert after == pytest.approx(error)
 
@@ -244,7 +244,7 @@ def test_no_score_takes_what_is_not_finite(name, poses_px, place, value):
     with pytest.raises(PosekitError, match=rf"`true_px` must be finite; got .*{value}"):
         SCORES[name](pred_px, spoilt, counted)
     with pytest.raises(PosekitError, match=rf"`keypoints_px` must be finite; got .*{value}"):
-        geometry.torso_length_px(spoilt, counted)
+        geometry.torso_length_px(spoilt, counted, skeleton=LSP)
 
 
 @given(people(), places_of_one_number)

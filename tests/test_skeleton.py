@@ -1,7 +1,7 @@
 import numpy as np
 
 from posekit import skeleton
-from posekit.skeleton import INDEX, JOINTS, LIMBS, MIRROR
+from posekit.skeleton import INDEX, JOINTS, LSP, MIRROR
 
 
 def test_joints_are_the_fourteen_of_the_data_in_their_order():
@@ -31,32 +31,32 @@ def test_mirror_exchanges_the_sides_and_nothing_else():
 
 
 def test_limbs_join_two_joints_of_one_side():
-    assert len({name for name, _, _ in LIMBS}) == len(LIMBS) == 9
-    for name, start, end in LIMBS:
+    assert len({name for name, _, _ in LSP.limbs}) == len(LSP.limbs) == 9
+    for name, start, end in LSP.limbs:
         sides = {JOINTS[joint].partition("_")[0] for joint in (start, end)}
         assert sides == ({"neck", "head"} if name == "head" else {name.partition("_")[0]})
 
 
 def test_limbs_mirror_onto_limbs():
-    ends = {frozenset((start, end)) for _, start, end in LIMBS}
-    assert {frozenset((MIRROR[start], MIRROR[end])) for _, start, end in LIMBS} == ends
+    ends = {frozenset((start, end)) for _, start, end in LSP.limbs}
+    assert {frozenset((MIRROR[start], MIRROR[end])) for _, start, end in LSP.limbs} == ends
 
 
 def test_torso_runs_from_left_shoulder_to_right_hip():
-    assert [JOINTS[joint] for joint in skeleton.TORSO_JOINTS] == ["left_shoulder", "right_hip"]
-    name, hips, shoulders = skeleton.TORSO_STICK
+    assert [JOINTS[joint] for joint in LSP.torso_joints] == ["left_shoulder", "right_hip"]
+    name, hips, shoulders = LSP.torso_stick
     assert name == "torso"
-    assert sorted(hips) == ["left_hip", "right_hip"]
-    assert sorted(shoulders) == ["left_shoulder", "right_shoulder"]
+    assert sorted(JOINTS[joint] for joint in hips) == ["left_hip", "right_hip"]
+    assert sorted(JOINTS[joint] for joint in shoulders) == ["left_shoulder", "right_shoulder"]
 
 
 def test_groups_hold_every_joint_and_every_stick_once():
-    grouped_joints = np.concatenate(list(skeleton.JOINT_GROUPS.values())).tolist()
+    grouped_joints = np.concatenate(list(dict(LSP.joint_groups).values())).tolist()
     assert sorted(grouped_joints) == sorted(JOINTS)
-    grouped_sticks = np.concatenate(list(skeleton.STICK_GROUPS.values())).tolist()
-    assert sorted(grouped_sticks) == sorted(["torso", *(name for name, _, _ in LIMBS)])
+    grouped_sticks = np.concatenate(list(dict(LSP.stick_groups).values())).tolist()
+    assert sorted(grouped_sticks) == sorted(["torso", *(name for name, _, _ in LSP.limbs)])
 
 
 def test_limb_joints_are_all_but_the_two_of_the_head():
-    assert list(skeleton.LIMB_JOINTS) == list(JOINTS[:12])
-    assert set(JOINTS) - set(skeleton.LIMB_JOINTS) == {"neck", "head_top"}
+    assert list(LSP.limb_joints) == list(JOINTS[:12])
+    assert set(JOINTS) - set(LSP.limb_joints) == {"neck", "head_top"}

@@ -18,7 +18,7 @@ from posekit.datasets.containers import ADVICE, open_container
 from posekit.datasets.joints_mat import read_joints
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.skeleton import JOINTS
+from posekit.skeleton import JOINTS, LSP
 
 KINDS = ("lsp", "lspet", "synthetic")
 
@@ -77,6 +77,7 @@ def read(source, *, bad_images="error"):
         has_fixed_test=kind in FIXED_TEST_NUMBERS,
         read_image=lambda image_id: files.read(name_of[image_id]),
         extras=extras,
+        skeleton=LSP,
     )
     return dataset.subset(keep)
 

@@ -10,8 +10,6 @@ fingerprint, so that a training on either is the same training.
 """
 
 import os
-import shutil
-import tempfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -132,24 +130,8 @@ def write(folder, dataset, *, frames, frames_version, groups):
         raise PosekitError(
             f"packed.write(): `folder` must be a new one; got {folder}, which exists. Name another."
         )
-    partial = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=files.PARTIAL, dir=folder.parent))
+    with files.new_folder(folder) as partial:
         _write_files(partial, dataset, frames, frames_version, groups)
-        # mkdtemp makes private folders; a data set gets the permissions of any new folder.
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o777 & ~umask)
-        partial.rename(folder)
-    except OSError as error:
-        raise PosekitError(
-            f"packed.write(): `folder` must be in a writable place with room for the data; got "
-            f"{folder}: {error.strerror}. Choose another folder."
-        ) from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 

@@ -27,8 +27,8 @@ class PoseDataset:
         fixed_test: bool (N,), True for images that are test data by convention.
         has_fixed_test: bool, True when the convention exists, whether or not such an image is here.
         read_image: image id -> the encoded file's bytes.
-        extras: name -> array (N, ...) of what else is known (activity, person_count, ...).
         skeleton: Skeleton, which joints they are.
+        extras: name -> array (N, ...) of what else is known (activity, person_count, ...).
     """
 
     name: str
@@ -39,8 +39,8 @@ class PoseDataset:
     fixed_test: np.ndarray
     has_fixed_test: bool
     read_image: Callable[[str], bytes] = field(repr=False)
+    skeleton: Skeleton = field(repr=False)
     extras: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
-    skeleton: Skeleton = field(default=LSP, repr=False)
 
     def __post_init__(self):
         unique, counts = np.unique(self.image_ids, return_counts=True)
@@ -86,6 +86,11 @@ class PoseDataset:
         for image_id in self.image_ids:
             digest.update(hashlib.sha256(self.read_image(str(image_id))).digest())
         return digest.hexdigest()[:16]
+
+
+def evenly_spread(count, wanted):
+    """Indices of `wanted` of `count` images, first and last included; all where there are fewer."""
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(int)
 
 
 def join(datasets):

@@ -7,7 +7,7 @@ import numpy as np
 
 from posekit.datasets import lsp, packed
 from posekit.datasets.coco import own_data, reading
-from posekit.datasets.pose_dataset import join
+from posekit.datasets.pose_dataset import evenly_spread, join
 from posekit.datasets.synthetic import writing
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT, from_root
@@ -53,9 +53,9 @@ def load(
     if bad_images == "skip":
         dataset = _without_bad_images(dataset)
     limited = max_images is not None and not (whole_if_fixed_test and dataset.has_fixed_test)
-    if not limited or len(dataset) <= max_images:
+    if not limited:
         return dataset
-    return dataset.subset(np.linspace(0, len(dataset) - 1, max_images).round().astype(int))
+    return dataset.subset(evenly_spread(len(dataset), max_images))
 
 
 def _read(path, *, bad_images):

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from posekit import files, geometry
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import calibration, decoding, loading, manifest, runtimes
 from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
@@ -161,16 +161,15 @@ def _seen_frames(estimator, dataset):
         replace(stage, network=network)
         for stage, network in zip(estimator.stages, watched, strict=True)
     ]
-    shown = dataset.subset(_evenly(len(dataset), REPRESENTATIVE_IMAGES))
+    shown = dataset.subset(evenly_spread(len(dataset), REPRESENTATIVE_IMAGES))
     replace(estimator, stages=tuple(stages)).estimate_dataset(shown)
     return [
-        [network.frames[index] for index in _evenly(len(network.frames), REPRESENTATIVE_FRAMES)]
+        [
+            network.frames[index]
+            for index in evenly_spread(len(network.frames), REPRESENTATIVE_FRAMES)
+        ]
         for network in watched
     ]
-
-
-def _evenly(count, wanted):
-    return np.linspace(0, count - 1, min(count, wanted)).round().astype(int)
 
 
 def _litert(network, file_format, frames):

@@ -26,7 +26,7 @@ def ensure(path, write, *, holds):
         return
     lock = path.with_name(f".{path.name}.lock")
     with locks.held(lock, what=f"cache {path}", patience_seconds=math.inf):
-        files.sweep(path.parent, path.name)
+        files.remove_leftovers(path.parent, path.name)
         # Another process may have made it while this one waited.
         if _is_as_written(path):
             return

@@ -19,9 +19,9 @@ from posekit.files import (
     PROJECT_ROOT,
     from_root,
     read_json,
+    remove_leftovers,
     replacing,
     set_aside,
-    sweep,
     write_text,
 )
 from posekit.provenance import provenance
@@ -106,7 +106,7 @@ def run(
 
     with locks.held(run_dir / ".lock", what=f"report {run_dir}"):
         for folder in (run_dir, run_dir / "executed"):
-            sweep(folder)
+            remove_leftovers(folder)
         earlier = _earlier_entries(run_dir)
         index = {
             "parameters": dict(parameters),

@@ -54,7 +54,7 @@ class Generations:
             set aside; None where nothing is recorded, and every file is left as it is.
         """
         for folder in (self.folder, self.folder / PREVIOUS):
-            files.sweep(folder)
+            files.remove_leftovers(folder)
         try:
             records = self._read_records()
         except PosekitError as error:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.drawing import draw_skeleton
 from posekit.geometry import resize_keypoints
 from posekit.models import heads
@@ -110,10 +111,9 @@ class Sheet:
         images = canvases.images("validation")
         targets = canvases.targets("validation", label_treatment)
         # From all over the part: neighbours in a file often show the same scene.
-        count = min(PICTURE_COUNT, len(images))
-        chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
+        chosen = evenly_spread(len(images), PICTURE_COUNT)
         batches = evaluation_batches(
-            images[chosen], targets[chosen], batch_size=count, crop=crop
+            images[chosen], targets[chosen], batch_size=len(chosen), crop=crop
         )
         ((shown, truth),) = batches.as_numpy_iterator()
         self._images = shown.astype(np.float32)  # (n, S, S, 3)

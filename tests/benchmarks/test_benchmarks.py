@@ -12,6 +12,7 @@ from posekit import geometry
 from posekit.datasets import lsp
 from posekit.datasets.synthetic import writing
 from posekit.models import poster
+from posekit.skeleton import LSP
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
@@ -228,7 +229,9 @@ def test_a_person_not_found_is_wrong_everywhere(synthetic_folder):
     right = [{"keypoints_px": [pose[:12].tolist()]} for pose in part.keypoints_px]
     assert prediction_latency.accuracy(right, part) == 1
     lost = [*right[:3], {"keypoints_px": [None]}]
-    assert np.isfinite(geometry.torso_length_px(part.keypoints_px, part.labelled)).all()
+    assert np.isfinite(
+        geometry.torso_length_px(part.keypoints_px, part.labelled, skeleton=LSP)
+    ).all()
     counts = part.labelled[:, :12].sum(axis=1)
     assert prediction_latency.accuracy(lost, part) == pytest.approx(counts[:3].sum() / counts.sum())
 

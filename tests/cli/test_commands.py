@@ -16,6 +16,7 @@ from PIL import Image
 from posekit import files, provenance
 from posekit.cli.main import main
 from posekit.datasets import lsp
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.evaluation import metrics
 from posekit.geometry import resize_keypoints
 from posekit.skeleton import JOINTS
@@ -552,7 +553,7 @@ def test_interrupting_is_no_fault(capsys, monkeypatch):
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet zip")
 def test_the_test_part_of_a_few_real_photographs(capsys, own_cache, tmp_path):
     dataset = lsp.read(os.environ["POSEKIT_LSPET"])
-    few = dataset.subset(np.linspace(0, len(dataset) - 1, 20).round().astype(int))
+    few = dataset.subset(evenly_spread(len(dataset), 20))
     folder = tmp_path / "few"
     (folder / "images").mkdir(parents=True)
     for image_id in few.image_ids:

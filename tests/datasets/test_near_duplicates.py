@@ -17,4 +17,4 @@ def test_opencv_and_pillow_weigh_alike():
 def test_the_weights_stand_in_one_place():
     green = str(LUMA_WEIGHTS[1])
     sources = (PROJECT_ROOT / "posekit").rglob("*.py")
-    assert [path.name for path in sources if green in path.read_text("utf-8")] == ["luma.py"]
+    assert [path.name for path in sources if green in path.read_text("utf-8")] == ["near_duplicates.py"]

@@ -12,6 +12,7 @@ from PIL import Image
 from posekit.datasets import lsp, near_duplicates, splits
 from posekit.datasets.pose_dataset import PoseDataset, join
 from posekit.errors import PosekitError
+from posekit.skeleton import LSP
 
 PARTS = splits.PARTS
 
@@ -30,6 +31,7 @@ def made_up(numbers, name="lspet", digits=5):
         fixed_test=fixed.get(name, np.zeros(count, bool)),
         has_fixed_test=name in fixed,
         read_image=lambda image_id: b"",
+        skeleton=LSP,
     )
 
 

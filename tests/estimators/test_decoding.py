@@ -6,7 +6,7 @@ from scipy.special import softmax
 
 from posekit.estimators import decoding
 from posekit.geometry import cell_centres, mirror_keypoints
-from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
+from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 FRAME_PX = 96
 HEIGHT, WIDTH = 12, 16  # unequal, so that x and y cannot be exchanged
@@ -155,7 +155,9 @@ def test_places_of_mirrored_maps_are_mirrored_places():
     maps = random_maps()
     keypoints_px, mass = decoding.place(maps, FRAME_PX)
     of_mirror_px, of_mirror = decoding.place(decoding.mirror_maps(maps, MIRROR), FRAME_PX)
-    expected_px, _ = mirror_keypoints(keypoints_px, np.ones(mass.shape, bool), FRAME_PX)
+    expected_px, _ = mirror_keypoints(
+        keypoints_px, np.ones(mass.shape, bool), FRAME_PX, mirror=LSP.mirror
+    )
     np.testing.assert_allclose(of_mirror_px, expected_px)
     np.testing.assert_allclose(of_mirror, mass[:, list(MIRROR)])
 

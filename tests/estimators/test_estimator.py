@@ -20,7 +20,7 @@ from posekit.estimators.predict import photos
 from posekit.evaluation import predictions
 from posekit.models import poster
 from posekit.pipeline import frames, views
-from posekit.skeleton import INDEX, JOINT_COUNT, MIRROR
+from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 FRAME_PX = 32
 
@@ -427,6 +427,7 @@ def test_labels_frame_is_the_stored_picture_but_a_persons_own_is_turned(tmp_path
         fixed_test=np.zeros(1, bool),
         has_fixed_test=False,
         read_image=lambda image_id: encoded,
+        skeleton=LSP,
     )
     estimator = PoseEstimator("any", (Stage(always(CENTRE_PX), "coordinates", "squashed"),))
     stored = estimator.estimate_dataset(dataset)

@@ -15,7 +15,7 @@ from posekit.estimators.manifest import MANIFEST
 from posekit.evaluation.scores import correct_joints, score_original_px
 from posekit.files import PROJECT_ROOT
 from posekit.pipeline.experiment import open_experiment
-from posekit.skeleton import JOINT_COUNT, LIMB_JOINTS
+from posekit.skeleton import JOINT_COUNT, LSP
 
 FOLDERS = sorted(path.parent for path in (PROJECT_ROOT / "models").glob(f"*/{MANIFEST}"))
 SIZE_LIMIT_BYTES = 10e6
@@ -98,7 +98,7 @@ def test_a_second_evaluation_gives_the_same_numbers(folder):
     whole = open_experiment(os.environ["POSEKIT_LSPET"], profile="full", seed=0)
     poses = loading.load(folder).estimate_dataset(whole.part("validation"))
     scores = score_original_px(
-        poses.keypoints_px, whole, "validation", seed=0, joints=LIMB_JOINTS
+        poses.keypoints_px, whole, "validation", seed=0, joints=LSP.limb_joints
     )
     written = read(folder, "validation.json")["limb_joints"]["metrics"]
     for name in ("pck_0.2", "pcp_0.5", "frame_mse"):

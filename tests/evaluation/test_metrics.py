@@ -11,7 +11,7 @@ from posekit import geometry, joint_sets
 from posekit.datasets.coco import own_data
 from posekit.errors import PosekitError
 from posekit.evaluation import bootstrap, metrics
-from posekit.skeleton import INDEX, JOINTS, LIMBS, LSP
+from posekit.skeleton import INDEX, JOINTS, LSP
 
 RIGHT_HIP, LEFT_SHOULDER = INDEX["right_hip"], INDEX["left_shoulder"]
 RIGHT_KNEE, NECK = INDEX["right_knee"], INDEX["neck"]
@@ -80,7 +80,7 @@ def test_torso_runs_from_left_shoulder_to_right_hip():
     people_px, people_labelled = np.repeat(true_px, 3, axis=0), np.repeat(labelled, 3, axis=0)
     people_labelled[1, LEFT_SHOULDER] = False
     people_labelled[2, RIGHT_HIP] = False
-    got = geometry.torso_length_px(people_px, people_labelled)
+    got = geometry.torso_length_px(people_px, people_labelled, skeleton=LSP)
     np.testing.assert_array_equal(got, [10, nan, nan])
 
 
@@ -250,7 +250,7 @@ def loop_pck(pred_px, true_px, labelled, threshold):
 
 
 def loop_pcp(pred_px, true_px, labelled, threshold):
-    sticks = [((start,), (end,)) for _, start, end in LIMBS] + [((2, 3), (8, 9))]
+    sticks = [((start,), (end,)) for _, start, end in LSP.limbs] + [((2, 3), (8, 9))]
     hits = counted = 0
     for pred, true, mask in zip(pred_px, true_px, labelled, strict=True):
         for start, end in sticks:
@@ -491,7 +491,7 @@ def test_shapes_and_dtypes_are_checked():
 def test_torso_length_checks_the_joint_count():
     true_px, labelled = standing_person()
     with pytest.raises(PosekitError, match=r"`keypoints_px` must have shape .* got \(1, 3, 2\)"):
-        geometry.torso_length_px(true_px[:, :3], labelled[:, :3])
+        geometry.torso_length_px(true_px[:, :3], labelled[:, :3], skeleton=LSP)
 
 
 def test_unknown_joints_are_named():

@@ -7,6 +7,7 @@ from posekit import geometry
 from posekit.errors import PosekitError
 from posekit.evaluation import pose_statistics
 from posekit.geometry import mirror_keypoints
+from posekit.skeleton import LSP
 
 
 def random_poses(n, seed):
@@ -145,7 +146,9 @@ def test_contortion_does_not_depend_on_the_block(monkeypatch):
 
 
 def test_contortion_is_quick_enough_for_the_data():
-    mirrored = mirror_keypoints(random_poses(4000, 12), all_labelled(4000), 100)[0]
+    mirrored = mirror_keypoints(random_poses(4000, 12), all_labelled(4000), 100, mirror=LSP.mirror)[
+        0
+    ]
     training_px = np.concatenate([random_poses(4000, 12), mirrored])
     started = time.perf_counter()
     keypoints_px, labelled = random_poses(1000, 13), all_labelled(1000)

@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 
 from posekit.evaluation import metrics
-from posekit.skeleton import JOINT_GROUPS, LSP, STICK_GROUPS
+from posekit.skeleton import LSP
 
 FOLDER = os.environ.get("POSEKIT_PUBLISHED_PREDICTIONS")
 pytestmark = pytest.mark.skipif(
@@ -81,7 +81,9 @@ def test_published_tables(method, person_centric_px):
     pck.append(report["metrics"]["pck_0.2"]["value"])
     pcp = [*(report["pcp_per_group"][name] for name in PCP_COLUMNS)]
     pcp.append(report["metrics"]["pcp_0.5"]["value"])
-    assert set(PCK_COLUMNS) == set(JOINT_GROUPS) and set(PCP_COLUMNS) == set(STICK_GROUPS)
+    assert set(PCK_COLUMNS) == set(dict(LSP.joint_groups)) and set(PCP_COLUMNS) == set(
+        dict(LSP.stick_groups)
+    )
     np.testing.assert_allclose(100 * np.array(pck), PCK_TABLE[method], rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(100 * np.array(pcp), PCP_TABLE[method], rtol=0, atol=ROUNDING)
 

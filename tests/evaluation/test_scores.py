@@ -11,7 +11,7 @@ from posekit.evaluation import baselines, metrics, predictions
 from posekit.evaluation.scores import correct_joints, score, score_original_px
 from posekit.geometry import resize_keypoints
 from posekit.pipeline.targets import LABEL_TREATMENTS
-from posekit.skeleton import JOINT_COUNT, JOINTS, LIMB_JOINTS
+from posekit.skeleton import JOINTS, JOINT_COUNT, LSP
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_the_true_keypoints_score_perfectly(experiment):
 def test_original_pixels_score_like_the_frame(experiment):
     pose_px = mean_pose_of(experiment)
     pred_px = baselines.mean_pose_px(experiment, "validation")
-    for joints in (None, LIMB_JOINTS):
+    for joints in (None, LSP.limb_joints):
         np.testing.assert_equal(
             score_original_px(pred_px, experiment, "validation", seed=0, joints=joints),
             score(pose_px, experiment, "validation", seed=0, joints=joints),
@@ -98,8 +98,8 @@ def test_chosen_joints_alone_are_scored(experiment):
     pred_px = part.keypoints_px.copy()
     head = [JOINTS.index("neck"), JOINTS.index("head_top")]
     pred_px[:, head] += 1000
-    limbs = score_original_px(pred_px, experiment, "test", seed=0, joints=LIMB_JOINTS)
-    assert limbs["metrics"]["pck_0.2"]["value"] == 1 and limbs["joints"] == list(LIMB_JOINTS)
+    limbs = score_original_px(pred_px, experiment, "test", seed=0, joints=LSP.limb_joints)
+    assert limbs["metrics"]["pck_0.2"]["value"] == 1 and limbs["joints"] == list(LSP.limb_joints)
     assert limbs["scored_joint_count"] == part.labelled[:, :12].sum()
     everything = score_original_px(pred_px, experiment, "test", seed=0)
     assert everything["metrics"]["pck_0.2"]["value"] < 1

@@ -9,7 +9,7 @@ from posekit.pipeline import transforms
 from posekit.pipeline.augmentation import crop_matrices
 from posekit.pipeline.transforms import flip_left_right
 from posekit.pipeline.views import FILL
-from posekit.skeleton import INDEX, JOINT_COUNT
+from posekit.skeleton import INDEX, JOINT_COUNT, LSP
 
 HEIGHT, WIDTH = 6, 9
 
@@ -61,7 +61,7 @@ def test_agrees_with_the_keypoints_flip_of_geometry(batch):
     images, targets = batch
     _, new_targets = flipped(images, targets, [True] * 4)
     keypoints_px, labelled = geometry.mirror_keypoints(
-        targets[..., :2], targets[..., 2] > 0, WIDTH
+        targets[..., :2], targets[..., 2] > 0, WIDTH, mirror=LSP.mirror
     )
     np.testing.assert_allclose(new_targets[..., :2], keypoints_px, atol=1e-5)
     np.testing.assert_array_equal(new_targets[..., 2] > 0, labelled)

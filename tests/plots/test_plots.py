@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from posekit.drawing import SEGMENTS
 from posekit.errors import PosekitError
 from posekit.estimators import calibration
 from posekit.plots import comparisons, confidence, curves, network, pictures, statistics
 from posekit.plots.pictures import PREDICTED_COLOUR, TRUE_COLOUR
+from posekit.skeleton import LSP
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_sample_grid_draws_labelled_joints_only(rng):
     for n, axis in enumerate(figure.axes):
         np.testing.assert_array_equal(axis.get_images()[0].get_array(), images[n])
         np.testing.assert_allclose(dots_of(axis)[0], keypoints_px[n][labelled[n]])
-        whole = sum(labelled[n, start] and labelled[n, end] for start, end, _ in SEGMENTS)
+        whole = sum(labelled[n, start] and labelled[n, end] for start, end, _ in LSP.segments)
         assert len(lines_of(axis)[0].get_segments()) == whole
         height, width = images[n].shape[:2]
         assert axis.get_xlim() == (-0.5, width - 0.5) and axis.get_ylim() == (height - 0.5, -0.5)

@@ -11,6 +11,7 @@ from tensorflow import make_ndarray
 
 from posekit.drawing import draw_skeleton
 from posekit.models import poster
+from posekit.skeleton import LSP
 from posekit.training import tensorboard
 from posekit.training.tensorboard import Extras, Sheet
 
@@ -90,7 +91,7 @@ def test_a_sheet_shows_truth_and_prediction_on_the_same_pictures(experiment, she
     image = cv2.resize(experiment.images("validation")[last], (192, 192))
 
     def on_picture(pose_px, labelled):
-        return draw_skeleton(image, (pose_px + 0.5) * 2 - 0.5, labelled)
+        return draw_skeleton(image, (pose_px + 0.5) * 2 - 0.5, labelled, skeleton=LSP)
 
     # All five pictures of the part are shown, three in a row: the last is in the second column.
     assert last == 4

@@ -4,7 +4,6 @@ The list is mirrors.toml beside this file. Whatever a source's own packing, what
 a plain zip of joints.mat, the pictures and the authors' README.txt.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from posekit import files
+from posekit import files, locks
 from posekit.datasets.fetch import transfer, verification
 from posekit.errors import PosekitError, check_choice, raise_problems
 
@@ -150,14 +149,7 @@ def _working_folder(target):
     """Hold the hidden folder of what is not whole yet; it goes when all is well."""
     partial = target.with_name(f".{target.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
-    with (partial / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PosekitError(
-                f"{target}: must be fetched by one process at a time; got another one at work. "
-                "Wait until it is done."
-            ) from error
+    with locks.held(partial / "lock", what=f"fetch {target}"):
         yield partial
         shutil.rmtree(partial)
 

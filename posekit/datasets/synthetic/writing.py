@@ -5,15 +5,9 @@ for checking a method against labels that are known exactly.
 """
 
 import csv
-import fcntl
-import glob
 import io
 import json
 import numbers
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +15,10 @@ import cv2
 import numpy as np
 import scipy.io
 
+from posekit import files
 from posekit.datasets.synthetic import backgrounds, outfits, rendering
 from posekit.datasets.synthetic.scenes import plan, stream
 from posekit.errors import PosekitError, raise_problems
-from posekit.files import PARTIAL
 from posekit.skeleton import JOINT_COUNT
 
 GENERATOR_VERSION = 1
@@ -119,55 +113,13 @@ def write(folder, *, count, seed):
     if _holds(folder, recipe):
         return folder
     try:
-        with _partial(folder) as partial:
+        with files.new_folder(folder) as partial:
             _write_files(partial, recipe)
-            # mkdtemp makes private folders; a data set gets the permissions of any new folder.
-            umask = os.umask(0)
-            os.umask(umask)
-            partial.chmod(0o777 & ~umask)
-            partial.rename(folder)
-    except OSError as error:
+    except PosekitError:
         # Another process may have finished the same set in the meantime.
-        if _holds(folder, recipe):
-            return folder
-        raise _unwritable(folder, error) from error
+        if not _holds(folder, recipe):
+            raise
     return folder
-
-
-@contextmanager
-def _partial(folder):
-    """A new folder beside `folder`, removed in the end unless renamed, and those left behind now.
-
-    It is locked: the system frees the lock of a process that is killed, and so tells which of
-    them nobody writes to any more.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f"{PARTIAL}{8 * '?'}-{glob.escape(folder.name)}"):
-        with _locked(left) as is_ours:
-            if is_ours:
-                shutil.rmtree(left, ignore_errors=True)
-    # Python's own random part has eight characters.
-    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, suffix=f"-{folder.name}", dir=folder.parent))
-    try:
-        with _locked(partial):
-            yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder):
-    """Hold a folder's lock and give True; False where another has it, or there are no locks."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_ours = True
-    except OSError:
-        is_ours = False
-    try:
-        yield is_ours
-    finally:
-        os.close(handle)
 
 
 def _write_files(folder, recipe):
@@ -242,13 +194,6 @@ def _holds(folder, recipe):
     raise PosekitError(
         f"synthetic.write(): `folder` must be new, empty or hold {recipe}; got {folder} with "
         f"{found}. Choose another folder, or move that one away yourself."
-    )
-
-
-def _unwritable(folder, error):
-    return PosekitError(
-        f"synthetic.write(): `folder` must be in a writable place; got {folder}: {error.strerror}. "
-        "Choose another folder."
     )
 
 

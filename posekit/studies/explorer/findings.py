@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
 from posekit.evaluation import metrics
@@ -25,8 +26,8 @@ def choose_images(experiment, part, *, count=None):
         count: int > 0, at most how many; None takes as many as notebook 05 looks at.
     """
     indices = experiment.split.indices(experiment.dataset, part)
-    count = min(count or experiment.profile.saliency_images, len(indices))
-    return indices[np.linspace(0, len(indices) - 1, count).round().astype(int)]
+    count = count or experiment.profile.saliency_images
+    return indices[evenly_spread(len(indices), count)]
 
 
 def usable_model(model, dataset):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from posekit import files
-from posekit.datasets.pose_dataset import PoseDataset
+from posekit.datasets.pose_dataset import PoseDataset, evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
 from posekit.evaluation import baselines, bootstrap, metrics
@@ -150,8 +150,8 @@ class _Look:
 def _samples(experiment):
     dataset, split = experiment.dataset, experiment.split
     validation, trained = (split.indices(dataset, part) for part in ("validation", "train"))
-    spread = np.linspace(0, len(trained) - 1, min(len(trained), len(validation)))
-    chosen = {"validation": validation, "train": trained[spread.round().astype(int)]}
+    spread = evenly_spread(len(trained), len(validation))
+    chosen = {"validation": validation, "train": trained[spread]}
     return {
         part: _Sample(
             dataset.subset(indices),

@@ -2,8 +2,8 @@
 
 from dataclasses import fields
 
-import numpy as np
 
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import looks, manifest, recipes
 from posekit.estimators.loading import SHIPPED
@@ -182,8 +182,7 @@ def pictures(result, experiment, run_dir, *, count):
     last = rungs(experiment, epochs=result["epochs"])[-1]
     trained = train(last, experiment, run_dir, result["seeds"][0])
     validation = experiment.part("validation")
-    chosen = np.linspace(0, len(validation) - 1, count).round().astype(int)
-    shown = validation.subset(chosen)
+    shown = validation.subset(evenly_spread(len(validation), count))
     return {
         "images": [
             frames.decode(shown.read_image(str(image_id))).numpy() for image_id in shown.image_ids

@@ -326,7 +326,7 @@ def test_two_processes_do_not_mix(site, fetch):
     working.mkdir(parents=True)
     with (working / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(PosekitError, match="by one process at a time; got another one at work"):
+        with pytest.raises(PosekitError, match="by one process at a time; got another process"):
             fetch()
     assert not site.requests
 

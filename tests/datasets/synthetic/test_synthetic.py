@@ -433,7 +433,8 @@ def test_an_empty_folder_is_used(tmp_path):
 def test_an_unwritable_place_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(
-        PosekitError, match=r"writable place; got .*file/deeper/set: Not a directory"
+        PosekitError,
+        match=r"file/deeper/set: must be new, in a writable place .*; got Not a directory",
     ):
         writing.write(tmp_path / "file" / "deeper" / "set", count=1, seed=0)
 
@@ -451,9 +452,9 @@ def test_an_interrupted_writing_leaves_nothing(monkeypatch, tmp_path):
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
     # A pipe tells when each process is about to draw, in its folder beside the set's.
     program = (
-        "import sys, time; from posekit.datasets import synthetic\n"
-        "synthetic.example = lambda index, seed: (print(flush=True), time.sleep(60))\n"
-        "synthetic.write(sys.argv[1], count=1, seed=0)"
+        "import sys, time; from posekit.datasets.synthetic import writing\n"
+        "writing.example = lambda index, seed: (print(flush=True), time.sleep(60))\n"
+        "writing.write(sys.argv[1], count=1, seed=0)"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", program, tmp_path / name], stdout=subprocess.PIPE)
@@ -479,7 +480,9 @@ def test_a_full_disk_is_named_and_leaves_nothing(monkeypatch, tmp_path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(writing, "_write_files", fail)
-    with pytest.raises(PosekitError, match="set: No space left on device"):
+    with pytest.raises(
+        PosekitError, match="set: must be .* with room .*; got No space left on device"
+    ):
         writing.write(tmp_path / "set", count=1, seed=0)
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,7 @@ from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.recipes import TWO_QUICK_LOOKS
 from posekit.evaluation.scores import score_original_px
 from posekit.models import summary
-from posekit.skeleton import LIMB_JOINTS
+from posekit.skeleton import LSP
 from posekit.studies.ladder import climbing, findings
 from posekit.studies.ladder.rungs import Rung, change_in_words, for_profile, main_line
 from posekit.training import fit as training_fit
@@ -186,7 +186,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
             experiment,
             "validation",
             seed=experiment.split.seed,
-            joints=LIMB_JOINTS,
+            joints=LSP.limb_joints,
         )
         for name, score in row["validation"].items():
             wanted = expected["metrics"][name]
@@ -227,7 +227,7 @@ def test_the_file_is_complete_and_finite(climbed):
     run_dir, result = climbed
     written = json.loads((run_dir / "ladder.json").read_text())
     assert written["complete"] and written["seeds"] == [0] and written["epochs"] == 1
-    assert written["joints"] == list(LIMB_JOINTS)
+    assert written["joints"] == list(LSP.limb_joints)
     assert written["images"] == {"validation": 5, "train": 5}
     assert written["versions"]["posekit"] and len(written["headline"]) == 4
     assert set(written["mean_pose"]) == {"pck_0.2", "pcp_0.5", "frame_mse"}
@@ -465,7 +465,7 @@ def result():
             "split": {"comparable": True, "name": "standard"},
         },
         "epochs": 12,
-        "joints": list(LIMB_JOINTS),
+        "joints": list(LSP.limb_joints),
         "images": {"validation": 1234, "train": 1234},
         "mean_pose": {"pck_0.2": {"value": 0.03}, "frame_mse": {"value": 250.0}},
         "rungs": [
