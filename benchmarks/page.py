@@ -46,6 +46,7 @@ def write(path, stored, *, problems=()):
     missing = [f"{name} has not run." for name in NAMES if name not in stored]
     page = pages.render(
         "benchmarks.html",
+        folder=Path(__file__).with_name("templates"),
         machine=machine(),
         written=datetime.now(UTC).isoformat(timespec="seconds"),
         problems=[*problems, *missing],

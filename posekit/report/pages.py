@@ -15,10 +15,10 @@ from posekit import wording
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render(template, **values):
-    """The HTML of a template in `TEMPLATES`; values are escaped."""
+def render(template, *, folder=TEMPLATES, **values):
+    """The HTML of a template of `folder`, which may use those in `TEMPLATES`; values are escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
