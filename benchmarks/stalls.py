@@ -8,7 +8,7 @@
 For each setting a process of its own trains the poster's network on drawn people, with turned
 pictures and a prediction in a callback after each epoch: the mixture under which stalls were seen.
 With --recipe it goes on with a training of a shipped model instead, which keeps what it learned.
-A gap is more than a second without a sign of life, see `posekit.watchdog`; it counts as a stall
+A gap is more than a second without a sign of life, see `stall_watchdog.py`; it counts as a stall
 when the process slept through it: less than a tenth of a core was used, and no thread wanted to
 run, as one would that other programs keep from running. Of each gap, the log has what the kernel
 says of the threads. `benchmarks/stalls.md` tells what was found.
@@ -113,7 +113,7 @@ def train(setting, options):
     engine.use_global_futex_hash()
     import keras
     import tensorflow as tf
-
+    import stall_watchdog
 
     if "threads" in setting:
         tf.config.threading.set_intra_op_parallelism_threads(setting["threads"])
@@ -128,7 +128,7 @@ def train(setting, options):
 
         batches._options = tuned
 
-    class Gaps(stalls.Watchdog):
+    class Gaps(stall_watchdog.Watchdog):
         """A watchdog that notes how much the process computed in each gap, and ends in time."""
 
         def __init__(self, path, **limit):

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/tensorboard_cost.py --profile quick
 
-One training of the profile's length with pictures, on synthetic people, in a folder that is
+One training of the profile's length, on synthetic people, in a folder that is
 removed. Every call is timed inside the training itself, so both times of a share are of the same
 minutes.
 """
@@ -35,9 +35,8 @@ def main():
     from posekit.training.config import TrainingConfig
 
     seconds = defaultdict(float)
-    _time_calls(tensorboard.Extras, "on_train_begin", seconds, "graph")
-    _time_calls(tensorboard, "Sheet", seconds, "pictures, made ready")
-    _time_calls(tensorboard.Extras, "on_epoch_end", seconds, "pictures and line")
+    _time_calls(tensorboard.BaselineAndGraph, "on_train_begin", seconds, "graph")
+    _time_calls(tensorboard.BaselineAndGraph, "on_epoch_end", seconds, "mean pose's line")
     _time_calls(fit, "_score_images", seconds, "scores per image")
     profile = profiles.by_name(options.profile)
     experiment = open_experiment(SYNTHETIC, profile=options.profile, seed=0)
@@ -50,7 +49,7 @@ def main():
     )
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        fit.fit(config, experiment, folder, verbose=0, pictures=True)
+        fit.fit(config, experiment, folder, verbose=0)
         total = time.perf_counter() - started
     for name, spent in seconds.items():
         print(f"{name:28} {spent:8.2f} s  {spent / total:7.2%}")

@@ -17,7 +17,7 @@ import kill_and_go_on
 import pytest
 
 from posekit import files
-from posekit.training.checkpoint import Generations
+from posekit.training.checkpoint import CheckpointFiles
 
 ROOT = files.PROJECT_ROOT
 EPOCHS = 3
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_a_training_within_seconds(tmp_path, synthetic_folder):
     assert kept == "stopped; finished work is kept"
     assert advice == f"to resume: {shlex.join(command)}"
     (record,) = tmp_path.glob("training/*/checkpoint.json")
-    assert Generations(record.parent).recover() == files.read_json(record)[0]["epoch"] >= 1
+    assert CheckpointFiles(record.parent).recover() == files.read_json(record)[0]["epoch"] >= 1
 
 
 OUT_OF_ROOM = """
@@ -107,33 +107,34 @@ from pathlib import Path
 
 import keras
 
-from posekit import pipeline, training
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
-from posekit.generations import Generations
+from posekit.pipeline.frames import load_frames
+from posekit.training.checkpoint import CheckpointFiles
+from posekit.training.recorder import EpochRecorder
 
 root = Path(sys.argv[1])
 dataset = lsp.read(sys.argv[2])
 model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(100)])
 model.compile("adam")
 model.optimizer.build(model.trainable_variables)
-generations = Generations(root / "training")
-recorder = training.EpochRecorder(generations, [], None, None)
+checkpoint_files = CheckpointFiles(root / "training")
+recorder = EpochRecorder(checkpoint_files, [], None, patience=None, last_is_best=False)
 recorder.set_model(model)
 
 def epoch():
-    generations.write("last.keras", model.save)
-    generations.write("checkpoint.weights.h5", recorder._write_checkpoint)
+    checkpoint_files.write("last.keras", model.save)
+    checkpoint_files.write("checkpoint.weights.h5", recorder._write_checkpoint)
 
 epoch()
-generations.commit(1)
+checkpoint_files.commit(1)
 # A file may grow to so many bytes, as on a disk that is nearly full.
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 for step in (
     epoch,
     # HDF5 is refused before it begins: failing midway, it takes the process down in the end.
-    lambda: generations.write("checkpoint.weights.h5", recorder._write_checkpoint),
-    lambda: pipeline.load_frames(dataset, frame_px=32, cache_dir=root / "cache"),
+    lambda: checkpoint_files.write("checkpoint.weights.h5", recorder._write_checkpoint),
+    lambda: load_frames(dataset, frame_px=32, cache_dir=root / "cache"),
 ):
     try:
         step()
@@ -149,7 +150,7 @@ def test_without_room_networks_and_caches_are_refused_by_name(tmp_path, syntheti
     assert named[:2] == [str(folder / "last.keras"), str(folder / "checkpoint.weights.h5")]
     assert len(named) == 3 and named[2].startswith(f"{tmp_path}/cache/frames-32px-")
     # The epoch before is whole, and nothing half written is left.
-    assert Generations(folder).is_whole() and Generations(folder).recover() == 1
+    assert CheckpointFiles(folder).is_whole() and CheckpointFiles(folder).recover() == 1
     assert not list(tmp_path.rglob(f"{files.PARTIAL}*"))
     assert not list(tmp_path.glob("cache/*.npy"))
 
@@ -158,12 +159,12 @@ REPORT_OUT_OF_ROOM = """
 import resource, sys
 from pathlib import Path
 
-from posekit import report
 from posekit.errors import PosekitError
+from posekit.report.runner import run
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
 try:
-    report.run(Path(sys.argv[1]), parameters={}, notebooks_dir=Path(sys.argv[2]))
+    run(Path(sys.argv[1]), parameters={}, notebooks_dir=Path(sys.argv[2]))
 except PosekitError as error:
     print(error)
 """

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit import engine
+from posekit.training import engine
 
 engine.start(3, deterministic=True)
 
-from posekit import evaluation, pipeline, training
-from posekit.experiment import open_experiment
+from posekit.evaluation import predictions, scores
+from posekit.pipeline.batches import training_batches
+from posekit.pipeline.experiment import open_experiment
+from posekit.training.config import TrainingConfig
+from posekit.training.fit import fit
 
 
 def digest(arrays):
@@ -29,7 +32,7 @@ def digest(arrays):
 
 
 def batches(seed):
-    batches, _ = pipeline.training_batches(
+    batches, _ = training_batches(
         experiment.images("train"),
         experiment.targets("train", "masked"),
         batch_size=16,
@@ -41,16 +44,16 @@ def batches(seed):
 
 data, folder = sys.argv[1], Path(sys.argv[2])
 experiment = open_experiment(data, profile="smoke", seed=3, cache_dir=folder / "cache")
-config = training.TrainingConfig("poster_batchnorm", "masked", epochs=2, seed=3, batch_size=16)
-run = training.fit(config, experiment, folder, verbose=0)
-predicted = evaluation.predict_frame_px(run.last_model(), experiment.images("validation"))
-scores = evaluation.score(predicted, experiment, "validation", seed=3)
+config = TrainingConfig("poster_batchnorm", "masked", epochs=2, seed=3, batch_size=16)
+run = fit(config, experiment, folder, verbose=0)
+predicted = predictions.predict_frame_px(run.last_model(), experiment.images("validation"))
+scored = scores.score(predicted, experiment, "validation", seed=3)
 print(json.dumps({
     "split": [getattr(experiment.split, part).tolist() for part in ("train", "validation")],
     "batches": [batches(3), batches(4)],
     "weights": digest(run.last_model().get_weights()),
     "history": [run.history["train_mse"], run.history["validation_mse"]],
-    "scores": scores["metrics"],
+    "scores": scored["metrics"],
     "folder": run.folder.name,
 }))
 """

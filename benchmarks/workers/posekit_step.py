@@ -16,7 +16,7 @@ from posekit.pipeline.augmentation import Augmentation
 from posekit.pipeline.batches import training_batches
 from posekit.pipeline.crops import Crop
 from posekit.training import engine
-from posekit.training.fused_kernels import fused_kernels
+from posekit.training.keras_patches import fused_kernels
 
 engine.start(0)
 

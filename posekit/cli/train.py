@@ -56,22 +56,10 @@ def _add_train(commands):
         "--patience", type=int, help="stop after this many epochs without improvement"
     )
     parser.add_argument(
-        "--gpus",
-        type=positive_integer,
-        metavar="COUNT",
-        help="how many GPUs share each batch, see docs/gpu.md (default: the first one, if any)",
-    )
-    parser.add_argument(
         "--stall-seconds",
         type=float,
         default=60.0,
         help="report a training without progress for this long (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--pictures",
-        action="store_true",
-        help="also show TensorBoard a few validation pictures with predictions; these are then "
-        "stored in the training's folder",
     )
 
 
@@ -100,9 +88,6 @@ def train(options):
         config,
         experiment,
         files.from_root(options.run_dir),
-        # None leaves the choice to the environment.
-        pictures=options.pictures or None,
-        devices=options.gpus and [f"GPU:{index}" for index in range(options.gpus)],
         stall_seconds=options.stall_seconds,
     )
     print(f"{run.folder}")

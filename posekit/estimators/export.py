@@ -47,7 +47,6 @@ BOXES = {
 OUTPUTS = {
     "coordinates": "(N, 2K): x0, y0, x1, y1, ... in the frame's pixels.",
     "spread": "(N, K, 4): x, y in the frame's pixels, then the logarithms of both spreads.",
-    "flow": "(N, K, 4): x, y in the frame's pixels, then the logarithms of both spreads.",
     "soft_argmax": (
         "(N, h, w, K): logits; softmax over the h * w cells of each joint gives the probability of "
         "its place. Cell i of n is at (i + 0.5) * input_px / n - 0.5. Smooth each map with a "

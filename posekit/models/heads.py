@@ -16,7 +16,6 @@ from keras import layers, ops
 from posekit.errors import check_choice
 from posekit.geometry import cell_centres
 from posekit.models import names
-from posekit.models.flow import residual_flow
 from posekit.models.losses import weighted_mse
 
 # Standard deviation of the map or line that a labelled joint asks for, as a share of the frame's
@@ -38,11 +37,9 @@ class Head:
         name: str.
         losses: names of the losses that can train it.
         output: (features (N, h, w, C), joints, frame_px) -> the head's output tensor.
-        loss: (targets (N, K, 3), output, frame_px, name of the loss) -> scalar; where the head
-            has a density, that follows as a fifth argument.
+        loss: (targets (N, K, 3), output, frame_px, name of the loss) -> scalar.
         coordinates: (output, frame_px) -> (N, 2K), x0, y0, x1, y1, ... in the frame's pixels: what
             is trained, differentiable.
-        density: name of the network's layer that the loss asks how likely an error is, or None.
     """
 
     name: str
@@ -50,7 +47,6 @@ class Head:
     output: object
     loss: object
     coordinates: object
-    density: str | None = None
 
 
 def by_name(name):
@@ -61,22 +57,6 @@ def by_name(name):
     """
     check_choice("heads.by_name()", "head", name, tuple(HEADS))
     return HEADS[name]
-
-
-def loss_of(model, *, head, frame_px, loss):
-    """What a network with that head is trained with.
-
-    Args:
-        model: keras.Model with the head.
-        head, loss: names.
-        frame_px: int, side of the network's frame.
-
-    Returns:
-        function (targets (N, K, 3), output) -> scalar.
-    """
-    head = by_name(head)
-    density = () if head.density is None else (model.get_layer(head.density),)
-    return lambda targets, output: head.loss(targets, output, frame_px, loss, *density)
 
 
 def log_map(logits):
@@ -162,22 +142,6 @@ def _spread_loss(targets, output, frame_px, name):
     return _mean_over_counted(ops.sum(cost, axis=-1), weight)
 
 
-def _flow_output(features, joints, frame_px):
-    both = _spread_output(features, joints, frame_px)
-    # The loss trains the flow, so it has to be one of the network's layers; it answers nothing.
-    density = residual_flow()(both[..., 2:])
-    nothing = layers.Rescaling(0.0, dtype="float32", name="density_unused")(density)
-    return layers.Add(dtype="float32", name="places_spreads_flow")([both, nothing])
-
-
-def _flow_loss(targets, output, frame_px, name, log_density):
-    targets_px, weight = _counted_targets(targets)
-    error, logarithm = _standard_error(targets_px, output, frame_px)
-    learned = ops.sum(logarithm, axis=-1) - log_density(error)[..., 0]  # (N, K)
-    # The flow has to learn only what the Laplace distribution leaves: both likelihoods are asked.
-    return _mean_over_counted(learned, weight) + _spread_loss(targets, output, frame_px, name)
-
-
 def _map_output(features, joints, frame_px):
     return layers.Conv2D(joints, 1, dtype="float32", name="map_logits")(features)
 
@@ -253,16 +217,6 @@ HEADS = {
             output=_spread_output,
             loss=_spread_loss,
             coordinates=_spread_coordinates,
-        ),
-        # And with it. As in that paper's code, the two likelihoods are multiplied and the constant
-        # that would normalise their product is left out.
-        Head(
-            name="flow",
-            losses=names.HEADS["flow"],
-            output=_flow_output,
-            loss=_flow_loss,
-            coordinates=_spread_coordinates,
-            density="residual_flow",
         ),
         # Integral regression (Sun et al., ECCV 2018) under "l1"; under "cross_entropy" the map's
         # shape is asked for as well, as DSNT's regularisation does (Nibali et al., 2018).

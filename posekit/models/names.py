@@ -19,7 +19,6 @@ NETWORKS = (
 HEADS = {
     "coordinates": ("mse", "l1", "smooth_l1"),
     "spread": ("laplace",),
-    "flow": ("residual_likelihood",),
     "soft_argmax": ("l1", "cross_entropy"),
     "simcc": ("cross_entropy",),
 }

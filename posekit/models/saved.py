@@ -12,7 +12,6 @@ def output_shapes(joints):
     return {
         "coordinates": (None, 2 * joints),
         "spread": (None, joints, 4),
-        "flow": (None, joints, 4),
         "soft_argmax": (None, None, None, joints),
         "simcc": (None, joints, 2, None),
     }

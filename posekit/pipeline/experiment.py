@@ -1,6 +1,5 @@
 """The data of one experiment, ready to train on: images, split, frames and targets together."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from posekit.pipeline import caches, crops, views
 from posekit.pipeline import targets as pipeline_targets
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.pipeline.frames import FRAMES_VERSION, Frames, load_frames
-from posekit.pipeline.targets import Labels
 from posekit.profiles import FRAME_PX
 from posekit.skeleton import LSP
 
@@ -32,8 +30,6 @@ class Experiment:
         keypoints_frame_px: float64 (N, K, 2), (x, y) in the frame's pixels.
         profile: profiles.Profile.
         cache_dir: Path, folder of the caches.
-        training_labels: second_opinion.Labels (N, ...) that networks are trained on, under the
-            treatment "masked"; None trains on the data's own. All scores are of the data's own.
     """
 
     dataset: PoseDataset
@@ -42,7 +38,6 @@ class Experiment:
     keypoints_frame_px: np.ndarray
     profile: profiles.Profile
     cache_dir: Path
-    training_labels: Labels | None = None
 
     @property
     def frame_px(self):
@@ -119,22 +114,10 @@ class Experiment:
         """The experiment with a part of the training images, see `splits.with_fewer_to_train`."""
         return replace(self, split=splits.with_fewer_to_train(self.split, self.dataset, fraction))
 
-    def training_labels_digest(self):
-        """What tells `training_labels` from others, str; None where the data's own are trained on."""
-        if self.training_labels is None:
-            return None
-        rows = self.split.indices(self.dataset, "train")
-        digest = hashlib.sha256()
-        for values in (self.training_labels.keypoints_px, self.training_labels.weights):
-            digest.update(np.ascontiguousarray(values[rows], dtype=np.float32).tobytes())
-        return digest.hexdigest()[:12]
-
     def describe(self):
         """What the data are, for artifacts: JSON-ready dict; of the 14 joints it says nothing."""
         skeleton = self.dataset.skeleton
         other_joints = {} if skeleton == LSP else {"joint_set": joint_sets.describe(skeleton)}
-        digest = self.training_labels_digest()
-        other_labels = {} if digest is None else {"training_labels": digest}
         return {
             "name": self.dataset.name,
             "images": len(self.dataset),
@@ -144,7 +127,6 @@ class Experiment:
             "frames_placement": self.frames.placement,
             "frames_megabytes": self.frames.megabytes,
             **other_joints,
-            **other_labels,
         }
 
 
@@ -169,20 +151,12 @@ class Canvases:
         return self.frames.rows(self.experiment.split.indices(self.experiment.dataset, part))
 
     def targets(self, part, treatment):
-        """Targets of one part on the canvases; as for `Experiment.targets`, but that those of
-        "train" under "masked" are the experiment's training labels, if any."""
-        experiment, labels = self.experiment, self.experiment.training_labels
-        retrained = part == "train" and treatment == "masked" and labels is not None
-        keypoints_px = labels.keypoints_px if retrained else experiment.dataset.keypoints_px
-        targets = experiment._targets(
-            keypoints_into_boxes(keypoints_px, self.boxes_px, self.frames.images.shape[1]),
-            part,
-            treatment,
+        """Targets of one part on the canvases; as for `Experiment.targets`."""
+        keypoints_px = self.experiment.dataset.keypoints_px
+        canvas_px = self.frames.images.shape[1]
+        return self.experiment._targets(
+            keypoints_into_boxes(keypoints_px, self.boxes_px, canvas_px), part, treatment
         )
-        if retrained:
-            rows = experiment.split.indices(experiment.dataset, part)
-            targets[..., 2] = labels.weights[rows]
-        return targets
 
     def crop(self, frame_px, augmentation):
         """pipeline.Crop of an input side and an augmentation; None where nothing is cut."""

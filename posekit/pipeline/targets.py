@@ -1,7 +1,5 @@
 """Training targets: what a missing joint's coordinates count for."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from posekit.errors import check_choice, check_keypoints
@@ -37,16 +35,3 @@ def targets(keypoints_frame_px, labelled, treatment):
     targets_px = np.where(labelled[..., None], keypoints_frame_px, 0.0)
     weights = labelled.copy() if treatment == "masked" else np.ones_like(labelled)
     return targets_px, weights
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What to train on in place of the labels that the data came with.
-
-    Attributes:
-        keypoints_px: float64 (N, K, 2), (x, y), pixels of the pictures.
-        weights: float64 (N, K) in [0, 1]; 0 where a joint does not count.
-    """
-
-    keypoints_px: np.ndarray
-    weights: np.ndarray

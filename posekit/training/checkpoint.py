@@ -1,9 +1,9 @@
-"""Files of a folder that belong together, epoch by epoch: whole after a kill, checked by digest.
+"""The files of an epoch: whole after a kill, checked by digest, and resumed from.
 
 The digests of an epoch's files are recorded once all of them are written. Before a file is
 replaced, it is copied to previous/. So at whatever moment a process is killed, every file of the
-last recorded epoch is in one of the two places, and its digest says in which; the epoch before
-that is at hand as well, should one of the newest files be damaged.
+last recorded epoch is in one of the two folders, and its digest says in which. The epoch before
+that is there as well, should one of the newest files be damaged.
 """
 
 import shutil
@@ -13,12 +13,13 @@ import keras
 
 from posekit import files
 from posekit.errors import PosekitError
+from posekit.training import records
 
 RECORD = "checkpoint.json"
 PREVIOUS = "previous"
 
 
-class Generations:
+class CheckpointFiles:
     """The files of one folder, as of the last finished epoch and of the one before.
 
     Only the process that holds the folder's lock may call anything but `is_whole`.
@@ -35,48 +36,50 @@ class Generations:
     def is_whole(self):
         """Whether every file of the newest record is in place; True where nothing is recorded."""
         try:
-            records = self._read_records()
+            recorded = self._read_records()
         except PosekitError:
             return False
-        return not records or all(
+        return not recorded or all(
             _has_digest(self.folder / name, digest)
-            for name, digest in records[0]["sha256"].items()
+            for name, digest in recorded[0]["sha256"].items()
         )
 
     def recover(self):
         """Put the newest epoch in place whose files are all whole.
 
-        What is damaged is set aside, with a warning that names it; what a killed process had half
-        written is removed.
+        Damaged files are set aside, with a warning that names them; what a killed process had
+        half written is removed.
 
         Returns:
-            int, that epoch's number; 0 when no recorded epoch is whole, whose files are then all
-            set aside; None where nothing is recorded, and every file is left as it is.
+            int, that epoch's number; 0 when no recorded epoch is whole: all files are then set
+            aside; None where nothing is recorded, and every file is left as it is.
         """
         for folder in (self.folder, self.folder / PREVIOUS):
             files.remove_leftovers(folder)
         try:
-            records = self._read_records()
+            recorded = self._read_records()
         except PosekitError as error:
             aside = files.set_aside(self.folder / RECORD)
             _warn(f"{error} It is set aside as {aside.name}; the files are used as they are.")
             return None
-        if not records:
+        if not recorded:
             return None
-        for index, record in enumerate(records):
-            places = {name: self._find(name, digest) for name, digest in record["sha256"].items()}
-            lost = [name for name, place in places.items() if place is None]
+        for index, record in enumerate(recorded):
+            found = {name: self._find(name, digest) for name, digest in record["sha256"].items()}
+            lost = [name for name, path in found.items() if path is None]
             if not lost:
-                self._put_in_place(places)
+                for name, path in found.items():
+                    if path != self.folder / name:
+                        _copy(path, self.folder / name)
                 self._digests = dict(record["sha256"])
-                self._write_records(records[index:])
+                self._write_records(recorded[index:])
                 return record["epoch"]
             for name in lost:
                 self._give_up(name, record["epoch"])
-        for name in [*records[0]["sha256"], RECORD]:
+        for name in [*recorded[0]["sha256"], RECORD]:
             if (self.folder / name).is_file():
                 files.set_aside(self.folder / name)
-        _warn(f"{self.folder}: no epoch is left whole; it is set aside, training starts anew.")
+        _warn(f"{self.folder}: no epoch is left whole; all is set aside, training starts over.")
         return 0
 
     def write(self, name, write):
@@ -107,31 +110,26 @@ class Generations:
                 return path
         return None
 
-    def _put_in_place(self, places):
-        for name, place in places.items():
-            if place != self.folder / name:
-                _copy(place, self.folder / name)
-
     def _give_up(self, name, epoch):
         path = self.folder / name
         finding = "is missing"
         if path.is_file():
             finding = f"is damaged and set aside as {files.set_aside(path).name}"
-        _warn(f"{path}: {finding}; epoch {epoch} cannot be gone on from.")
+        _warn(f"{path}: {finding}; epoch {epoch} cannot be resumed from.")
 
     def _read_records(self):
-        """The newest record and perhaps the one before; empty where there is none."""
+        """The newest record and perhaps the one before; [] where there is none."""
         path = self.folder / RECORD
         if not path.is_file():
             return []
-        records = files.read_json(path)
-        if not (isinstance(records, list) and all(map(_is_record, records))):
-            raise PosekitError(f"{path}: must list epochs with digests; got {str(records)[:80]!r}.")
-        return records
+        recorded = files.read_json(path)
+        if not (isinstance(recorded, list) and all(map(_is_record, recorded))):
+            raise PosekitError(f"{path}: must list epochs with digests; got {str(recorded)[:80]!r}.")
+        return recorded
 
-    def _write_records(self, records):
-        files.write_json(self.folder / RECORD, records)
-        self._recorded = records
+    def _write_records(self, recorded):
+        files.write_json(self.folder / RECORD, recorded)
+        self._recorded = recorded
 
 
 def _warn(message):
@@ -155,22 +153,43 @@ def _copy(source, target):
         shutil.copyfile(source, temporary)
 
 
-def restore(model, checkpoint, steps):
+def resume(model, folder, steps):
+    """Load the training's checkpoint, where there is one.
+
+    Args:
+        model: keras.Model, compiled; changed in place.
+        folder: Path of the training.
+        steps: int, of an epoch.
+
+    Returns:
+        list of dict, the history of the epochs that the model has seen.
+
+    Raises:
+        PosekitError: the history lacks some of them.
+    """
+    epochs = restore(model, folder / "checkpoint.weights.h5", steps)
+    history = records.read_history(folder)
+    if len(history) < epochs:
+        raise PosekitError(
+            f"{folder}: history.json must have a row for each of the checkpoint's {epochs} "
+            f"epochs; got {len(history)}. Remove the folder to train again."
+        )
+    # A training killed at the end of its first epoch may have a history and no checkpoint.
+    return history[:epochs]
+
+
+def restore(model, path, steps):
     """Load weights and optimizer where there are any; return how many epochs they have seen."""
-    if not checkpoint.is_file():
+    if not path.is_file():
         return 0
     model.optimizer.build(model.trainable_variables)
-    model.load_weights(checkpoint)
+    model.load_weights(path)
     iterations = int(model.optimizer.iterations)
-    _wind_on_dropout(model, iterations)
-    return iterations // steps
-
-
-def _wind_on_dropout(model, iterations):
-    """Let dropout draw on where it was: it draws once a step, and Keras' checkpoints omit that."""
+    # Dropout samples once a step, and Keras' checkpoints omit how often it did.
     for layer in model.layers:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             state = keras.ops.convert_to_numpy(generator.state).copy()
             state[1] = iterations
             generator.state.assign(state)
+    return iterations // steps

@@ -13,22 +13,24 @@ from posekit.training import runs
 class EpochRecorder(keras.callbacks.Callback):
     """After each epoch: the history row, the best and last model, the checkpoint; early stop.
 
+    Keras' SwapEMAWeights, EarlyStopping and CSVLogger do not do here: the first adds and subtracts
+    weights, which rounds them, and the others forget what came before a resumed epoch.
+
     Args:
-        generations: Generations of the training's folder.
+        checkpoint_files: CheckpointFiles of the training's folder.
         history: list of dict, the rows of the epochs already finished; extended in place.
+        saved_model: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
         patience: int or None, see TrainingConfig.
-        twin: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
-        last_is_best: bool, whether the last epoch counts as the best one, see
-            training_records.TrainingRecord.
+        last_is_best: bool, see `TrainingRecord.keeps_last`.
     """
 
-    def __init__(self, generations, history, patience, twin, last_is_best=False):
+    def __init__(self, checkpoint_files, history, saved_model, *, patience, last_is_best):
         super().__init__()
-        self._last_is_best = last_is_best
-        self._twin = twin
-        self._generations = generations
+        self._checkpoint_files = checkpoint_files
         self._history = history
+        self._saved_model = saved_model
         self._patience = patience
+        self._last_is_best = last_is_best
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.perf_counter()
@@ -37,7 +39,7 @@ class EpochRecorder(keras.callbacks.Callback):
         """Validate and keep the averaged weights, where the optimizer averages them."""
         self._trained = [variable.numpy() for variable in self.model.trainable_variables]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        self._twin.set_weights(self.model.get_weights())
+        self._saved_model.set_weights(self.model.get_weights())
 
     def on_test_end(self, logs=None):
         """Give training its own weights back."""
@@ -49,9 +51,9 @@ class EpochRecorder(keras.callbacks.Callback):
         # A step that ruins the weights may be the epoch's last: only validation then shows it.
         if not np.isfinite([logs["loss"], logs["val_mse"]]).all():
             raise PosekitError(
-                f"{self._generations.folder}: the loss must stay finite; got {logs['loss']} in "
-                f"training and {logs['val_mse']} in validation, in epoch {epoch + 1}. Lower the "
-                "learning rate."
+                f"{self._checkpoint_files.folder}: the loss must stay finite; got {logs['loss']} "
+                f"in training and {logs['val_mse']} in validation, in epoch {epoch + 1}. Lower "
+                "the learning rate."
             )
         row = {
             "epoch": epoch + 1,
@@ -62,14 +64,14 @@ class EpochRecorder(keras.callbacks.Callback):
         }
         earlier = [kept["validation_mse"] for kept in self._history]
         self._history.append(row)
-        write = self._generations.write
+        write = self._checkpoint_files.write
         if self._last_is_best or row["validation_mse"] < min(earlier, default=np.inf):
-            write("best.keras", self._twin.save)
-        write("last.keras", self._twin.save)
+            write("best.keras", self._saved_model.save)
+        write("last.keras", self._saved_model.save)
         write("history.json", lambda path: files.write_json(path, self._history))
         write("history.csv", lambda path: files.write_csv(path, self._history))
         write("checkpoint.weights.h5", self._write_checkpoint)
-        self._generations.commit(epoch + 1)
+        self._checkpoint_files.commit(epoch + 1)
         if runs.out_of_patience(self._history, self._patience):
             self.model.stop_training = True
 
@@ -77,6 +79,5 @@ class EpochRecorder(keras.callbacks.Callback):
         # HDF5 that finds the disk full takes the whole process down in the end, so room is asked
         # for first: the values and the table that says where they are.
         variables = [*self.model.variables, *self.model.optimizer.variables]
-        size_bytes = sum(8192 + variable.numpy().nbytes for variable in variables)
-        files.reserve(path, size_bytes)
+        files.reserve(path, sum(8192 + variable.numpy().nbytes for variable in variables))
         self.model.save_weights(path)

@@ -51,18 +51,6 @@ class TrainingRecord:
         return self.history["validation_mse"][self.best_epoch - 1]
 
 
-def keeps_last(config, data):
-    """Whether a training's last epoch counts as its best one.
-
-    It does where the settings say so, and where other labels than the data's own were trained on:
-    their validation MSE does not tell when to stop.
-
-    Args:
-        config, data: dict, as in TrainingRecord.
-    """
-    return config.get("keeps") == "last" or "training_labels" in data
-
-
 def read(folder):
     """Read a training back.
 
@@ -98,7 +86,7 @@ def read(folder):
     if not rows:
         raise PosekitError(f"{folder}: history.json must hold finished epochs; got none.")
     history = {column: [row[column] for row in rows] for column in HISTORY_COLUMNS}
-    return TrainingRecord(folder, config, data, baselines, history, keeps_last(config, data))
+    return TrainingRecord(folder, config, data, baselines, history, config.get("keeps") == "last")
 
 
 def read_history(folder):

@@ -80,9 +80,6 @@ def folder_name(config, model, experiment):
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
     ]
-    labels = experiment.training_labels_digest()
-    if labels is not None:
-        shapes_it.append(labels)
     described = json.dumps(shapes_it, sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"

@@ -1,7 +1,5 @@
 """Each head by hand: what it reads off a peak, what its losses cost, and where they are least."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -25,7 +23,7 @@ def output_at(name, places_px, *, frame_px=FRAME_PX):
     count, joints, _ = places_px.shape
     if name == "coordinates":
         return places_px.reshape(count, 2 * joints).astype(np.float32)
-    if name in ("spread", "flow"):
+    if name == "spread":
         return np.concatenate([places_px, np.zeros_like(places_px)], axis=-1).astype(np.float32)
     if name == "soft_argmax":
         centres_px = geometry.cell_centres(HEIGHT, WIDTH, frame_px)[None, :, None]  # (1, C, 1, 2)
@@ -36,15 +34,9 @@ def output_at(name, places_px, *, frame_px=FRAME_PX):
     return gaussian_logits(centres_px, places_px[..., None]).astype(np.float32)
 
 
-@functools.cache
-def network(name):
-    """A network that is nothing but the head, untrained."""
-    features = keras.Input((HEIGHT, WIDTH, 5))
-    return keras.Model(features, heads.by_name(name).output(features, 4, FRAME_PX))
-
-
 def loss_function(name, loss, frame_px=FRAME_PX):
-    return heads.loss_of(network(name), head=name, frame_px=frame_px, loss=loss)
+    head = heads.by_name(name)
+    return lambda targets, output: head.loss(targets, output, frame_px, loss)
 
 
 def loss_of(name, loss, targets, output, *, frame_px=FRAME_PX):
@@ -63,7 +55,7 @@ def some_places(count=3, joints=4):
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(PosekitError, match="'coordinates', 'spread', 'flow', 'soft_argmax', 'simcc'; got 'argmax'"):
+    with pytest.raises(PosekitError, match="'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'argmax'"):
         heads.by_name("argmax")
 
 
@@ -155,38 +147,6 @@ def test_a_doubted_place_costs_less_where_it_is_wrong_and_more_where_it_is_right
     with tf.GradientTape() as tape:
         cost = loss_function("spread", "laplace", 100)(at(truth_px + [[[7.0, 0.0]]]), spread)
     np.testing.assert_allclose(tape.gradient(cost, spread)[0, 0, 2:], [0, 0], atol=1e-6)
-
-
-def test_residual_likelihood_by_hand_before_its_flow_has_learned():
-    # Errors of 6 and 8 px in a frame of 100, the second in units of a spread of 2: 0.6 and 0.4.
-    truth_px = np.array([[[40.0, 50.0]]])
-    output = np.array([[[46.0, 58.0, 0.0, np.log(2)]]], np.float32)
-    laplace = 0.6 + 0.4 + 2 * np.log(2) + np.log(2)
-    normal = (0.36 + 0.16) / 2 + np.log(2 * np.pi) + np.log(2)
-    found = loss_of("flow", "residual_likelihood", at(truth_px), output, frame_px=100)
-    assert found == pytest.approx(laplace + normal)
-
-
-def test_residual_likelihood_trains_the_flow_and_the_places_do_not_ask_it():
-    model = network("flow")
-    rng = np.random.default_rng(0)
-    pixels = rng.normal(size=(3, HEIGHT, WIDTH, 5)).astype(np.float32)
-    before = model(pixels).numpy()
-    assert np.isfinite(before).all() and before.shape == (3, 4, 4)
-    flow = model.get_layer("residual_flow").trainable_variables
-    with tf.GradientTape() as tape:
-        loss = loss_function("flow", "residual_likelihood")(at(some_places()), model(pixels))
-    gradients = tape.gradient(loss, model.trainable_variables)
-    found = {variable.path: gradient for variable, gradient in zip(model.trainable_variables, gradients)}
-    assert any(np.abs(found[variable.path]).max() > 1e-3 for variable in flow)
-    kept = [variable.numpy() for variable in flow]
-    try:
-        for variable in flow:
-            variable.assign(variable + 1.0)
-        np.testing.assert_array_equal(model(pixels), before)
-    finally:
-        for variable, value in zip(flow, kept, strict=True):
-            variable.assign(value)
 
 
 def test_a_spread_cannot_run_away():

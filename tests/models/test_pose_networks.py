@@ -184,8 +184,10 @@ def test_branches_and_channels_are_left_out_in_training_alone(images):
     np.testing.assert_allclose(
         dropping(same, training=False), plain(same, training=False), rtol=1e-6, atol=1e-6
     )
-    # In training equal pictures differ only by what each of them is drawn to leave out.
-    assert np.ptp(plain(same, training=True), axis=0).max() < 1e-4
+    # In training equal pictures differ only by what is left out of each, and by rounding: where
+    # all 8 are equal, normalisation enlarges that, by processor to 1e-5 or 1.4e-4. The claim needs
+    # it well below what leaving out brings.
+    assert np.ptp(plain(same, training=True), axis=0).max() < 1e-3
     assert np.ptp(dropping(same, training=True), axis=0).max() > 1e-2
 
 

@@ -11,7 +11,7 @@ import pytest
 from posekit.errors import PosekitError
 from posekit.models import heads, losses, poster, saved, summary
 from posekit.skeleton import JOINT_COUNT
-from posekit.training.fused_kernels import fused_kernels
+from posekit.training.keras_patches import fused_kernels
 
 BATCH_NORM = [True, False]
 

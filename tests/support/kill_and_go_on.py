@@ -63,7 +63,7 @@ def processes():
     """The context that trainings and reports are started in."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["posekit.training", "posekit.experiment", "posekit.report"])
+    context.set_forkserver_preload(["posekit.training.fit", "posekit.report.runner"])
     return context
 
 
@@ -238,9 +238,9 @@ def interrupted(folder):
     )
     if halves:
         return f"while {halves[0].rpartition('-')[2]} was written"
-    from posekit.training.checkpoint import Generations
+    from posekit.training.checkpoint import CheckpointFiles
 
-    return "during an epoch" if Generations(folder).is_whole() else "between two files"
+    return "during an epoch" if CheckpointFiles(folder).is_whole() else "between two files"
 
 
 def report_moment(run_dir, name):

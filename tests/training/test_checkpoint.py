@@ -9,7 +9,7 @@ import pytest
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.training.checkpoint import PREVIOUS, RECORD, Generations
+from posekit.training.checkpoint import PREVIOUS, RECORD, CheckpointFiles
 
 # As in a training: one file is written at the start, one only now and then.
 NAMES = ("config", "best", "last", "checkpoint")
@@ -33,20 +33,20 @@ def content(name, epoch):
     return f"{name} of epoch {epoch}"
 
 
-def write_epoch(generations, epoch):
+def write_epoch(checkpoint_files, epoch):
     for name in NAMES:
         if name == "config" and epoch > 1 or name == "best" and epoch % 2 == 0:
             continue
         text = content(name, epoch)
-        generations.write(name, lambda path, text=text: path.write_text(text))
-    generations.commit(epoch)
+        checkpoint_files.write(name, lambda path, text=text: path.write_text(text))
+    checkpoint_files.commit(epoch)
 
 
 def written(folder, epochs):
-    generations = Generations(folder)
+    checkpoint_files = CheckpointFiles(folder)
     for epoch in range(1, epochs + 1):
-        write_epoch(generations, epoch)
-    return generations
+        write_epoch(checkpoint_files, epoch)
+    return checkpoint_files
 
 
 def held(folder):
@@ -63,7 +63,7 @@ def names_in(folder):
 
 def test_an_epoch_is_found_again(tmp_path):
     written(tmp_path, 3)
-    again = Generations(tmp_path)
+    again = CheckpointFiles(tmp_path)
     assert again.is_whole() and again.recover() == 3
     assert held(tmp_path) == expected(3)
     assert names_in(tmp_path) == {*NAMES, RECORD, PREVIOUS}
@@ -72,10 +72,10 @@ def test_an_epoch_is_found_again(tmp_path):
 
 def test_nothing_recorded_is_left_as_it_is(tmp_path):
     (tmp_path / "last").write_text("of an earlier version")
-    generations = Generations(tmp_path)
-    assert generations.is_whole() and generations.recover() is None
+    checkpoint_files = CheckpointFiles(tmp_path)
+    assert checkpoint_files.is_whole() and checkpoint_files.recover() is None
     assert names_in(tmp_path) == {"last"}
-    assert Generations(tmp_path / "nothing").recover() is None
+    assert CheckpointFiles(tmp_path / "nothing").recover() is None
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["after a rename", "before a rename"])
@@ -94,7 +94,7 @@ def test_whatever_step_is_the_last_one_an_epoch_is_whole(tmp_path, monkeypatch, 
             if is_last:
                 raise Killed
 
-        resumed = Generations(folder)
+        resumed = CheckpointFiles(folder)
         with monkeypatch.context() as patched:
             patched.setattr(files.os, "replace", killed_at)
             try:
@@ -106,13 +106,13 @@ def test_whatever_step_is_the_last_one_an_epoch_is_whole(tmp_path, monkeypatch, 
                 pass
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            resumed = Generations(folder)
+            resumed = CheckpointFiles(folder)
             epoch = resumed.recover()
         assert held(folder) == expected(epoch)
         found.append(epoch)
         for later in range(epoch + 1, 5):
             write_epoch(resumed, later)
-        assert Generations(folder).recover() == 4 and held(folder) == expected(4)
+        assert CheckpointFiles(folder).recover() == 4 and held(folder) == expected(4)
     # A record, two or three files and a copy of each for the two epochs, and the first record.
     assert len(found) == 13 and set(found) >= {2, 3} and found == sorted(found)
 
@@ -121,41 +121,41 @@ def test_whatever_step_is_the_last_one_an_epoch_is_whole(tmp_path, monkeypatch, 
 def test_damage_is_named_set_aside_and_the_epoch_before_is_used(tmp_path, damaged):
     written(tmp_path, 3)
     (tmp_path / "last").write_bytes(damaged)
-    assert not Generations(tmp_path).is_whole()
-    generations = Generations(tmp_path)
+    assert not CheckpointFiles(tmp_path).is_whole()
+    checkpoint_files = CheckpointFiles(tmp_path)
     with pytest.warns(UserWarning, match=r"last: is damaged .* as last\.damaged; epoch 3 cannot"):
-        assert generations.recover() == 2
+        assert checkpoint_files.recover() == 2
     assert held(tmp_path) == expected(2)
     assert (tmp_path / "last.damaged").read_bytes() == damaged
     # The lost epoch is no longer spoken of.
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert Generations(tmp_path).recover() == 2
-    write_epoch(generations, 3)
-    assert Generations(tmp_path).recover() == 3 and held(tmp_path) == expected(3)
+        assert CheckpointFiles(tmp_path).recover() == 2
+    write_epoch(checkpoint_files, 3)
+    assert CheckpointFiles(tmp_path).recover() == 3 and held(tmp_path) == expected(3)
 
 
 def test_a_missing_file_is_named_as_well(tmp_path):
     written(tmp_path, 3)
     (tmp_path / "checkpoint").unlink()
     with pytest.warns(UserWarning, match=r"checkpoint: is missing; epoch 3 cannot"):
-        assert Generations(tmp_path).recover() == 2
+        assert CheckpointFiles(tmp_path).recover() == 2
 
 
 def test_damage_that_no_epoch_survives_starts_anew(tmp_path):
     written(tmp_path, 4)
     # The best network is that of epoch 3, in both recorded epochs.
     (tmp_path / "best").write_text("damaged")
-    with pytest.warns(UserWarning, match="no epoch is left whole; it is set aside") as caught:
-        assert Generations(tmp_path).recover() == 0
+    with pytest.warns(UserWarning, match="no epoch is left whole; all is set aside") as caught:
+        assert CheckpointFiles(tmp_path).recover() == 0
     assert [str(each.message).split(": ")[1][:10] for each in caught][0] == "is damaged"
     aside = {f"{name}.damaged" for name in (*NAMES, RECORD)}
     assert names_in(tmp_path) == {*aside, PREVIOUS}
     assert (tmp_path / "best.damaged").read_text() == "damaged"
-    again = Generations(tmp_path)
+    again = CheckpointFiles(tmp_path)
     assert again.recover() is None
     write_epoch(again, 1)
-    assert Generations(tmp_path).recover() == 1 and held(tmp_path) == expected(1)
+    assert CheckpointFiles(tmp_path).recover() == 1 and held(tmp_path) == expected(1)
 
 
 @pytest.mark.parametrize(
@@ -164,20 +164,20 @@ def test_damage_that_no_epoch_survives_starts_anew(tmp_path):
 def test_a_damaged_record_is_named_and_the_files_are_used(tmp_path, damaged):
     written(tmp_path, 3)
     (tmp_path / RECORD).write_text(damaged)
-    generations = Generations(tmp_path)
-    assert not generations.is_whole()
+    checkpoint_files = CheckpointFiles(tmp_path)
+    assert not checkpoint_files.is_whole()
     with pytest.warns(UserWarning, match=r"checkpoint\.json: must .* as checkpoint\.json\.damaged"):
-        assert generations.recover() is None
+        assert checkpoint_files.recover() is None
     assert held(tmp_path) == expected(3)
 
 
 def test_no_room_leaves_the_epoch_whole(tmp_path, monkeypatch):
-    generations = written(tmp_path, 2)
+    checkpoint_files = written(tmp_path, 2)
 
     def full(source, target):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(PosekitError, match="previous/best: .*room.* No space left on device"):
-        write_epoch(generations, 3)
-    assert Generations(tmp_path).recover() == 2 and held(tmp_path) == expected(2)
+        write_epoch(checkpoint_files, 3)
+    assert CheckpointFiles(tmp_path).recover() == 2 and held(tmp_path) == expected(2)

@@ -14,7 +14,7 @@ from posekit.training import engine
 PR_FUTEX_HASH, PR_FUTEX_HASH_GET_SLOTS = 78, 2
 
 DETERMINISTIC_START = """
-from posekit import engine
+from posekit.training import engine
 engine.start(5, deterministic=True)
 import tensorflow as tf
 

@@ -23,12 +23,12 @@ from posekit.models import poster, residual
 from posekit.models.build import NETWORKS, build
 from posekit.models.saved import load
 from posekit.pipeline.experiment import open_experiment
-from posekit.pipeline.targets import Labels
 from posekit.training import checkpoint, optimizer, records
 from posekit.training import fit as training_fit
-from posekit.training.checkpoint import Generations
+from posekit.training.checkpoint import CheckpointFiles
 from posekit.training.config import TrainingConfig
-from posekit.training.fit import _seeded, fit
+from posekit.training.fit import fit
+from posekit.training.keras_patches import seeded
 from posekit.training.recorder import EpochRecorder
 from posekit.training.runs import TRAINING_VERSION, folder_name, open_run
 
@@ -178,19 +178,9 @@ def test_a_finished_training_on_a_read_only_disk_is_handed_back(
     assert run.history == undisturbed.history and not (folder / per_image.FILE).exists()
 
 
-def test_pictures_for_tensorboard_change_nothing(undisturbed, small, tmp_path):
-    run = fit(BATCH_NORM, small, tmp_path, verbose=0, pictures=True)
-    assert run.folder.name == undisturbed.folder.name
-    for column in ("train_mse", "validation_mse"):
-        np.testing.assert_allclose(run.history[column], undisturbed.history[column], rtol=1e-4)
-    for folder, shown in ((run.folder, True), (undisturbed.folder, False)):
-        (path,) = folder.glob("tensorboard/network/events.out.*")
-        assert (b"truth above, prediction below" in path.read_bytes()) == shown
-
-
 def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
     def weights():
-        with _seeded(BATCH_NORM.seed):
+        with seeded(BATCH_NORM.seed):
             return build(BATCH_NORM).get_weights()
 
     undisturbed, network = weights(), poster.poster_network
@@ -238,7 +228,7 @@ def test_another_network_under_the_same_name_is_another_training(undisturbed, sm
 def test_a_killed_training_goes_on_as_if_nothing_had_been(
     undisturbed, small, tmp_path, monkeypatch, moment
 ):
-    recorder, write = EpochRecorder, Generations.write
+    recorder, write = EpochRecorder, CheckpointFiles.write
 
     def killed_in_epoch(self, batch, logs=None):
         if len(self._history) == 1:
@@ -253,7 +243,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(
         if moment == "in an epoch":
             patched.setattr(recorder, "on_train_batch_end", killed_in_epoch, raising=False)
         else:
-            patched.setattr(Generations, "write", killed_before_checkpoint)
+            patched.setattr(CheckpointFiles, "write", killed_before_checkpoint)
         fit(BATCH_NORM, small, tmp_path, verbose=0)
     folder = tmp_path / "training" / undisturbed.folder.name
     written = 1 if moment == "in an epoch" else 2
@@ -300,14 +290,13 @@ def test_a_network_with_a_flipped_bit_is_refused(undisturbed, tmp_path):
         load(path)
 
 
-def test_a_training_in_use_is_refused(undisturbed, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_fit, "LOCK_PATIENCE_SECONDS", 0.0)
+def test_a_training_in_use_is_refused(undisturbed, small, tmp_path):
     lock = tmp_path / "training" / undisturbed.folder.name / ".lock"
     with (
         locks.held(lock, what="the first"),
         pytest.raises(PosekitError, match=f"one process at a time; got process {os.getpid()} on"),
     ):
-        fit(BATCH_NORM, small, tmp_path, verbose=0)
+        fit(BATCH_NORM, small, tmp_path, verbose=0, lock_patience_seconds=0.0)
 
 
 def test_a_training_of_an_earlier_version_goes_on(undisturbed, small, tmp_path):
@@ -329,7 +318,9 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_
     model.compile(optimizer="adam")
     twin = keras.models.clone_model(model)
     history = []
-    recorder = EpochRecorder(Generations(tmp_path), history, 2, twin, last_is_best)
+    recorder = EpochRecorder(
+        CheckpointFiles(tmp_path), history, twin, patience=2, last_is_best=last_is_best
+    )
     recorder.set_model(model)
     bias = model.get_layer("coordinates_unit").bias
     for epoch, validation_mse in enumerate([5.0, 3.0, 4.0, 3.0]):
@@ -348,31 +339,16 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_
     assert [row["validation_mse"] for row in history] == [5, 3, 4, 3]
 
 
-def test_after_other_labels_than_the_datas_own_the_last_epoch_is_the_best(small, tmp_path):
-    # Steps this small are lost in rounding: no epoch is better than the first.
-    settings = config(learning_rate=1e-30, epochs=2)
-    dataset = small.dataset
-    labels = Labels(dataset.keypoints_px, dataset.labelled.astype(float))
-    runs = [
-        fit(settings, each, tmp_path, verbose=0)
-        for each in (small, replace(small, training_labels=labels))
-    ]
-    assert runs[0].folder != runs[1].folder
-    assert [run.best_epoch for run in runs] == [1, 2]
-    last = runs[1].history["validation_mse"][1]
-    assert runs[1].best_validation_mse == last == runs[0].history["validation_mse"][1]
-
-
 def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path, monkeypatch):
     written = []
 
-    def write(generations, name, save):
-        written.append((generations.folder, name))
-        return original(generations, name, save)
+    def write(checkpoint_files, name, save):
+        written.append((checkpoint_files.folder, name))
+        return original(checkpoint_files, name, save)
 
-    original = Generations.write
-    monkeypatch.setattr(Generations, "write", write)
-    # As above, so that only what is kept can differ.
+    original = CheckpointFiles.write
+    monkeypatch.setattr(CheckpointFiles, "write", write)
+    # Steps this small are lost in rounding: no epoch is better than the first.
     settings = config(learning_rate=1e-30, epochs=2)
     runs = [
         fit(each, small, tmp_path, verbose=0)
@@ -475,19 +451,6 @@ def test_a_varied_averaged_training_resumes_as_if_undisturbed(
     np.testing.assert_allclose(
         parts.history["validation_mse"], averaged.history["validation_mse"], rtol=1e-2
     )
-
-
-def test_a_flow_is_trained_saved_and_trained_on(small, tmp_path, narrow_residual):
-    settings = config(**MAPS | {"head": "flow", "loss": "residual_likelihood", "epochs": 1})
-    run = fit(settings, small, tmp_path, verbose=0)
-    flow = run.last_model().get_layer("residual_flow")
-    # The last layers of its functions begin with zeros.
-    for step in (0, 5):
-        assert np.abs(flow.get_layer(f"shift{step}_output").kernel.numpy()).max() > 0
-    after = replace(settings, initial_weights=str(run.folder / "last.keras"), seed=1)
-    begun = build(after).get_layer("residual_flow")
-    for ours, theirs in zip(begun.variables, flow.variables, strict=True):
-        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
 def test_the_average_is_what_is_saved(averaged):
@@ -664,7 +627,7 @@ def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, f
         ({"patience": 0}, "`patience` must be a whole number >= 1; got 0"),
         ({"learning_rate": 0}, "`learning_rate` must be a finite number > 0; got 0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
-        ({"head": "heatmap"}, "'coordinates', 'spread', 'flow', 'soft_argmax', 'simcc'; got 'heatmap'"),
+        ({"head": "heatmap"}, "'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'heatmap'"),
         ({"head": "simcc", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
         ({"keeps": "first"}, "'best', 'last'; got 'first'"),
         ({"view": "face"}, "'squashed', 'whole', 'person'; got 'face'"),

@@ -16,7 +16,7 @@ from posekit.errors import PosekitError
 from posekit.geometry import mirror_keypoints
 from posekit.pipeline.batches import evaluation_batches
 from posekit.training import engine
-from posekit.training.fused_kernels import fused_kernels
+from posekit.training.keras_patches import fused_kernels
 
 READ_BATCH = 64
 

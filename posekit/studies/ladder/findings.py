@@ -19,7 +19,7 @@ TRACKED = PROJECT_ROOT / "reports" / ARTIFACT
 
 # Rungs of stored ladders that the code no longer has. They brought nothing; what was measured is
 # still shown from the file.
-RETIRED = ("second_opinion",)
+RETIRED = ("flow", "second_opinion")
 
 # The parts on which a model is scored when it ships.
 SHIPPED_PARTS = ("validation", "development")

@@ -257,13 +257,6 @@ def _whole(poster, imagenet):
         head="spread",
         loss="laplace",
     )
-    learned = doubting.changed(
-        "flow",
-        "And a learned density",
-        "How labels miss a joint is learned beside, so that the places need not explain it.",
-        head="flow",
-        loss="residual_likelihood",
-    )
     mapped = residual.changed(
         "map",
         "Soft-argmax map",
@@ -319,7 +312,7 @@ def _whole(poster, imagenet):
         view="person",
     )
     climbed = [
-        poster, masked, absolute, residual, doubting, learned, mapped, entropy, simcc, schedule,
+        poster, masked, absolute, residual, doubting, mapped, entropy, simcc, schedule,
         turned, whole, drawn, cascade,
     ]  # fmt: skip
     top = cascade

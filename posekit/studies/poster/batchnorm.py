@@ -10,7 +10,7 @@ from posekit.evaluation.seeds import paired_difference, seed_summary
 from posekit.models import losses, poster
 from posekit.training.config import TrainingConfig
 from posekit.training.fit import fit
-from posekit.training.fused_kernels import fused_kernels
+from posekit.training.keras_patches import fused_kernels
 from posekit.wording import comparability, number, verdict
 
 LABELS = {"poster_batchnorm": "with batch norm", "poster_plain": "without"}

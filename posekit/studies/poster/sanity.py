@@ -14,7 +14,7 @@ from posekit.evaluation import baselines, predictions
 from posekit.models import losses, poster
 from posekit.pipeline.batches import evaluation_batches, steps_per_epoch, training_batches
 from posekit.pipeline.frames import load_frames
-from posekit.training.fused_kernels import fused_kernels
+from posekit.training.keras_patches import fused_kernels
 from posekit.wording import number
 
 # float32 sums over a few thousand coordinates against float64 ones.

@@ -12,7 +12,7 @@ from posekit.evaluation.baselines import constant_errors
 from posekit.pipeline import batches
 from posekit.pipeline import frames as pipeline_frames
 from posekit.studies.poster import sanity
-from posekit.training.fused_kernels import fused_kernels
+from posekit.training.keras_patches import fused_kernels
 
 
 @pytest.fixture(scope="module")

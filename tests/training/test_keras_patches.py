@@ -1,11 +1,13 @@
-"""The fused kernels give what Keras' own layer and optimizer give."""
+"""The patches of Keras: same results, in force in their block alone, for one version."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from posekit.training.fused_kernels import fused_kernels
+from posekit.errors import PosekitError
+from posekit.training import keras_patches
+from posekit.training.keras_patches import fused_kernels
 
 
 def one_training_step(shape, inputs, cotangent):
@@ -97,22 +99,6 @@ def test_adam_worked_by_hand():
     np.testing.assert_allclose(variable.numpy(), [0.9, 1.1], rtol=1e-6)
 
 
-def test_several_devices_update_as_keras_does():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-
-    def stepped():
-        with strategy.scope():
-            variable = keras.Variable([1.0, 2.0])
-            optimizer = keras.optimizers.Adam(0.1)
-            optimizer.build([variable])
-        strategy.run(tf.function(lambda: optimizer.apply([tf.constant([0.5, -2.0])])))
-        return variable.numpy()
-
-    plain = stepped()
-    with fused_kernels():
-        np.testing.assert_array_equal(stepped(), plain)
-
-
 def test_the_patches_end_with_the_block():
     patched = (keras.layers.BatchNormalization, "call"), (keras.optimizers.Adam, "update_step")
     before = [getattr(*each) for each in patched]
@@ -120,3 +106,12 @@ def test_the_patches_end_with_the_block():
         assert all(getattr(*each) is not old for each, old in zip(patched, before, strict=True))
         raise RuntimeError("inside")
     assert [getattr(*each) for each in patched] == before
+
+
+@pytest.mark.parametrize("patch", [keras_patches.fused_kernels, lambda: keras_patches.seeded(0)])
+def test_another_version_of_keras_is_refused(monkeypatch, patch):
+    with patch():
+        pass
+    monkeypatch.setattr(keras, "__version__", "3.16.0")
+    with pytest.raises(PosekitError, match=r"must be 3\.15\.x.*; got 3\.16\.0"), patch():
+        pass
