@@ -230,7 +230,7 @@ def packing(folder, scratch):
     experiment = opened("zip, first time", archive)
     opened("zip, cached", archive)
     started = time.perf_counter()
-    near_duplicates.similarity_groups(near_duplicates.grey_thumbnails(experiment.frames.images))
+    near_duplicates.find_groups(near_duplicates.grey_thumbnails(experiment.frames.images))
     seconds["groups"] = time.perf_counter() - started
     started = time.perf_counter()
     datasets_packed.write(

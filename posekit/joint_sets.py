@@ -84,7 +84,7 @@ def describe(skeleton):
     }
 
 
-def of_model(caller, stored):
+def from_metadata(caller, stored):
     """The joint set that the file beside a model tells of.
 
     Args:

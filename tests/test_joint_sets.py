@@ -93,11 +93,11 @@ def test_the_fourteen_joints_agree_with_their_constants():
 
 
 def test_files_beside_models():
-    assert joint_sets.of_model("config.json", None) is LSP
-    assert joint_sets.of_model("manifest.json", list(JOINTS)) is LSP
-    assert joint_sets.of_model("config.json", TRUNK).name == "trunk"
+    assert joint_sets.from_metadata("config.json", None) is LSP
+    assert joint_sets.from_metadata("manifest.json", list(JOINTS)) is LSP
+    assert joint_sets.from_metadata("config.json", TRUNK).name == "trunk"
     with pytest.raises(PosekitError, match=r"manifest.json: a joint set must be .*got \['a'\]"):
-        joint_sets.of_model("manifest.json", ["a"])
+        joint_sets.from_metadata("manifest.json", ["a"])
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def check_data(options):
         print(page)
     for checked in named.values():
         print(data_page.summary(checked))
-    return 1 if any(checked.images(checking.FAULT) for checked in named.values()) else 0
+    return 1 if any(checked.images(checking.ERROR) for checked in named.values()) else 0
 
 
 def summarise_data(options):

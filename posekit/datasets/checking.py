@@ -10,7 +10,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from posekit import geometry
@@ -20,7 +19,7 @@ from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.files import from_root
 
-FAULT, LOOK = "fault", "look"
+ERROR, WARNING = "error", "warning"
 
 # A torso then has ten pixels, and two pixels of error are all that PCK allows.
 TINY_PX = 40
@@ -37,7 +36,7 @@ class Finding(NamedTuple):
 
     Attributes:
         image: str, its name; empty for what no image is named for.
-        level: str, FAULT or LOOK.
+        level: str, ERROR or WARNING.
         text: str, a sentence to follow the name.
     """
 
@@ -89,7 +88,7 @@ def check(path):
         warnings.simplefilter("ignore")  # they name some of the pictures that are all named here
         dataset = lsp.read(path, bad_images="skip")
     bad = lsp.unreadable(path)
-    findings = [Finding(image_id, FAULT, f"{problem}.") for image_id, problem in bad]
+    findings = [Finding(image_id, ERROR, f"{problem}.") for image_id, problem in bad]
     findings += _of_dataset(dataset)
     return Checked(dataset.name, len(dataset) + len(bad), dataset, _sorted(findings))
 
@@ -110,14 +109,16 @@ def picture_names(dataset):
 def _check_own(own):
     inspected = reading.inspect(own)
     findings = [
-        Finding(name, FAULT, text) for name, text in (*inspected.faults, *inspected.bad_images)
+        Finding(name, ERROR, text) for name, text in (*inspected.faults, *inspected.bad_images)
     ]
     for picture in inspected.pictures:
-        findings += [Finding(picture.name, LOOK, text) for text in _of_people(picture, own.people)]
+        findings += [
+            Finding(picture.name, WARNING, text) for text in _of_people(picture, own.people)
+        ]
     try:
         dataset = reading.dataset_of(own, inspected)
     except PosekitError as error:
-        findings.append(Finding("", FAULT, str(error)))
+        findings.append(Finding("", ERROR, str(error)))
         dataset = None
     else:
         findings += _of_dataset(dataset)
@@ -149,13 +150,14 @@ def _of_dataset(dataset):
         if name in thumbnails:
             continue
         try:
-            image = image_files.decode(dataset.read_image(image_id))
+            encoded = dataset.read_image(image_id)
+            image = image_files.decode(encoded)
         except PosekitError as error:
-            findings.append(Finding(name, FAULT, f"{error}."))
+            findings.append(Finding(name, ERROR, f"{error}."))
             thumbnails[name] = None
         else:
-            thumbnails[name] = _thumbnail(image)
-    findings += _look_alikes({name: one for name, one in thumbnails.items() if one is not None})
+            thumbnails[name] = _thumbnail(encoded, image)
+    findings += _near_duplicates({name: one for name, one in thumbnails.items() if one is not None})
     findings += _of_labels(dataset, names)
     return findings
 
@@ -170,20 +172,20 @@ def _of_labels(dataset, names):
     twisted = _twisted(dataset)
     for index, name in enumerate(names):
         if not dataset.labelled[index].any():
-            yield Finding(name, LOOK, "has no labelled joint.")
+            yield Finding(name, WARNING, "has no labelled joint.")
         if outside[index].any():
             joints = ", ".join(skeleton.joints[joint] for joint in np.flatnonzero(outside[index]))
-            yield Finding(name, LOOK, f"has joints outside of the picture: {joints}.")
+            yield Finding(name, WARNING, f"has joints outside of the picture: {joints}.")
         if dataset.labelled[index].sum() > 1 and longest_px[index] < TINY_PX:
             yield Finding(
                 name,
-                LOOK,
+                WARNING,
                 f"shows a person of {longest_px[index]:.0f} pixels, too small for most networks.",
             )
         if twisted[index]:
             yield Finding(
                 name,
-                LOOK,
+                WARNING,
                 "has shoulders and hips that point opposite ways: are left and right exchanged in "
                 "one of them?",
             )
@@ -208,28 +210,28 @@ def _twisted(dataset):
     return clear & ((shoulders * hips).sum(axis=1) < TWIST_COSINE * across_px.prod(axis=0))
 
 
-def _look_alikes(thumbnails):
+def _near_duplicates(thumbnails):
     if not thumbnails:
         return
     names = list(thumbnails)
     members = defaultdict(list)
-    groups = near_duplicates.similarity_groups(np.stack(list(thumbnails.values())))
+    groups = near_duplicates.find_groups(np.stack(list(thumbnails.values())))
     for name, group in zip(names, groups.tolist(), strict=True):
         members[group].append(name)
     for alike in members.values():
         for name in alike[1:]:
-            yield Finding(name, LOOK, f"looks nearly the same as {alike[0]}.")
+            yield Finding(name, WARNING, f"looks nearly the same as {alike[0]}.")
 
 
-def _thumbnail(image):
-    side = near_duplicates.PICTURE_SIDE
-    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-    return near_duplicates.grey_thumbnails(small[None])[0]
+def _thumbnail(encoded, image):
+    """What the split compares, so that both find the same near-duplicates."""
+    frame = image_files.squashed(encoded, near_duplicates.PICTURE_SIDE, lambda: image)
+    return near_duplicates.grey_thumbnails(frame[None])[0]
 
 
 def _sorted(findings):
     """Findings of one image together, where its first one stands; faults first."""
     place = {}
-    for finding in sorted(findings, key=lambda each: each.level != FAULT):
+    for finding in sorted(findings, key=lambda each: each.level != ERROR):
         place.setdefault(finding.image, len(place))
-    return sorted(findings, key=lambda each: (place[each.image], each.level != FAULT))
+    return sorted(findings, key=lambda each: (place[each.image], each.level != ERROR))

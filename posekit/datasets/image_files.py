@@ -6,6 +6,7 @@ Messages of the errors begin with the rule; callers put the name of the file in 
 
 import io
 
+import cv2
 import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
@@ -116,6 +117,43 @@ def decode_small(encoded, at_least_px):
         return simplejpeg.decode_jpeg(encoded, **least)
     except ValueError:
         return None
+
+
+def squashed(encoded, frame_px, decode_in_full):
+    """A whole picture, squashed to a square frame.
+
+    A JPEG is decoded no larger than the frame needs, which costs less: its blocks give smaller
+    pictures, about as if neighbouring pixels were averaged.
+
+    Args:
+        encoded: bytes of a JPEG or PNG.
+        frame_px: int, the frame's side, pixels.
+        decode_in_full: called without arguments where that does not work, for the picture.
+
+    Returns:
+        uint8 (frame_px, frame_px, 3), RGB, in the frame as stored.
+    """
+    # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
+    # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
+    image = decode_small(encoded, frame_px * 3 // 2)
+    return squash(decode_in_full() if image is None else image, frame_px)
+
+
+def squash(image, frame_px):
+    """Scale both axes of a picture to the frame's side, whatever its aspect.
+
+    Args:
+        image: uint8 (H, W, 3).
+        frame_px: int, the frame's side, pixels.
+
+    Returns:
+        uint8 (frame_px, frame_px, 3). Shrinking averages, so small limbs fade rather than
+        flicker; enlarging is bilinear.
+    """
+    height, width = image.shape[:2]
+    shrunk = min(width, frame_px), min(height, frame_px)
+    image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (frame_px, frame_px), interpolation=cv2.INTER_LINEAR)
 
 
 def upright(encoded):

@@ -42,7 +42,7 @@ def grey_thumbnails(images):
     return (sums @ (LUMA_WEIGHTS / step**2)).astype(np.float32)
 
 
-def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
+def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     """Groups of pictures that are nearly the same, directly or by way of others.
 
     Two pictures belong together when the correlation of their thumbnails, or of one with the
@@ -72,7 +72,7 @@ def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024)
         problems.append(f"`thumbnails` must be finite; got NaN or infinity in picture {image}.")
     if not 0 < threshold < 1:
         problems.append(f"`threshold` must lie between 0 and 1; got {threshold}.")
-    raise_problems("similarity_groups()", problems)
+    raise_problems("find_groups()", problems)
 
     # The command line reads the names of the splits for its help, and is not to wait for SciPy.
     from scipy.sparse import coo_matrix
@@ -92,7 +92,7 @@ def similarity_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024)
     return connected_components(pairs, directed=False)[1]
 
 
-def twins_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
+def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     """Nearly identical or mirrored pictures in two parts, looked for without the split's groups.
 
     Left-out images do not count.
@@ -100,7 +100,7 @@ def twins_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, blo
     Args:
         thumbnails: float (N, h, w), grey levels in [0, 255], of the split's images in order.
         split: Split.
-        threshold: float in (0, 1), as for `similarity_groups`.
+        threshold: float in (0, 1), as for `near_duplicates.find_groups`.
         block: int > 0, how many pictures are compared with all others at a time.
 
     Returns:

@@ -97,7 +97,7 @@ class Pack:
         return (self.folder / PICTURES).open("rb")
 
 
-def of(dataset):
+def pack_of(dataset):
     """The Pack that a data set is, all of it and in its order; None for any other."""
     pack = dataset.read_image
     is_whole = isinstance(pack, Pack) and np.array_equal(pack.image_ids, dataset.image_ids)
@@ -117,7 +117,7 @@ def write(folder, dataset, *, frames, frames_version, groups):
         dataset: PoseDataset of N images.
         frames: uint8 (N, S, S, 3), the whole pictures squashed to the frame; may be mapped.
         frames_version: int, `pipeline.FRAMES_VERSION`.
-        groups: int (N,), as `splits.similarity_groups` gives them.
+        groups: int (N,), as `near_duplicates.find_groups` gives them.
 
     Returns:
         Path, the folder.
@@ -154,7 +154,7 @@ def read(folder):
     _check_file(folder, manifest, LABELS)
     _check_file(folder, manifest, PICTURES, whole=False)
     stored = files.read_npz(folder / LABELS, limit_bytes=LABELS_LIMIT_BYTES)
-    skeleton = joint_sets.of_model(str(folder / MANIFEST), manifest["skeleton"])
+    skeleton = joint_sets.from_metadata(str(folder / MANIFEST), manifest["skeleton"])
     _check_labels(folder, manifest, stored, joints=len(skeleton.joints))
     pack = Pack(
         folder=folder,

@@ -12,7 +12,7 @@ from posekit.provenance import provenance
 
 # Images of LSPet with a near-identical twin among its test images, im09001 to im10000. They are
 # listed because the twin cannot be found where the test images are not at hand.
-KNOWN_TEST_TWINS = (
+KNOWN_NEAR_DUPLICATES = (
     "im00719",
     "im02423",
     "im03153",
@@ -128,14 +128,14 @@ def standard(dataset, groups, *, seed):
     """The split behind every comparable score.
 
     Where the data have a fixed test part, its images are the test part; images in a group with
-    one of them or with a known twin of one (`KNOWN_TEST_TWINS`) are left out, a tenth of the other
+    one of them or with a known twin of one (`KNOWN_NEAR_DUPLICATES`) are left out, a tenth of the other
     groups are the development test, the same whatever the seed, and the rest is divided 90 : 10
     into train and validation. Other data are divided 80 : 10 : 10 into train, validation and
     test. Groups are never torn apart, so each drawn part is within one group of its share.
 
     Args:
         dataset: PoseDataset.
-        groups: int (N,), from `similarity_groups`.
+        groups: int (N,), from `near_duplicates.find_groups`.
         seed: int. The same seed draws the same images whatever their order in `dataset`.
 
     Returns:
@@ -149,7 +149,7 @@ def standard(dataset, groups, *, seed):
     near_test = test
     # The synthetic set numbers its images like LSPet, but they are other pictures.
     if "lspet" in dataset.name.split("+"):
-        near_test = test | np.isin(dataset.image_ids, KNOWN_TEST_TWINS)
+        near_test = test | np.isin(dataset.image_ids, KNOWN_NEAR_DUPLICATES)
     free = ~np.isin(groups, groups[near_test])
     development = np.zeros(len(dataset), bool)
     if dataset.has_fixed_test:
@@ -180,7 +180,7 @@ def poster(dataset, groups, *, seed):
 
     Args:
         dataset: PoseDataset.
-        groups: int (N,), from `similarity_groups`; recorded, not used.
+        groups: int (N,), from `near_duplicates.find_groups`; recorded, not used.
         seed: int. The same seed draws the same images whatever their order in `dataset`.
 
     Returns:

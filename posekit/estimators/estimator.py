@@ -10,13 +10,14 @@ import keras
 import numpy as np
 
 from posekit import geometry
+from posekit.datasets.image_files import squash
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
 from posekit.estimators.looks import LOOK_ONCE
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
 from posekit.pipeline import views
-from posekit.pipeline.frames import decode, decode_frame, squash
+from posekit.pipeline.frames import decode, decode_frame
 from posekit.skeleton import LSP, Skeleton
 
 BATCH_SIZE = 32

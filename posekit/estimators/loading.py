@@ -100,7 +100,7 @@ def _settings(path):
     check_choice(str(path), "view", view, tuple(views.VIEWS))
     data = stored.get("data")
     described = data.get("joint_set") if isinstance(data, dict) else None
-    return head, view, joint_sets.of_model(str(path), described)
+    return head, view, joint_sets.from_metadata(str(path), described)
 
 
 def of_runs(name, runs, *, looks=LOOK_ONCE):

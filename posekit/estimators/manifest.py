@@ -82,7 +82,7 @@ def read(folder):
     problems = []
     if type(version) is not int or version != MANIFEST_VERSION:
         problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
-    skeleton = joint_sets.of_model(str(path), manifest.get("joint_set"))
+    skeleton = joint_sets.from_metadata(str(path), manifest.get("joint_set"))
     if joints != skeleton.joints:
         found = ", ".join(map(repr, joints))
         problems.append(f"`joints` must be {', '.join(skeleton.joints)}; got {found}.")
@@ -103,7 +103,7 @@ def read(folder):
 def skeleton_of(folder):
     """The Skeleton of a manifest that `read` accepts."""
     path = folder / MANIFEST
-    return joint_sets.of_model(str(path), files.read_json(path).get("joint_set"))
+    return joint_sets.from_metadata(str(path), files.read_json(path).get("joint_set"))
 
 
 def described_joints(skeleton):

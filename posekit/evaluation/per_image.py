@@ -69,7 +69,7 @@ def read(path):
     arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
     image_ids, groups = (arrays.pop(name, None) for name in ("image_ids", "groups"))
     count = None if image_ids is None else len(image_ids)
-    sound = (
+    is_valid = (
         groups is not None
         and groups.shape == (count,)
         and len(arrays) > 0
@@ -78,7 +78,7 @@ def read(path):
             for name, stored in arrays.items()
         )
     )
-    if not sound:
+    if not is_valid:
         shapes = {name: stored.shape for name, stored in arrays.items()}
         raise PosekitError(
             f"{path}: must hold `image_ids`, `groups` and finite sums (2, images) of each score; "

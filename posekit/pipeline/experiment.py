@@ -208,7 +208,7 @@ def open_experiment(
         bad_images=bad_images,
     )
     frames = load_frames(dataset, frame_px=frame_px, cache_dir=cache_dir)
-    groups = _similarity_groups(dataset, cache_dir)
+    groups = _near_duplicate_groups(dataset, cache_dir)
     return Experiment(
         dataset=dataset,
         split=make_split(dataset, groups, seed=seed),
@@ -221,8 +221,8 @@ def open_experiment(
     )
 
 
-def _similarity_groups(dataset, cache_dir):
-    pack = packed.of(dataset)
+def _near_duplicate_groups(dataset, cache_dir):
+    pack = packed.pack_of(dataset)
     if pack is not None:
         return pack.groups
     threshold = near_duplicates.SIMILARITY_THRESHOLD
@@ -233,7 +233,7 @@ def _similarity_groups(dataset, cache_dir):
         # Groups must not depend on the network's input size, so thumbnails have one of their own.
         frames = load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
         thumbnails = near_duplicates.grey_thumbnails(frames.images)
-        groups = near_duplicates.similarity_groups(thumbnails, threshold=threshold)
+        groups = near_duplicates.find_groups(thumbnails, threshold=threshold)
         files.write_npz(temporary, groups=groups)
 
     caches.ensure(path, write, holds=lambda old: _read_groups(old).shape == (len(dataset),))

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -126,16 +125,16 @@ def load_frames(
         PosekitError: images that do not decode, each named; or the cache is not writable or has
             no room.
     """
-    pack = packed.of(dataset) if boxes_px is None else None
+    pack = packed.pack_of(dataset) if boxes_px is None else None
     if pack is not None:
         images = pack.frames(frame_px=frame_px, version=FRAMES_VERSION)
         if images is not None:
             return _placed(images, memory_limit_bytes)
-    shapes_them = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
+    key_parts = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
     if boxes_px is not None:
         digest = hashlib.sha256(np.ascontiguousarray(boxes_px, dtype=np.float64).tobytes())
-        shapes_them += f" {digest.hexdigest()}"
-    key = hashlib.sha256(shapes_them.encode()).hexdigest()[:16]
+        key_parts += f" {digest.hexdigest()}"
+    key = hashlib.sha256(key_parts.encode()).hexdigest()[:16]
     path = cache_dir / f"frames-{frame_px}px-{key}.npy"
     shape = (len(dataset), frame_px, frame_px, 3)
     caches.ensure(
@@ -198,9 +197,6 @@ def _write_frames(path, shape, dataset, boxes_px):
 def decode_frame(encoded, frame_px):
     """Decode one image and squash it to the frame.
 
-    A JPEG is decoded no larger than the frame needs, which costs less: its blocks give smaller
-    pictures, about as if neighbouring pixels were averaged.
-
     Args:
         encoded: bytes of a JPEG or PNG, see `decode`.
         frame_px: int, the frame's side, pixels.
@@ -211,10 +207,7 @@ def decode_frame(encoded, frame_px):
     Raises:
         tf.errors.InvalidArgumentError, PosekitError: as `decode` does.
     """
-    # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
-    # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
-    image = image_files.decode_small(encoded, frame_px * 3 // 2)
-    return squash(decode(encoded).numpy() if image is None else image, frame_px)
+    return image_files.squashed(encoded, frame_px, lambda: decode(encoded).numpy())
 
 
 def decode(encoded):
@@ -233,23 +226,6 @@ def decode(encoded):
     """
     image_files.check_scans(encoded)
     return tf.io.decode_image(encoded, channels=3, expand_animations=False)
-
-
-def squash(image, frame_px):
-    """Scale both axes of a picture to the frame's side, whatever its aspect.
-
-    Args:
-        image: uint8 (H, W, 3).
-        frame_px: int, the frame's side, pixels.
-
-    Returns:
-        uint8 (frame_px, frame_px, 3). Shrinking averages, so small limbs fade rather than
-        flicker; enlarging is bilinear.
-    """
-    height, width = image.shape[:2]
-    shrunk = min(width, frame_px), min(height, frame_px)
-    image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
-    return cv2.resize(image, (frame_px, frame_px), interpolation=cv2.INTER_LINEAR)
 
 
 def fetcher(images, targets):

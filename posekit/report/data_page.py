@@ -37,17 +37,17 @@ def in_words(checked):
     """
     width = max((len(finding.image) for finding in checked.findings), default=0) + 1
     return "".join(
-        f"{finding.image + ':' if finding.image else '':<{width}} {finding.level:<5} "
+        f"{finding.image + ':' if finding.image else '':<{width}} {finding.level:<7} "
         f"{finding.text}\n"
         for finding in checked.findings
     )
 
 
 def summary(checked):
-    """One line: how many images, with faults, to be looked at."""
-    counts = f"{checked.image_count} images, {len(checked.images(checking.FAULT))} with faults"
-    look = len(checked.images(checking.LOOK))
-    return f"{checked.name}: {counts}" + (f", {look} to look at" if look else "")
+    """One line: how many images, how many of them with errors and with warnings."""
+    counts = f"{checked.image_count} images, {len(checked.images(checking.ERROR))} with errors"
+    warned = len(checked.images(checking.WARNING))
+    return f"{checked.name}: {counts}" + (f", {warned} with warnings" if warned else "")
 
 
 def page(several):

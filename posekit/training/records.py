@@ -71,14 +71,14 @@ def read(folder):
         config, baselines = dict(stored["config"]), stored["baselines"]
         readable = all(it is None or _is_number(it) for it in baselines.values())
         data = dict(stored.get("data", {}))
-        sound = isinstance(data.get("split", {}), dict) and all(
+        is_valid = isinstance(data.get("split", {}), dict) and all(
             isinstance(data.get(name, ""), str) for name in ("name", "fingerprint")
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PosekitError(
             f"{path}: must describe a training; got {error!r} reading it."
         ) from error
-    if not sound:
+    if not is_valid:
         raise PosekitError(f"{path}: `data` must describe a data set; got {str(data)[:200]!r}.")
     if not readable:
         raise PosekitError(f"{path}: `baselines` must be numbers; got {baselines!r}.")

@@ -33,7 +33,9 @@ class TrainingRun(records.TrainingRecord):
     @property
     def skeleton(self):
         """Skeleton of the joints that the networks answer for."""
-        return joint_sets.of_model(str(self.folder / "config.json"), self.data.get("joint_set"))
+        return joint_sets.from_metadata(
+            str(self.folder / "config.json"), self.data.get("joint_set")
+        )
 
     def _model(self, name):
         joints = self.skeleton.joint_count

@@ -187,7 +187,7 @@ def test_data_is_made_checked_and_summarised(capsys, tmp_path):
     assert main(["data", "make", str(folder), "--images", "2", "--seed", "3"]) == 0
     assert capsys.readouterr().out == f"2 images in {folder}\n"
     assert main(["data", "check", "--data", str(folder)]) == 0
-    assert capsys.readouterr().out == "synthetic: 2 images, 0 with faults\n"
+    assert capsys.readouterr().out == "synthetic: 2 images, 0 with errors\n"
     assert main(["data", "summarise", "--data", str(folder)]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["name"], summary["images"], summary["joints"]) == ("synthetic", 2, 28)
@@ -199,7 +199,7 @@ def test_data_is_made_checked_and_summarised(capsys, tmp_path):
     picture.write_bytes(picture.read_bytes()[:-2000])
     assert main(["data", "check", "--data", str(folder)]) == 1
     out = capsys.readouterr().out
-    assert out.startswith("im00002: ") and out.endswith("synthetic: 2 images, 1 with faults\n")
+    assert out.startswith("im00002: ") and out.endswith("synthetic: 2 images, 1 with errors\n")
 
 
 def test_training_leaves_its_files(trained):

@@ -12,7 +12,7 @@ from tiny_sets import labels, lsp_files, write_folder
 
 from posekit.cli.main import main
 from posekit.datasets import checking, lsp
-from posekit.datasets.checking import FAULT, LOOK
+from posekit.datasets.checking import ERROR, WARNING
 from posekit.errors import PosekitError
 from posekit.report import data_page
 from posekit.skeleton import INDEX
@@ -30,7 +30,7 @@ def found(checked, level=None):
 def test_nothing_is_said_of_sound_data(synthetic_folder):
     checked = checking.check(synthetic_folder)
     assert (checked.name, checked.image_count) == ("synthetic", 48)
-    assert checked.images(FAULT) == []
+    assert checked.images(ERROR) == []
     assert checked.dataset.fingerprint() == lsp.read(synthetic_folder).fingerprint()
 
 
@@ -48,7 +48,7 @@ def test_every_fault_of_own_data_is_named(tmp_path):
 
     checked = checking.check(path)
     assert checked.image_count == 7
-    faults, looks = dict(found(checked, FAULT)), found(checked, LOOK)
+    faults, looks = dict(found(checked, ERROR)), found(checked, WARNING)
     assert set(faults) == {"im2.jpg", "im5.jpg", "im6.jpg", "im7.jpg"}
     assert "annotation 102: `keypoints` must hold" in faults["im2.jpg"]
     assert "must have the size" in faults["im5.jpg"]
@@ -71,7 +71,7 @@ def test_data_of_which_nothing_can_be_used(tmp_path):
     stored["annotations"][0]["keypoints"] = None
     checked = checking.check(write(tmp_path, stored))
     assert checked.dataset is None
-    assert [image for image, _ in found(checked, FAULT)] == ["im1.jpg", ""]
+    assert [image for image, _ in found(checked, ERROR)] == ["im1.jpg", ""]
     with pytest.raises(PosekitError, match="none.json: must be a file"):
         checking.check(tmp_path / "none.json")
 
@@ -84,10 +84,10 @@ def test_lsp_in_its_own_layout(tmp_path):
     files["images/im0004.jpg"] = files["images/im0001.jpg"]
     checked = checking.check(write_folder(tmp_path, files))
     assert checked.image_count == 4 and len(checked.dataset) == 3
-    assert dict(found(checked, FAULT)) == {
+    assert dict(found(checked, ERROR)) == {
         "im0003": "must be a JPEG or PNG picture; got no JPEG or PNG header."
     }
-    assert found(checked, LOOK) == [
+    assert found(checked, WARNING) == [
         ("im0004", "looks nearly the same as im0001."),
         ("im0002", "has joints outside of the picture: right_ankle."),
     ]
@@ -163,7 +163,7 @@ def test_what_is_not_labelled_says_nothing(people):
 def test_people_too_small(people):
     people.keypoints_px[2] = 50 + 0.4 * (people.keypoints_px[2] - 50)
     texts = [each for each in checking.check_opened(people).findings if "too small" in each.text]
-    assert [(each.image, each.level) for each in texts] == [("im00003", LOOK)]
+    assert [(each.image, each.level) for each in texts] == [("im00003", WARNING)]
     # From the top of the head at y = 10 to the ankles at y = 100.
     assert "36 pixels" in texts[0].text
 
@@ -196,7 +196,7 @@ def test_the_command_prints_a_line_for_each_finding(capsys, tmp_path):
     assert main(["data", "check", str(path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("im1.jpg: fault annotation 101: `keypoints` must hold")
-    assert lines[-1] == "coco: 2 images, 1 with faults, 2 to look at"
+    assert lines[-1] == "coco: 2 images, 1 with errors, 2 with warnings"
     assert lines[-2] == str(tmp_path / "annotations-check.html")
     assert "im1.jpg" in (tmp_path / "annotations-check.html").read_text()
 
@@ -222,6 +222,6 @@ def test_of_several_data_sets_each_is_checked(capsys, synthetic_folder, tmp_path
     both = os.pathsep.join([str(path), str(synthetic_folder)])
     assert main(["data", "check", both]) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "coco: 1 images, 0 with faults, 1 to look at",
-        "synthetic: 48 images, 0 with faults",
+        "coco: 1 images, 0 with errors, 1 with warnings",
+        "synthetic: 48 images, 0 with errors",
     ]

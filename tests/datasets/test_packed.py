@@ -82,11 +82,13 @@ def test_other_frames_and_parts_come_from_the_pictures(folder, experiment, tmp_p
     chosen = np.array([5, 2, 40])
     part = load_frames(opened.subset(chosen), frame_px=96, **settings)
     np.testing.assert_array_equal(part.images, experiment.frames.images[chosen])
-    assert packed.of(opened.subset(chosen)) is None and packed.of(experiment.dataset) is None
+    assert (
+        packed.pack_of(opened.subset(chosen)) is None and packed.pack_of(experiment.dataset) is None
+    )
 
 
 def test_frames_of_an_earlier_look_are_not_used(folder):
-    pack = packed.of(packed.read(folder))
+    pack = packed.pack_of(packed.read(folder))
     version = FRAMES_VERSION
     assert pack.frames(frame_px=96, version=version).shape == (48, 96, 96, 3)
     assert pack.frames(frame_px=96, version=version + 1) is None

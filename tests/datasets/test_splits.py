@@ -86,7 +86,7 @@ def test_copies_and_mirrored_copies_are_grouped():
     noise = np.random.default_rng(1).normal(0, 3, (24, 24))
     pictures = np.stack([a, b, 0.5 * a + 40 + noise, c, b[:, ::-1], d])
     before = pictures.copy()
-    groups = near_duplicates.similarity_groups(pictures)
+    groups = near_duplicates.find_groups(pictures)
     assert groups.tolist() == [0, 1, 0, 2, 1, 3]
     np.testing.assert_array_equal(pictures, before)
 
@@ -98,28 +98,28 @@ def test_likeness_carries_over():
     flat = (chain - chain.mean(axis=(1, 2), keepdims=True)).reshape(3, -1)
     correlation = np.corrcoef(flat)
     threshold = (correlation[0, 2] + min(correlation[0, 1], correlation[1, 2])) / 2
-    assert near_duplicates.similarity_groups(chain, threshold=threshold).tolist() == [0, 0, 0]
-    assert near_duplicates.similarity_groups(chain[[0, 2]], threshold=threshold).tolist() == [0, 1]
+    assert near_duplicates.find_groups(chain, threshold=threshold).tolist() == [0, 0, 0]
+    assert near_duplicates.find_groups(chain[[0, 2]], threshold=threshold).tolist() == [0, 1]
 
 
 def test_noise_is_not_grouped():
     noise = np.random.default_rng(0).uniform(0, 255, (500, 24, 24))
-    assert near_duplicates.similarity_groups(noise).tolist() == list(range(500))
+    assert near_duplicates.find_groups(noise).tolist() == list(range(500))
 
 
 def test_flat_pictures_stay_alone():
     levels = np.array([0, 0, 128, 255, 255, 255]).reshape(-1, 1, 1)
     nearly = np.random.default_rng(0).uniform(0, 0.5, (24, 24)) + np.zeros((6, 1, 1))
-    assert near_duplicates.similarity_groups(levels + np.zeros((6, 24, 24))).tolist() == list(range(6))
-    assert near_duplicates.similarity_groups(levels + nearly).tolist() == list(range(6))
+    assert near_duplicates.find_groups(levels + np.zeros((6, 24, 24))).tolist() == list(range(6))
+    assert near_duplicates.find_groups(levels + nearly).tolist() == list(range(6))
 
 
 def test_blocks_do_not_matter():
     pictures = np.concatenate([scenes(30), scenes(10), scenes(15)[:, :, ::-1]])
-    whole = near_duplicates.similarity_groups(pictures)
+    whole = near_duplicates.find_groups(pictures)
     assert len(np.unique(whole)) == 30
     for block in (1, 7, 55):
-        np.testing.assert_array_equal(near_duplicates.similarity_groups(pictures, block=block), whole)
+        np.testing.assert_array_equal(near_duplicates.find_groups(pictures, block=block), whole)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_blocks_do_not_matter():
 )
 def test_groups_refuse_bad_input(pictures, threshold, found):
     with pytest.raises(PosekitError, match=found):
-        near_duplicates.similarity_groups(pictures, threshold=threshold)
+        near_duplicates.find_groups(pictures, threshold=threshold)
 
 
 # Splits
@@ -196,8 +196,8 @@ def test_twins_are_lspets_alone(name, digits):
 
 
 def test_all_known_twins_are_of_lspet_and_not_test_images():
-    assert len(set(splits.KNOWN_TEST_TWINS)) == 8
-    assert all(len(twin) == 7 and int(twin[2:]) <= 9000 for twin in splits.KNOWN_TEST_TWINS)
+    assert len(set(splits.KNOWN_NEAR_DUPLICATES)) == 8
+    assert all(len(twin) == 7 and int(twin[2:]) <= 9000 for twin in splits.KNOWN_NEAR_DUPLICATES)
 
 
 def test_standard_without_a_fixed_test_part():
@@ -396,11 +396,11 @@ def test_twins_in_two_parts_are_found_without_the_groups(there, here, mirrored):
     dataset = made_up(range(8501, 9101))
     split = splits.standard(dataset, np.arange(600), seed=0)
     pictures = np.random.default_rng(0).uniform(0, 255, (600, 24, 24))
-    pairs, largest = near_duplicates.twins_across_parts(pictures, split, block=256)
+    pairs, largest = near_duplicates.find_across_parts(pictures, split, block=256)
     assert pairs.shape == (0, 2) and 0.05 < largest < 0.5  # noise resembles nothing
     twins = getattr(split, there)[-1], getattr(split, here)[0]
     pictures[twins[1]] = pictures[twins[0]][:, ::-1] if mirrored else pictures[twins[0]]
-    pairs, largest = near_duplicates.twins_across_parts(pictures, split, block=256)
+    pairs, largest = near_duplicates.find_across_parts(pictures, split, block=256)
     np.testing.assert_array_equal(pairs, [sorted(twins)])
     assert largest == pytest.approx(1, abs=1e-5)
     splits.check_no_leak(split)  # by the groups, which are wrong, all is well
@@ -415,7 +415,7 @@ def test_twins_in_one_part_or_left_out_do_not_count():
     pictures = np.random.default_rng(0).uniform(0, 255, (600, 24, 24))
     pictures[0] = pictures[-1]
     pictures[split.train[1]] = pictures[split.train[0]]
-    pairs, largest = near_duplicates.twins_across_parts(pictures, split)
+    pairs, largest = near_duplicates.find_across_parts(pictures, split)
     assert not len(pairs) and largest < 0.5
 
 
@@ -497,5 +497,5 @@ def test_the_real_set():
             for image_id in chosen
         ]
     )
-    groups = near_duplicates.similarity_groups(near_duplicates.grey_thumbnails(pictures))
+    groups = near_duplicates.find_groups(near_duplicates.grey_thumbnails(pictures))
     assert groups.tolist() == [0, 0, 1, 1, 2]

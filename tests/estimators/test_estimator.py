@@ -10,6 +10,7 @@ from PIL import Image
 from scipy.special import expit, logit
 
 from posekit import geometry
+from posekit.datasets import image_files
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading
@@ -19,7 +20,7 @@ from posekit.estimators.looks import LOOK_ONCE, Glimpse
 from posekit.estimators.predict import photos
 from posekit.evaluation import predictions
 from posekit.models import poster
-from posekit.pipeline import frames, views
+from posekit.pipeline import views
 from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 FRAME_PX = 32
@@ -188,7 +189,7 @@ def test_a_squashed_network_sees_pictures_of_any_size_squashed():
     pictures = [picture(60, 40), picture(31, 200)]
     network = always(CENTRE_PX)
     PoseEstimator("squashed", (Stage(network, "coordinates", "squashed"),)).estimate(pictures)
-    expected = [frames.squash(each, FRAME_PX) for each in pictures]
+    expected = [image_files.squash(each, FRAME_PX) for each in pictures]
     np.testing.assert_array_equal(network.seen[0], expected)
 
 

@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from posekit import geometry
 from posekit.datasets import lsp
+from posekit.datasets.image_files import squash
 from posekit.errors import PosekitError
 from posekit.pipeline import crops, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS, Augmentation
 from posekit.pipeline.batches import evaluation_batches, training_batches
-from posekit.pipeline.frames import FileRows, decode, decode_frame, load_frames, squash
+from posekit.pipeline.frames import FileRows, decode, decode_frame, load_frames
 from posekit.skeleton import JOINT_COUNT, MIRROR
 
 SIDE = 4

@@ -81,7 +81,7 @@ def test_look_alikes_are_sought_once(synthetic_folder, experiment, tmp_path, mon
     def sought_again(*args, **kwargs):
         raise AssertionError("sought again")
 
-    monkeypatch.setattr(near_duplicates, "similarity_groups", sought_again)
+    monkeypatch.setattr(near_duplicates, "find_groups", sought_again)
     again = reopen(synthetic_folder, tmp_path)
     np.testing.assert_array_equal(again.split.groups, first.split.groups)
     np.testing.assert_array_equal(again.split.train, experiment.split.train)

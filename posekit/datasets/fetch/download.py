@@ -23,7 +23,7 @@ MIRRORS = Path(__file__).with_name("mirrors.toml")
 URL_BEGINNINGS = ("http://", "https://")
 
 
-def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patience(), say=print):
+def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patience(), log=print):
     """Put a verified copy of a data set into a folder.
 
     The sources are tried in order until one gives the set: as many pictures as there must be, all
@@ -38,7 +38,7 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patie
         source: None, or a URL of a zip, or the path of a zip or folder, to try before the others.
         mirrors: path of the list of sources.
         patience: transfer.Patience.
-        say: called with a str for every source that is tried and for its outcome.
+        log: called with a str for every source that is tried and for its outcome.
 
     Returns:
         Path of `<name>_dataset.zip` in the folder. Beside it, `<name>_dataset.json` tells the
@@ -58,9 +58,9 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patie
         with _working_folder(target) as partial:
             if target.exists():
                 _accept_present(wanted, target)
-                say(f"{target} is there already, and verified")
+                log(f"{target} is there already, and verified")
             else:
-                _try_in_turn(wanted, sources, target, partial, patience, say)
+                _try_in_turn(wanted, sources, target, partial, patience, log)
     except OSError as error:
         raise PosekitError(
             f"{folder}: must be a folder with space to write to; got {error}. "
@@ -154,23 +154,23 @@ def _working_folder(target):
         shutil.rmtree(partial)
 
 
-def _try_in_turn(wanted, sources, target, partial, patience, say):
+def _try_in_turn(wanted, sources, target, partial, patience, log):
     problems = []
     with requests.Session() as session:
         for source in sources:
-            say(f"trying {source['url']}")
+            log(f"trying {source['url']}")
             try:
                 candidate = _obtain(source, wanted, partial, session, patience)
-                say("verifying")
+                log("verifying")
                 digest = _place(source, wanted, candidate, target, partial)
             except PosekitError as error:
-                say(f"  {error}")
+                log(f"  {error}")
                 problems.append(
                     f"{source['url']}: " + str(error).removeprefix(f"{source['url']}: ")
                 )
             else:
                 _record(target, source["url"], digest)
-                say(f"{len(wanted.image_ids):,} pictures, all whole; content SHA-256 {digest}")
+                log(f"{len(wanted.image_ids):,} pictures, all whole; content SHA-256 {digest}")
                 return
     raise PosekitError(
         f"fetch(): `{wanted.name}` must come whole from one of {len(sources)} sources; got it from "

@@ -19,10 +19,10 @@ LIMIT_BYTES = 1 << 30
 # What an interruption may cost: a block that is not full yet is lost.
 BLOCK_BYTES = 1 << 14
 # An attempt that brought less than this is counted as fruitless.
-WORTHWHILE_BYTES = 1 << 20
+PROGRESS_BYTES = 1 << 20
 
 # These would be answered in the same way again.
-HOPELESS = (
+NOT_RETRIED = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
@@ -40,7 +40,7 @@ class Patience:
         stall_seconds: float, without a byte, before an attempt is given up.
         waits_seconds: tuple of float, the pauses between fruitless attempts; after as many and
             one more, the server is given up. An attempt that got further than all before it by
-            WORTHWHILE_BYTES starts the count anew.
+            PROGRESS_BYTES starts the count anew.
     """
 
     stall_seconds: float = 30.0
@@ -70,12 +70,12 @@ def download(session, url, path, *, patience, show_progress=True):
     while True:
         try:
             return _attempt(session, url, path, patience.stall_seconds, show_progress)
-        except HOPELESS as error:
+        except NOT_RETRIED as error:
             raise PosekitError(f"{url}: must lead to a file; got {error}.") from error
         except (requests.RequestException, _Interrupted) as error:
             finding = error
         reached = _size(path)
-        fruitless = 0 if reached >= furthest + WORTHWHILE_BYTES else fruitless + 1
+        fruitless = 0 if reached >= furthest + PROGRESS_BYTES else fruitless + 1
         furthest = max(furthest, reached)
         if fruitless > len(patience.waits_seconds):
             raise PosekitError(

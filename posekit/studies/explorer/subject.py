@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from posekit import geometry, saliency
+from posekit.datasets import image_files
 from posekit.geometry import keypoints_into_boxes, keypoints_out_of_boxes, mirror_keypoints
 from posekit.models import heads
-from posekit.pipeline import frames, transforms, views
+from posekit.pipeline import transforms, views
 from posekit.skeleton import LSP
 
 PICTURE_PX = 480  # side of the square that the panel shows
@@ -128,7 +129,7 @@ def shown_saliency(subject, stage, joint):
         PosekitError: the network cannot be differentiated.
     """
     if stage.view == "squashed":
-        crop = frames.squash(subject.image, stage.frame_px)
+        crop = image_files.squash(subject.image, stage.frame_px)
     else:
         crop = views.cut(subject.image, subject.looked_at_px, stage.frame_px)
 

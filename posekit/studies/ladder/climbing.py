@@ -25,7 +25,7 @@ SCORES = {"pck_0.2": "PCK@0.2", "pcp_0.5": "PCP@0.5", "frame_mse": "MSE"}
 DIGITS = {"pck_0.2": 3, "pcp_0.5": 3, "frame_mse": 1}
 
 # The drawn people that a rung may start from: about as many as LSPet has, whatever the profile.
-DRAWN_PROFILE, DRAWN_SEED = "full", 0
+SYNTHETIC_PROFILE, SYNTHETIC_SEED = "full", 0
 
 
 def climb(rungs, experiment, run_dir, *, seeds, out=None):
@@ -218,8 +218,8 @@ def _fit_before(config, experiment, run_dir):
         return fit(config, experiment, run_dir)
     drawn = open_experiment(
         SYNTHETIC,
-        profile=DRAWN_PROFILE,
-        seed=DRAWN_SEED,
+        profile=SYNTHETIC_PROFILE,
+        seed=SYNTHETIC_SEED,
         cache_dir=experiment.cache_dir,
     )
     return fit(replace(config, initial_weights=None), drawn, run_dir)

@@ -159,7 +159,7 @@ def _twins(experiment):
     frames = load_frames(
         experiment.dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=experiment.cache_dir
     )
-    pairs, largest = near_duplicates.twins_across_parts(
+    pairs, largest = near_duplicates.find_across_parts(
         near_duplicates.grey_thumbnails(frames.images), experiment.split
     )
     claimed = experiment.split.comparable

@@ -57,7 +57,7 @@ def fetch(site, tmp_path):
             source=source,
             mirrors=mirrors,
             patience=PATIENCE,
-            say=call.said.append,
+            log=call.said.append,
         )
 
     call.target = tmp_path / "raw" / "lsp_dataset.zip"

@@ -186,7 +186,7 @@ def test_nobody_there(get, site):
 
 
 def test_progress_renews_patience(monkeypatch, site, get):
-    monkeypatch.setattr(transfer, "WORTHWHILE_BYTES", 20_000)
+    monkeypatch.setattr(transfer, "PROGRESS_BYTES", 20_000)
     drops = [site.answer(CONTENT, sent=50_000)] * 6
     site.routes["/file"] = [*drops, site.answer(CONTENT)]
     assert get(patience=transfer.Patience(0.3, (0.0,))) == CONTENT
@@ -195,7 +195,7 @@ def test_progress_renews_patience(monkeypatch, site, get):
 
 def test_restarts_without_progress_end(monkeypatch, site, get):
     # Each attempt brings much, but none gets further than the one before.
-    monkeypatch.setattr(transfer, "WORTHWHILE_BYTES", 20_000)
+    monkeypatch.setattr(transfer, "PROGRESS_BYTES", 20_000)
     site.routes["/file"] = [
         site.answer(CONTENT, sent=sent, etag=None) for sent in (200_000, 50_000) * 5
     ]
