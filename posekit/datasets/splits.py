@@ -128,7 +128,7 @@ def standard(dataset, groups, *, seed):
     """The split behind every comparable score.
 
     Where the data have a fixed test part, its images are the test part; images in a group with
-    one of them or with a known twin of one (`KNOWN_NEAR_DUPLICATES`) are left out, a tenth of the other
+    one of them or among `KNOWN_NEAR_DUPLICATES` are left out, a tenth of the other
     groups are the development test, the same whatever the seed, and the rest is divided 90 : 10
     into train and validation. Other data are divided 80 : 10 : 10 into train, validation and
     test. Groups are never torn apart, so each drawn part is within one group of its share.

@@ -195,7 +195,7 @@ def test_the_command_prints_a_line_for_each_finding(capsys, tmp_path):
     path = write(tmp_path, stored)
     assert main(["data", "check", str(path)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("im1.jpg: fault annotation 101: `keypoints` must hold")
+    assert lines[0].startswith("im1.jpg: error   annotation 101: `keypoints` must hold")
     assert lines[-1] == "coco: 2 images, 1 with errors, 2 with warnings"
     assert lines[-2] == str(tmp_path / "annotations-check.html")
     assert "im1.jpg" in (tmp_path / "annotations-check.html").read_text()
