@@ -1,11 +1,28 @@
-"""Numbers as readers see them, and the one verdict that every score must face."""
+"""Numbers, times and intervals as text, and the verdict that every score gets."""
 
 from datetime import datetime
 
 
-def number(value, digits=1):
-    """A number with a fixed count of decimals, or "not measured"."""
-    return "not measured" if value is None else f"{value:.{digits}f}"
+def number(value, digits=1, *, missing="not measured"):
+    """A number with fixed decimals, or `missing` for None."""
+    return missing if value is None else f"{value:.{digits}f}"
+
+
+def shown(value):
+    """A value of any kind as tables and pages show it.
+
+    Numbers get four significant digits, whole numbers all of them; a list reads "0.1 to 0.2", and
+    None and empty lists are a dash.
+    """
+    if isinstance(value, (list, tuple)):
+        return " to ".join(map(shown, value)) or "–"
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def rounded(value, digits):
@@ -22,7 +39,7 @@ def with_interval(value, interval, digits=1):
 
 
 def comparability(data):
-    """A sentence for answers on a split whose scores compare with nothing, else "".
+    """A sentence for answers on a split whose scores are not comparable with others, else "".
 
     Args:
         data: dict of `Experiment.describe`.
@@ -30,13 +47,13 @@ def comparability(data):
     if data["split"]["comparable"]:
         return ""
     return (
-        f" The `{data['split']['name']}` split draws images at random, look-alikes and official "
-        f"test images included: these scores are **not comparable** with others."
+        f" The `{data['split']['name']}` split is random and mixes near-duplicates and official "
+        f"test images into all parts: these scores are **not comparable** with others."
     )
 
 
 def verdict(mse, mean_pose_mse):
-    """Say how an error compares with the mean pose's under the same treatment.
+    """How an error compares with the mean pose's under the same label treatment, in words.
 
     Args:
         mse: float, the model's.
@@ -54,7 +71,7 @@ def verdict(mse, mean_pose_mse):
 
 
 def duration(seconds):
-    """A length of time for people: 4.2 s, 3 min 05 s, 1 h 02 min."""
+    """A length of time: 4.2 s, 3 min 05 s, 1 h 02 min."""
     if seconds is None:
         return "–"
     if seconds < 59.95:
@@ -66,5 +83,5 @@ def duration(seconds):
 
 
 def moment(text):
-    """A time in ISO format for people, in UTC as it was noted."""
+    """A time in ISO format, UTC, as people write it."""
     return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC") if text else "–"

@@ -149,7 +149,7 @@ def loaded_after(program):
 def is_light(name):
     """Whether importing a module must leave TensorFlow unloaded."""
     if room(name) not in HEAVY_ROOMS:
-        return name not in ("posekit.saliency", "posekit.notebook")
+        return name != "posekit.saliency"
     return name.removeprefix("posekit.").replace(".", "/") in LIGHT_FILES
 
 
@@ -157,6 +157,18 @@ def test_light_modules_load_no_tensorflow():
     light = sorted(filter(is_light, SOURCES))
     assert len(light) > len(LIGHT_FILES)
     assert loaded_after("\n".join(f"import {name}" for name in light)) == "[]"
+
+
+def test_the_public_face_is_light_until_used():
+    import posekit
+
+    program = "import posekit\nassert set(posekit.PUBLIC) <= set(dir(posekit))"
+    assert loaded_after(program) == "[]"
+    assert loaded_after("from posekit import TrainingConfig, plots") == "[]"
+    for name in posekit.PUBLIC:
+        assert getattr(posekit, name).__doc__ and f"`{name}`" in posekit.__doc__
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        posekit.fitt  # noqa: B018
 
 
 def test_the_probe_sees_keras():

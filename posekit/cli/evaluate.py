@@ -54,7 +54,7 @@ def evaluate(options):
     from posekit.datasets.coco import reading
     from posekit.estimators import loading
     from posekit.estimators.predict import pose_files
-    from posekit.evaluation.scores import score_original_px
+    from posekit.estimators.scoring import evaluate_poses
     from posekit.provenance import provenance
     from posekit.training import engine
 
@@ -72,13 +72,8 @@ def evaluate(options):
     layout = None if options.coco is None else reading.layout_of(own_data(options.data))
     _warn_of_other_split(options, experiment)
     poses = estimator.estimate_dataset(part)
-    scores = _scores(score_original_px, poses.keypoints_px, experiment, options)
-    mean_pose = _mean_pose_scores(experiment, options)
-    reliability = _reliability(poses, part)
-    _print_scores(scores, mean_pose)
-    if reliability is not None:
-        error = reliability["expected_calibration_error"]
-        print(f"confidences are off by {error:.3f} on average")
+    scores = evaluate_poses(poses, experiment, part=options.part, seed=options.seed)
+    _print_scores(scores)
     if not experiment.split.comparable:
         print(f"split {experiment.split.name}: not comparable with other scores")
     made_by = {
@@ -87,8 +82,7 @@ def evaluate(options):
         **provenance(profile=options.profile, seed=options.seed, part=options.part),
     }
     if options.json is not None:
-        described = {"mean_pose": mean_pose, "reliability": reliability}
-        files.write_json(options.json, {**made_by, **scores, **described})
+        files.write_json(options.json, {**made_by, **scores})
     if options.predictions is not None:
         files.write_npz(
             options.predictions,
@@ -104,29 +98,10 @@ def evaluate(options):
     return 0
 
 
-def _scores(score, predicted, experiment, options):
-    """Scores over all joints and, under "limb_joints", over those of arms and legs."""
-
-    def over(joints):
-        return score(predicted, experiment, options.part, seed=options.seed, joints=joints)
-
-    return {**over(None), "limb_joints": over(experiment.dataset.skeleton.limb_joints)}
-
-
-def _mean_pose_scores(experiment, options):
-    """Scores of the training part's mean pose, or None for data without a training part."""
-    from posekit.evaluation import baselines
-    from posekit.evaluation.scores import score_original_px
-
-    if not len(experiment.split.train):
-        return None
-    mean_pose_px = baselines.mean_pose_px(experiment, options.part)
-    return _scores(score_original_px, mean_pose_px, experiment, options)
-
-
-def _print_scores(scores, mean_pose):
+def _print_scores(scores):
     from posekit.wording import number, with_interval
 
+    mean_pose = scores["mean_pose"]
     for title, block, constant in (
         ("all joints", scores, mean_pose),
         ("limb joints", scores["limb_joints"], (mean_pose or {}).get("limb_joints")),
@@ -136,19 +111,9 @@ def _print_scores(scores, mean_pose):
             shown = with_interval(metric["value"], metric["interval"], 3)
             of_constant = number(constant["metrics"][name]["value"], 3) if constant else "unknown"
             print(f"  {name:12} {shown}; mean pose {of_constant}")
-
-
-def _reliability(poses, part):
-    """How well the confidences are calibrated, or None where there are none."""
-    import numpy as np
-
-    from posekit.estimators import calibration
-    from posekit.evaluation.scores import correct_joints
-
-    if np.isnan(poses.confidences).any():
-        return None
-    correct, counted = correct_joints(poses.keypoints_px, part)
-    return calibration.reliability(poses.confidences[counted], correct[counted])
+    if scores["reliability"] is not None:
+        error = scores["reliability"]["expected_calibration_error"]
+        print(f"confidences are off by {error:.3f} on average")
 
 
 def _warn_of_other_split(options, experiment):

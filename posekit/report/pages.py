@@ -1,7 +1,7 @@
-"""Pages of the reports: one look, numbers as people read them, nothing loaded from elsewhere.
+"""What all HTML pages share: one style, and nothing loaded from elsewhere.
 
-Style and pictures are inside a page, and a content security policy keeps a browser from loading
-or running anything else: no page needs a script, sorting and filtering included.
+Style and pictures are inside each page, and a content security policy forbids everything else. No
+page needs a script, not even to sort and filter.
 """
 
 import base64
@@ -13,6 +13,7 @@ import jinja2
 from posekit import wording
 
 TEMPLATES = Path(__file__).with_name("templates")
+NOTEBOOK_TEMPLATE = TEMPLATES / "notebook.html.j2"
 
 
 def render(template, *, folder=TEMPLATES, **values):
@@ -23,7 +24,8 @@ def render(template, *, folder=TEMPLATES, **values):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=wording.duration, number=number, moment=wording.moment)
+    filters = {"duration": wording.duration, "number": wording.shown, "moment": wording.moment}
+    environment.filters.update(filters)
     return environment.get_template(template).render(**values)
 
 
@@ -32,14 +34,3 @@ def picture_of(figure, *, dots_per_inch=150):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dots_per_inch)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def number(value):
-    """A number for people: four significant digits, whole numbers in full, text as it is."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"

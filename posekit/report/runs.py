@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from posekit import files
+from posekit import files, wording
 from posekit.errors import PosekitError, check_choice
 from posekit.report import pages
 from posekit.report.index import DONE
@@ -158,13 +158,11 @@ def page(folder, tables, *, written_to):
 
 
 def shown(value):
-    """A cell as people read it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    """A cell of a table."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT.*", value):
         return datetime.fromisoformat(value).strftime("%Y-%m-%d %H:%M")
-    # A year or a seed is no quantity: no separators.
-    return str(value) if isinstance(value, int) else pages.number(value)
+    # A seed is no quantity: no separators.
+    return str(value) if type(value) is int else wording.shown(value)
 
 
 def _append(rows, problems, describe, folder, root):

@@ -1,28 +1,11 @@
-"""Numbers as the pages show them, and the look that all pages share."""
+"""What all pages share."""
 
 import base64
 
 import pytest
 
-from posekit import wording
 from posekit.plots import curves
 from posekit.report import pages
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "–"), (4, "4.0 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],
-)
-def test_duration(seconds, text):
-    assert wording.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(12345, "12,345"), (0.123456, "0.1235"), (1234.5, "1,234"), ("12 %", "12 %"), (None, "–")],
-)
-def test_number(value, text):
-    assert pages.number(value) == text
 
 
 @pytest.mark.parametrize("template", sorted(path.name for path in pages.TEMPLATES.glob("*.html")))

@@ -7,6 +7,7 @@ import cv2
 
 from posekit.drawing import RING_COLOUR, SIDE_COLOURS, SURE_FROM, TRUTH_COLOUR
 from posekit.studies.explorer.subject import PICTURE_PX
+from posekit.wording import number
 
 NOTE = (
     "A still of the panel. In JupyterLab, run the notebook: there the pictures can be browsed, "
@@ -91,9 +92,9 @@ def joint_table(explorer, state):
         (
             row["joint"] == state.joint,
             words(row["joint"]),
-            _number(row["error_px"], 1),
-            _number(row["error_torsos"], 2),
-            _number(row["confidence"], 2),
+            number(row["error_px"], 1, missing="–"),
+            number(row["error_torsos"], 2, missing="–"),
+            number(row["confidence"], 2, missing="–"),
         )
         for row in explorer.joint_rows(state)
     ]
@@ -120,7 +121,3 @@ def png(picture):
 def words(name):
     """A joint's or setting's name as people write it."""
     return escape(name.replace("_", " "))
-
-
-def _number(value, digits):
-    return "–" if value is None else f"{value:.{digits}f}"

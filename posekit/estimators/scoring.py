@@ -1,0 +1,62 @@
+"""What a model scores on one part of the data, next to the mean pose."""
+
+import numpy as np
+
+from posekit.estimators import calibration, loading
+from posekit.estimators.estimator import PoseEstimator
+from posekit.evaluation import baselines
+from posekit.evaluation.scores import correct_joints, score_original_px
+
+
+def evaluate(model, experiment, *, part="validation", seed=0):
+    """Score a model on one part of the data.
+
+    Args:
+        model: PoseEstimator, training.runs.TrainingRun, or what `loading.load` takes.
+        experiment: Experiment.
+        part: str, as for `Experiment.part`.
+        seed: int, of the bootstrap over image groups.
+
+    Returns:
+        dict of `evaluate_poses`.
+    """
+    if not isinstance(model, PoseEstimator):
+        model = loading.load(getattr(model, "folder", model))
+    poses = model.estimate_dataset(experiment.part(part))
+    return evaluate_poses(poses, experiment, part=part, seed=seed)
+
+
+def evaluate_poses(poses, experiment, *, part, seed):
+    """Score the poses that an estimator found in one part.
+
+    Args:
+        poses: Poses, one for each image of the part.
+        experiment, part, seed: as for `evaluate`.
+
+    Returns:
+        dict, JSON-ready: `evaluation.scores.score_original_px` over all joints, and under
+        "limb_joints" over those of arms and legs; "mean_pose", both for the training part's mean
+        pose, or None without training images; "reliability", `calibration.reliability` of the
+        confidences, or None without confidences.
+    """
+    has_mean_pose = len(experiment.split.train) > 0
+    mean_pose_px = baselines.mean_pose_px(experiment, part) if has_mean_pose else None
+    return {
+        **_scores(poses.keypoints_px, experiment, part, seed),
+        "mean_pose": _scores(mean_pose_px, experiment, part, seed) if has_mean_pose else None,
+        "reliability": _reliability(poses, experiment.part(part)),
+    }
+
+
+def _scores(keypoints_px, experiment, part, seed):
+    def over(joints):
+        return score_original_px(keypoints_px, experiment, part, seed=seed, joints=joints)
+
+    return {**over(None), "limb_joints": over(experiment.dataset.skeleton.limb_joints)}
+
+
+def _reliability(poses, dataset):
+    if np.isnan(poses.confidences).any():
+        return None
+    correct, counted = correct_joints(poses.keypoints_px, dataset)
+    return calibration.reliability(poses.confidences[counted], correct[counted])
