@@ -294,12 +294,16 @@ def _scores(one, other):
         if not (record.folder / per_image.FILE).is_file()
     ]
     if missing:
-        return None, None, [
-            f"No intervals: {per_image.FILE} is missing in {missing[0]}"
-            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. A training of an "
-            "earlier version has none: run its command again, which scores what is finished "
-            "without training it anew."
-        ]
+        return (
+            None,
+            None,
+            [
+                f"No intervals: {per_image.FILE} is missing in {missing[0]}"
+                f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. A training of an "
+                "earlier version has none: run its command again, which scores what is finished "
+                "without training it anew."
+            ],
+        )
     read = [[per_image.read(record.folder / per_image.FILE) for record in side] for side in sides]
     if not per_image.are_alike([*read[0], *read[1]]):
         return None, None, ["No intervals: the two were not scored on the same images and labels."]

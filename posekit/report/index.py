@@ -67,9 +67,7 @@ def headline_of(run_dir, name):
 
 def data_fingerprints(run_dir, names):
     """The fingerprints of all data that the artifacts of these notebooks were made from."""
-    paths = [
-        run_dir / artifact for artifact, producer in PRODUCER.items() if producer in names
-    ]
+    paths = [run_dir / artifact for artifact, producer in PRODUCER.items() if producer in names]
     described = [_data_of(files.read_json(path)) for path in paths if path.exists()]
     return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})
 
@@ -123,12 +121,12 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
         for output in cell.get("outputs", []):
             if output.output_type == "stream":
                 output["text"] = settle_lines(output.text)
-    exporter = HTMLExporter(template_file=str(pages.TEMPLATES / "notebook.html.j2"), embed_images=True)
+    exporter = HTMLExporter(template_file=str(pages.NOTEBOOK_TEMPLATE), embed_images=True)
     report = {
         "previous": previous,
         "following": following,
         "error": error,
-        "provenance": provenance(),
+        "provenance": notebook.metadata.get("posekit") or provenance(),
     }
     page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
     return page

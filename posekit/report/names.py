@@ -1,7 +1,5 @@
 """Which notebook writes which artifact."""
 
-
-
 # Which notebook writes which artifact of a run, for the message when one is missing.
 PRODUCER = {
     "explore.json": "00_explore",

@@ -1,7 +1,5 @@
-"""Notebooks -> HTML: run them in order, strictly, with one index page over all of them."""
+"""Run the notebooks in order and write an HTML page for each, with one index page."""
 
-import hashlib
-import json
 import os
 import sys
 import time
@@ -12,20 +10,11 @@ import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
-from posekit import files as files_module
-from posekit import locks, wording
+from posekit import files, locks, wording
 from posekit.errors import PosekitError, raise_problems
-from posekit.files import (
-    PROJECT_ROOT,
-    from_root,
-    read_json,
-    remove_leftovers,
-    replacing,
-    set_aside,
-    write_text,
-)
+from posekit.files import PROJECT_ROOT, from_root, read_json
 from posekit.provenance import provenance
-from posekit.report import execution
+from posekit.report import dependencies, execution, pages
 from posekit.report import parameters as report_parameters
 from posekit.report.index import DONE, answer_of, headline_of, notebook_page, title_of, write
 from posekit.report.names import PRODUCER
@@ -33,9 +22,10 @@ from posekit.report.parameters import resolve
 
 NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
 
-# What index.json says of a notebook that was never run; its name, title and size come on top.
+# What index.json says of a notebook that was never run, next to its name, title and size.
 BLANK_ENTRY = {
     "html": None,
+    "look": None,
     "parameters": {},
     "inputs": None,
     "started": None,
@@ -68,8 +58,8 @@ def run(
 ):
     """Run the notebooks in order and leave `index.html` and a page for each in `run_dir`.
 
-    The first notebook that fails ends the run. Pages made before it stay, and so does its own up
-    to the failure.
+    The first notebook that fails ends the run. Earlier pages stay, and so does its own page up to
+    the failure.
 
     Args:
         run_dir: path, seen from the project's root when relative. Notebooks get it, absolute, as
@@ -78,11 +68,12 @@ def run(
         overrides: str each, "epochs=50" or "02_training.epochs=50"; see
             `report_parameters.resolve`.
         notebooks: names such as "02_training" or their numbers such as "02"; None runs all. The
-            others keep their place in the index.
-        resume: bool, whether to leave out a notebook that succeeded last time with the same code,
-            parameters, data and package versions, after the same runs of those before it, and
-            whose files are as it left them: its page, its artifacts, and what these list under
-            "needs" (paths in `run_dir`, such as trained networks).
+            others keep their entry in the index.
+        resume: bool, whether to skip a notebook that succeeded last time and would do the same
+            again: its own source, what it depends on (see `dependencies`), its parameters, the
+            data and the package versions are the same, and so are the files it left: its page,
+            its artifacts, and what these list under "needs" (paths in `run_dir`, such as trained
+            networks).
         notebooks_dir: path of the folder with `NN_name.ipynb`.
 
     Returns:
@@ -90,7 +81,7 @@ def run(
 
     Raises:
         PosekitError: before anything runs: an unknown notebook or parameter, a value of another
-            type than the default, another report at work in `run_dir`.
+            type than the default, another report running in `run_dir`.
         ReportFailed: a notebook failed.
     """
     run_dir = from_root(run_dir).resolve()
@@ -103,10 +94,11 @@ def run(
     selected = _select(suite, notebooks)
     declared = {name: report_parameters.declared(name, suite[name]) for name in selected}
     given = resolve(declared, {"run_dir": str(run_dir), **parameters}, overrides)
+    needed = {name: dependencies.of_notebook(suite[name]) for name in selected}
 
     with locks.held(run_dir / ".lock", what=f"report {run_dir}"):
         for folder in (run_dir, run_dir / "executed"):
-            remove_leftovers(folder)
+            files.remove_leftovers(folder)
         earlier = _earlier_entries(run_dir)
         index = {
             "parameters": dict(parameters),
@@ -131,15 +123,20 @@ def run(
         ) as bar:
             for name in selected:
                 entry = entries[name]
-                inputs = _inputs(index, name, suite[name], {**declared[name], **given[name]})
+                values = {**declared[name], **given[name]}
+                inputs = _inputs(index, name, suite[name], values, needed[name])
+                links = _links(run_dir, name, list(suite), selected)
                 if resume and _is_unchanged(earlier.get(name), inputs):
                     entry["status"] = "reused"
+                    if entry["look"] != _look():
+                        executed = nbformat.read(run_dir / entry["executed"], as_version=4)
+                        entry |= _write_page(run_dir, entry, executed, links)
                     bar.update(entry["cells"])
                 else:
-                    # What follows on this one will have to be run anew as well.
-                    for other in selected[selected.index(name) :]:
-                        entries[other]["status"] = "not run"
-                    links = _links(run_dir, name, list(suite), selected)
+                    entry["status"] = "not run"
+                    for other in selected[selected.index(name) + 1 :]:
+                        if name in _read_by(other, list(suite), needed[other]):
+                            entries[other]["status"] = "not run"
                     entry["inputs"] = inputs
                     entry |= _run_notebook(
                         run_dir, entry, suite[name], given[name], links, notebooks_dir, bar
@@ -187,12 +184,12 @@ def _select(suite, notebooks):
 
 
 def _earlier_entries(run_dir):
-    """What the last run noted of each notebook whose files are still as it left them."""
+    """The last run's entries of those notebooks whose files are unchanged."""
     path = run_dir / "index.json"
     if not path.exists():
         return {}
     try:
-        # An entry of an earlier version of posekit may say less; its notebook is run anew.
+        # An entry of an earlier version of posekit may say less; its notebook is run again.
         noted = {
             entry["name"]: entry
             for entry in read_json(path)["notebooks"]
@@ -200,8 +197,8 @@ def _earlier_entries(run_dir):
         }
         changed = {name: _changed_file(run_dir, entry) for name, entry in noted.items()}
     except (PosekitError, KeyError, TypeError, AttributeError):
-        aside = set_aside(path)
-        _warn(f"{path}: is damaged and set aside as {aside.name}; every notebook is run anew.")
+        aside = files.set_aside(path)
+        _warn(f"{path}: is damaged and set aside as {aside.name}; every notebook is run again.")
         return {}
     for name, file in changed.items():
         if file is not None and noted[name]["status"] in DONE:
@@ -210,9 +207,9 @@ def _earlier_entries(run_dir):
 
 
 def _changed_file(run_dir, entry):
-    """A file that a notebook left and that is no longer so, or None."""
+    """A file of a notebook that is missing or changed, or None."""
     for file, digest in entry["files"].items():
-        if not (run_dir / file).is_file() or files_module.digest(run_dir / file) != digest:
+        if not (run_dir / file).is_file() or files.digest(run_dir / file) != digest:
             return file
     return None
 
@@ -222,9 +219,9 @@ def _warn(message):
 
 
 def _waiting_entry(name, notebook, earlier, may_stay):
-    """A notebook's entry before its turn: what is known from an earlier run stays in sight.
+    """A notebook's entry before its turn; facts of an earlier run stay.
 
-    What may be reused stays done until then, so that a run killed in the meantime forgets nothing.
+    What may be reused counts as done until then, so that a run killed before loses nothing.
     """
     status = "not run"
     if earlier and may_stay:
@@ -240,67 +237,75 @@ def _waiting_entry(name, notebook, earlier, may_stay):
     }
 
 
-def _inputs(index, name, notebook, values):
+def _inputs(index, name, notebook, values, needed):
     """Everything that decides what a notebook computes; equal inputs make a rerun needless."""
     source = [[cell.cell_type, cell.source, cell.metadata.tags] for cell in notebook.cells]
-    names = [entry["name"] for entry in index["notebooks"]]
+    entries = {entry["name"]: entry for entry in index["notebooks"]}
     return {
-        "notebook": _digest(source),
-        "posekit": _code_state(PROJECT_ROOT / "posekit"),
+        "notebook": dependencies.digest(source),
+        "code": needed.code,
+        "files": {str(path): dependencies.state_of(path) for path in needed.files},
         "parameters": values,
-        "data": _data_state(values.get("data")),
-        "labels": _data_state(values.get("labels")),
+        # Data, labels or a model: a parameter may be the path of any of them.
+        "named": {key: _state_named(value) for key, value in values.items() if key != "run_dir"},
         "provenance": {key: index["provenance"][key] for key in ("python", "versions")},
-        # Reruns of earlier notebooks show here, for each run ends at a time of its own.
+        # Each run ends at its own time, so a rerun of an earlier notebook shows here.
         "before": {
-            entry["name"]: entry["finished"]
-            for entry in index["notebooks"][: names.index(name)]
+            other: entries[other]["finished"] for other in _read_by(name, list(entries), needed)
         },
     }
 
 
+def _read_by(name, names, needed):
+    """The earlier notebooks whose results a notebook may read, of all `names` in order.
+
+    Those that `PRODUCER` does not list may have written anything, and count always.
+    """
+    return [
+        other
+        for other in names[: names.index(name)]
+        if other not in PRODUCER.values()
+        or any(PRODUCER[artifact] == other for artifact in needed.artifacts)
+    ]
+
+
 def _is_unchanged(earlier, inputs):
-    return (
-        earlier is not None
-        and earlier["status"] in DONE
-        and earlier["inputs"] == inputs
-    )
+    return earlier is not None and earlier["status"] in DONE and earlier["inputs"] == inputs
 
 
 def _files_of(run_dir, name):
-    """What a notebook left in `run_dir` beside its pages: artifacts, and what these need."""
+    """The artifacts that a notebook left in `run_dir`, and the files that these need."""
     for artifact, producer in PRODUCER.items():
         if producer == name and (run_dir / artifact).is_file():
             yield artifact
             yield from read_json(run_dir / artifact).get("needs", [])
 
 
-def _code_state(package):
-    files = [*package.rglob("*.py"), *package.rglob("templates/*")]
-    return _digest(
-        {str(path.relative_to(package)): path.read_text(encoding="utf-8") for path in files}
-    )
-
-
-def _data_state(data):
-    """Digest of every file's name, size and time; None for synthetic data, or for no path."""
-    if not isinstance(data, str) or data == "synthetic":
+def _state_named(value):
+    """Digest of every file's name, size and time; None where a parameter is no path of a file."""
+    if not isinstance(value, str):
         return None
-    paths = [from_root(path) for path in data.split(os.pathsep)]
-    return _digest([_file_states(path) for path in paths])
+    states = [_file_states(from_root(path)) for path in value.split(os.pathsep) if path]
+    return dependencies.digest(states) if any(states) else None
 
 
 def _file_states(path):
-    files = [*path.glob("*"), *path.glob("images/*")] if path.is_dir() else [path]
+    # Labels of activities may lie next to a zip; pictures and annotations around own data's file.
+    inside = [path, path.with_name("labels.csv")]
+    if path.is_dir() or path.suffix in (".toml", ".json"):
+        folder = path if path.is_dir() else path.parent
+        # Not deeper: a folder of data may hold other things.
+        inside = [*folder.glob("*"), *folder.glob("images/*")]
     return sorted(
         [file.name, file.stat().st_size, file.stat().st_mtime_ns]
-        for file in files
+        for file in inside
         if file.is_file()
     )
 
 
-def _digest(value):
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _look():
+    """Digest of what decides the look of a page, given its executed notebook."""
+    return files.digest(pages.NOTEBOOK_TEMPLATE)
 
 
 def _links(run_dir, name, names, selected):
@@ -322,6 +327,7 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
     name, started, begun = entry["name"], _now(), time.monotonic()
     executed, error = execution.execute(name, notebook, given, notebooks_dir, bar)
     seconds = time.monotonic() - begun
+    executed.metadata["posekit"] = provenance()
     headline = []
     if error is None:
         try:
@@ -330,12 +336,10 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
             error = {"cell": None, "anchor": None, "name": "PosekitError", "message": str(problem)}
     if error:
         links.pop("following", None)  # it will not be run
-    page = notebook_page(executed, title=entry["title"], error=error, **links)
-    with replacing(run_dir / entry["executed"]) as temporary:
+    with files.replacing(run_dir / entry["executed"]) as temporary:
         nbformat.write(executed, temporary)
-    write_text(run_dir / f"{name}.html", page)
-    files = [f"{name}.html", entry["executed"], *_files_of(run_dir, name)]
-    return {
+    entry = {
+        **entry,
         "status": "failed" if error else "ok",
         "html": f"{name}.html",
         "parameters": entry["inputs"]["parameters"],
@@ -350,10 +354,21 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
         "error": error,
         "answer": answer_of(executed),
         "headline": headline,
-        # A file that should be there and is not has no digest, and never equals itself again.
+    }
+    return entry | _write_page(run_dir, entry, executed, links)
+
+
+def _write_page(run_dir, entry, executed, links):
+    """Write a notebook's page; return the digests of its files and of the page's look."""
+    page = notebook_page(executed, title=entry["title"], error=entry["error"], **links)
+    files.write_text(run_dir / entry["html"], page)
+    left = [entry["html"], entry["executed"], *_files_of(run_dir, entry["name"])]
+    return {
+        "look": _look(),
+        # A file that should be there and is not has no digest, and so never equals itself.
         "files": {
-            file: files_module.digest(run_dir / file) if (run_dir / file).is_file() else None
-            for file in files
+            file: files.digest(run_dir / file) if (run_dir / file).is_file() else None
+            for file in left
         },
     }
 

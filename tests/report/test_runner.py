@@ -14,7 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from posekit import files, locks
 from posekit.errors import PosekitError
-from posekit.report import runner
+from posekit.report import index, pages, runner
+from posekit.report.dependencies import Dependencies
 from posekit.report.index import answer_of, headline_of, notebook_page, settle_lines
 from posekit.report.parameters import declared, resolve
 
@@ -149,7 +150,9 @@ def test_resolve_refuses(override, message):
 
 
 def test_resolve_refuses_paths_and_unknown_names_together():
-    with pytest.raises(PosekitError, match="(?s)must be a str.*got PosixPath.*`sed` must be a param"):
+    with pytest.raises(
+        PosekitError, match="(?s)must be a str.*got PosixPath.*`sed` must be a param"
+    ):
         resolve(DECLARED, {"data": Path("x"), "sed": 1})
 
 
@@ -217,22 +220,6 @@ def test_second_run_into_the_folder_names_the_first(tmp_path):
         runner.run(tmp_path / "run", parameters=GIVEN, notebooks_dir=folder)
 
 
-def test_code_state_follows_the_package(tmp_path):
-    module = tmp_path / "parts" / "module.py"
-    module.parent.mkdir()
-    module.write_text("x = 1")
-    state = runner._code_state(tmp_path)
-    (tmp_path / "parts" / "module.pyc").write_bytes(b"made by Python")
-    assert runner._code_state(tmp_path) == state
-    module.write_text("x = 2")
-    changed = runner._code_state(tmp_path)
-    assert changed != state
-    # What pages look like comes from here too.
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "page.html").write_text("<p>")
-    assert runner._code_state(tmp_path) != changed
-
-
 def test_data_state_follows_labels_and_pictures(tmp_path):
     labels, picture = tmp_path / "joints.mat", tmp_path / "images" / "im00001.jpg"
     picture.parent.mkdir()
@@ -240,7 +227,7 @@ def test_data_state_follows_labels_and_pictures(tmp_path):
         path.write_bytes(b"12")
 
     def data_state():
-        return runner._data_state(os.pathsep.join([str(tmp_path), str(tmp_path / "none.zip")]))
+        return runner._state_named(os.pathsep.join([str(tmp_path), str(tmp_path / "none.zip")]))
 
     states = [data_state()]
     assert data_state() == states[0]
@@ -254,30 +241,63 @@ def test_data_state_follows_labels_and_pictures(tmp_path):
     picture.rename(picture.with_stem("im00002"))
     states.append(data_state())
     assert len(set(states)) == len(states)
-    assert runner._data_state("synthetic") is None
+    assert runner._state_named("synthetic") is None and runner._state_named(3) is None
 
 
-def test_what_a_notebook_depends_on_follows_a_table_of_labels(tmp_path):
-    labels = tmp_path / "labels.csv"
-    labels.write_text("image,activity\nim1,tennis\n")
-    notebook = new_notebook()
-    index = {"notebooks": [{"name": "07"}], "provenance": {"python": "3", "versions": {}}}
-
-    def inputs():
-        return runner._inputs(index, "07", notebook, {"labels": str(labels), "data": "synthetic"})
-
-    before = inputs()
-    assert inputs() == before
-    labels.write_text("image,activity\nim1,football\n")
-    assert inputs() != before
+def inputs_of(values, needed=None, finished=None):
+    """What decides the result of the third of three notebooks."""
+    names = ("01_facts", "02_training", "04_looks")
+    entries = [{"name": name, "finished": finished or "then"} for name in names]
+    index = {"notebooks": entries, "provenance": {"python": "3", "versions": {}}}
+    needed = needed or Dependencies((), "code", (), frozenset())
+    return runner._inputs(index, "04_looks", new_notebook(), values, needed)
 
 
-def test_data_state_follows_a_zip(tmp_path):
-    archive = tmp_path / "people.zip"
-    archive.write_bytes(b"12")
-    state = runner._data_state(str(archive))
-    archive.write_bytes(b"123")
-    assert runner._data_state(str(archive)) != state
+@pytest.mark.parametrize("parameter", ["labels", "model", "data"])
+def test_inputs_follow_every_file_that_a_parameter_names(tmp_path, parameter):
+    file = tmp_path / "file"
+    file.write_text("image,activity\nim1,tennis\n")
+    values = {parameter: str(file), "profile": "smoke", "run_dir": str(tmp_path), "seeds": None}
+    before = inputs_of(values)
+    assert inputs_of(values) == before
+    file.write_text("image,activity\nim1,football\n")
+    assert inputs_of(values) != before
+
+
+def test_inputs_follow_the_files_that_the_code_names(tmp_path):
+    model = tmp_path / "models" / "best" / "person.keras"
+    files.write_text(model, "network")
+    needed = Dependencies((), "code", (tmp_path / "models",), frozenset())
+    before = inputs_of({}, needed)
+    files.write_text(tmp_path / "models" / ".venv" / "x.py", "hidden")
+    assert inputs_of({}, needed) == before
+    files.write_text(model, "another network")
+    assert inputs_of({}, needed) != before
+
+
+def test_inputs_follow_the_earlier_notebooks_that_are_read():
+    read = Dependencies((), "code", (), frozenset({"training.json"}))
+    # Nobody knows what a notebook without a listed artifact writes.
+    assert list(inputs_of({})["before"]) == ["01_facts"]
+    assert list(inputs_of({}, read)["before"]) == ["01_facts", "02_training"]
+    assert inputs_of({}, read, "now") != inputs_of({}, read)
+
+
+@pytest.mark.parametrize(
+    ("data", "changed"),
+    [
+        ("people.zip", "people.zip"),
+        ("people.zip", "labels.csv"),
+        ("own_data.toml", "annotations.json"),
+        ("own_data.toml", "images/a.jpg"),
+    ],
+)
+def test_data_state_follows_what_lies_next_to_a_file(tmp_path, data, changed):
+    for name in (data, changed, "people.zip"):
+        files.write_text(tmp_path / name, "12")
+    state = runner._state_named(str(tmp_path / data))
+    files.write_text(tmp_path / changed, "123")
+    assert runner._state_named(str(tmp_path / data)) != state
 
 
 EXPLORE = notebook(
@@ -297,8 +317,8 @@ HEADLINE = [
     {"label": "<b>PCK</b>", "value": 0.4567891, "interval": [0.4, 0.5], "note": "of <i>1</i>"}
 ]
 TRAIN = notebook(
-    f"from posekit import artifacts\nheadline = {HEADLINE!r}\n"
-    "artifacts.write_json(run_dir + '/training.json', {'headline': headline})",
+    f"from posekit import files\nheadline = {HEADLINE!r}\n"
+    "files.write_json(run_dir + '/training.json', {'headline': headline})",
     parameters=PARAMETERS + "epochs = 1\n",
     title="02 Train",
 )
@@ -332,7 +352,7 @@ def test_run_gives_the_parameters_to_this_python(finished):
         "seed": 7,
         "python": sys.executable,
         "cwd": str(folder),
-        "posekit": str(runner.artifacts.PROJECT_ROOT / "posekit" / "__init__.py"),
+        "posekit": str(files.PROJECT_ROOT / "posekit" / "__init__.py"),
     }
 
 
@@ -371,7 +391,7 @@ def test_notebook_pages_show_code_and_figures(finished):
     assert "Path(run_dir, 'facts.json')" in BeautifulSoup(page, "html.parser").text
 
 
-def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
+def test_resume_reruns_what_changed_and_what_follows(finished, capsys, monkeypatch, tmp_path):
     page, folder = finished
     run_dir = page.parent
     _, first = read_index(run_dir)
@@ -389,6 +409,19 @@ def test_resume_reruns_what_changed_and_what_follows(finished, capsys):
 
     _, statuses = resume(["02_training.epochs=6"])
     assert statuses == ["reused", "ok"]
+
+    # Another template gives new pages to the same results.
+    template = tmp_path / "notebook.html.j2"
+    template.write_text(pages.NOTEBOOK_TEMPLATE.read_text().replace("Commit", "Made by commit"))
+    monkeypatch.setattr(pages, "NOTEBOOK_TEMPLATE", template)
+    # A page names the commit of its results, not the one that renders it.
+    monkeypatch.setattr(index, "provenance", dict)
+    before = (run_dir / "01_explore.html").read_text()
+    for _ in range(2):
+        _, statuses = resume(["02_training.epochs=6"])
+        assert statuses == ["reused", "reused"]
+        page = (run_dir / "01_explore.html").read_text()
+        assert page.replace("Made by commit", "Commit") == before != page
 
     # 02 depends on whatever 01 wrote, so a new 01 makes a new 02.
     save(folder, n01_explore=notebook("changed = 1", title="01 Explore"))
