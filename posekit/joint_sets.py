@@ -2,8 +2,8 @@
 
     joints   names, in the order of all arrays
     torso    the two joints whose distance PCK divides by
-    mirror   [left, right] pairs of joints, the person's own sides; where it is left out, joints
-             named left_X and right_X are a pair
+    mirror   [left, right] pairs of joints, the person's own sides; where it is left out, the
+             pairs that their names make, as `sides` reads them
     limbs    name -> [joint, joint]: drawn, and scored by PCP; may be left out
     lines    [joint, joint] pairs that are drawn only; may be left out
     name     may be left out
@@ -14,6 +14,7 @@ A mirrored picture shows the other side's joint, so a set must hold both of a pa
 import re
 from itertools import chain
 
+from posekit import sides
 from posekit.errors import raise_problems
 from posekit.skeleton import LSP, Skeleton
 
@@ -41,14 +42,15 @@ def parse(caller, described):
     problems = list(_problems_of_names(described))
     raise_problems(caller, problems)
     joints = tuple(described["joints"])
-    mirror = described.get("mirror", [[f"left_{rest}", f"right_{rest}"] for rest in _rests(joints)])
+    by_name, _ = sides.pairs(joints)
+    mirror = described.get("mirror", by_name)
     limbs, lines = described.get("limbs", {}), described.get("lines", [])
     problems = list(_problems_of_pairs("torso", [described["torso"]], joints))
     problems += _problems_of_pairs("mirror", mirror, joints)
     problems += _problems_of_pairs("limbs", list(limbs.values()), joints)
     problems += _problems_of_pairs("lines", lines, joints)
     raise_problems(caller, problems)
-    raise_problems(caller, list(_problems_of_mirror(mirror, joints)))
+    raise_problems(caller, list(_problems_of_mirror(mirror, joints, "mirror" in described)))
 
     place = {name: index for index, name in enumerate(joints)}
     pairs = [tuple(place[name] for name in pair) for pair in mirror]
@@ -146,22 +148,19 @@ def _problems_of_pairs(field, pairs, joints):
             yield f"`{field}` must name joints among {', '.join(joints)}; got {name!r:.200}."
 
 
-def _problems_of_mirror(mirror, joints):
+def _problems_of_mirror(mirror, joints, is_listed):
     paired = list(chain(*mirror))
     for name in sorted({name for name in paired if paired.count(name) > 1}):
         yield f"`mirror` must name a joint once; got {name!r} {paired.count(name)} times."
     for name in joints:
-        if name.startswith(("left_", "right_")) and name not in paired:
+        found = sides.sided(name)
+        # An initial may mean another thing than a side, where the pairs are listed without it.
+        if name not in paired and found is not None and (found.is_word or not is_listed):
             yield (
                 f"`mirror` must pair {name!r} with the joint of the other side; got no pair. Add "
-                "that joint, or leave both out."
+                "that joint, or leave both out, or list all pairs as `mirror` if the names say "
+                "otherwise."
             )
-
-
-def _rests(joints):
-    """What follows left_ in names of which there is a right_ one too."""
-    lefts = [name.removeprefix("left_") for name in joints if name.startswith("left_")]
-    return [rest for rest in lefts if f"right_{rest}" in joints]
 
 
 def _mirrored_limbs(limbs, mirror):
@@ -181,7 +180,8 @@ def _groups(names, partner):
     groups = {}
     for name in names:
         if name in partner:
-            bare = re.sub("^(left|right)_", "", name)
+            found = sides.sided(name)
+            bare = name if found is None or not found.bare else found.bare
             groups[name if bare in names else bare] = (name, partner[name])
         elif name not in partner.values():
             groups[name] = (name,)

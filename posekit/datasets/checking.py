@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posekit import geometry
+from posekit import geometry, sides
 from posekit.datasets import image_files, lsp, near_duplicates, packed
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.pose_dataset import PoseDataset
@@ -54,12 +54,14 @@ class Checked:
         image_count: int, pictures looked at, whether or not they can be used.
         dataset: PoseDataset of what can be used, or None.
         findings: list of Finding, by image in the order of the data.
+        notes: tuple of str, sentences: how the data were read.
     """
 
     name: str
     image_count: int
     dataset: PoseDataset | None
     findings: list
+    notes: tuple = ()
 
     def images(self, level):
         """Names of the images with a finding of that level, in order."""
@@ -123,7 +125,8 @@ def _check_own(own):
     else:
         findings += _of_dataset(dataset)
     count = len(inspected.pictures) + len(inspected.bad_images)
-    return Checked(reading.NAME, count, dataset, _sorted(findings))
+    notes = (sides.in_words(own.skeleton),)
+    return Checked(reading.NAME, count, dataset, _sorted(findings), notes)
 
 
 def _of_people(picture, people):
@@ -193,7 +196,7 @@ def _of_labels(dataset, names):
 
 def _twisted(dataset):
     """bool (N,), whether left to right of the shoulders is opposite to that of the hips."""
-    place = {name: joint for joint, name in enumerate(dataset.skeleton.joints)}
+    place = {sides.canonical(name): joint for joint, name in enumerate(dataset.skeleton.joints)}
     if not all(name in place for pair in ACROSS for name in pair):
         return np.zeros(len(dataset), bool)
     known = dataset.labelled[:, [place[name] for pair in ACROSS for name in pair]].all(axis=1)

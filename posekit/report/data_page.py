@@ -27,7 +27,7 @@ def place_beside(path):
 
 
 def in_words(checked):
-    """A line for each finding: the image, how grave it is, what is wrong. Empty for none.
+    """A line for each finding: the image, how grave it is, what is wrong; then the notes.
 
     Args:
         checked: checking.Checked.
@@ -36,11 +36,11 @@ def in_words(checked):
         str, lines with their ends.
     """
     width = max((len(finding.image) for finding in checked.findings), default=0) + 1
-    return "".join(
-        f"{finding.image + ':' if finding.image else '':<{width}} {finding.level:<7} "
-        f"{finding.text}\n"
+    lines = [
+        f"{finding.image + ':' if finding.image else '':<{width}} {finding.level:<7} {finding.text}"
         for finding in checked.findings
-    )
+    ]
+    return "".join(f"{line}\n" for line in (*lines, *checked.notes))
 
 
 def summary(checked):

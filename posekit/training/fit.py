@@ -15,10 +15,11 @@ A training lives in its own folder, named after its settings and data:
 
 import os
 import sys
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from posekit import files, locks
+from posekit import files, locks, sides
 from posekit.datasets import splits
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.models import heads, losses
@@ -100,6 +101,8 @@ def _train(model, config, experiment, checkpoint_files, *, verbose, callbacks):
     """Compile and fit, from the checkpoint where there is one."""
     folder = checkpoint_files.folder
     skeleton = experiment.dataset.skeleton
+    if not skeleton.pairs:
+        warnings.warn(f"training: {sides.in_words(skeleton)}", stacklevel=3)
     canvases = experiment.canvases(config.view, config.frame_px)
     crop = canvases.crop(config.frame_px, augmentation.by_name(config.augmentation))
     images = canvases.images("train")
