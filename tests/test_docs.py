@@ -265,6 +265,32 @@ def test_each_reason_is_still_needed():
     assert all((ROOT / "tests" / name).is_file() for name in RUN_ELSEWHERE.values())
 
 
+def python_examples(path):
+    """The fenced Python of a document that uses posekit."""
+    text = path.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    return [
+        ast.parse(block) for block in blocks if block.startswith(("from posekit", "import posekit"))
+    ]
+
+
+def test_there_are_python_examples():
+    assert sum(map(len, map(python_examples, HOW_TOS))) >= 2
+
+
+@pytest.mark.parametrize("path", HOW_TOS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_python_examples_exist(path):
+    for tree in python_examples(path):
+        bound = {"posekit": posekit}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "posekit":
+                for alias in node.names:
+                    bound[alias.name] = pkgutil.resolve_name(f"{node.module}.{alias.name}")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in bound:
+                getattr(bound[ast.unparse(node.value)], node.attr)
+
+
 def headings(path):
     """The anchors of a document's headings, as they are made from their words."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
