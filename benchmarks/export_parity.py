@@ -88,7 +88,7 @@ def _row(name, model, before, after, part, groups):
         right, counted = scores.correct_joints(poses.keypoints_px, part)
         sums.append(right[:, LIMBS].sum(axis=1))
     count = counted[:, LIMBS].sum(axis=1)
-    stages, _ = manifest.read(loading.path_of(model))
+    stages = manifest.read(loading.path_of(model)).stages
     return {
         "format": name,
         "megabytes": sum(stage.path.stat().st_size for stage in stages) / 1e6,

@@ -77,14 +77,14 @@ def _estimated(drawn, model):
         counted.estimate = estimate
         started, poses_px, confidences = time.perf_counter(), [], []
         for clip in drawn:
-            follower = videos.Follower(counted, **settings)
-            poses = [follower.estimate(frame.image) for frame in clip]
+            tracker = videos.Tracker(counted, **settings)
+            poses = [tracker.estimate(frame.image) for frame in clip]
             poses_px.append(np.concatenate([each.keypoints_px for each in poses]))
             confidences += [each.confidences.mean() for each in poses]
         frames = sum(map(len, drawn))
         milliseconds = 1000 * (time.perf_counter() - started) / frames
         print(
-            f"{name}: {milliseconds:.1f} ms a frame, {counted.calls / frames:.2f} looks a frame, "
+            f"{name}: {milliseconds:.1f} ms a frame, {counted.calls / frames:.2f} calls a frame, "
             f"mean confidence {np.mean(confidences):.3f}"
         )
         found[name] = poses_px

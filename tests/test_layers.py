@@ -27,7 +27,7 @@ LIGHT_FILES = """
     pipeline/targets pipeline/augmentation pipeline/views pipeline/caches models/names
     training/config training/records evaluation/metrics evaluation/bootstrap evaluation/seeds
     evaluation/baselines evaluation/pose_statistics evaluation/saliency_checks
-    estimators/recipes estimators/looks estimators/manifest estimators/decoding
+    estimators/recipes estimators/passes estimators/manifest estimators/decoding
     estimators/calibration estimators/predict/pose_files estimators/predict/smoothing
     estimators/predict/video_files
 """.split()

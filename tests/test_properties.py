@@ -274,7 +274,7 @@ def test_a_moved_hill_is_found_as_far_away(logits, row, column, other_row, other
         wide = np.full((1, 48, 48, 2), level - 200.0)
         top, left = row + 16, column + 16
         wide[:, top : top + 4, left : left + 4] = logits + level
-        return decoding.place(decoding.softmax_maps(wide), 96)
+        return decoding.find_peaks(decoding.softmax_maps(wide), 96)
 
     first_px, first = placed(row, column)
     second_px, second = placed(other_row, other_column)

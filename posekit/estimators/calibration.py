@@ -1,7 +1,7 @@
-"""From how sure a network is to how often it is right.
+"""From the mass of a network's peaks to the chance that its joints are correct.
 
-A confidence is calibrated when, of all joints given 0.7, seven in ten are right. "Right" is
-PCK's sense: within 0.2 torso lengths of the annotation.
+A confidence is calibrated when seven in ten joints of confidence 0.7 are correct. "Correct" is
+meant as in PCK: within 0.2 torso lengths of the annotation.
 """
 
 import sys
@@ -22,72 +22,66 @@ class Calibration:
     """Logistic calibration: one slope, one offset for each joint.
 
     Attributes:
-        slope: float >= 0, of the raw value's log-odds.
+        slope: float >= 0, of the mass's log-odds.
         offsets: float (K,), log-odds added for each joint.
     """
 
     slope: float
     offsets: np.ndarray
 
-    def confidence(self, raw):
-        """Raw values (..., K) in [0, 1] to confidences (..., K) in (0, 1)."""
-        return expit(self.slope * _log_odds(raw) + self.offsets)
+    def confidence(self, mass):
+        """Masses (..., K) in [0, 1] to confidences (..., K) in (0, 1)."""
+        return expit(self.slope * _log_odds(mass) + self.offsets)
 
 
-def fit(raw, correct, counted):
+def fit(mass, correct, counted):
     """The calibration under which the observed hits are most likely.
 
     Args:
-        raw: float (N, K) in [0, 1], how sure the network was.
-        correct: bool (N, K), whether the joint was right.
+        mass: float (N, K) in [0, 1], of `decoding.find_peaks`.
+        correct: bool (N, K), whether the joint was correct.
         counted: bool (N, K), True where that is known.
 
     Returns:
         Calibration.
 
     Raises:
-        PosekitError: shapes differ, a joint never counts, or a raw value is not in [0, 1].
+        PosekitError: shapes differ, a joint never counts, or a mass is not in [0, 1].
 
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with a unit normal
     prior on how far each joint's offset lies from the common one.
     """
     problems = []
-    if not np.shape(raw) == np.shape(correct) == np.shape(counted):
+    if not np.shape(mass) == np.shape(correct) == np.shape(counted):
         problems.append(
-            "`raw`, `correct` and `counted` must have one shape (N, K); got "
-            f"{np.shape(raw)}, {np.shape(correct)} and {np.shape(counted)}."
+            "`mass`, `correct` and `counted` must have one shape (N, K); got "
+            f"{np.shape(mass)}, {np.shape(correct)} and {np.shape(counted)}."
         )
     elif not np.any(counted, axis=0).all():
         joint = int(np.argmin(np.any(counted, axis=0)))
         problems.append(f"`counted` must count each joint somewhere; got none for joint {joint}.")
     raise_problems("calibration.fit()", problems)
-    _check_shares("calibration.fit()", "raw", raw)
+    _check_shares("calibration.fit()", "mass", mass)
 
-    odds, hits = _log_odds(raw), np.asarray(correct, float)
+    odds, hits = _log_odds(mass), np.asarray(correct, float)
 
     def cost(parameters):
         slope, common, own = parameters[0], parameters[1], parameters[2:]
         total = slope * odds + common + own  # (N, K)
         likelihood = np.where(counted, hits * total - np.logaddexp(0, total), 0.0)
         error = np.where(counted, expit(total) - hits, 0.0)
-        gradient = np.concatenate(
-            [[(error * odds).sum(), error.sum()], error.sum(axis=0) + own]
-        )
+        gradient = np.concatenate([[(error * odds).sum(), error.sum()], error.sum(axis=0) + own])
         return (own**2).sum() / 2 - likelihood.sum(), gradient
 
-    start = np.concatenate([[1.0, 0.0], np.zeros(np.shape(raw)[1])])
-    # A surer network is never less often right.
+    start = np.concatenate([[1.0, 0.0], np.zeros(np.shape(mass)[1])])
+    # A surer network must not be correct less often.
     bounds = [(0.0, None), *[(None, None)] * (len(start) - 1)]
     found = minimize(cost, start, jac=True, bounds=bounds, method="L-BFGS-B").x
     return Calibration(float(found[0]), found[1] + found[2:])
 
 
 def from_json(stored):
-    """A Calibration from what `to_json` gave.
-
-    Raises:
-        PosekitError: it is not that.
-    """
+    """A Calibration from the output of `to_json`; anything else raises PosekitError."""
     slope, offsets = (
         (stored.get("slope"), stored.get("offsets")) if isinstance(stored, dict) else (None, None)
     )
@@ -110,7 +104,7 @@ def to_json(calibration):
 
 
 def reliability(confidence, correct, *, bins=10):
-    """How often joints of about one confidence were right.
+    """How often joints of about one confidence were correct.
 
     Args:
         confidence: float (M,) in [0, 1], of joints whose truth is known.
@@ -166,5 +160,5 @@ def _is_finite_number(value):
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
-def _log_odds(raw):
-    return logit(np.clip(raw, _LEAST, 1 - _LEAST))
+def _log_odds(mass):
+    return logit(np.clip(mass, _LEAST, 1 - _LEAST))

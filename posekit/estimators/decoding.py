@@ -1,7 +1,7 @@
-"""From a map of where a joint may be to where it is, and how sure that is: NumPy alone.
+"""From a map of where a joint may be to a keypoint and its certainty, in NumPy alone.
 
-The mean of a map lies between two possible wrists, on neither. A joint is therefore placed at
-the map's strongest hill: its highest cell after smoothing, then the mean of what is near that.
+The mean of a map lies between two possible wrists, on neither. A joint is therefore read at the
+map's highest peak: its highest cell after smoothing, then the mean of what is near that cell.
 """
 
 import numpy as np
@@ -17,28 +17,13 @@ SURE_RADIUS = 0.08
 
 
 def softmax_maps(logits):
-    """Probabilities of a joint's place.
-
-    Args:
-        logits: float (N, h, w, K).
-
-    Returns:
-        float64 (N, h, w, K), each map's sum 1.
-    """
+    """Logits (N, h, w, K) to probabilities, float64 (N, h, w, K), each map's sum 1."""
     raised = np.exp(logits.astype(float) - logits.max(axis=(1, 2), keepdims=True))
     return raised / raised.sum(axis=(1, 2), keepdims=True)
 
 
 def mirror_maps(maps, mirror):
-    """Maps of mirrored pictures as maps of the pictures.
-
-    Args:
-        maps: float (N, h, w, K).
-        mirror: int (K,), which joint each one becomes in a mirror (`skeleton.MIRROR`).
-
-    Returns:
-        float (N, h, w, K).
-    """
+    """Maps (N, h, w, K) of mirrored pictures as maps of the pictures; `mirror` as of a Skeleton."""
     return maps[:, :, ::-1][..., list(mirror)]
 
 
@@ -47,11 +32,11 @@ def zoomed_out(maps, factor):
 
     Args:
         maps: float (N, h, w, K), probabilities.
-        factor: float >= 1, side of the wider square over the side of the one that was seen.
+        factor: float >= 1, side of the wider square over the side of the one seen.
 
     Returns:
         float (N, h, w, K). Each cell's probability is spread over the cells that it covers, so
-        that sums stay as they were.
+        that sums do not change.
     """
     if factor == 1:
         return maps
@@ -60,15 +45,15 @@ def zoomed_out(maps, factor):
 
 
 def _covered_shares(count, factor):
-    """(wider cells, cells seen): which share of each cell seen lies in each wider one."""
+    """(wider cells, cells seen): the share of each cell seen that lies in each wider one."""
     wider = np.linspace(-factor / 2, factor / 2, count + 1)
     seen = np.linspace(-0.5, 0.5, count + 1)
     overlap = np.minimum(wider[1:, None], seen[1:]) - np.maximum(wider[:-1, None], seen[:-1])
     return np.maximum(overlap, 0) * count
 
 
-def place(maps, frame_px):
-    """Keypoints at the strongest hill of each map.
+def find_peaks(maps, frame_px):
+    """Keypoints at the highest peak of each map.
 
     Args:
         maps: float (N, h, w, K), probabilities.
@@ -76,8 +61,8 @@ def place(maps, frame_px):
 
     Returns:
         keypoints_px: float64 (N, K, 2), (x, y) in the frame.
-        mass: float64 (N, K) in [0, 1], the probability within `SURE_RADIUS` of the keypoint: how
-            sure the network is, not yet how often it is right (`calibration`).
+        mass: float64 (N, K) in [0, 1], the probability within `SURE_RADIUS` of the keypoint. It
+            is not yet the chance that the keypoint is right, see `calibration`.
     """
     count, height, width, joints = maps.shape
     cell_px = np.array([frame_px / width, frame_px / height])
@@ -86,7 +71,7 @@ def place(maps, frame_px):
     top = smooth.reshape(count, height * width, joints).argmax(axis=1)  # (N, K)
     centres_px = cell_centres(height, width, frame_px).reshape(height, width, 2)
     x_px, y_px = centres_px[0, :, 0], centres_px[:, 0, 1]
-    # What is near in x and y is a product of the two, so that neither takes a number for each cell.
+    # A Gaussian is a product of x and y, so no weight per cell is needed.
     spread = 2 * (NEIGHBOURHOOD * frame_px) ** 2
     near_x = np.exp(-_squared_distances(x_px, x_px[top % width]) / spread)  # (N, w, K)
     near_y = np.exp(-_squared_distances(y_px, y_px[top // width]) / spread)  # (N, h, K)
@@ -95,14 +80,14 @@ def place(maps, frame_px):
     found = [x_px @ in_columns, y_px @ in_rows] / in_rows.sum(axis=1)  # (2, N, K)
 
     squared_x, squared_y = (
-        _squared_distances(line_px, places_px)
-        for line_px, places_px in zip((x_px, y_px), found, strict=True)
+        _squared_distances(line_px, found_px)
+        for line_px, found_px in zip((x_px, y_px), found, strict=True)
     )
     sure = squared_y[:, :, None] + squared_x[:, None] <= (SURE_RADIUS * frame_px) ** 2
     mass = np.where(sure, maps, 0.0).sum(axis=(1, 2))
     return np.moveaxis(found, 0, -1), np.clip(mass, 0.0, 1.0)
 
 
-def _squared_distances(line_px, places_px):
+def _squared_distances(line_px, found_px):
     """(C,) and (N, K) -> (N, C, K)."""
-    return (line_px[:, None] - places_px[:, None]) ** 2
+    return (line_px[:, None] - found_px[:, None]) ** 2

@@ -6,42 +6,42 @@ far. A folder with a manifest is an estimator, and so is any single network that
 
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 
 from posekit import geometry
 from posekit.datasets.image_files import squash
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
-from posekit.estimators.looks import LOOK_ONCE
+from posekit.estimators.calibration import Calibration
+from posekit.estimators.passes import ONE_PASS
+from posekit.evaluation import predictions
 from posekit.geometry import keypoints_out_of_boxes
-from posekit.models import heads
 from posekit.pipeline import views
 from posekit.pipeline.frames import decode, decode_frame
-from posekit.skeleton import LSP, Skeleton
+from posekit.skeleton import Skeleton
 
 BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One network and what it looks at.
+    """One network and what it sees.
 
     Attributes:
-        network: keras.Model, or what inference made of it where it is read to predict.
+        network: keras.Model, or a network of `runtimes`.
         head: str, one of heads.HEADS.
         view: str, one of views.VIEWS.
-        looks: tuple of tuples of views.Glimpse. The answers to a look's glimpses are averaged,
-            and each look at a person goes around the pose of the one before; the time goes with
-            the number of glimpses.
-        hill: bool, whether a joint is placed at its map's strongest hill, not at the map's mean.
+        passes: tuple of passes, each a tuple of passes.CropScale. A pass averages over its crops;
+            each pass of the person view is centred on the pose of the one before. The time grows
+            with the number of crops.
+        use_peak: bool, whether a joint is read at its map's highest peak, not at the map's mean.
     """
 
     network: object
     head: str
     view: str
-    looks: tuple = LOOK_ONCE
-    hill: bool = True
+    passes: tuple = ONE_PASS
+    use_peak: bool = True
 
     @property
     def frame_px(self):
@@ -57,14 +57,14 @@ class Poses:
         keypoints_px: float64 (N, K, 2), (x, y) in the pictures' pixels.
         confidences: float64 (N, K) in [0, 1], the chance that the joint is within 0.2 torso
             lengths of the truth; NaN where the estimator is not calibrated.
-        raw: float64 (N, K) in [0, 1], how sure the last network was; NaN without a map.
-        boxes_px: float64 (N, 4), the box of the last look, of which glimpses show more or less,
-            pixels.
+        peak_mass: float64 (N, K) in [0, 1], the probability around the last map's peak; NaN for a
+            network without maps.
+        boxes_px: float64 (N, 4), the box of the last pass, pixels; its crops show more or less.
     """
 
     keypoints_px: np.ndarray
     confidences: np.ndarray
-    raw: np.ndarray
+    peak_mass: np.ndarray
     boxes_px: np.ndarray
 
 
@@ -75,14 +75,16 @@ class PoseEstimator:
     Attributes:
         name: str.
         stages: tuple of Stage.
-        calibration: calibration.Calibration or None.
         skeleton: Skeleton, which joints it finds.
+        calibration: Calibration or None.
+        manifest: dict, the manifest that it was read from, or None.
     """
 
     name: str
     stages: tuple
-    calibration: object = None
-    skeleton: Skeleton = LSP
+    skeleton: Skeleton
+    calibration: Calibration | None = None
+    manifest: dict | None = None
 
     def estimate(self, images, boxes_px=None):
         """Find one person in each picture.
@@ -96,8 +98,8 @@ class PoseEstimator:
             Poses.
 
         Raises:
-            PosekitError: pictures of another kind or none, boxes that do not fit, boxes for an
-                estimator that takes none, or no boxes for one that needs them.
+            PosekitError: no pictures or pictures of another kind, boxes that do not fit, boxes for
+                an estimator that takes none, or no boxes for one that needs them.
         """
         _check_images(images)
         sizes_px = np.array([image.shape[1::-1] for image in images])
@@ -117,36 +119,39 @@ class PoseEstimator:
                 "people; got none. Give a box, or take a model that finds the person."
             )
         poses = [
-            self._estimate_batch(stages, images[chosen], sizes_px[chosen], boxes_px, chosen)
-            for chosen in _batches(len(images))
+            self._estimate_batch(
+                stages, images[rows], sizes_px[rows], None if boxes_px is None else boxes_px[rows]
+            )
+            for rows in _batches(len(images))
         ]
-        keypoints_px, raw, looked_at_px = map(np.concatenate, zip(*poses, strict=True))
-        confidences = np.full(raw.shape, np.nan)
+        keypoints_px, peak_mass, boxes_px = map(np.concatenate, zip(*poses, strict=True))
+        confidences = np.full(peak_mass.shape, np.nan)
         if self.calibration is not None:
-            confidences = self.calibration.confidence(raw)
-        return Poses(keypoints_px, confidences, raw, looked_at_px)
+            confidences = self.calibration.confidence(peak_mass)
+        return Poses(keypoints_px, confidences, peak_mass, boxes_px)
 
-    def _estimate_batch(self, stages, images, sizes_px, boxes_px, chosen):
-        looked_at_px = None if boxes_px is None else boxes_px[chosen]
-        keypoints_px = raw = None
+    def _estimate_batch(self, stages, images, sizes_px, boxes_px):
+        keypoints_px = peak_mass = None
         for stage in stages:
-            for look in stage.looks:
+            for crops in stage.passes:
                 if stage.view == "whole":
-                    looked_at_px = geometry.whole_boxes(sizes_px)
+                    boxes_px = geometry.whole_boxes(sizes_px)
                 elif stage.view == "squashed":
-                    looked_at_px = geometry.squashed_boxes(sizes_px)
+                    boxes_px = geometry.squashed_boxes(sizes_px)
                 elif keypoints_px is not None:
                     found = np.ones(keypoints_px.shape[:2], bool)
-                    looked_at_px = geometry.person_boxes(keypoints_px, found)
-                keypoints_px, raw = _look(stage, look, images, looked_at_px, self.skeleton.mirror)
-        return keypoints_px, raw, looked_at_px
+                    boxes_px = geometry.person_boxes(keypoints_px, found)
+                keypoints_px, peak_mass = _run_pass(
+                    stage, crops, images, boxes_px, self.skeleton.mirror
+                )
+        return keypoints_px, peak_mass, boxes_px
 
     def estimate_dataset(self, dataset):
         """Find the person in each image of a data set, in its order.
 
         Args:
-            dataset: PoseDataset. Where it has several people of a picture, each with a box, a
-                stage that sees people looks at the boxes.
+            dataset: PoseDataset. Where it holds several people of a picture, each with a box, a
+                stage that sees people is given the boxes.
 
         Returns:
             Poses.
@@ -160,11 +165,10 @@ class PoseEstimator:
                 f"{', '.join(self.skeleton.joints)}; got {', '.join(dataset.skeleton.joints)}. "
                 "Map the data's keypoints to these joints, or train a network on them."
             )
-        boxes_px = dataset.extras.get("person_box_px")
-        if not any(stage.view == "person" for stage in self.stages):
-            boxes_px = None
-        # A squashed network is shown the very frames that one like it was trained on.
-        squashed_px = self.stages[0].frame_px if self._sees_squashed_frames_alone else None
+        stage_views = [stage.view for stage in self.stages]
+        boxes_px = dataset.extras.get("person_box_px") if "person" in stage_views else None
+        # A squashed network is shown exactly the frames of its training.
+        squashed_px = self.stages[0].frame_px if stage_views == ["squashed"] else None
 
         def shown(image_id):
             encoded = dataset.read_image(str(image_id))
@@ -174,15 +178,15 @@ class PoseEstimator:
 
         parts = [
             self.estimate(
-                list(map(shown, dataset.image_ids[chosen])),
-                None if boxes_px is None else boxes_px[chosen],
+                list(map(shown, dataset.image_ids[rows])),
+                None if boxes_px is None else boxes_px[rows],
             )
-            for chosen in _batches(len(dataset))
+            for rows in _batches(len(dataset))
         ]
         poses = Poses(
             *(
                 np.concatenate([getattr(part, name) for part in parts])
-                for name in ("keypoints_px", "confidences", "raw", "boxes_px")
+                for name in ("keypoints_px", "confidences", "peak_mass", "boxes_px")
             )
         )
         if squashed_px is None:
@@ -191,61 +195,51 @@ class PoseEstimator:
         keypoints_px = keypoints_out_of_boxes(poses.keypoints_px, boxes_px, squashed_px)
         return replace(poses, keypoints_px=keypoints_px, boxes_px=boxes_px)
 
-    @property
-    def _sees_squashed_frames_alone(self):
-        return [stage.view for stage in self.stages] == ["squashed"]
 
-
-def _look(stage, look, images, boxes_px, mirror):
-    """Keypoints in the pictures, (N, K, 2), and how sure the stage was of them, (N, K)."""
-    frames = np.concatenate([_frames(stage, glimpse, images, boxes_px) for glimpse in look])
-    answers = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(look))
-    if stage.head == "soft_argmax" and stage.hill:
-        widest = max(glimpse.scale for glimpse in look)
+def _run_pass(stage, crops, images, boxes_px, mirror):
+    """Keypoints in the pictures, (N, K, 2), and the probability around each one's peak, (N, K)."""
+    frames = np.concatenate([_frames(stage, crop, images, boxes_px) for crop in crops])
+    outputs = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(crops))
+    if stage.head == "soft_argmax" and stage.use_peak:
+        widest = max(crop.scale for crop in crops)
         maps = [
-            _maps(answer, glimpse, widest, mirror)
-            for answer, glimpse in zip(answers, look, strict=True)
+            _maps(output, crop, widest, mirror) for output, crop in zip(outputs, crops, strict=True)
         ]
-        in_frame_px, raw = decoding.place(sum(maps) / len(maps), stage.frame_px)
+        in_frame_px, peak_mass = decoding.find_peaks(sum(maps) / len(maps), stage.frame_px)
         shown_px = geometry.scale_boxes(boxes_px, widest)
-        return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), raw
+        return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), peak_mass
     found_px = [
-        _places(stage, answer, glimpse, boxes_px, mirror)
-        for answer, glimpse in zip(answers, look, strict=True)
+        _keypoints_px(stage, output, crop, boxes_px, mirror)
+        for output, crop in zip(outputs, crops, strict=True)
     ]
     keypoints_px = sum(found_px) / len(found_px)
     return keypoints_px, np.full(keypoints_px.shape[:2], np.nan)
 
 
-def _frames(stage, glimpse, images, boxes_px):
-    if stage.view == "squashed" and glimpse.scale == 1:
+def _frames(stage, crop, images, boxes_px):
+    if stage.view == "squashed" and crop.scale == 1:
         frames = np.stack([squash(image, stage.frame_px) for image in images])
     else:
-        shown_px = geometry.scale_boxes(boxes_px, glimpse.scale)
-        frames = np.stack(
-            [
-                views.cut(image, box_px, stage.frame_px)
-                for image, box_px in zip(images, shown_px, strict=True)
-            ]
-        )
-    return frames[:, :, ::-1] if glimpse.mirrored else frames
+        shown_px = geometry.scale_boxes(boxes_px, crop.scale)
+        pairs = zip(images, shown_px, strict=True)
+        frames = np.stack([views.cut(image, box_px, stage.frame_px) for image, box_px in pairs])
+    return frames[:, :, ::-1] if crop.mirrored else frames
 
 
-def _maps(answer, glimpse, widest, mirror):
-    """Where the joints are in a look's widest glimpse, as one of its glimpses says."""
-    maps = decoding.softmax_maps(answer)
-    if glimpse.mirrored:
+def _maps(output, crop, widest, mirror):
+    """Where the joints are in a pass's widest crop, according to one of its crops."""
+    maps = decoding.softmax_maps(output)
+    if crop.mirrored:
         maps = decoding.mirror_maps(maps, mirror)
-    return decoding.zoomed_out(maps, widest / glimpse.scale)
+    return decoding.zoomed_out(maps, widest / crop.scale)
 
 
-def _places(stage, answer, glimpse, boxes_px, mirror):
-    """Keypoints in the pictures, (N, K, 2), of a network that answers with coordinates."""
-    flat = heads.by_name(stage.head).coordinates(answer, stage.frame_px)
-    in_frame_px = keras.ops.convert_to_numpy(flat).astype(float).reshape(len(boxes_px), -1, 2)
-    if glimpse.mirrored:
+def _keypoints_px(stage, output, crop, boxes_px, mirror):
+    """Keypoints in the pictures, (N, K, 2), of a network that is read as coordinates."""
+    in_frame_px = predictions.keypoints_px(output, head=stage.head, frame_px=stage.frame_px)
+    if crop.mirrored:
         in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
-    shown_px = geometry.scale_boxes(boxes_px, glimpse.scale)
+    shown_px = geometry.scale_boxes(boxes_px, crop.scale)
     return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px)
 
 

@@ -1,7 +1,7 @@
 """Models for other programs: LiteRT or ONNX files, and a manifest that says how to use them.
 
-The manifest is the model's own with what posekit's source would tell: how a picture becomes a
-network's input, what its output means, and how keypoints come from it. `examples/` uses it.
+The manifest is the model's own, completed by what is otherwise in posekit's source: how a picture
+becomes a network's input, what its output means, and how to read keypoints. `examples/` uses it.
 """
 
 import warnings
@@ -19,8 +19,7 @@ from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSI
 from posekit.pipeline import views
 from posekit.provenance import provenance
 
-# Pictures on which int8 networks find out the range of each layer's values, and frames that each
-# of them sees of those.
+# Pictures, and frames of them for each network, on which the ranges of int8 values are measured.
 REPRESENTATIVE_IMAGES = 100
 REPRESENTATIVE_FRAMES = 200
 
@@ -38,10 +37,10 @@ BOXES = {
     "whole": "The smallest centred square that holds all of the picture.",
     "squashed": "The picture itself, whatever its aspect.",
     "person": (
-        "A square with the centre of the box around all keypoints of the stage or look before, or "
-        "of a box that is known. That box reaches from the least to the greatest x and y + 0.5, "
-        "since the picture's first pixel begins at -0.5; the square's side is `person_margin` "
-        "times its longer side, which is at least `least_side_px`."
+        "A square with the centre of the box around all keypoints of the stage or pass before, or "
+        "of a box that is given. The box around keypoints reaches from the least to the greatest x "
+        "and y + 0.5, since the picture's first pixel begins at -0.5; the square's side is "
+        "`person_margin` times its longer side, which is at least `least_side_px`."
     ),
 }
 OUTPUTS = {
@@ -49,24 +48,24 @@ OUTPUTS = {
     "spread": "(N, K, 4): x, y in the frame's pixels, then the logarithms of both spreads.",
     "soft_argmax": (
         "(N, h, w, K): logits; softmax over the h * w cells of each joint gives the probability of "
-        "its place. Cell i of n is at (i + 0.5) * input_px / n - 0.5. Smooth each map with a "
+        "its position. Cell i of n is at (i + 0.5) * input_px / n - 0.5. Smooth each map with a "
         "Gaussian of standard deviation `smoothing`, take the highest cell, weight the map's own "
         "probabilities with a Gaussian of `neighbourhood` around that cell: the keypoint is their "
-        "mean. How sure it is, `mass`, is the probability within `sure_radius` of the keypoint. "
-        "All three are shares of input_px."
+        "mean. Its mass is the probability within `sure_radius` of the keypoint. All three are "
+        "shares of input_px."
     ),
     "simcc": (
         "(N, K, 2, bins): logits over x and over y; the coordinate is the mean under their "
         "softmax. Bin i of n is at (i + 0.5) * input_px / n - 0.5."
     ),
 }
-LOOKS = (
-    "Run the stage once for each of `looks`, each at the box around the pose of the one before. A "
-    "look is a list of glimpses. Each shows the square of `scale` times the box's side around the "
-    "same centre, where `mirrored` with left and right exchanged: then mirror the answer's places "
-    "back and put joint `mirror[k]` in the place of joint k. The look's answer is the mean of its "
-    "glimpses': of coordinates, or where the output is maps of probabilities, each spread over "
-    "the cells of the look's widest glimpse that it covers."
+PASSES = (
+    "Run the stage once for each pass of `looks`, each at the box around the pose of the one "
+    "before. A pass is a list of crops. Each shows the square of `scale` times the box's side "
+    "around the same centre; where `mirrored`, with left and right exchanged: then mirror the "
+    "output's coordinates back and swap joint k and joint `mirror[k]`. The pass's result is the "
+    "mean over its crops: of coordinates, or where the output is maps, of probabilities, each "
+    "spread over the cells of the pass's widest crop that it covers."
 )
 CONFIDENCE = (
     "The chance that joint k is within 0.2 torso lengths of the truth: 1 / (1 + exp(-(slope * "
@@ -80,11 +79,11 @@ def export(model, folder, *, file_format, dataset=None):
     Args:
         model: as for `estimators.load`.
         folder: Path, made where missing; an earlier export there is replaced.
-        file_format: str, one of settings.EXPORT_FORMATS. "litert-int8" has weights and inner
-            values of 8 bits; inputs and outputs are float32 in all formats.
+        file_format: str, one of EXPORT_FORMATS. "litert-int8" has weights and activations of 8
+            bits; inputs and outputs are float32 in all formats.
         dataset: PoseDataset, for "litert-int8" alone: pictures like those that the model will
-            see, on an evenly spread part of which the range of each layer's values is measured.
-            Labels are not looked at; still, it should be no part that the model is scored on.
+            see. The range of each layer's values is measured on an evenly spread part of them.
+            Labels are not used; still, give no part that the model is scored on.
 
     Returns:
         Path of the manifest.
@@ -106,10 +105,10 @@ def export(model, folder, *, file_format, dataset=None):
     if not all(isinstance(stage.network, keras.Model) for stage in estimator.stages):
         raise PosekitError(
             f"export(): `model` must have Keras networks; got {str(model)!r}, an export itself. "
-            "Name the model that it was made from."
+            "Name the model that it was exported from."
         )
     frames = _seen_frames(estimator, dataset) if quantised else [None] * len(estimator.stages)
-    stored = _stored_manifest(model)
+    stored = estimator.manifest or {}
     entries = []
     for position, (stage, seen) in enumerate(zip(estimator.stages, frames, strict=True)):
         if file_format == "onnx":
@@ -120,7 +119,7 @@ def export(model, folder, *, file_format, dataset=None):
         file = folder / f"{Path(entry['file']).stem}{suffix}"
         with files.replacing(file) as temporary:
             temporary.write_bytes(content)
-        entries.append({**entry, **manifest.described(stage, file)})
+        entries.append({**entry, **manifest.stage_entry(stage, file)})
     path = folder / MANIFEST
     files.write_json(path, _manifest(model, estimator, stored, entries, file_format))
     return path
@@ -135,13 +134,8 @@ def _check_folder(folder):
         )
 
 
-def _stored_manifest(model):
-    path = loading.path_of(model) / MANIFEST
-    return files.read_json(path) if path.is_file() else {}
-
-
-class _Watched:
-    """A network that keeps what it was asked."""
+class _RecordingNetwork:
+    """A network that keeps its inputs."""
 
     def __init__(self, network):
         self._network = runtimes.compiled(network)
@@ -154,11 +148,11 @@ class _Watched:
 
 
 def _seen_frames(estimator, dataset):
-    """What each stage sees of some pictures in all its looks: lists of float32 (S, S, 3)."""
-    watched = [_Watched(stage.network) for stage in estimator.stages]
+    """What each stage sees of some pictures in all its passes: lists of float32 (S, S, 3)."""
+    recording = [_RecordingNetwork(stage.network) for stage in estimator.stages]
     stages = [
         replace(stage, network=network)
-        for stage, network in zip(estimator.stages, watched, strict=True)
+        for stage, network in zip(estimator.stages, recording, strict=True)
     ]
     shown = dataset.subset(evenly_spread(len(dataset), REPRESENTATIVE_IMAGES))
     replace(estimator, stages=tuple(stages)).estimate_dataset(shown)
@@ -167,7 +161,7 @@ def _seen_frames(estimator, dataset):
             network.frames[index]
             for index in evenly_spread(len(network.frames), REPRESENTATIVE_FRAMES)
         ]
-        for network in watched
+        for network in recording
     ]
 
 
@@ -182,7 +176,7 @@ def _litert(network, file_format, frames):
         # Without this, layers that have no int8 kernel would silently stay in float.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     with runtimes.quiet(), warnings.catch_warnings():
-        # It asks for what older converters took in place of a representative data set.
+        # It asks for what older converters needed instead of a representative data set.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
         return converter.convert()
 
@@ -210,7 +204,7 @@ def _manifest(model, estimator, stored, entries, file_format):
         **stored,
         "version": MANIFEST_VERSION,
         "format": file_format,
-        **manifest.described_joints(estimator.skeleton),
+        **manifest.joints_entry(estimator.skeleton),
         "mirror": list(estimator.skeleton.mirror),
         "fill": views.FILL,
         "least_side_px": geometry.LEAST_SIDE_PX,
@@ -225,7 +219,7 @@ def _manifest(model, estimator, stored, entries, file_format):
         "how_to": {
             "input": FRAME,
             "box": {view: BOXES[view] for view in BOXES if _has(entries, "view", view)},
-            "looks": LOOKS,
+            "looks": PASSES,
             "output": {head: OUTPUTS[head] for head in OUTPUTS if _has(entries, "head", head)},
             "confidence": None if fitted is None else CONFIDENCE,
         },

@@ -7,12 +7,12 @@ from posekit import files, joint_sets
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import manifest, runtimes
 from posekit.estimators.estimator import PoseEstimator, Stage
-from posekit.estimators.looks import LOOK_ONCE
 from posekit.estimators.manifest import MANIFEST
+from posekit.estimators.passes import ONE_PASS
 from posekit.files import PROJECT_ROOT
 from posekit.models import heads, saved
 from posekit.pipeline import views
-from posekit.skeleton import JOINT_COUNT
+from posekit.skeleton import LSP
 
 SHIPPED = PROJECT_ROOT / "models"
 CONFIG = "config.json"
@@ -31,58 +31,43 @@ def load(model, *, compiled=True):
         PoseEstimator.
 
     Raises:
-        PosekitError: nothing of the kind is there, or a file is not what the manifest says.
+        PosekitError: there is no such model, or a file is not what the manifest says.
     """
     path = path_of(model)
     if (path / MANIFEST).is_file():
         return _from_manifest(path, compiled)
+    head, view, skeleton = "coordinates", "squashed", LSP
     if path.is_dir() and (path / CONFIG).is_file():
         head, view, skeleton = _settings(path / CONFIG)
-        network = _network(path, head, compiled, skeleton.joint_count)
-        return PoseEstimator(str(model), (Stage(network, head, view),), skeleton=skeleton)
-    if not path.exists() and path.suffix != ".keras":
+    elif not path.exists() and path.suffix != ".keras":
         shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
         raise PosekitError(
             f"estimators.load(): `model` must be the name of a shipped model ({shipped or 'none'}) "
             f"or the path of a model; got {str(model)!r}."
         )
-    network = _network(path, "coordinates", compiled)
-    return PoseEstimator(str(model), (Stage(network, "coordinates", "squashed"),))
+    network = _network(path, head, skeleton, compiled)
+    return PoseEstimator(str(model), (Stage(network, head, view),), skeleton)
 
 
-def _network(path, head, compiled, joints=JOINT_COUNT):
+def _from_manifest(folder, compiled):
+    read = manifest.read(folder)
+    stages = []
+    for entry in read.stages:
+        manifest.check_file(entry)
+        network = _network(entry.path, entry.head, read.skeleton, compiled)
+        stages.append(Stage(network, entry.head, entry.view, entry.passes))
+    return PoseEstimator(
+        folder.name, tuple(stages), read.skeleton, read.calibration, manifest=read.stored
+    )
+
+
+def _network(path, head, skeleton, compiled):
     if path.suffix in runtimes.READERS:
         network = runtimes.read(path)
-        saved.check_shapes(path, network, head=head, joints=joints)
+        saved.check_shapes(path, network, head=head, joints=skeleton.joint_count)
         return network
-    network = saved.load(path, head=head, joints=joints)
+    network = saved.load(path, head=head, joints=skeleton.joint_count)
     return runtimes.compiled(network) if compiled else network
-
-
-def training_split(model):
-    """On which split a model was trained.
-
-    Args:
-        model: as for `load`; a file of a training is known by the folder that it is in.
-
-    Returns:
-        dict of `splits.Split.summary`, or None where nothing beside the model tells.
-    """
-    path = path_of(model)
-    folder = path if path.is_dir() else path.parent
-    file = folder / (MANIFEST if (folder / MANIFEST).is_file() else CONFIG)
-    try:
-        split = files.read_json(file)["data"]["split"]
-        known = isinstance(split, dict) and {"name", "seed", "images"} <= set(split)
-        return split if known else None
-    except (PosekitError, KeyError, TypeError):
-        return None  # another program's file says nothing about splits
-
-
-def path_of(model):
-    """The Path of a model, as `load` takes it; it need not exist."""
-    shipped = SHIPPED / str(model)
-    return shipped if (shipped / MANIFEST).is_file() else Path(model)
 
 
 def _settings(path):
@@ -103,46 +88,55 @@ def _settings(path):
     return head, view, joint_sets.from_metadata(str(path), described)
 
 
-def of_runs(name, runs, *, looks=LOOK_ONCE):
+def training_split(model):
+    """On which split a model was trained.
+
+    Args:
+        model: as for `load`; a training's file belongs to the folder that it is in.
+
+    Returns:
+        dict of `splits.Split.summary`, or None where no file next to the model says so.
+    """
+    path = path_of(model)
+    folder = path if path.is_dir() else path.parent
+    file = folder / (MANIFEST if (folder / MANIFEST).is_file() else CONFIG)
+    try:
+        split = files.read_json(file)["data"]["split"]
+        known = isinstance(split, dict) and {"name", "seed", "images"} <= set(split)
+        return split if known else None
+    except (PosekitError, KeyError, TypeError):
+        return None  # another program's file says nothing about splits
+
+
+def path_of(model):
+    """The Path of a model, as `load` takes it; it need not exist."""
+    shipped = SHIPPED / str(model)
+    return shipped if (shipped / MANIFEST).is_file() else Path(model)
+
+
+def from_runs(name, runs, *, passes=ONE_PASS):
     """An estimator from finished trainings, not calibrated.
 
     Args:
         name: str.
-        runs: list of training.TrainingRun, one for each stage, in order.
-        looks: tuple of the last stage's looks, see Stage.
+        runs: list of training.runs.TrainingRun, one for each stage, in order.
+        passes: tuple of the last stage's passes, see Stage.
 
     Returns:
         PoseEstimator.
     """
-    # Under "l1" a map is trained for its mean alone and need not have one hill.
+    # Under "l1" a map is trained for its mean alone and need not have one peak.
     stages = [
-        Stage(run.best_model(), run.config.head, run.config.view, hill=run.config.loss != "l1")
+        Stage(run.best_model(), run.config.head, run.config.view, use_peak=run.config.loss != "l1")
         for run in runs
     ]
-    stages[-1] = replace(stages[-1], looks=looks)
-    return PoseEstimator(name, tuple(stages), skeleton=runs[-1].skeleton)
+    stages[-1] = replace(stages[-1], passes=passes)
+    return PoseEstimator(name, tuple(stages), runs[-1].skeleton)
 
 
 def compiled(estimator):
-    """The same estimator with Keras networks made fast for prediction, see `inference`."""
+    """The same estimator with Keras networks made fast for prediction, see `runtimes`."""
     stages = [
         replace(stage, network=runtimes.compiled(stage.network)) for stage in estimator.stages
     ]
     return replace(estimator, stages=tuple(stages))
-
-
-def _from_manifest(folder, compiled):
-    entries, fitted = manifest.read(folder)
-    skeleton = manifest.skeleton_of(folder)
-    stages = []
-    for entry in entries:
-        manifest.check_file(entry)
-        stages.append(
-            Stage(
-                _network(entry.path, entry.head, compiled, skeleton.joint_count),
-                entry.head,
-                entry.view,
-                entry.looks,
-            )
-        )
-    return PoseEstimator(folder.name, tuple(stages), fitted, skeleton)

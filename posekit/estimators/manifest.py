@@ -7,20 +7,21 @@ from pathlib import Path
 from posekit import files, joint_sets
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import calibration
-from posekit.estimators import looks as estimators_looks
-from posekit.estimators.looks import Glimpse
+from posekit.estimators import passes as test_time_passes
+from posekit.estimators.calibration import Calibration
+from posekit.estimators.passes import CropScale
 from posekit.models.names import HEADS
 from posekit.pipeline import views
-from posekit.skeleton import LSP
+from posekit.skeleton import LSP, Skeleton
 
 EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 2
 
-# The delivered models look once or twice, with one to three glimpses.
-LOOKS_LIMIT = 20
-GLIMPSES_LIMIT = 20
+# The shipped models run one or two passes of one to three crops.
+PASSES_LIMIT = 20
+CROPS_LIMIT = 20
 
 # Beyond them a person would be a few pixels of the frame, or a few joints of the person.
 SCALE_LIMITS = (0.25, 4)
@@ -31,46 +32,59 @@ class StageEntry:
     """What the manifest says of one network.
 
     Attributes:
-        path: Path of the network's file, beside the manifest.
+        path: Path of the network's file, next to the manifest.
         sha256: str, 64 hexadecimal digits, of the file.
         head: str, one of models.names.HEADS.
         view: str, one of views.VIEWS.
-        looks: tuple of tuples of views.Glimpse, as for estimators.Stage; at most LOOKS_LIMIT of
-            at most GLIMPSES_LIMIT, scaled within SCALE_LIMITS.
+        passes: tuple of tuples of CropScale, as for estimator.Stage; at most PASSES_LIMIT of at
+            most CROPS_LIMIT, scaled within SCALE_LIMITS. Its key in the file is "looks".
     """
 
     path: Path
     sha256: str
     head: str
     view: str
-    looks: tuple
+    passes: tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A manifest, read and checked.
+
+    Attributes:
+        stored: dict, the file's content.
+        stages: list of StageEntry, not empty; whether their files exist is not checked.
+        calibration: Calibration with an offset for each joint, or None.
+        skeleton: Skeleton.
+    """
+
+    stored: dict
+    stages: list
+    calibration: Calibration | None
+    skeleton: Skeleton
 
 
 def read(folder):
     """Read a folder's manifest.
 
-    Args:
-        folder: Path.
-
     Returns:
-        stages: list of StageEntry, not empty; whether the files are there is not looked at.
-        calibration: calibration.Calibration with an offset for each joint, or None.
+        Manifest.
 
     Raises:
-        PosekitError: the manifest is missing, or it or a value in it is not of its kind.
+        PosekitError: the manifest is missing, or it or a value in it is of the wrong kind.
     """
     path = folder / MANIFEST
-    manifest = files.read_json(path)
+    stored = files.read_json(path)
     try:
-        version, joints = manifest["version"], tuple(manifest["joints"])
+        version, joints = stored["version"], tuple(stored["joints"])
         stages = [
             StageEntry(
                 *(folder / _file_name(stage["file"]), stage["sha256"], stage["head"]),
-                *(stage["view"], _looks(stage["looks"])),
+                *(stage["view"], _passes(stage["looks"])),
             )
-            for stage in manifest["stages"]
+            for stage in stored["stages"]
         ]
-        fitted = manifest["calibration"]
+        fitted = stored["calibration"]
     except KeyError as error:
         raise PosekitError(
             f"{path}: must describe an estimator's stages; got a manifest without {error}."
@@ -82,7 +96,7 @@ def read(folder):
     problems = []
     if type(version) is not int or version != MANIFEST_VERSION:
         problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
-    skeleton = joint_sets.from_metadata(str(path), manifest.get("joint_set"))
+    skeleton = joint_sets.from_metadata(str(path), stored.get("joint_set"))
     if joints != skeleton.joints:
         found = ", ".join(map(repr, joints))
         problems.append(f"`joints` must be {', '.join(skeleton.joints)}; got {found}.")
@@ -90,34 +104,28 @@ def read(folder):
         problems.append("`stages` must list a network; got none.")
     for number, stage in enumerate(stages):
         problems += [f"{problem} in stage {number}." for problem in _problems(stage)]
-    read = None if fitted is None else calibration.from_json(fitted)
-    if read is not None and read.offsets.shape != (skeleton.joint_count,):
+    fitted = None if fitted is None else calibration.from_json(fitted)
+    if fitted is not None and fitted.offsets.shape != (skeleton.joint_count,):
         problems.append(
             f"`calibration` must have {skeleton.joint_count} offsets; got shape "
-            f"{read.offsets.shape}."
+            f"{fitted.offsets.shape}."
         )
     raise_problems(str(path), problems)
-    return stages, read
+    return Manifest(stored, stages, fitted, skeleton)
 
 
-def skeleton_of(folder):
-    """The Skeleton of a manifest that `read` accepts."""
-    path = folder / MANIFEST
-    return joint_sets.from_metadata(str(path), files.read_json(path).get("joint_set"))
-
-
-def described_joints(skeleton):
+def joints_entry(skeleton):
     """What a manifest says of the joints, JSON-ready; of the 14, their names alone."""
     names = {"joints": list(skeleton.joints)}
     return names if skeleton == LSP else {**names, "joint_set": joint_sets.describe(skeleton)}
 
 
-def described(stage, file):
+def stage_entry(stage, file):
     """What a manifest says of one network, JSON-ready.
 
     Args:
-        stage: estimators.Stage.
-        file: Path of its network, written already.
+        stage: estimator.Stage.
+        file: Path of its network, which is written already.
     """
     return {
         "file": file.name,
@@ -125,12 +133,12 @@ def described(stage, file):
         "view": stage.view,
         "input_px": stage.frame_px,
         "head": stage.head,
-        "looks": estimators_looks.listed(stage.looks),
+        "looks": test_time_passes.to_json(stage.passes),
     }
 
 
 def check_file(stage):
-    """Raise PosekitError unless the stage's file is there and is what the manifest says."""
+    """Raise PosekitError unless the file of a StageEntry is the one that the manifest means."""
     found = files.digest(stage.path) if stage.path.is_file() else "no file"
     if found != stage.sha256:
         raise PosekitError(
@@ -140,16 +148,15 @@ def check_file(stage):
 
 
 def _file_name(name):
-    # A stranger's manifest must not reach for files elsewhere.
+    # A manifest from elsewhere must not reach for other files.
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]{1,100}", name) or not name.strip("."):
-        raise ValueError(f"`file` is {name!r}, not the name of a file beside the manifest")
+        raise ValueError(f"`file` is {name!r}, not the name of a file next to the manifest")
     return name
 
 
-def _looks(listed):
+def _passes(stored):
     return tuple(
-        tuple(Glimpse(glimpse["scale"], glimpse["mirrored"]) for glimpse in look)
-        for look in listed
+        tuple(CropScale(crop["scale"], crop["mirrored"]) for crop in crops) for crops in stored
     )
 
 
@@ -161,14 +168,14 @@ def _problems(stage):
         value = getattr(stage, field)
         if value not in choices:
             yield f"`{field}` must be one of {', '.join(map(repr, choices))}; got {value!r}"
-    if not 1 <= len(stage.looks) <= LOOKS_LIMIT:
-        yield f"`looks` must be 1 to {LOOKS_LIMIT} looks; got {len(stage.looks)}"
-    for look in stage.looks:
-        if not 1 <= len(look) <= GLIMPSES_LIMIT:
-            yield f"a look must have 1 to {GLIMPSES_LIMIT} glimpses; got {len(look)}"
+    if not 1 <= len(stage.passes) <= PASSES_LIMIT:
+        yield f"`looks` must be 1 to {PASSES_LIMIT} passes; got {len(stage.passes)}"
+    for crops in stage.passes:
+        if not 1 <= len(crops) <= CROPS_LIMIT:
+            yield f"a pass must have 1 to {CROPS_LIMIT} crops; got {len(crops)}"
     least, most = SCALE_LIMITS
-    for glimpse in (glimpse for look in stage.looks for glimpse in look):
-        if type(glimpse.scale) not in (int, float) or not least <= glimpse.scale <= most:
-            yield f"`scale` must be a number in {least} ... {most}; got {glimpse.scale!r}"
-        if type(glimpse.mirrored) is not bool:
-            yield f"`mirrored` must be true or false; got {glimpse.mirrored!r}"
+    for crop in (crop for crops in stage.passes for crop in crops):
+        if type(crop.scale) not in (int, float) or not least <= crop.scale <= most:
+            yield f"`scale` must be a number in {least} ... {most}; got {crop.scale!r}"
+        if type(crop.mirrored) is not bool:
+            yield f"`mirrored` must be true or false; got {crop.mirrored!r}"

@@ -1,12 +1,12 @@
 """How the shipped models are made: the settings of each training, and which trainings they join.
 
-A recipe is the part of a training.TrainingConfig that was chosen on validation. Beside it,
-"starts_from" names the recipe whose weights a training goes on from.
+A recipe holds the fields of a TrainingConfig that were chosen on validation. In addition,
+"starts_from" names the recipe whose weights a training starts from.
 """
 
 from dataclasses import dataclass
 
-from posekit.estimators.looks import LOOK_ONCE, Glimpse
+from posekit.estimators.passes import ONE_PASS, CropScale
 
 
 @dataclass(frozen=True)
@@ -15,27 +15,27 @@ class Model:
 
     Attributes:
         stages: names of the recipes, in the order of the stages.
-        looks: tuple of the last stage's looks, see views.Glimpse.
+        passes: tuple of the last stage's passes, see `passes`.
     """
 
     stages: tuple
-    looks: tuple = LOOK_ONCE
+    passes: tuple = ONE_PASS
 
 
-# A wide look first, for the person whom the first stage missed by a little; then one whose maps
-# are averaged over three sizes, one of them mirrored: as good as two sizes, each mirrored too.
-TWO_LOOKS = (
-    (Glimpse(1.15),),
-    (Glimpse(0.85), Glimpse(0.96, mirrored=True), Glimpse(1.08)),
+# A wide pass first, for a person whom the first stage missed by a little; then one that averages
+# maps over three scales, one of them mirrored: as good as two scales, each mirrored too.
+TWO_PASSES = (
+    (CropScale(1.15),),
+    (CropScale(0.85), CropScale(0.96, mirrored=True), CropScale(1.08)),
 )
 
-# Where the first stage misses less, three calls of the network do as well as the four above.
-TWO_QUICK_LOOKS = ((Glimpse(1.15),), (Glimpse(0.9), Glimpse(1.1, mirrored=True)))
+# With a better first stage, three calls of the network do as well as the four above.
+TWO_QUICK_PASSES = ((CropScale(1.15),), (CropScale(0.9), CropScale(1.1, mirrored=True)))
 
 MODELS = {
-    "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_LOOKS),
-    "best": Model(("best_whole", "best_person_last"), TWO_QUICK_LOOKS),
-    # What `best` was on the way, on smaller pictures and with one look.
+    "from_scratch": Model(("from_scratch_whole", "from_scratch_person"), TWO_PASSES),
+    "best": Model(("best_whole", "best_person_last"), TWO_QUICK_PASSES),
+    # An earlier `best`, on smaller pictures and with one pass.
     "quick": Model(("best_whole_160", "best_person_128")),
 }
 
@@ -67,7 +67,7 @@ _TRANSFER = {
     "weight_decay": 0.02,
 }
 
-# The person after small pictures; each training goes on from the one before.
+# Person stages after the one on small pictures; each starts from the one before.
 _PERSON = {
     **_TRANSFER,
     "network": "lite0_quick",
@@ -92,7 +92,7 @@ RECIPES = {
         "learning_rate": 1e-3,
         "epochs": 15,
     },
-    # What joints look like is the same, small or large.
+    # Joints look alike in both views.
     "from_scratch_whole": {
         **_SCRATCH,
         "starts_from": "from_scratch_person_96",
@@ -132,13 +132,13 @@ RECIPES = {
         "learning_rate": 4e-4,
         "epochs": 25,
     },
-    # The best epoch was the last, so the same once more, from a lower rate.
+    # The best epoch was the last, so once more, from a lower learning rate.
     "best_person_longer": {
         **_PERSON,
         "starts_from": "best_person",
         "epochs": 24,
     },
-    # With each return to a high rate validation first gets worse, and better as the rate falls:
+    # Each restart at a high rate first makes validation worse, and it improves as the rate falls:
     # from here on the last epoch is kept.
     "best_person_again": {
         **_PERSON,
@@ -162,15 +162,8 @@ RECIPES = {
 }
 
 
-def behind(name):
-    """Every recipe that a shipped model took.
-
-    Args:
-        name: str, one of MODELS.
-
-    Returns:
-        set of str, names of RECIPES: those of its stages and those that they started from.
-    """
+def recipes_of(name):
+    """The names of all recipes behind a shipped model: its stages' and those they started from."""
     found = set()
     for recipe in MODELS[name].stages:
         while recipe is not None:

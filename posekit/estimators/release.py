@@ -10,8 +10,8 @@ from posekit import files
 from posekit.errors import check_choice
 from posekit.estimators import calibration, loading, manifest, recipes
 from posekit.estimators.loading import SHIPPED
-from posekit.estimators.looks import LOOK_ONCE
 from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
+from posekit.estimators.passes import ONE_PASS
 from posekit.evaluation import scores
 from posekit.pipeline import views
 from posekit.provenance import provenance
@@ -20,15 +20,15 @@ from posekit.training.fit import fit
 
 
 def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None):
-    """Train what a shipped model is made of, as far as it is not trained yet, and write it.
+    """Train the stages of a shipped model, unless they are trained already, and write the model.
 
     Args:
         name: str, one of recipes.MODELS.
         experiment: Experiment.
-        run_dir: folder of the trainings; an interrupted one goes on.
+        run_dir: folder of the trainings; an interrupted one is resumed.
         folder: Path of the model, made where missing.
         seed: int, of all trainings.
-        epochs: int or None, for a trial: instead of each recipe's own.
+        epochs: int or None, instead of each recipe's own, for a trial.
         verbose: as for `training.fit`.
 
     Returns:
@@ -37,17 +37,17 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
     Raises:
         PosekitError: unknown `name`, or as `training.fit` does.
     """
-    check_choice("delivery.build()", "name", name, tuple(recipes.MODELS))
+    check_choice("release.build()", "name", name, tuple(recipes.MODELS))
     model = recipes.MODELS[name]
     runs = {
         recipe: train(recipe, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
         for recipe in model.stages
     }
-    return deliver(name, runs, experiment, folder, looks=model.looks)
+    return release(name, runs, experiment, folder, passes=model.passes)
 
 
 def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
-    """Train by a recipe, after the one it starts from; what is trained already is read.
+    """Train by a recipe, after the one it starts from, unless that is done already.
 
     Args:
         recipe: str, one of recipes.RECIPES.
@@ -59,19 +59,19 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
     Raises:
         PosekitError: unknown `recipe`, or as `training.fit` does.
     """
-    check_choice("delivery.train()", "recipe", recipe, tuple(recipes.RECIPES))
+    check_choice("release.train()", "recipe", recipe, tuple(recipes.RECIPES))
     settings = dict(recipes.RECIPES[recipe])
     first = settings.pop("starts_from", None)
     if first is not None:
-        begun = train(first, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
-        settings["initial_weights"] = str(begun.folder / "best.keras")
+        start = train(first, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
+        settings["initial_weights"] = str(start.folder / "best.keras")
     if epochs is not None:
         settings["epochs"] = epochs
     config = TrainingConfig(seed=seed, **settings)
     return fit(config, experiment, run_dir, verbose=verbose)
 
 
-def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):
+def release(name, runs, experiment, folder, *, passes=ONE_PASS):
     """Write a model folder: one file for each stage, and the manifest with the calibration.
 
     Args:
@@ -80,21 +80,21 @@ def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):
         experiment: Experiment whose validation part calibrates the confidences; it must have the
             split that the runs were trained on.
         folder: Path, made where missing.
-        looks: tuple of the last stage's looks, see estimators.Stage.
+        passes: tuple of the last stage's passes, see estimator.Stage.
 
     Returns:
         PoseEstimator, read back from the folder.
     """
     folder = Path(folder)
-    estimator = loading.of_runs(name, list(runs.values()), looks=looks)
+    estimator = loading.from_runs(name, list(runs.values()), passes=passes)
     part = experiment.part("validation")
     poses = loading.compiled(estimator).estimate_dataset(part)
     fitted = None
-    # Only maps say how sure they are.
-    if not np.isnan(poses.raw).any():
+    # Only maps have a peak mass.
+    if not np.isnan(poses.peak_mass).any():
         correct, counted = scores.correct_joints(poses.keypoints_px, part)
-        fitted = calibration.to_json(calibration.fit(poses.raw, correct, counted))
-    listed = [
+        fitted = calibration.to_json(calibration.fit(poses.peak_mass, correct, counted))
+    stages = [
         _write_stage(stage, recipe, run, folder)
         for stage, (recipe, run) in zip(estimator.stages, runs.items(), strict=True)
     ]
@@ -103,10 +103,10 @@ def deliver(name, runs, experiment, folder, *, looks=LOOK_ONCE):
         {
             "version": MANIFEST_VERSION,
             "name": name,
-            **manifest.described_joints(estimator.skeleton),
+            **manifest.joints_entry(estimator.skeleton),
             "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
             "fill": views.FILL,
-            "stages": listed,
+            "stages": stages,
             "calibration": fitted,
             "data": experiment.describe(),
             **provenance(),
@@ -122,7 +122,7 @@ def _write_stage(stage, recipe, run, folder):
         stage.network.save(temporary)
         halve(temporary)
     return {
-        **manifest.described(stage, file),
+        **manifest.stage_entry(stage, file),
         "training": {
             "recipe": recipe,
             "seed": run.config.seed,
@@ -134,13 +134,10 @@ def _write_stage(stage, recipe, run, folder):
 
 
 def halve(path):
-    """Store a saved Keras model's weights in half precision, in place.
+    """Store the weights of a `.keras` file in half precision, in place.
 
-    Keras gives every weight its own type back when it reads the file, so that the model loads and
-    computes in float32 with weights rounded to 11 bits.
-
-    Args:
-        path: a `.keras` file.
+    Keras restores every weight's own type when it reads the file, so the model loads and computes
+    in float32, with weights rounded to 11 bits.
     """
     with zipfile.ZipFile(path) as archive:
         contents = {entry: archive.read(entry) for entry in archive.namelist()}
@@ -171,14 +168,11 @@ def _copy_halved(source, target):
 
 
 def shipped_reliability(folder=SHIPPED):
-    """How far the shipped models' confidences can be believed, as measured when they shipped.
-
-    Args:
-        folder: Path of the models' folders.
+    """The reliability of the shipped models' confidences, as measured at their release.
 
     Returns:
-        dict, model -> dict of `calibration.reliability` on the development test; empty where no
-        model ships.
+        dict, model -> dict of `calibration.reliability` on the development test; empty where
+        `folder` holds no model.
     """
     return {
         path.parent.name: files.read_json(path)["reliability"]

@@ -1,7 +1,7 @@
-"""Networks made fast for prediction: LiteRT, which comes with TensorFlow, on all of the cores.
+"""Networks made fast for prediction: LiteRT, which comes with TensorFlow, on all cores.
 
-The first pictures cost a second or two of compiling, each later one a third to a quarter of what
-Keras takes. The answers differ by rounding alone. Exported files (`export`) are read here too.
+Compiling takes a second or two; each picture then takes a third to a quarter of Keras' time. The
+outputs differ by rounding alone. Exported files (`export`) are read here as well.
 """
 
 import logging
@@ -28,7 +28,7 @@ class LiteRtNetwork:
 
     def __init__(self, flatbuffer):
         with quiet(), warnings.catch_warnings():
-            # It says that LiteRT will move to a package of its own; TensorFlow is pinned.
+            # LiteRT will move to a package of its own; TensorFlow is pinned.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
             self._interpreter = tf.lite.Interpreter(
                 model_content=flatbuffer, num_threads=_usable_cores()
@@ -53,7 +53,7 @@ class LiteRtNetwork:
 
 
 class OnnxNetwork:
-    """An ONNX file that ONNX Runtime answers with; attributes and method as of LiteRtNetwork.
+    """An ONNX file, run by ONNX Runtime; attributes and method as of LiteRtNetwork.
 
     Args:
         path: Path.
@@ -99,10 +99,10 @@ def compiled(network):
 
 @contextmanager
 def quiet():
-    """Within the block, TensorFlow's native code writes no log; errors are raised as ever.
+    """Within the block, TensorFlow's native code writes no log; errors are raised as usual.
 
-    LiteRT tells of its inner steps past Python and past TensorFlow's own log level, a dozen lines
-    for each network. Whatever other threads write to the standard error meanwhile is lost as well.
+    LiteRT logs a dozen lines for each network past Python and past TensorFlow's log level. What
+    other threads write to the standard error meanwhile is lost as well.
     """
     absl = logging.getLogger("absl")
     level = absl.level
@@ -160,7 +160,7 @@ def read(path):
         return READERS[path.suffix](path)
     except PosekitError:
         raise
-    # Each runtime has errors of its own for a file that is no model; all mean the same here.
+    # Each runtime has its own errors for a file that is not a model; all mean the same here.
     except Exception as error:
         raise PosekitError(
             f"{path}: must be a model with one input and one output that its runtime reads; "

@@ -213,7 +213,7 @@ class PoseErrors:
         return Sums(self._error_px * self._counted, self._counted)
 
     def mpjpe_torso(self):
-        """The same in torso lengths of each image; images without a torso length > 0 do not count."""
+        """The same in torso lengths of the image; images without a torso length do not count."""
         counted = self._counted_in_pck & np.isfinite(self._error_torsos)
         return Sums(np.where(counted, self._error_torsos, 0), counted)
 

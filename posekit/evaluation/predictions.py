@@ -12,6 +12,21 @@ from posekit.pipeline.batches import evaluation_batches
 BATCH_SIZE = 64
 
 
+def keypoints_px(output, *, head, frame_px):
+    """A network's output as keypoints in its frame.
+
+    Args:
+        output: tensor or array of N images, as the head gives it.
+        head: str, one of heads.HEADS.
+        frame_px: int, side of the network's input, pixels.
+
+    Returns:
+        float64 (N, K, 2), (x, y).
+    """
+    flat = heads.by_name(head).coordinates(output, frame_px)  # (N, 2K)
+    return keras.ops.convert_to_numpy(flat).astype(float).reshape(len(output), -1, 2)
+
+
 def predict_px(model, canvases, part, *, head, frame_px):
     """Keypoints of every image of a part, as training's validation shows it to the network.
 
@@ -33,18 +48,18 @@ def predict_px(model, canvases, part, *, head, frame_px):
         batch_size=BATCH_SIZE,
         crop=crop,
     )
-    coordinates = heads.by_name(head).coordinates
-    frames_px = []
-    for images, _ in batches:
-        # For one pass, compiling a function would take longer than what it computes.
-        flat = coordinates(model(images, training=False), frame_px)  # (B, 2K)
-        frames_px.append(keras.ops.convert_to_numpy(flat).astype(float))
-    keypoints_px = np.concatenate(frames_px).reshape(sum(map(len, frames_px)), -1, 2)
+    # For one epoch, compiling a function would take longer than what it computes.
+    found_px = np.concatenate(
+        [
+            keypoints_px(model(images, training=False), head=head, frame_px=frame_px)
+            for images, _ in batches
+        ]
+    )
     if crop is not None:
-        keypoints_px = crops.uncropped(keypoints_px, crop)
+        found_px = crops.uncropped(found_px, crop)
     indices = experiment.split.indices(experiment.dataset, part)
     canvas_px = canvases.frames.images.shape[1]
-    return keypoints_out_of_boxes(keypoints_px, canvases.boxes_px[indices], canvas_px)
+    return keypoints_out_of_boxes(found_px, canvases.boxes_px[indices], canvas_px)
 
 
 def predict_frame_px(model, images):
@@ -58,8 +73,8 @@ def predict_frame_px(model, images):
         float64 (N, K, 2), (x, y).
     """
     batches = evaluation_batches(images, batch_size=BATCH_SIZE)
-    flat = model.predict(batches, verbose=0)  # (N, 2K)
-    return flat.astype(float).reshape(len(flat), -1, 2)
+    output = model.predict(batches, verbose=0)
+    return keypoints_px(output, head="coordinates", frame_px=images.shape[1])
 
 
 def measure(model, canvases, *, head, frame_px, part="validation"):

@@ -16,9 +16,9 @@ SLOPE, OFFSETS = 1.6, np.array([-0.8, 0.0, 1.1])
 def simulated(count=6000, *, slope=SLOPE, offsets=OFFSETS, seed=0):
     """Raw values, hits and what is known, of a network that is as sure as the formula says."""
     rng = np.random.default_rng(seed)
-    raw = rng.uniform(0.02, 0.98, (count, len(offsets)))
-    correct = rng.random(raw.shape) < expit(slope * logit(raw) + offsets)
-    return raw, correct, rng.random(raw.shape) < 0.8
+    mass = rng.uniform(0.02, 0.98, (count, len(offsets)))
+    correct = rng.random(mass.shape) < expit(slope * logit(mass) + offsets)
+    return mass, correct, rng.random(mass.shape) < 0.8
 
 
 def test_known_slope_and_offsets_are_found():
@@ -39,41 +39,41 @@ def test_confidences_by_hand():
 
 def test_a_surer_network_is_never_less_confident():
     fitted = calibration.fit(*simulated())
-    raw = np.linspace(0, 1, 201)[:, None]
-    confidence = fitted.confidence(raw)
+    mass = np.linspace(0, 1, 201)[:, None]
+    confidence = fitted.confidence(mass)
     assert confidence.shape == (201, 3)
     assert (np.diff(confidence, axis=0) >= 0).all() and (confidence[0] < confidence[-1]).all()
-    assert 0 < confidence.min() and confidence.max() < 1  # even of raw 0 and 1
+    assert 0 < confidence.min() and confidence.max() < 1  # even of mass 0 and 1
 
 
 def test_a_network_that_is_surer_where_it_errs_gets_one_confidence():
-    raw, correct, counted = simulated(slope=-2.0, offsets=np.zeros(3))
-    fitted = calibration.fit(raw, correct, counted)
+    mass, correct, counted = simulated(slope=-2.0, offsets=np.zeros(3))
+    fitted = calibration.fit(mass, correct, counted)
     assert fitted.slope == 0
     share = correct[counted].mean()
-    np.testing.assert_allclose(fitted.confidence(raw)[counted].mean(), share, atol=1e-3)
+    np.testing.assert_allclose(fitted.confidence(mass)[counted].mean(), share, atol=1e-3)
 
 
 def test_the_mean_confidence_is_the_share_that_was_right():
     # The likelihood's derivative by the common offset is zero just there.
-    raw, correct, counted = simulated(500)
-    confidence = calibration.fit(raw, correct, counted).confidence(raw)
+    mass, correct, counted = simulated(500)
+    confidence = calibration.fit(mass, correct, counted).confidence(mass)
     np.testing.assert_allclose(confidence[counted].mean(), correct[counted].mean(), atol=1e-3)
 
 
 def test_what_is_not_known_does_not_matter():
-    raw, correct, counted = simulated(500)
-    one = calibration.fit(raw, correct, counted)
-    other = calibration.fit(np.where(counted, raw, 0.5), correct ^ ~counted, counted)
+    mass, correct, counted = simulated(500)
+    one = calibration.fit(mass, correct, counted)
+    other = calibration.fit(np.where(counted, mass, 0.5), correct ^ ~counted, counted)
     assert one.slope == pytest.approx(other.slope, rel=1e-4)
     np.testing.assert_allclose(one.offsets, other.offsets, atol=1e-3)
 
 
 def test_a_joint_seen_once_stays_near_the_others():
-    raw, correct, counted = simulated(2000, offsets=np.full(3, 0.5))
+    mass, correct, counted = simulated(2000, offsets=np.full(3, 0.5))
     counted[:, 2] = False
-    counted[0, 2], correct[0, 2], raw[0, 2] = True, False, 0.9
-    offsets = calibration.fit(raw, correct, counted).offsets
+    counted[0, 2], correct[0, 2], mass[0, 2] = True, False, 0.9
+    offsets = calibration.fit(mass, correct, counted).offsets
     # Without a prior, one miss would send its offset to minus infinity. With it, one joint moves
     # by less than 1 from the common offset, and the two others together as far to the other side.
     assert -1.5 < offsets[2] - offsets[:2].mean() < 0
@@ -81,10 +81,10 @@ def test_a_joint_seen_once_stays_near_the_others():
 
 def test_calibrated_confidences_are_reliable_on_new_data():
     fitted = calibration.fit(*simulated(slope=0.4, seed=0))
-    raw, correct, counted = simulated(slope=0.4, seed=1)
+    mass, correct, counted = simulated(slope=0.4, seed=1)
     before, after = (
         calibration.reliability(values[counted], correct[counted])["expected_calibration_error"]
-        for values in (raw, fitted.confidence(raw))
+        for values in (mass, fitted.confidence(mass))
     )
     assert after < 0.02 < 0.08 < before
 
@@ -94,13 +94,13 @@ def test_calibrated_confidences_are_reliable_on_new_data():
     [
         ({"correct": np.ones((5, 2), bool)}, r"got \(5, 3\), \(5, 2\) and \(5, 3\)"),
         ({"counted": np.array([[True, False, True]] * 5)}, "got none for joint 1"),
-        ({"raw": np.full((5, 3), np.nan)}, r"`raw` must be in \[0, 1\]; got nan at \[0, 0\]"),
-        ({"raw": np.array([[0.5, 0.5, 1.5]] * 5)}, r"got 1.5 at \[0, 2\]"),
+        ({"mass": np.full((5, 3), np.nan)}, r"`mass` must be in \[0, 1\]; got nan at \[0, 0\]"),
+        ({"mass": np.array([[0.5, 0.5, 1.5]] * 5)}, r"got 1.5 at \[0, 2\]"),
     ],
 )
 def test_bad_arguments_of_fit_are_named(change, finding):
     arguments = {
-        "raw": np.full((5, 3), 0.5),
+        "mass": np.full((5, 3), 0.5),
         "correct": np.ones((5, 3), bool),
         "counted": np.ones((5, 3), bool),
         **change,

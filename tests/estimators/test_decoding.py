@@ -27,7 +27,7 @@ def hill(x_px, y_px, spread_px, *, height=HEIGHT, width=WIDTH):
 
 
 def placed(one_map):
-    keypoints_px, mass = decoding.place(one_map[None, ..., None], FRAME_PX)
+    keypoints_px, mass = decoding.find_peaks(one_map[None, ..., None], FRAME_PX)
     assert keypoints_px.shape == (1, 1, 2) and mass.shape == (1, 1)
     return keypoints_px[0, 0], mass[0, 0]
 
@@ -121,7 +121,7 @@ def test_mass_tells_peaked_from_flat():
 
 def test_joints_and_pictures_do_not_mix():
     maps = random_maps()
-    keypoints_px, mass = decoding.place(maps, FRAME_PX)
+    keypoints_px, mass = decoding.find_peaks(maps, FRAME_PX)
     for picture in range(3):
         for joint in (0, 5, 13):
             alone_px, alone = placed(maps[picture, :, :, joint])
@@ -131,8 +131,8 @@ def test_joints_and_pictures_do_not_mix():
 
 def test_the_frames_side_is_the_unit():
     maps = random_maps()
-    small_px, small = decoding.place(maps, FRAME_PX)
-    large_px, large = decoding.place(maps, 2 * FRAME_PX)
+    small_px, small = decoding.find_peaks(maps, FRAME_PX)
+    large_px, large = decoding.find_peaks(maps, 2 * FRAME_PX)
     np.testing.assert_allclose(large_px, (small_px + 0.5) * 2 - 0.5)
     np.testing.assert_allclose(large, small)
 
@@ -153,8 +153,8 @@ def test_the_mirrored_left_wrist_is_the_right_wrist():
 
 def test_places_of_mirrored_maps_are_mirrored_places():
     maps = random_maps()
-    keypoints_px, mass = decoding.place(maps, FRAME_PX)
-    of_mirror_px, of_mirror = decoding.place(decoding.mirror_maps(maps, MIRROR), FRAME_PX)
+    keypoints_px, mass = decoding.find_peaks(maps, FRAME_PX)
+    of_mirror_px, of_mirror = decoding.find_peaks(decoding.mirror_maps(maps, MIRROR), FRAME_PX)
     expected_px, _ = mirror_keypoints(
         keypoints_px, np.ones(mass.shape, bool), FRAME_PX, mirror=LSP.mirror
     )
@@ -166,4 +166,4 @@ def test_arguments_are_left_alone():
     maps = random_maps()
     maps.flags.writeable = False
     assert not np.shares_memory(decoding.softmax_maps(maps), maps)
-    assert decoding.place(maps, FRAME_PX)[0].shape == (3, JOINT_COUNT, 2)
+    assert decoding.find_peaks(maps, FRAME_PX)[0].shape == (3, JOINT_COUNT, 2)

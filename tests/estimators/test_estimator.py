@@ -16,7 +16,7 @@ from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading
 from posekit.estimators import estimator as estimators_estimator
 from posekit.estimators.estimator import PoseEstimator, Stage
-from posekit.estimators.looks import LOOK_ONCE, Glimpse
+from posekit.estimators.passes import ONE_PASS, CropScale
 from posekit.estimators.predict import photos
 from posekit.evaluation import predictions
 from posekit.models import poster
@@ -25,7 +25,7 @@ from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 FRAME_PX = 32
 
-MIRRORED_TOO = ((Glimpse(), Glimpse(mirrored=True)),)
+MIRRORED_TOO = ((CropScale(), CropScale(mirrored=True)),)
 
 
 class Network:
@@ -87,8 +87,8 @@ def test_manifest_gives_stages_in_order(tiny):
         ("whole", "soft_argmax", 32),
         ("person", "soft_argmax", 64),
     ]
-    assert tiny.stages[0].looks == LOOK_ONCE
-    assert tiny.stages[1].looks == ((Glimpse(), Glimpse(0.9, mirrored=True)),)
+    assert tiny.stages[0].passes == ONE_PASS
+    assert tiny.stages[1].passes == ((CropScale(), CropScale(0.9, mirrored=True)),)
     assert tiny.calibration.slope == 2.0 and tiny.calibration.offsets[13] == pytest.approx(1.3)
 
 
@@ -107,7 +107,10 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
     ("change", "finding"),
     [
         (lambda it: it.update(version=1), "`version` must be 2; got 1"),
-        (lambda it: it["joints"].reverse(), "`joints` must be right_ankle, .*; got 'head_top', 'neck'"),
+        (
+            lambda it: it["joints"].reverse(),
+            "`joints` must be right_ankle, .*; got 'head_top', 'neck'",
+        ),
         (lambda it: it.update(joints=[1]), "`joints` must be right_ankle, .*; got 1"),
         (lambda it: it.update(joints=None), "got values of other kinds .*NoneType"),
         (lambda it: it.pop("calibration"), "got a manifest without 'calibration'"),
@@ -118,7 +121,10 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
         (lambda it: it["stages"][0].update(head="eyes"), "`head` must be one of .*; got 'eyes'"),
         (lambda it: it["stages"][0].update(view="far"), "`view` must be one of .*; got 'far'"),
         (lambda it: it["calibration"].update(offsets=[1]), r"14 offsets; got shape \(1,\)"),
-        (lambda it: it.update(calibration={"slope": 1}), "`slope` >= 0 and a list `offsets` of .*; got"),
+        (
+            lambda it: it.update(calibration={"slope": 1}),
+            "`slope` >= 0 and a list `offsets` of .*; got",
+        ),
         (lambda it: it.update(stages=["whole"]), "got values of other kinds .*string"),
     ],
 )
@@ -148,7 +154,7 @@ def test_a_training_is_read_with_its_head_and_view(estimator_folder, tmp_path):
     assert (stage.head, stage.view, stage.frame_px) == ("soft_argmax", "whole", 64)
     assert estimator.name == str(tmp_path) and estimator.calibration is None
     poses = estimator.estimate([picture()])
-    assert np.isfinite(poses.raw).all() and np.isnan(poses.confidences).all()
+    assert np.isfinite(poses.peak_mass).all() and np.isnan(poses.confidences).all()
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"config": 1}'])
@@ -172,31 +178,29 @@ def test_the_split_of_the_training_is_known(monkeypatch, estimator_folder, tmp_p
 
 
 def test_a_squashed_network_predicts_on_the_frames_of_its_training(experiment, tmp_path):
-    network = poster.poster_network(
-        batch_norm=False, convolution_widths=((2,),), dense_widths=(4,)
-    )
+    network = poster.poster_network(batch_norm=False, convolution_widths=((2,),), dense_widths=(4,))
     network.save(tmp_path / "poster.keras")
     part = experiment.part("validation")
     poses = loading.load(tmp_path / "poster.keras").estimate_dataset(part)
     in_frame_px = predictions.predict_frame_px(network, experiment.images("validation"))
     expected_px = geometry.resize_keypoints(in_frame_px, (96, 96), part.image_sizes_px)
     np.testing.assert_allclose(poses.keypoints_px, expected_px, atol=1e-3)
-    assert np.isnan(poses.confidences).all() and np.isnan(poses.raw).all()
+    assert np.isnan(poses.confidences).all() and np.isnan(poses.peak_mass).all()
     np.testing.assert_array_equal(poses.boxes_px[:, 2:], part.image_sizes_px)
 
 
 def test_a_squashed_network_sees_pictures_of_any_size_squashed():
     pictures = [picture(60, 40), picture(31, 200)]
     network = always(CENTRE_PX)
-    PoseEstimator("squashed", (Stage(network, "coordinates", "squashed"),)).estimate(pictures)
-    expected = [image_files.squash(each, FRAME_PX) for each in pictures]
+    PoseEstimator("squashed", (Stage(network, "coordinates", "squashed"),), LSP).estimate(pictures)
+    expected = [frames.squash(each, FRAME_PX) for each in pictures]
     np.testing.assert_array_equal(network.seen[0], expected)
 
 
 @pytest.mark.parametrize("view", ["squashed", "whole"])
 @pytest.mark.parametrize("size", [(60, 40), (3, 40), (9, 2), (1, 1)])
 def test_the_frames_centre_is_the_pictures_centre(view, size):
-    estimator = PoseEstimator("centre", (Stage(always(CENTRE_PX), "coordinates", view),))
+    estimator = PoseEstimator("centre", (Stage(always(CENTRE_PX), "coordinates", view),), LSP)
     poses = estimator.estimate([picture(*size)])
     centre_px = (np.array(size) - 1) / 2
     np.testing.assert_allclose(poses.keypoints_px, np.tile(centre_px, (1, 14, 1)), atol=1e-9)
@@ -214,10 +218,10 @@ def test_the_second_stage_looks_around_the_first_ones_pose(scale):
     first, second = always(SPREAD_PX), always(CENTRE_PX)
     stages = (
         Stage(first, "coordinates", "whole"),
-        Stage(second, "coordinates", "person", ((Glimpse(scale),),)),
+        Stage(second, "coordinates", "person", ((CropScale(scale),),)),
     )
     image = picture(64, 64)
-    poses = PoseEstimator("two", stages).estimate([image])
+    poses = PoseEstimator("two", stages, LSP).estimate([image])
     in_picture_px = (SPREAD_PX + 0.5) * 2 - 0.5
     # The joints span 32 pixels of the picture in x and 56 in y.
     box_px = geometry.person_boxes(in_picture_px[None], np.ones((1, JOINT_COUNT), bool))
@@ -234,9 +238,9 @@ def test_each_look_goes_around_the_pose_of_the_one_before():
     second = always(CENTRE_PX)
     stages = (
         Stage(always(SPREAD_PX), "coordinates", "whole"),
-        Stage(second, "coordinates", "person", 3 * LOOK_ONCE),
+        Stage(second, "coordinates", "person", 3 * ONE_PASS),
     )
-    poses = PoseEstimator("thrice", stages).estimate([picture(64, 64)])
+    poses = PoseEstimator("thrice", stages, LSP).estimate([picture(64, 64)])
     assert len(second.seen) == 3
     # All joints in one place: the last box has the least side about it.
     side_px = geometry.LEAST_SIDE_PX * geometry.PERSON_MARGIN
@@ -249,7 +253,7 @@ def test_a_box_skips_the_stages_that_see_whole_pictures():
         Stage(Network(forbidden), "coordinates", "whole"),
         Stage(person, "coordinates", "person"),
     )
-    estimator = PoseEstimator("two", stages)
+    estimator = PoseEstimator("two", stages, LSP)
     with pytest.raises(AssertionError, match="must not be asked"):
         estimator.estimate([picture()])
     poses = estimator.estimate([picture()], [[10, -5, 30, 20]])
@@ -274,16 +278,16 @@ def test_a_box_skips_the_stages_that_see_whole_pictures():
     ],
 )
 def test_boxes_that_do_not_fit_are_refused(boxes_px, finding):
-    estimator = PoseEstimator("person", (Stage(Network(forbidden), "coordinates", "person"),))
+    estimator = PoseEstimator("person", (Stage(Network(forbidden), "coordinates", "person"),), LSP)
     with pytest.raises(PosekitError, match=finding):
         estimator.estimate([picture(), picture()], boxes_px)
 
 
 def test_boxes_and_stages_must_suit_each_other():
-    whole = PoseEstimator("far", (Stage(always(CENTRE_PX), "coordinates", "whole"),))
+    whole = PoseEstimator("far", (Stage(always(CENTRE_PX), "coordinates", "whole"),), LSP)
     with pytest.raises(PosekitError, match="need a stage that sees people; got far, which sees wh"):
         whole.estimate([picture()], [[0, 0, 9, 9]])
-    person = PoseEstimator("near", (Stage(always(CENTRE_PX), "coordinates", "person"),))
+    person = PoseEstimator("near", (Stage(always(CENTRE_PX), "coordinates", "person"),), LSP)
     with pytest.raises(PosekitError, match="`boxes_px` must be given to near, .*; got none"):
         person.estimate([picture()])
 
@@ -298,7 +302,7 @@ def test_boxes_and_stages_must_suit_each_other():
     ],
 )
 def test_pictures_of_another_kind_are_refused(images, finding):
-    estimator = PoseEstimator("any", (Stage(always(CENTRE_PX), "coordinates", "whole"),))
+    estimator = PoseEstimator("any", (Stage(always(CENTRE_PX), "coordinates", "whole"),), LSP)
     with pytest.raises(PosekitError, match=finding):
         estimator.estimate(images)
 
@@ -313,7 +317,7 @@ def test_batches_give_what_one_by_one_gives(monkeypatch, tiny):
     assert together.keypoints_px.shape == (7, JOINT_COUNT, 2)
     for index, image in enumerate(images):
         alone = tiny.estimate([image])
-        for name in ("keypoints_px", "confidences", "raw", "boxes_px"):
+        for name in ("keypoints_px", "confidences", "peak_mass", "boxes_px"):
             expected = getattr(together, name)[index]
             np.testing.assert_allclose(getattr(alone, name)[0], expected, atol=0.01)
 
@@ -333,7 +337,7 @@ def test_arguments_are_left_alone(tiny):
     np.testing.assert_array_equal(boxes_px, kept[1])
 
 
-def test_a_mirrored_glimpse_of_coordinates_by_hand():
+def test_a_mirrored_crop_of_coordinates_by_hand():
     # The network finds the brightest column and puts joint k as many pixels right of it.
     def answer(crops):
         column = crops.sum(axis=(1, 3)).argmax(axis=1)  # (N,)
@@ -344,15 +348,15 @@ def test_a_mirrored_glimpse_of_coordinates_by_hand():
     image[:, 9] = 255
     plain = Stage(Network(answer), "coordinates", "squashed")
     joint, mirrored = np.arange(JOINT_COUNT), np.array(MIRROR)
-    once = PoseEstimator("once", (plain,)).estimate([image])
+    once = PoseEstimator("once", (plain,), LSP).estimate([image])
     np.testing.assert_allclose(once.keypoints_px[0, :, 0], 9 + joint)
-    twice = PoseEstimator("twice", (replace(plain, looks=MIRRORED_TOO),)).estimate([image])
+    twice = PoseEstimator("twice", (replace(plain, passes=MIRRORED_TOO),), LSP).estimate([image])
     # In the mirror the column is at 22, so joint k's partner j says 31 - (22 + j) = 9 - j.
     np.testing.assert_allclose(twice.keypoints_px[0, :, 0], 9 + (joint - mirrored) / 2)
     np.testing.assert_allclose(twice.keypoints_px[0, :, 1], 7)
 
 
-def test_a_mirrored_glimpse_of_maps_by_hand():
+def test_a_mirrored_crop_of_maps_by_hand():
     # Red marks the left wrist, green the right one, blue all others, in the mirror as well: there
     # the network mistakes the wrists for each other, so that each map is half here, half there.
     channel = np.full(JOINT_COUNT, 2)
@@ -364,33 +368,35 @@ def test_a_mirrored_glimpse_of_maps_by_hand():
     image = np.zeros((FRAME_PX, FRAME_PX, 3), np.uint8)
     image[8, 4, 0] = image[8, 26, 1] = image[20, 10, 2] = 255
     plain = Stage(Network(answer), "soft_argmax", "squashed")
-    once = PoseEstimator("once", (plain,)).estimate([image])
+    once = PoseEstimator("once", (plain,), LSP).estimate([image])
     np.testing.assert_allclose(once.keypoints_px[0, INDEX["left_wrist"]], [4, 8], atol=1e-6)
-    np.testing.assert_allclose(once.raw, 1, atol=1e-6)
-    twice = PoseEstimator("twice", (replace(plain, looks=MIRRORED_TOO),)).estimate([image])
+    np.testing.assert_allclose(once.peak_mass, 1, atol=1e-6)
+    twice = PoseEstimator("twice", (replace(plain, passes=MIRRORED_TOO),), LSP).estimate([image])
     np.testing.assert_allclose(twice.keypoints_px[0, INDEX["neck"]], [10, 20], atol=1e-6)
     expected = np.where(channel == 2, 1.0, 0.5)
-    np.testing.assert_allclose(twice.raw[0], expected, atol=1e-6)
+    np.testing.assert_allclose(twice.peak_mass[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("scales", [(1, 1.5), (0.8, 1.2, 1.6)])
-def test_glimpses_of_any_size_point_at_the_same_place(scales):
-    # A bright square is where the map is high, and all of it is in the narrowest glimpse.
+def test_crops_of_any_size_point_at_the_same_place(scales):
+    # A bright square is where the map is high, and all of it is in the narrowest crop.
     def answer(crops):
         return np.where(crops[..., :1] > 127, 50.0, 0.0) * np.ones(JOINT_COUNT)
 
     image = np.zeros((96, 96, 3), np.uint8)
     image[58:64, 40:46] = 255
-    look = tuple(Glimpse(scale, mirrored=scale == 1.2) for scale in scales)
+    look = tuple(CropScale(scale, mirrored=scale == 1.2) for scale in scales)
     stage = Stage(Network(answer), "soft_argmax", "person", (look,))
-    (poses,) = PoseEstimator("sizes", (stage,)).estimate([image], [[20, 20, 60, 60]]).keypoints_px
+    (poses,) = (
+        PoseEstimator("sizes", (stage,), LSP).estimate([image], [[20, 20, 60, 60]]).keypoints_px
+    )
     np.testing.assert_allclose(poses, np.tile([42.5, 60.5], (JOINT_COUNT, 1)), atol=1)
 
 
-def test_glimpses_of_coordinates_are_averaged_in_the_picture():
+def test_crops_of_coordinates_are_averaged_in_the_picture():
     # A quarter into the frame from the left and from the top, whatever it shows.
-    stage = Stage(always((7.5, 7.5)), "coordinates", "person", ((Glimpse(1), Glimpse(0.5)),))
-    poses = PoseEstimator("two", (stage,)).estimate([picture(80, 80)], [[10, 20, 40, 40]])
+    stage = Stage(always((7.5, 7.5)), "coordinates", "person", ((CropScale(1), CropScale(0.5)),))
+    poses = PoseEstimator("two", (stage,), LSP).estimate([picture(80, 80)], [[10, 20, 40, 40]])
     # From 10 to 50 and from 20 to 40: at 20 and at 25, less half a pixel; so is y, from 20 to 60.
     np.testing.assert_allclose(poses.keypoints_px[0, 0], [22, 32])
     np.testing.assert_array_equal(poses.boxes_px, [[10, 20, 40, 40]])
@@ -405,11 +411,11 @@ def test_confidences_are_the_calibrated_certainty():
 
     offsets = np.linspace(-1, 1, JOINT_COUNT)
     stage = Stage(Network(answer), "soft_argmax", "whole")
-    estimator = PoseEstimator("half", (stage,), calibration.Calibration(2.0, offsets))
+    estimator = PoseEstimator("half", (stage,), LSP, calibration.Calibration(2.0, offsets))
     poses = estimator.estimate([picture()])
-    np.testing.assert_allclose(poses.raw, 0.5, atol=1e-6)
+    np.testing.assert_allclose(poses.peak_mass, 0.5, atol=1e-6)
     np.testing.assert_allclose(poses.confidences[0], expit(2 * logit(0.5) + offsets), atol=1e-6)
-    without = PoseEstimator("half", (stage,)).estimate([picture()])
+    without = PoseEstimator("half", (stage,), LSP).estimate([picture()])
     assert np.isnan(without.confidences).all()
 
 
@@ -430,7 +436,7 @@ def test_labels_frame_is_the_stored_picture_but_a_persons_own_is_turned(tmp_path
         read_image=lambda image_id: encoded,
         skeleton=LSP,
     )
-    estimator = PoseEstimator("any", (Stage(always(CENTRE_PX), "coordinates", "squashed"),))
+    estimator = PoseEstimator("any", (Stage(always(CENTRE_PX), "coordinates", "squashed"),), LSP)
     stored = estimator.estimate_dataset(dataset)
     np.testing.assert_array_equal(stored.boxes_px, [[0, 0, 40, 20]])
     shown = estimator.estimate([photos.read_photo(tmp_path / "photo.jpg")])

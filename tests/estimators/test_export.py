@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from posekit.cli.main import main
 from posekit.errors import PosekitError
-from posekit.estimators import loading, looks, recipes
+from posekit.estimators import loading, passes, recipes
 from posekit.estimators.export import OUTPUTS, export
 from posekit.files import PROJECT_ROOT, digest, read_json, write_json
 from posekit.models import names
@@ -85,7 +85,7 @@ def disc_folder(estimator_folder, tmp_path_factory):
     for stage, frame_px in zip(manifest["stages"], (64, 96), strict=True):
         disc_network(frame_px).save(folder / stage["file"])
         stage["sha256"] = digest(folder / stage["file"])
-    manifest["stages"][1]["looks"] = looks.listed(recipes.TWO_LOOKS)
+    manifest["stages"][1]["looks"] = passes.to_json(recipes.TWO_PASSES)
     write_json(folder / "manifest.json", manifest)
     return folder
 
@@ -122,9 +122,7 @@ def size_bytes(folder):
         pytest.param("onnx", 1e-4, marks=needs_onnx),
     ],
 )
-def test_exported_networks_answer_as_their_originals(
-    file_format, most, estimator_folder, exported
-):
+def test_exported_networks_answer_as_their_originals(file_format, most, estimator_folder, exported):
     originals = loading.load(estimator_folder, compiled=False).stages
     stages = loading.load(exported(estimator_folder, file_format)).stages
     for original, stage in zip(originals, stages, strict=True):

@@ -7,13 +7,13 @@ import pytest
 
 from posekit import joint_sets
 from posekit.errors import PosekitError
-from posekit.estimators.looks import Glimpse
-from posekit.estimators.manifest import check_file, described_joints, read, skeleton_of
+from posekit.estimators.passes import CropScale
+from posekit.estimators.manifest import check_file, joints_entry, read
 from posekit.models import heads, names
 from posekit.skeleton import JOINTS, LSP
 
 CONTENT = b"a network"
-GLIMPSE = {"scale": 0.8, "mirrored": False}
+CROP = {"scale": 0.8, "mirrored": False}
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def folder(tmp_path):
         "sha256": hashlib.sha256(CONTENT).hexdigest(),
         "head": "soft_argmax",
         "view": "person",
-        "looks": [[{"scale": 1.2, "mirrored": False}], [GLIMPSE, {"scale": 2, "mirrored": True}]],
+        "looks": [[{"scale": 1.2, "mirrored": False}], [CROP, {"scale": 2, "mirrored": True}]],
     }
     manifest = {"version": 2, "joints": JOINTS, "stages": [stage], "calibration": None}
     (tmp_path / "person.keras").write_bytes(CONTENT)
@@ -39,11 +39,13 @@ def rewrite(folder, **changes):
 
 
 def test_a_stage_is_what_the_manifest_says(folder):
-    (stage,), fitted = read(folder)
-    assert fitted is None
+    manifest = read(folder)
+    (stage,) = manifest.stages
+    assert manifest.calibration is None
+    assert manifest.stored == json.loads((folder / "manifest.json").read_text())
     assert stage.path == folder / "person.keras"
     assert (stage.head, stage.view) == ("soft_argmax", "person")
-    assert stage.looks == ((Glimpse(1.2),), (Glimpse(0.8), Glimpse(2, mirrored=True)))
+    assert stage.passes == ((CropScale(1.2),), (CropScale(0.8), CropScale(2, mirrored=True)))
     check_file(stage)
 
 
@@ -56,16 +58,16 @@ def test_a_stage_is_what_the_manifest_says(folder):
         ({"file": "a" * 300}, "`file` is 'aaa.*, not the name"),
         ({"file": None}, "`file` is None, not the name"),
         ({"sha256": "0"}, "`sha256` must be 64 hexadecimal digits; got '0' in stage 0"),
-        ({"looks": []}, "`looks` must be 1 to 20 looks; got 0 in stage 0"),
-        ({"looks": [[GLIMPSE]] * 21}, "`looks` must be 1 to 20 looks; got 21 in stage 0"),
-        ({"looks": [[]]}, "a look must have 1 to 20 glimpses; got 0 in stage 0"),
-        ({"looks": [[GLIMPSE] * 21]}, "a look must have 1 to 20 glimpses; got 21 in stage 0"),
+        ({"looks": []}, "`looks` must be 1 to 20 passes; got 0 in stage 0"),
+        ({"looks": [[CROP]] * 21}, "`looks` must be 1 to 20 passes; got 21 in stage 0"),
+        ({"looks": [[]]}, "a pass must have 1 to 20 crops; got 0 in stage 0"),
+        ({"looks": [[CROP] * 21]}, "a pass must have 1 to 20 crops; got 21 in stage 0"),
         ({"looks": 2}, "got values of other kinds .*int"),
         ({"looks": [[{"scale": 1.0}]]}, "got a manifest without 'mirrored'"),
-        ({"looks": [[{**GLIMPSE, "mirrored": "no"}]]}, "`mirrored` must be true or false; got 'no'"),
-        ({"looks": [[{**GLIMPSE, "scale": 0.2}]]}, r"`scale` must be .* 0.25 \.\.\. 4; got 0.2"),
-        ({"looks": [[{**GLIMPSE, "scale": True}]]}, "`scale` must be a number .*; got True"),
-        ({"looks": [[{**GLIMPSE, "scale": float("nan")}]]}, "`scale` must be .*; got nan in stage 0"),
+        ({"looks": [[{**CROP, "mirrored": "no"}]]}, "`mirrored` must be true or false; got 'no'"),
+        ({"looks": [[{**CROP, "scale": 0.2}]]}, r"`scale` must be .* 0.25 \.\.\. 4; got 0.2"),
+        ({"looks": [[{**CROP, "scale": True}]]}, "`scale` must be a number .*; got True"),
+        ({"looks": [[{**CROP, "scale": float("nan")}]]}, "`scale` must be .*; got nan in stage 0"),
         ({"head": ["simcc"]}, r"`head` must be one of .*; got \['simcc'\] in stage 0"),
     ],
 )
@@ -89,12 +91,11 @@ def test_a_manifest_may_name_other_joints(folder):
     described = {"name": "two", "joints": ["a", "b"], "torso": ["a", "b"]}
     skeleton = joint_sets.parse("here", described)
     path = folder / "manifest.json"
-    manifest = json.loads(path.read_text()) | described_joints(skeleton)
+    manifest = json.loads(path.read_text()) | joints_entry(skeleton)
     manifest["calibration"] = {"slope": 1.0, "offsets": [0.0, 0.5]}
     path.write_text(json.dumps(manifest))
-    _, fitted = read(folder)
-    assert fitted.offsets.tolist() == [0, 0.5]
-    assert skeleton_of(folder) == skeleton
+    assert read(folder).calibration.offsets.tolist() == [0, 0.5]
+    assert read(folder).skeleton == skeleton
     manifest["joints"] = ["a", "c"]
     path.write_text(json.dumps(manifest))
     with pytest.raises(PosekitError, match="`joints` must be a, b; got 'a', 'c'"):
@@ -106,5 +107,5 @@ def test_a_manifest_may_name_other_joints(folder):
 
 
 def test_of_the_fourteen_joints_a_manifest_has_the_names_alone(folder):
-    assert described_joints(LSP) == {"joints": list(JOINTS)}
-    assert skeleton_of(folder) is LSP
+    assert joints_entry(LSP) == {"joints": list(JOINTS)}
+    assert read(folder).skeleton is LSP

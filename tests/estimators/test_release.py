@@ -13,7 +13,7 @@ import pytest
 
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes, release
-from posekit.estimators.looks import LOOK_ONCE, listed
+from posekit.estimators.passes import ONE_PASS, to_json
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
 from posekit.models import build, residual
@@ -42,7 +42,9 @@ def built(experiment, tmp_path_factory):
         patched.setitem(
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
         )
-        patched.setitem(recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_LOOKS))
+        patched.setitem(
+            recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_PASSES)
+        )
         estimator = release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
         patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
         release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
@@ -59,7 +61,7 @@ def test_the_folder_describes_its_stages(built, experiment):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert [stage["view"] for stage in manifest["stages"]] == ["whole", "person"]
     looks = [stage["looks"] for stage in manifest["stages"]]
-    assert looks == [listed(LOOK_ONCE), listed(recipes.TWO_LOOKS)]
+    assert looks == [to_json(ONE_PASS), to_json(recipes.TWO_PASSES)]
     assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
         "tiny_whole",
         "tiny_person",
@@ -163,7 +165,9 @@ def _weight_bytes(path):
         sizes = []
         with h5py.File(weights) as file:
             file.visititems(
-                lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None
+                lambda _, item: (
+                    sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None
+                )
             )
     return sum(sizes)
 

@@ -572,12 +572,12 @@ def _read_manifest(content, folder):
         _require(stage.path.resolve().parent == folder.resolve(), f"a network from {stage.path}")
         found = hashlib.sha256(stage.path.read_bytes()).hexdigest()
         _require(found in sums, f"another network {stage.path}")
-        _require(1 <= len(stage.looks) <= 20, f"{len(stage.looks)} looks")
-        for look in stage.looks:
-            _require(1 <= len(look) <= 20, f"{len(look)} glimpses")
-            for glimpse in look:
-                _require(0.25 <= glimpse.scale <= 4, f"`scale` {glimpse.scale!r}")
-                _require(type(glimpse.mirrored) is bool, f"`mirrored` {glimpse.mirrored!r}")
+        _require(1 <= len(stage.passes) <= 20, f"{len(stage.passes)} passes")
+        for crops in stage.passes:
+            _require(1 <= len(crops) <= 20, f"{len(crops)} crops")
+            for crop in crops:
+                _require(0.25 <= crop.scale <= 4, f"`scale` {crop.scale!r}")
+                _require(type(crop.mirrored) is bool, f"`mirrored` {crop.mirrored!r}")
     if fitted is not None:
         raw = np.linspace(0, 1, 11)[:, None]
         confidence = fitted.confidence(raw)

@@ -1,4 +1,4 @@
-"""A pose for a person's own photographs and videos: find, read, predict, draw, write."""
+"""Poses for photographs and videos: find the files, read, predict, draw, write."""
 
 import glob
 import os
@@ -19,24 +19,24 @@ from posekit.provenance import provenance
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
-# How many photographs are in memory at a time; one of 24 megapixels takes 72 MB.
+# Photographs in memory at a time; one of 24 megapixels takes 72 MB.
 CHUNK_SIZE = 8
 
-# Where the poses of all photographs go as CSV and as COCO results.
+# Where the poses of all photographs go, as CSV and as COCO results.
 TABLE = "poses.csv"
 RESULTS = "coco_results.json"
 
 
 def find_files(paths):
-    """The photographs and videos that paths of files and folders and patterns stand for.
+    """The photographs and videos of files, folders and patterns.
 
     Args:
         paths: list of paths. A folder stands for the JPEG, PNG and video files in it, a pattern
-            such as "clips/*.mp4" or "holiday/**/*.jpg" for those that it matches; by name,
-            without hidden ones and without what `predict_files` wrote there.
+            such as "clips/*.mp4" or "holiday/**/*.jpg" for those that it matches; sorted by name,
+            without hidden files and without the outputs of `predict_files`.
 
     Returns:
-        list of Path, in the order given; files as named, whether or not they are there.
+        list of Path, in the order given; a named file is listed whether or not it exists.
 
     Raises:
         PosekitError: a folder or pattern without such a file.
@@ -65,7 +65,7 @@ def is_video(path):
 
 
 def read_photo(path):
-    """Decode a photograph as a person sees it: EXIF orientation applied, RGB.
+    """Decode a photograph upright, as its EXIF orientation says, RGB.
 
     Args:
         path: a JPEG or PNG file.
@@ -74,7 +74,7 @@ def read_photo(path):
         uint8 (H, W, 3), RGB.
 
     Raises:
-        PosekitError: the file is missing, empty, no whole image or beyond the limits of
+        PosekitError: the file is missing, empty, not a whole image or beyond the limits of
             `image_files`.
     """
     path = Path(path)
@@ -100,7 +100,7 @@ def predict_files(
     smoothing=None,
     annotations=None,
 ):
-    """Predict photographs, then videos; write a drawn copy and the poses of each.
+    """Predict photographs, then videos; write a copy with the pose drawn, and the poses.
 
     A few photographs, and one frame of a video, are in memory at a time.
 
@@ -112,19 +112,19 @@ def predict_files(
             photographs together; as COCO results, `RESULTS` for all photographs.
         box_px: None, or x, y, width and height of the person in the one photograph, pixels.
         file_format: str, one of pose_files.FORMATS.
-        smoothing: temporal_smoothing.OneEuroFilter for videos, or None.
-        annotations: own_data.OwnData that lists the photographs, whose ids and keypoints COCO
-            results then have; None counts the ids from 1 and has the estimator's joints.
+        smoothing: smoothing.OneEuroFilter for videos, or None.
+        annotations: own_data.OwnData that lists the photographs and gives COCO results their ids
+            and keypoints; None counts the ids from 1 and takes the estimator's joints.
 
     Yields:
-        dict for each file: image, drawn, poses (paths) and problem (None). For what cannot be
-        read, problem says what is wrong with it; drawn and poses are None. A video that ends
-        early has all of them.
+        dict for each file: image, drawn, poses (paths) and problem (None). For an unreadable file,
+        problem says what is wrong with it; drawn and poses are None. A video that ends early has
+        all of them.
 
     Raises:
-        PosekitError: before anything is written, two files share a name, one would be written
-            over, there is a box with anything but one photograph, smoothing without a video, a
-            video as COCO results, or annotations that do not list a photograph or have other
+        PosekitError: before anything is written, two files share a name, one would be
+            overwritten, there is a box but not one single photograph, smoothing without a video,
+            a video as COCO results, or annotations that do not list a photograph or have other
             joints; later, the box does not fit or the folder is not writable.
     """
     _check_files(paths, folder, box_px, file_format, smoothing)
@@ -182,42 +182,42 @@ def _photo_writer(folder, file_format, estimator, layout):
     if file_format == "coco":
         with pose_files.writing_coco(folder / RESULTS, layout) as add:
 
-            def write_result(path, image, keypoints_px, confidences, box_px):
+            def write(path, image, keypoints_px, confidences, box_px):
                 name = Path(path).name
                 labels = {"image_id": layout.image_ids[name], "file_name": name}
                 add(labels, keypoints_px, confidences)
                 return folder / RESULTS
 
-            yield write_result
-        return
-    if file_format == "csv":
+            yield write
+    elif file_format == "csv":
         with pose_files.writing_csv(folder / TABLE, ("image",), joints=joints) as add:
 
-            def write_row(path, image, *pose):
+            def write(path, image, *pose):
                 add({"image": str(path)}, *pose)
                 return folder / TABLE
 
-            yield write_row
-        return
-    made_by = provenance()
+            yield write
+    else:
+        made_by = provenance()
 
-    def write_json(path, image, *pose):
-        written = folder / f"{Path(path).stem}_pose.json"
-        head = {
-            "image": str(path),
-            "width_px": image.shape[1],
-            "height_px": image.shape[0],
-            "model": estimator.name,
-        }
-        described = pose_files.described(*pose, joints=joints)
-        files.write_json(written, {**head, **described, "made_by": made_by})
-        return written
+        def write(path, image, *pose):
+            written = folder / f"{Path(path).stem}_pose.json"
+            content = {
+                "image": str(path),
+                "width_px": image.shape[1],
+                "height_px": image.shape[0],
+                "model": estimator.name,
+                **pose_files.pose_entry(*pose, joints=joints),
+                "made_by": made_by,
+            }
+            files.write_json(written, content)
+            return written
 
-    yield write_json
+        yield write
 
 
 def _read_bounded(path):
-    """A file's bytes, read in pieces: some files have no size, and some no end."""
+    """A file's bytes, read in pieces, since special files have no size and may not end."""
     content = bytearray()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -235,16 +235,16 @@ def _wanted(paths):
 
 
 def _is_wanted(path):
-    beside = (
+    pose_paths = (
         *(path.with_suffix(suffix) for suffix in (".json", ".csv")),
         *(path.with_name(name) for name in (TABLE, RESULTS)),
     )
-    written = path.stem.endswith("_pose") and any(each.is_file() for each in beside)
+    is_output = path.stem.endswith("_pose") and any(each.is_file() for each in pose_paths)
     return (
         path.suffix.lower() in SUFFIXES + video_files.SUFFIXES
         and path.is_file()
         and not path.name.startswith(".")
-        and not written
+        and not is_output
     )
 
 
@@ -269,8 +269,8 @@ def _check_files(paths, folder, box_px, file_format, smoothing):
         drawn = _drawn_path(path, folder)
         if drawn.resolve() in inputs:
             problems.append(
-                f"no image may be written over; got {drawn}, which is also where the drawn copy "
-                f"of {path} goes. Predict into another folder."
+                f"no image may be overwritten; got {drawn}, which is also where the drawn copy of "
+                f"{path} goes. Predict into another folder."
             )
     videos = sum(map(is_video, paths))
     if box_px is not None and (len(paths) != 1 or videos):

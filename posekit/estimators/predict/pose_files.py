@@ -1,7 +1,9 @@
 """Poses as JSON, CSV or COCO results, written one pose at a time, however many there are.
 
+All files appear whole when their block ends; see `keep_partial_on_interrupt` for an interruption.
+
 COCO's results are a list with, for each person, image_id, category_id, keypoints (x, y and a
-confidence of each) and a score; see `datasets.coco` on how pixels are counted.
+confidence of each) and a score; see `datasets.coco.reading` on how pixels are counted.
 
 Source: cocodataset.org, "Results format".
 """
@@ -15,18 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from posekit import files
-from posekit.skeleton import JOINTS
 
 FORMATS = ("json", "csv", "coco")
 
 
-def described(keypoints_px, confidences, box_px, *, joints=JOINTS):
+def pose_entry(keypoints_px, confidences, box_px, *, joints):
     """One pose as a dict for JSON.
 
     Args:
         keypoints_px: float (K, 2), (x, y), pixels.
         confidences: float (K,) in [0, 1]; NaN, where not known, becomes None.
-        box_px: float (4,), x, y, width, height of what was looked at, pixels.
+        box_px: float (4,), x, y, width, height of what the network saw, pixels.
         joints: K names.
 
     Returns:
@@ -40,10 +41,8 @@ def described(keypoints_px, confidences, box_px, *, joints=JOINTS):
 
 
 @contextmanager
-def writing_csv(path, columns, *, joints=JOINTS):
+def writing_csv(path, columns, *, joints):
     """Yield a function that adds one pose to a CSV file, a row for each joint.
-
-    The file appears whole when the block ends; see `keeping_part` for a stop in between.
 
     Args:
         path: where to write.
@@ -53,11 +52,11 @@ def writing_csv(path, columns, *, joints=JOINTS):
 
     Yields:
         function of (labels, keypoints_px, confidences, box_px); labels is a dict by `columns`,
-        the others are as for `described`.
+        the others are as for `pose_entry`.
     """
     with (
-        keeping_part(path) as temporary,
-        # A file's name may hold bytes that are no UTF-8; they come out as they are.
+        keep_partial_on_interrupt(path) as temporary,
+        # A file's name may hold bytes that are not UTF-8; they are written as they are.
         temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file)
@@ -72,10 +71,8 @@ def writing_csv(path, columns, *, joints=JOINTS):
 
 
 @contextmanager
-def writing_json(path, head, *, joints=JOINTS):
+def writing_json(path, head, *, joints):
     """Yield a function that adds one pose to the list "frames" of a JSON file.
-
-    The file appears whole when the block ends; see `keeping_part` for a stop in between.
 
     Args:
         path: where to write.
@@ -84,67 +81,61 @@ def writing_json(path, head, *, joints=JOINTS):
 
     Yields:
         function of (labels, keypoints_px, confidences, box_px); labels is a dict that comes
-        first, the others are as for `described`.
+        first, the others are as for `pose_entry`.
     """
-    with keeping_part(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        # The list is left open, so that nothing but the newest frame is in memory.
-        file.write(json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": [')
-        separator = "\n"
-
-        def add(labels, keypoints_px, confidences, box_px):
-            nonlocal separator
-            frame = {**labels, **described(keypoints_px, confidences, box_px, joints=joints)}
-            file.write(separator + "    " + json.dumps(frame, allow_nan=False))
-            separator = ",\n"
-
-        try:
-            yield add
-        finally:
-            file.write("\n  ]\n}\n")
+    opening = json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": ['
+    with _open_list(path, opening, "\n    ", "\n  ]\n}\n") as add:
+        yield lambda labels, *pose: add({**labels, **pose_entry(*pose, joints=joints)})
 
 
 @contextmanager
 def writing_coco(path, layout):
     """Yield a function that adds one pose to a file of COCO results.
 
-    The file appears whole when the block ends; see `keeping_part` for a stop in between.
-
     Args:
         path: where to write.
-        layout: coco.Layout, whose keypoints the results have.
+        layout: coco.reading.Layout, whose keypoints the results have.
 
     Yields:
         function of (labels, keypoints_px, confidences); labels is a dict with the image_id, and
         the others are as for `coco_result`.
     """
-    with keeping_part(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write("[")
-        separator = "\n"
+    with _open_list(path, "[", "\n", "\n]\n") as add:
+        yield lambda labels, *pose: add({**labels, **coco_result(layout, *pose)})
 
-        def add(labels, keypoints_px, confidences):
+
+@contextmanager
+def _open_list(path, opening, indent, closing):
+    """Yield a function that adds an entry to a JSON list, so that only the newest is in memory."""
+    with (
+        keep_partial_on_interrupt(path) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        file.write(opening)
+        separator = ""
+
+        def add(entry):
             nonlocal separator
-            result = {**labels, **coco_result(layout, keypoints_px, confidences)}
-            file.write(separator + json.dumps(result, allow_nan=False))
-            separator = ",\n"
+            file.write(separator + indent + json.dumps(entry, allow_nan=False))
+            separator = ","
 
         try:
             yield add
         finally:
-            file.write("\n]\n")
+            file.write(closing)
 
 
 def coco_result(layout, keypoints_px, confidences):
     """One pose as COCO's results have it, but for the image_id.
 
     Args:
-        layout: coco.Layout.
+        layout: coco.reading.Layout.
         keypoints_px: float (K, 2), (x, y), pixels.
-        confidences: float (K,) in [0, 1]. Where they are not known they become 1, as COCO
-            recommends.
+        confidences: float (K,) in [0, 1]; unknown ones become 1, as COCO recommends.
 
     Returns:
-        dict: category_id, keypoints (x, y and confidence of each of the layout's, 0 for those
-        that no joint is) and score, the mean confidence of the joints.
+        dict: category_id, keypoints (x, y and confidence of each of the layout's; 0 for those
+        without a joint) and score, the mean confidence of the joints.
     """
     confidences = np.nan_to_num(confidences, nan=1.0)
     keypoints = []
@@ -162,11 +153,11 @@ def coco_result(layout, keypoints_px, confidences):
 
 
 @contextmanager
-def keeping_part(path):
-    """As `artifacts.replacing`; what a stop leaves unfinished is kept as partial_NAME beside it.
+def keep_partial_on_interrupt(path):
+    """As `files.replacing`; what an interruption leaves unfinished is kept as partial_NAME.
 
-    A stop is Ctrl-C, or the end of a generator that nobody reads on. Whoever writes the file
-    must close it on the way out, so that its part is whole in itself.
+    An interruption is Ctrl-C, or the end of a generator that nobody reads on. The caller must
+    close the file on the way out, so that the part is readable.
     """
     path = Path(path)
     with files.replacing(path) as temporary:

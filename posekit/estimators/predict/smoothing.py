@@ -6,7 +6,7 @@ import numpy as np
 
 from posekit.errors import PosekitError, raise_problems
 
-# Chosen on drawn clips, see benchmarks/temporal_smoothing.py.
+# Chosen on synthetic clips, see benchmarks/temporal_smoothing.py.
 CUTOFF_HZ = 1.0
 SPEED_GAIN = 5.0
 
@@ -14,10 +14,10 @@ SPEED_GAIN = 5.0
 class OneEuroFilter:
     """A low-pass filter whose cutoff rises with a joint's speed.
 
-    A low cutoff takes out more jitter and lags more: the lag of a steady movement is
+    A low cutoff removes more jitter and lags more: the lag of a steady movement is
     1 / (2 pi cutoff) seconds. Jitter shows at rest and lag in motion, hence a cutoff of
-    `cutoff_hz` + `speed_gain` * speed for each joint. Speeds are counted in lengths of the person
-    a second, so that the same settings serve near and far people and all sizes of pictures.
+    `cutoff_hz` + `speed_gain` * speed for each joint. Speeds are in lengths of the person per
+    second, so that the same settings suit near and far people and all picture sizes.
 
     Args:
         cutoff_hz: float > 0, the cutoff of a joint at rest, hertz.
@@ -51,7 +51,7 @@ class OneEuroFilter:
         self._seconds = self._smooth_px = self._velocity = None
 
     def settings(self):
-        """The arguments by name, to be written beside what they shaped."""
+        """The arguments by name, for the file of the smoothed poses."""
         return {
             "filter": "one_euro",
             "cutoff_hz": self.cutoff_hz,
@@ -83,7 +83,7 @@ class OneEuroFilter:
                 f"OneEuroFilter.smooth(): `seconds` must be later than {self._seconds}; got "
                 f"{seconds}. Give frames in their order, or start a new filter."
             )
-        # Joints that coincide, as of one who is far away, still make a person.
+        # The joints of a person far away may coincide.
         length_px = max(np.ptp(keypoints_px, axis=0).max(), 1.0)
         velocity = (keypoints_px - self._smooth_px) / (step_seconds * length_px)  # (K, 2)
         weight = _weight(self.speed_cutoff_hz, step_seconds)

@@ -1,4 +1,4 @@
-"""Videos and webcams through OpenCV, frame by frame: never more than one in memory."""
+"""Videos and webcams through OpenCV, frame by frame; one frame at a time is in memory."""
 
 import math
 import os
@@ -10,19 +10,19 @@ from pathlib import Path
 import cv2
 
 from posekit.errors import PosekitError
-from posekit.estimators.predict.pose_files import keeping_part
+from posekit.estimators.predict.pose_files import keep_partial_on_interrupt
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 
-# Of what OpenCV's packages can write everywhere, the one with exact frame rates and small files.
+# Of the formats that OpenCV writes everywhere, the one with exact frame rates and small files.
 WRITTEN_SUFFIX = ".mp4"
 _WRITTEN_CODEC = "mp4v"
 
-# Of a camera that does not tell.
+# Of a camera that does not say.
 USUAL_FRAMES_PER_SECOND = 30.0
 _MOST_FRAMES_PER_SECOND = 1000
 
-# Some containers hold no count of frames, but a length that is rounded.
+# Some containers hold no frame count, only a rounded length.
 _COUNT_TOLERANCE = 0.05
 
 _ADVICE = "Convert it, for instance: ffmpeg -i {name} -c:v libx264 converted.mp4"
@@ -35,8 +35,8 @@ class VideoFile:
         name: str, the path as given.
         size_px: (int, int), width and height of a frame as shown, pixels.
         frames_per_second: float > 0; the mean where it varies.
-        frame_count: int or None, as the file's header says: some are a little off, some say none.
-        problem: None, or a sentence once the frames have ended much earlier than the header says.
+        frame_count: int or None, from the file's header, which may be a little off.
+        problem: None, or a sentence if the frames ended much earlier than the header says.
 
     Raises:
         PosekitError: there is no such file, nothing in it that OpenCV decodes, no frame, or no
@@ -67,7 +67,7 @@ class VideoFile:
         self.frame_count = int(count) if math.isfinite(count) and count > 0 else None
 
     def frames(self):
-        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB) once, then let go of it."""
+        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB); can be read once."""
         count, bgr = 0, self._first
         self._first = None
         try:
@@ -85,7 +85,7 @@ class VideoFile:
         elif self.frame_count and count + 1 < self.frame_count * (1 - _COUNT_TOLERANCE):
             self.problem = (
                 f"{self.name}: must have the {self.frame_count} frames that its header names; got "
-                f"{count} before one that does not decode. These are done; get the file anew."
+                f"{count} before one that does not decode. These are done; get the file again."
             )
 
     def _read(self):
@@ -97,7 +97,7 @@ class VideoFile:
 
 
 class Camera:
-    """The frames of a webcam as they come, until the reader stops.
+    """The frames of a webcam as they come, until the caller stops.
 
     Attributes:
         name, size_px, frames_per_second, problem: as of `VideoFile`; the problem is that the
@@ -121,13 +121,13 @@ class Camera:
         if not read:
             finding = "no picture from it" if self._capture.isOpened() else "no such camera"
             raise PosekitError(
-                f"{self.name}: must be a camera that this program may use; got {finding}. See "
+                f"{self.name}: must be a camera that this program may use; got {finding}. Check "
                 "that it is plugged in, allowed and not in use elsewhere, or try another number."
             )
         self.size_px = self._first.shape[1::-1]
-        told = self._capture.get(cv2.CAP_PROP_FPS)
-        believable = 1 <= told <= _MOST_FRAMES_PER_SECOND
-        self.frames_per_second = told if believable else USUAL_FRAMES_PER_SECOND
+        claimed = self._capture.get(cv2.CAP_PROP_FPS)
+        believable = 1 <= claimed <= _MOST_FRAMES_PER_SECOND
+        self.frames_per_second = claimed if believable else USUAL_FRAMES_PER_SECOND
 
     def frames(self):
         """As `VideoFile.frames`; seconds are those of a clock."""
@@ -146,11 +146,11 @@ class Camera:
 
 @contextmanager
 def writing(path, frames_per_second, size_px):
-    """Yield a function that shows a picture from a time on, in a new MP4 file without sound.
+    """Yield a function that adds a picture to a new MP4 file without sound.
 
-    The file appears whole when the block ends; see `pose_files.keeping_part` for a stop in
-    between. The format halves the resolution of colours, so an odd width or height grows by one
-    pixel, which repeats its neighbour.
+    The file appears whole when the block ends, as in `pose_files`. The format halves the
+    resolution of colours, so an odd width or height grows by one pixel, which repeats its
+    neighbour.
 
     Args:
         path: where to write, NAME.mp4.
@@ -158,8 +158,8 @@ def writing(path, frames_per_second, size_px):
         size_px: (int, int), width and height, pixels.
 
     Yields:
-        function of (seconds, uint8 (H, W, 3) RGB): times rise. The frame of that time and those
-        still missing before it become this picture; a time whose frame is written changes nothing.
+        function of (seconds, uint8 (H, W, 3) RGB): times rise. The frame of that time and all
+        missing ones before it become this picture; if the frame is written already, nothing does.
 
     Raises:
         PosekitError: OpenCV cannot write the file, or there is no room for it.
@@ -168,7 +168,7 @@ def writing(path, frames_per_second, size_px):
     odd = (0, height % 2, 0, width % 2)  # top, bottom, left, right
     even_size_px = (width + width % 2, height + height % 2)
     written = 0
-    with keeping_part(path) as temporary:
+    with keep_partial_on_interrupt(path) as temporary:
         writer = cv2.VideoWriter(
             str(temporary),
             cv2.CAP_FFMPEG,
@@ -202,7 +202,7 @@ def writing(path, frames_per_second, size_px):
         if found != written:
             raise PosekitError(
                 f"{path}: there must be room for {written} frames; got {found} onto the disk. "
-                "Make room, then run it again."
+                "Free some space, then run it again."
             )
 
 
@@ -215,11 +215,7 @@ def has_display():
 
 @contextmanager
 def window(title):
-    """Yield a function that shows a picture in a window; it returns whether q was pressed.
-
-    Yields:
-        function of uint8 (H, W, 3) RGB, returns bool.
-    """
+    """Yield a function that shows a picture (H, W, 3), RGB, and returns whether q was pressed."""
 
     def show(image):
         cv2.imshow(title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -233,7 +229,7 @@ def window(title):
 
 def _check_file(path):
     try:
-        # Some of what is no plain file never ends, or waits for ever as it is opened.
+        # Some special files never end, or block when they are opened.
         if os.path.exists(path) and not os.path.isfile(path):
             raise PosekitError(
                 f"{path}: the video must be a file; got something else. Name a file."

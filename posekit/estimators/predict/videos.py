@@ -1,4 +1,4 @@
-"""A person's pose in every frame of a video: follow, smooth, draw, write."""
+"""A person's pose in every frame of a video: track, smooth, draw, write."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,16 +11,16 @@ from posekit.errors import PosekitError
 from posekit.estimators.predict import pose_files, video_files
 from posekit.provenance import provenance
 
-# Below it, more joints of a pose are likely wrong than right: the person is looked for anew.
+# Below it a pose is likely wrong: the person is searched for in the whole picture again.
 LEAST_CONFIDENCE = 0.5
 
 
-class Follower:
-    """Finds one person in pictures that follow one another.
+class Tracker:
+    """Finds one person in consecutive pictures.
 
-    From the second picture on, the estimator looks around the pose of the one before, which
-    spares it the stages that find the person. Where the mean confidence falls below
-    `least_confidence`, or there is none, it looks at the whole picture again.
+    From the second picture on, the estimator searches around the previous pose, which skips the
+    stages that find the person. Where the mean confidence falls below `least_confidence`, or
+    there is none, it searches the whole picture again.
 
     Args:
         estimator: estimators.PoseEstimator.
@@ -30,14 +30,14 @@ class Follower:
     def __init__(self, estimator, least_confidence=LEAST_CONFIDENCE):
         self._estimator = estimator
         self._least_confidence = least_confidence
-        self._follows = any(stage.view == "person" for stage in estimator.stages)
+        self._can_track = any(stage.view == "person" for stage in estimator.stages)
         self._boxes_px = None
 
     def estimate(self, image):
         """Find the person in the next picture.
 
         Args:
-            image: uint8 (H, W, 3), RGB, of the same size as the one before.
+            image: uint8 (H, W, 3), RGB, of the size of the previous one.
 
         Returns:
             estimators.Poses of one person.
@@ -46,8 +46,8 @@ class Follower:
         if self._boxes_px is not None and not self._is_sure(poses):
             poses = self._estimator.estimate([image])
         self._boxes_px = None
-        if self._follows and self._is_sure(poses):
-            # A box must meet the picture, whatever was found beyond its edge.
+        if self._can_track and self._is_sure(poses):
+            # The box must meet the picture even if joints were found beyond its edge.
             inside_px = np.clip(poses.keypoints_px, 0, np.array(image.shape[1::-1]) - 1)
             everyone = np.ones(inside_px.shape[:2], bool)
             self._boxes_px = geometry.person_boxes(inside_px, everyone)
@@ -60,20 +60,19 @@ class Follower:
 def predict_video(
     estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None
 ):
-    """Predict a video; write a drawn copy without sound and a file of its poses.
+    """Predict a video; write a copy with the poses drawn, without sound, and a file of the poses.
 
-    Both grow frame by frame beside their names and appear when the video ends. On Ctrl-C, what is
-    done of a video file is kept as partial_NAME; a camera's is whole, since that is how it ends.
+    Both appear when the video ends. On Ctrl-C, what is done of a video file is kept as
+    partial_NAME; a camera's files are whole, since that is how it ends.
 
     Args:
         estimator: estimators.PoseEstimator.
-        stream: video.VideoFile or video.Camera.
+        stream: video_files.VideoFile or video_files.Camera.
         folder: where STEM_pose.mp4 and STEM_pose.json or STEM_pose.csv go.
         stem: str.
-        file_format: str, "json" or "csv". A CSV file has a row for each frame and
-            joint.
-        smoothing: temporal_smoothing.OneEuroFilter or None; it is started anew.
-        show: None, or a function that is given each drawn frame and returns whether to stop.
+        file_format: str, "json" or "csv". A CSV file has a row for each frame and joint.
+        smoothing: smoothing.OneEuroFilter or None; it is restarted.
+        show: None, or a function that gets each drawn frame and returns whether to stop.
 
     Returns:
         dict: image (the video's name), drawn, poses (paths) and problem: None, or why the video
@@ -87,7 +86,7 @@ def predict_video(
             f"predict: COCO results need photographs; got {stream.name}. Choose another format."
         )
     drawn_path, poses_path = output_paths(folder, stem, file_format)
-    follower = Follower(estimator)
+    tracker = Tracker(estimator)
     if smoothing is not None:
         smoothing.restart()
     with ExitStack() as stack:
@@ -97,16 +96,12 @@ def predict_video(
         )
         bar = stack.enter_context(
             tqdm(
-                total=stream.frame_count,
-                desc=stream.name,
-                unit="frame",
-                leave=False,
-                disable=None,
+                total=stream.frame_count, desc=stream.name, unit="frame", leave=False, disable=None
             )
         )
         try:
             for index, (seconds, image) in enumerate(stream.frames()):
-                poses = follower.estimate(image)
+                poses = tracker.estimate(image)
                 keypoints_px, confidences = poses.keypoints_px[0], poses.confidences[0]
                 if smoothing is not None:
                     keypoints_px = smoothing.smooth(keypoints_px, seconds)

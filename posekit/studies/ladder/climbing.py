@@ -227,10 +227,10 @@ def _fit_before(config, experiment, run_dir):
 
 def estimator_of(rung, runs):
     """The estimators.PoseEstimator of one rung, from what `train` gives."""
-    return loading.of_runs(
+    return loading.from_runs(
         rung.key,
         runs[-len(rung.stages) :],
-        looks=rung.looks,
+        passes=rung.looks,
     )
 
 
@@ -305,9 +305,9 @@ def _gap(scores, name):
 
 
 def _flops(estimator):
-    """Operations behind one picture's pose, through all stages and their glimpses."""
+    """Operations behind one picture's pose, through all stages and their crops."""
     return sum(
-        summary.count_flops(stage.network) * sum(map(len, stage.looks))
+        summary.count_flops(stage.network) * sum(map(len, stage.passes))
         for stage in estimator.stages
     )
 

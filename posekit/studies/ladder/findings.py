@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
-from posekit.estimators import looks, manifest, recipes
+from posekit.estimators import manifest, passes, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.models import imagenet
@@ -106,7 +106,7 @@ def _is_same(rung, settings):
     if any(others.values()) or any(set(stage) - known for stage in settings["stages"]):
         return False
     stages = tuple(config.TrainingConfig(**stage) for stage in settings["stages"])
-    return stages == rung.stages and settings["looks"] == looks.listed(rung.looks)
+    return stages == rung.stages and settings["looks"] == passes.to_json(rung.looks)
 
 
 def _starts_drawn(rung):
@@ -241,7 +241,7 @@ def _shipped_row(folder):
         read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
         for part in SHIPPED_PARTS
     )
-    files = [stage.path for stage in manifest.read(folder)[0]]
+    files = [stage.path for stage in manifest.read(folder).stages]
     return {
         "model": folder.name,
         **{label: validation[name]["value"] for name, label in SCORES.items()},
@@ -249,7 +249,7 @@ def _shipped_row(folder):
         "PCK, development": development["pck_0.2"]["value"],
         "its 95 % interval": development["pck_0.2"]["interval"],
         "epochs of all its trainings": sum(
-            recipes.RECIPES[name]["epochs"] for name in recipes.behind(folder.name)
+            recipes.RECIPES[name]["epochs"] for name in recipes.recipes_of(folder.name)
         ),
         "megabytes": round(sum(file.stat().st_size for file in files) / 1e6, 1),
     }

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
-from posekit.estimators.looks import LOOK_ONCE, in_words, listed
-from posekit.estimators.recipes import TWO_QUICK_LOOKS
+from posekit.estimators.passes import ONE_PASS, to_json, to_text
+from posekit.estimators.recipes import TWO_QUICK_PASSES
 from posekit.models.names import IMAGENET
 from posekit.training.config import TrainingConfig
 
@@ -35,7 +35,7 @@ class Rung:
             trained on drawn people first, ITSELF one that was trained from ImageNet's weights.
         change: tuple of str, the settings in which it differs from its parent; "stages" where it
             has one network more.
-        looks: as for estimators.of_runs.
+        looks: the passes, as for `loading.from_runs`.
         parent: str, key of the rung that it was made from; None for the first.
     """
 
@@ -44,7 +44,7 @@ class Rung:
     idea: str
     stages: tuple
     change: tuple = ()
-    looks: tuple = LOOK_ONCE
+    looks: tuple = ONE_PASS
     parent: str | None = None
 
     def changed(self, key, title, idea, **settings):
@@ -90,7 +90,7 @@ class Rung:
         """What decides its poses, JSON-ready; two rungs with equal settings are the same."""
         return {
             "stages": [asdict(stage) for stage in self.stages],
-            "looks": listed(self.looks),
+            "looks": to_json(self.looks),
         }
 
 
@@ -157,7 +157,7 @@ def change_in_words(rung, parent):
     words = ["a second network"] if added else []
     for name in rung.change:
         if name == "looks":
-            words.append(_from_to(name, [in_words(parent.looks)], [in_words(rung.looks)]))
+            words.append(_from_to(name, [to_text(parent.looks)], [to_text(rung.looks)]))
         elif name != "stages":
             differing = [
                 (getattr(before, name), getattr(after, name))
@@ -337,6 +337,6 @@ def _whole(poster, imagenet):
         "second_look",
         "Second look, averaged",
         "The second network looks again around its own pose, at two sizes, mirrored at one.",
-        TWO_QUICK_LOOKS,
+        TWO_QUICK_PASSES,
     )
     return (*climbed, second_look)

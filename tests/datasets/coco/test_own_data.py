@@ -126,7 +126,7 @@ def test_training_tells_its_joints(trained, estimator, experiment):
     assert run.best_model().output_shape == (None, 10)
     assert set(run.baselines) == {"image_centre", "mean_pose"}
     assert estimator.skeleton == experiment.dataset.skeleton
-    assert loading.of_runs("own", [run]).skeleton == estimator.skeleton
+    assert loading.from_runs("own", [run]).skeleton == estimator.skeleton
 
 
 def test_scores_are_those_of_the_five_joints(poses, experiment):

@@ -192,7 +192,7 @@ def test_a_photograph_is_never_written_over(monkeypatch, tmp_path, model):
     for name in ("x.jpg", "x_pose.png"):
         photo().save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    finding = r"written over; got .*x_pose\.png, which is also where the drawn copy of .*x\.jpg"
+    finding = r"overwritten; got .*x_pose\.png, which is also where the drawn copy of .*x\.jpg"
     with pytest.raises(PosekitError, match=finding):
         predict(model, photos.find_files([tmp_path]), ".")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jpg", "x_pose.png"]
@@ -311,10 +311,12 @@ def test_what_videos_do_not_go_with_is_refused(tmp_path, model):
         predict(model, ["a.mp4"], tmp_path, box_px=(0, 0, 9, 9))
     with pytest.raises(PosekitError, match="smoothing needs a video; got images alone"):
         predict(model, ["a.jpg"], tmp_path, smoothing=OneEuroFilter())
-    with pytest.raises(PosekitError, match="`format` must be one of 'json', 'csv', 'coco'; got 'xml'"):
+    with pytest.raises(
+        PosekitError, match="`format` must be one of 'json', 'csv', 'coco'; got 'xml'"
+    ):
         predict(model, ["a.jpg"], tmp_path, file_format="xml")
     with pytest.raises(PosekitError, match="names must differ.*got 'a' more than once"):
         predict(model, ["a.jpg", "a.mp4"], tmp_path)
-    finding = r"written over; got .*a_pose\.mp4, which is also where the drawn copy of .*a\.mov"
+    finding = r"overwritten; got .*a_pose\.mp4, which is also where the drawn copy of .*a\.mov"
     with pytest.raises(PosekitError, match=finding):
         predict(model, [tmp_path / "a.mov", tmp_path / "a_pose.mp4"], tmp_path)

@@ -14,7 +14,7 @@ BOX_PX = np.array([-1.0, 2.0, 30.0, 30.456])
 
 def test_a_csv_has_a_row_for_each_pose_and_joint(tmp_path):
     path = tmp_path / "poses.csv"
-    with pose_files.writing_csv(path, ("image",)) as add:
+    with pose_files.writing_csv(path, ("image",), joints=JOINTS) as add:
         # A comma, and a byte that is no UTF-8.
         for name in ("a,b.jpg", "\udcff.jpg"):
             add({"image": name}, KEYPOINTS_PX, CONFIDENCES, BOX_PX)
@@ -31,7 +31,8 @@ def test_a_csv_has_a_row_for_each_pose_and_joint(tmp_path):
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_frames_grow_in_valid_json(tmp_path, count):
-    with pose_files.writing_json(tmp_path / "a.json", {"video": "a.mp4", "smoothing": None}) as add:
+    head = {"video": "a.mp4", "smoothing": None}
+    with pose_files.writing_json(tmp_path / "a.json", head, joints=JOINTS) as add:
         for frame in range(count):
             add({"frame": frame}, KEYPOINTS_PX, CONFIDENCES, BOX_PX)
     written = json.loads((tmp_path / "a.json").read_text())
@@ -49,7 +50,7 @@ def test_what_a_stop_leaves_is_whole_in_itself(tmp_path):
         (tmp_path / "a.json", pose_files.writing_json, {"video": "a.mp4"}),
         (tmp_path / "a.csv", pose_files.writing_csv, ("frame",)),
     ):
-        with pytest.raises(KeyboardInterrupt), writing(path, last) as add:
+        with pytest.raises(KeyboardInterrupt), writing(path, last, joints=JOINTS) as add:
             add({"frame": 0}, KEYPOINTS_PX, CONFIDENCES, BOX_PX)
             raise KeyboardInterrupt
     assert len(json.loads((tmp_path / "partial_a.json").read_text())["frames"]) == 1
@@ -58,6 +59,7 @@ def test_what_a_stop_leaves_is_whole_in_itself(tmp_path):
 
 
 def test_what_a_fault_leaves_is_removed(tmp_path):
-    with pytest.raises(ZeroDivisionError), pose_files.writing_csv(tmp_path / "a.csv", ()):
+    csv_file = pose_files.writing_csv(tmp_path / "a.csv", (), joints=JOINTS)
+    with pytest.raises(ZeroDivisionError), csv_file:
         1 / 0
     assert not list(tmp_path.iterdir())

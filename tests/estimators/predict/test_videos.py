@@ -41,7 +41,7 @@ FOLLOWED_PX = pytest.approx([30.5 - 10.4, 20.5 - 10.4, 20.8, 20.8])
 
 def test_a_sure_pose_is_followed():
     estimator = Scripted([0.9, 0.9, 0.9])
-    follower = videos.Follower(estimator)
+    follower = videos.Tracker(estimator)
     for _ in range(3):
         follower.estimate(IMAGE)
     assert estimator.boxes == [None, FOLLOWED_PX, FOLLOWED_PX]
@@ -50,7 +50,7 @@ def test_a_sure_pose_is_followed():
 def test_a_lost_person_is_looked_for_in_the_same_picture():
     # Sure; lost, and found anew; lost, and not found; then the whole picture at once.
     estimator = Scripted([0.9, 0.2, 0.8, 0.2, 0.3, 0.9])
-    follower = videos.Follower(estimator, least_confidence=0.5)
+    follower = videos.Tracker(estimator, least_confidence=0.5)
     found = [follower.estimate(IMAGE).confidences[0, 0] for _ in range(4)]
     assert found == [0.9, 0.8, 0.3, 0.9]
     assert estimator.boxes == [None, FOLLOWED_PX, None, FOLLOWED_PX, None, None]
@@ -61,7 +61,7 @@ def test_a_lost_person_is_looked_for_in_the_same_picture():
 )
 def test_without_confidences_or_a_second_look_nothing_is_followed(confidence, views):
     estimator = Scripted([confidence] * 3, views=views)
-    follower = videos.Follower(estimator)
+    follower = videos.Tracker(estimator)
     for _ in range(3):
         follower.estimate(IMAGE)
     assert estimator.boxes == [None, None, None]
@@ -69,7 +69,7 @@ def test_without_confidences_or_a_second_look_nothing_is_followed(confidence, vi
 
 def test_a_pose_beyond_the_edge_still_gives_a_box_that_meets_the_picture():
     estimator = Scripted([0.9, 0.9], place_px=(-500.0, 900.0))
-    follower = videos.Follower(estimator)
+    follower = videos.Tracker(estimator)
     follower.estimate(IMAGE)
     follower.estimate(IMAGE)
     x, y, width, height = estimator.boxes[1]
@@ -85,9 +85,7 @@ def clip(path, count=6):
 
 def test_a_video_is_drawn_and_described(tmp_path):
     stream = clip(tmp_path / "a.mp4")
-    result = videos.predict_video(
-        Scripted(itertools.repeat(0.9)), stream, tmp_path / "out", "a"
-    )
+    result = videos.predict_video(Scripted(itertools.repeat(0.9)), stream, tmp_path / "out", "a")
     assert result["problem"] is None
     drawn = video_files.VideoFile(result["drawn"])
     assert (drawn.size_px, drawn.frames_per_second) == ((64, 48), 12.5)

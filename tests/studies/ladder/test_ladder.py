@@ -11,8 +11,8 @@ from posekit import files, profiles
 from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
-from posekit.estimators.looks import LOOK_ONCE, Glimpse
-from posekit.estimators.recipes import TWO_QUICK_LOOKS
+from posekit.estimators.passes import ONE_PASS, CropScale
+from posekit.estimators.recipes import TWO_QUICK_PASSES
 from posekit.evaluation.scores import score_original_px
 from posekit.models import summary
 from posekit.skeleton import LSP
@@ -121,7 +121,7 @@ def test_epochs_come_from_the_profile_or_the_caller():
 
 def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
     last = LADDERS["whole, no ImageNet"][-1]
-    assert (last.parent, last.looks) == ("cascade", TWO_QUICK_LOOKS)
+    assert (last.parent, last.looks) == ("cascade", TWO_QUICK_PASSES)
     assert all(stage.initial_weights is None for stage in last.stages)
 
 
@@ -156,7 +156,7 @@ def test_changes_in_words():
     assert words("second_look") == "looks: x1 to x1.15, then x0.9 + x1.1 mirrored"
 
 
-MIRRORED_TOO = ((Glimpse(), Glimpse(mirrored=True)),)
+MIRRORED_TOO = ((CropScale(), CropScale(mirrored=True)),)
 
 
 def tiny_rungs():
@@ -178,7 +178,7 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
     run_dir, result = climbed
     for rung, row in zip(tiny_rungs(), result["rungs"], strict=True):
         (run,) = climbing.train(rung, experiment, run_dir, 0)
-        estimator = loading.of_runs("x", [run], looks=rung.looks)
+        estimator = loading.from_runs("x", [run], passes=rung.looks)
         found = estimator.estimate_dataset(experiment.part("validation"))
         expected = score_original_px(
             found.keypoints_px,
@@ -344,7 +344,7 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
             return SimpleNamespace(keypoints_px=moved_px)
 
         stage = Stage(network, "coordinates", "squashed", 3 * MIRRORED_TOO)
-        once = replace(stage, looks=LOOK_ONCE)
+        once = replace(stage, passes=ONE_PASS)
         return SimpleNamespace(stages=(stage, once), estimate_dataset=estimate_dataset)
 
     def fit(config, *_):
