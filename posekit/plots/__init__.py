@@ -1,6 +1,7 @@
 """Every figure of the notebooks: arrays in, matplotlib Figure out.
 
-Figures belong to nobody: pyplot keeps no reference and no setting after a call.
+pyplot keeps no reference to a figure and no setting after a call. Arguments that belong together
+and differ in length raise PosekitError.
 """
 
 from posekit.plots.activity import confusions, scores_by_pictures

@@ -1,4 +1,4 @@
-"""Activities: scores by the number of training pictures, and what is taken for what."""
+"""Activities: scores by the number of training pictures, and confusion matrices."""
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -31,11 +31,11 @@ def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy")
         zip(colours(scores_by_name), scores_by_name.items(), strict=True)
     ):
         # Side by side, so that no interval hides another.
-        places = np.array(pictures) * 1.03 ** (n - (len(scores_by_name) - 1) / 2)
+        positions = np.array(pictures) * 1.03 ** (n - (len(scores_by_name) - 1) / 2)
         low, high = np.array([score["interval"] for score in scores], float).T
-        axis.vlines(places, low, high, color=colour, linewidth=2, alpha=0.5)
+        axis.vlines(positions, low, high, color=colour, linewidth=2, alpha=0.5)
         values = [score["value"] for score in scores]
-        axis.plot(places, values, f"{MARKERS[n % len(MARKERS)]}-", color=colour, label=name)
+        axis.plot(positions, values, f"{MARKERS[n % len(MARKERS)]}-", color=colour, label=name)
     axis.axhline(constant, color=QUIET, linestyle=":", label="one guess for all")
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(FixedLocator(pictures))
@@ -53,7 +53,7 @@ def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy")
 
 @styled
 def confusions(confusion_by_name, activities):
-    """What is taken for what: a panel for each network, a row for each activity in truth.
+    """Confusion matrices: a panel for each network, a row for each true activity.
 
     Args:
         confusion_by_name: non-empty dict, name -> (C, C) counts; rows are the truth.
@@ -97,7 +97,9 @@ def confusions(confusion_by_name, activities):
         axis.set_xticks(range(count), activities, rotation=45, ha="right")
         axis.set_yticks(range(count), activities if axis is axes[0] else [""] * count)
         axis.grid(False)
-        axis.set(title=name, xlabel="told")
-    axes[0].set_ylabel("in truth")
-    figure.suptitle("What is taken for what? (percent of the row)", x=0.01, ha="left", fontsize=10)
+        axis.set(title=name, xlabel="predicted")
+    axes[0].set_ylabel("true")
+    figure.suptitle(
+        "Which activities are confused? (percent of the row)", x=0.01, ha="left", fontsize=10
+    )
     return figure

@@ -18,19 +18,17 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
 
     Returns:
         Figure with one axes.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
     figure, ((axis,),) = new_figure(size_inches=(8, 1.4 + 0.32 * len(values_by_choice)))
     axis.axvline(mean_pose, color=QUIET, linestyle=":", label=f"mean pose: {mean_pose:.4g}")
-    rows = zip(values_by_choice.values(), intervals, strict=True)
-    for place, (values, interval) in enumerate(rows):
+    for row, (values, interval) in enumerate(
+        zip(values_by_choice.values(), intervals, strict=True)
+    ):
         if interval is not None:
-            axis.hlines(place, *interval, color=PALETTE[0], linewidth=2)
-        axis.plot(values, [place] * len(values), "o", color=QUIET, markersize=4)
-        axis.plot(np.mean(values), place, "D", color=PALETTE[1], markersize=6, zorder=3)
+            axis.hlines(row, *interval, color=PALETTE[0], linewidth=2)
+        axis.plot(values, [row] * len(values), "o", color=QUIET, markersize=4)
+        axis.plot(np.mean(values), row, "D", color=PALETTE[1], markersize=6, zorder=3)
     axis.set_yticks(range(len(values_by_choice)), list(values_by_choice))
     axis.set_ylim(len(values_by_choice) - 0.5, -0.5)
     axis.set_xlabel(xlabel)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, colours, new_figure, styled
-from posekit.skeleton import JOINTS
 
 MARKERS = "osD^vP*"
 
@@ -18,22 +17,19 @@ def seed_comparison(values_by_variant, *, ylabel="validation mean squared error 
 
     Returns:
         Figure with one axes, one line for each seed and a bar for each variant's mean.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths("seed_comparison()", **values_by_variant)
     figure, ((axis,),) = new_figure(size_inches=(1.5 + 1.5 * len(values_by_variant), 3.6))
     values = np.array(list(values_by_variant.values()), float)  # (variants, S)
-    places = np.arange(len(values))
+    positions = np.arange(len(values))
     for seed in values.T:
-        axis.plot(places, seed, "o-", color=QUIET, linewidth=1, markersize=5)
+        axis.plot(positions, seed, "o-", color=QUIET, linewidth=1, markersize=5)
     means = values.mean(axis=1)
-    axis.hlines(means, places - 0.2, places + 0.2, color=PALETTE[1], linewidth=3, zorder=3)
+    axis.hlines(means, positions - 0.2, positions + 0.2, color=PALETTE[1], linewidth=3, zorder=3)
     ticks = [
         f"{name}\nmean {mean:.4g}" for name, mean in zip(values_by_variant, means, strict=True)
     ]
-    axis.set_xticks(places, ticks)
+    axis.set_xticks(positions, ticks)
     axis.set(xlim=(-0.5, len(values) - 0.5), ylabel=ylabel)
     axis.set_title("Do all seeds agree?\n(a line is one seed, a bar the mean)")
     axis.grid(axis="x", visible=False)
@@ -41,9 +37,7 @@ def seed_comparison(values_by_variant, *, ylabel="validation mean squared error 
 
 
 @styled
-def error_by_joint(
-    values_by_name, *, xlabel="mean error (px of the photograph)", joints=JOINTS
-):
+def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the photograph)"):
     """Error of each joint, for one or several models.
 
     Args:
@@ -59,13 +53,13 @@ def error_by_joint(
     """
     check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 4.2))
-    places = np.arange(len(joints))
+    positions = np.arange(len(joints))
     for n, (colour, (name, values)) in enumerate(
         zip(colours(values_by_name), values_by_name.items(), strict=True)
     ):
         marker = MARKERS[n % len(MARKERS)]
-        axis.plot(values, places, marker, color=colour, markersize=6, label=name)
-    axis.set_yticks(places, [joint.replace("_", " ") for joint in joints])
+        axis.plot(values, positions, marker, color=colour, markersize=6, label=name)
+    axis.set_yticks(positions, [joint.replace("_", " ") for joint in joints])
     axis.invert_yaxis()
     axis.set_xlim(left=0)
     axis.set(xlabel=xlabel, title="Which joints are hard?")
@@ -97,20 +91,17 @@ def error_by_bin(
 
     Returns:
         Figure with one axes and one line of B points.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
     )
     figure, ((axis,),) = new_figure(size_inches=(max(4.5, 1.1 * len(labels) + 1), 3.4))
-    places = np.arange(len(labels))
+    positions = np.arange(len(labels))
     low, high = np.asarray(intervals, float).T
-    axis.vlines(places, low, high, color=PALETTE[0], linewidth=2)
-    axis.plot(places, values, "o-", color=PALETTE[0], linewidth=1, markersize=6)
+    axis.vlines(positions, low, high, color=PALETTE[0], linewidth=2)
+    axis.plot(positions, values, "o-", color=PALETTE[0], linewidth=1, markersize=6)
     ticks = [f"{label}\nn = {count}" for label, count in zip(labels, counts, strict=True)]
-    axis.set_xticks(places, ticks)
+    axis.set_xticks(positions, ticks)
     axis.set_xlim(-0.5, len(labels) - 0.5)
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
     axis.grid(axis="x", visible=False)
@@ -133,16 +124,16 @@ def edge_correlation(trained, untrained):
     """
     check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
     figure, ((axis,),) = new_figure(size_inches=(max(5, 0.75 * len(trained) + 2), 3.6))
-    places = np.arange(len(trained))
+    positions = np.arange(len(trained))
     for shift, colour, marker, name, results in (
         (-0.06, PALETTE[0], "o", "trained", trained),
         (0.06, PALETTE[1], "s", "untrained", untrained),
     ):
         value, low, high = np.array([results[layer] for layer in trained], float).T
-        axis.vlines(places + shift, low, high, color=colour, linewidth=2)
-        axis.plot(places + shift, value, marker + "-", color=colour, linewidth=1, label=name)
+        axis.vlines(positions + shift, low, high, color=colour, linewidth=2)
+        axis.plot(positions + shift, value, marker + "-", color=colour, linewidth=1, label=name)
     axis.axhline(0, color=QUIET, linewidth=1)
-    axis.set_xticks(places, list(trained), rotation=30, ha="right")
+    axis.set_xticks(positions, list(trained), rotation=30, ha="right")
     axis.set_ylabel("correlation with Sobel edges")
     axis.set_title("Which layers follow edges, and did training do it?")
     axis.legend()

@@ -67,9 +67,6 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
 
     Returns:
         Figure with one axes and one line for each curve.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))

@@ -1,6 +1,6 @@
-"""The ladder: scores rung by rung, bias and variance, and what accuracy costs.
+"""The ladder: scores step by step, bias and variance, and what accuracy costs.
 
-All figures number the rungs from the bottom up, so that a number means one rung in all of them.
+All figures number the steps from the bottom up, so a number means the same step in all of them.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from posekit.errors import PosekitError
 from posekit.plots.style import PALETTE, QUIET, new_figure, styled
 
-# Score -> how its axis is called.
+# Score -> label of its axis.
 AXES = {
     "pck_0.2": "PCK@0.2 (share of joints, more is better)",
     "frame_mse": "MSE (px² of the 96 x 96 frame, less is better)",
@@ -18,68 +18,63 @@ AXES = {
 
 @styled
 def ladder_steps(rungs, mean_pose):
-    """PCK and MSE of every rung as a staircase; branches hang beside it.
+    """PCK and MSE of every step as a staircase; branches hang next to it.
 
     Args:
-        rungs: non-empty list of dict, from the bottom up, with "key", "title", "parent" (a key or
-            None), "branch" (bool, True where the staircase goes on without it) and "validation",
-            score -> {"value", "interval": [low, high]}.
+        rungs: non-empty list of dict, the steps from the bottom up, with "key", "title", "parent"
+            (a key or None), "branch" (bool, True where the staircase continues without it) and
+            "validation", score -> {"value", "interval": [low, high]}.
         mean_pose: dict, score -> {"value"}, of the constant pose, drawn as a line.
 
     Returns:
-        Figure with two axes, PCK first, the first rung at the bottom.
+        Figure with two axes, PCK first, the first step at the bottom.
 
     Raises:
-        PosekitError: no rung, or a parent that does not come before its rung.
+        PosekitError: no step, or a parent that does not come before its step.
     """
-    _check("ladder_steps()", rungs)
-    figure, ((left, right),) = new_figure(
-        1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
-    )
+    figure, left, right = _two_panels("ladder_steps()", rungs)
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
         _draw_steps(axis, rungs, score)
         constant = mean_pose[score]["value"]
         axis.axvline(constant, color=QUIET, linestyle=":", label="mean pose")
-        axis.set(xlabel=xlabel, ylim=(-0.6, len(rungs) - 0.4))
+        axis.set_xlabel(xlabel)
         axis.set_xlim(left=0)
-        axis.grid(axis="y", visible=False)
-    _number_rungs(left, rungs)
     left.set_title("What is each idea worth?")
-    right.set_title("(hollow: tried beside the way up; bars: 95 % intervals)")
+    right.set_title("(hollow: branches; bars: 95 % intervals)")
     right.legend(loc="upper right")
     return figure
 
 
 def _draw_steps(axis, rungs, score):
-    place_of = {rung["key"]: place for place, rung in enumerate(rungs)}
+    row_of = {rung["key"]: row for row, rung in enumerate(rungs)}
     values = [rung["validation"][score]["value"] for rung in rungs]
-    for place, rung in enumerate(rungs):
+    for row, rung in enumerate(rungs):
         low, high = rung["validation"][score]["interval"]
         colour = QUIET if rung["branch"] else PALETTE[0]
-        axis.hlines(place, low, high, color=colour, linewidth=3, alpha=0.5)
+        axis.hlines(row, low, high, color=colour, linewidth=3, alpha=0.5)
         if rung["parent"] is not None:
-            below = place_of[rung["parent"]]
-            # Up from the parent's value, then across to the rung's own.
+            below = row_of[rung["parent"]]
+            # Up from the parent's value, then across to the step's own.
             axis.plot(
-                [values[below], values[below], values[place]],
-                [below, place, place],
+                [values[below], values[below], values[row]],
+                [below, row, row],
                 "--" if rung["branch"] else "-",
                 color=colour,
                 linewidth=1.2,
             )
         axis.plot(
-            values[place],
-            place,
+            values[row],
+            row,
             "o",
             color=colour,
             markerfacecolor="white" if rung["branch"] else colour,
             zorder=3,
         )
-        # Numbers stand where the next step does not go: PCK climbs to the right, MSE to the left.
+        # Numbers are where the next line does not go: PCK climbs to the right, MSE to the left.
         rightwards = score == "pck_0.2"
         axis.annotate(
-            f"{values[place]:.3f}" if rightwards else f"{values[place]:.0f}",
-            (high if rightwards else low, place),
+            f"{values[row]:.3f}" if rightwards else f"{values[row]:.0f}",
+            (high if rightwards else low, row),
             xytext=(6 if rightwards else -6, 0),
             textcoords="offset points",
             ha="left" if rightwards else "right",
@@ -91,32 +86,27 @@ def _draw_steps(axis, rungs, score):
 
 @styled
 def bias_and_variance(rungs):
-    """The training and the validation error of every rung, side by side.
+    """The training and the validation score of every step, side by side.
 
     Args:
         rungs: non-empty list of dict as for `ladder_steps`, with "train" like "validation".
 
     Returns:
-        Figure with two axes, PCK first, each with a pair of bars for every rung.
+        Figure with two axes, PCK first, each with a pair of bars for every step.
 
     Raises:
         PosekitError: as for `ladder_steps`.
     """
-    _check("bias_and_variance()", rungs)
-    figure, ((left, right),) = new_figure(
-        1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
-    )
-    places = np.arange(len(rungs))
+    figure, left, right = _two_panels("bias_and_variance()", rungs)
+    positions = np.arange(len(rungs))
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
         for shift, part, colour in (
             (0.19, "train", PALETTE[5]),
             (-0.19, "validation", PALETTE[0]),
         ):
             values = [rung[part][score]["value"] for rung in rungs]
-            axis.barh(places + shift, values, height=0.36, color=colour, label=f"{part} images")
-        axis.set(xlabel=xlabel, ylim=(-0.6, len(rungs) - 0.4))
-        axis.grid(axis="y", visible=False)
-    _number_rungs(left, rungs)
+            axis.barh(positions + shift, values, height=0.36, color=colour, label=f"{part} images")
+        axis.set_xlabel(xlabel)
     left.set_title("Is it bias or variance?")
     right.set_title("(the training error is bias, what validation adds is variance)")
     left.legend(loc="lower right")
@@ -131,7 +121,7 @@ def ladder_costs(rungs):
         rungs: non-empty list of dict as for `ladder_steps`, with "minutes" and "gigaflops", > 0.
 
     Returns:
-        Figure with two axes, logarithmic to the right, one numbered point for each rung.
+        Figure with two axes, logarithmic to the right, one numbered point for each step.
 
     Raises:
         PosekitError: as for `ladder_steps`.
@@ -146,9 +136,7 @@ def ladder_costs(rungs):
             at = (rung[cost], rung["validation"]["pck_0.2"]["value"])
             colour = QUIET if rung["branch"] else PALETTE[0]
             axis.plot(*at, "o", color=colour, markersize=6)
-            axis.annotate(
-                str(number), at, xytext=(5, 3), textcoords="offset points", fontsize=8
-            )
+            axis.annotate(str(number), at, xytext=(5, 3), textcoords="offset points", fontsize=8)
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")
@@ -161,11 +149,19 @@ def ladder_costs(rungs):
     return figure
 
 
-def _number_rungs(axis, rungs):
-    """Names at the left; with a shared axis the other panel follows."""
+def _two_panels(caller, rungs):
+    """A figure and two axes with a row for each rung; the rungs' names are at the left."""
+    _check(caller, rungs)
+    figure, ((left, right),) = new_figure(
+        1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
+    )
     names = [f"{number}  {rung['title']}" for number, rung in enumerate(rungs, start=1)]
-    axis.set_yticks(range(len(rungs)), names)
-    axis.tick_params(axis="y", length=0)
+    left.set_yticks(range(len(rungs)), names)
+    left.tick_params(axis="y", length=0)
+    for axis in (left, right):
+        axis.set_ylim(-0.6, len(rungs) - 0.4)
+        axis.grid(axis="y", visible=False)
+    return figure, left, right
 
 
 def _check(caller, rungs):

@@ -13,7 +13,6 @@ from posekit.plots.style import (
     side_colour,
     styled,
 )
-from posekit.skeleton import LSP
 
 TRUE_COLOUR = "#ffffff"
 PREDICTED_COLOUR = "#d55e00"
@@ -21,29 +20,25 @@ FRAME_COLOUR = "#56b4e9"
 
 
 @styled
-def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6, skeleton=LSP):
+def sample_grid(images, keypoints_px, labelled, *, skeleton, titles=None, columns=6):
     """Pictures with their annotated skeletons, the person's left and right in two colours.
 
     Args:
         images: list of N uint8 (H, W, 3), of any sizes, RGB.
         keypoints_px: float (N, K, 2), (x, y), each in its picture's pixels.
         labelled: bool (N, K), True where the joint is drawn.
+        skeleton: Skeleton, which joints they are.
         titles: N str, or None.
         columns: int >= 1.
-        skeleton: Skeleton, which joints they are.
 
     Returns:
         Figure with N axes.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths(
         "sample_grid()", images=images, keypoints_px=keypoints_px, labelled=labelled, titles=titles
     )
-    figure, axes = picture_axes(len(images), columns, title="Do the labels sit on the joints?")
+    figure, axes = _picture_grid(images, titles, columns, "Do the labels sit on the joints?")
     for n, axis in enumerate(axes):
-        show_picture(axis, images[n], None if titles is None else titles[n])
         show_pose(axis, keypoints_px[n], labelled[n], skeleton=skeleton)
     _legend_below(
         figure,
@@ -54,25 +49,13 @@ def sample_grid(images, keypoints_px, labelled, *, titles=None, columns=6, skele
 
 
 @styled
-def prediction_grid(
-    images, true_px, pred_px, labelled, *, titles=None, columns=6, skeleton=LSP
-):
+def prediction_grid(images, true_px, pred_px, labelled, *, skeleton, titles=None, columns=6):
     """Pictures with the annotated and the predicted skeleton.
 
     Args:
-        images: list of N uint8 (H, W, 3), of any sizes, RGB.
         true_px: float (N, K, 2), annotated (x, y), each in its picture's pixels.
-        pred_px: float (N, K, 2), predicted (x, y), same pixel frame.
-        labelled: bool (N, K), True where the annotation counts; predictions are drawn whole.
-        titles: N str, or None.
-        columns: int >= 1.
-        skeleton: Skeleton, which joints they are.
-
-    Returns:
-        Figure with N axes.
-
-    Raises:
-        PosekitError: the lengths differ.
+        pred_px: float (N, K, 2), predicted (x, y), same pixel frame; drawn whole.
+        images, labelled, skeleton, titles, columns: as for `sample_grid`, as are the results.
     """
     check_equal_lengths(
         "prediction_grid()",
@@ -83,9 +66,8 @@ def prediction_grid(
         titles=titles,
     )
     title = "How far is the prediction from the annotation?"
-    figure, axes = picture_axes(len(images), columns, title=title)
+    figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
-        show_picture(axis, images[n], None if titles is None else titles[n])
         show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR, skeleton=skeleton)
         show_pose(axis, pred_px[n], colour=PREDICTED_COLOUR, skeleton=skeleton)
     _legend_below(figure, {"annotated": TRUE_COLOUR, "predicted": PREDICTED_COLOUR})
@@ -94,7 +76,7 @@ def prediction_grid(
 
 @styled
 def similar_pairs(images, pairs, *, titles=None, columns=4):
-    """Near-identical photographs side by side.
+    """Near-duplicate photographs side by side.
 
     Args:
         images: list of uint8 (H, W, 3), or dict from image id to one, RGB.
@@ -104,9 +86,6 @@ def similar_pairs(images, pairs, *, titles=None, columns=4):
 
     Returns:
         Figure with 2 N axes, a pair in two neighbouring ones.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths("similar_pairs()", pairs=pairs, titles=titles)
     title = "Are the two pictures of a pair the same photograph?"
@@ -123,7 +102,7 @@ def similar_pairs(images, pairs, *, titles=None, columns=4):
 def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
     """Saliency laid over the grey pictures, brightest where the prediction is most sensitive.
 
-    Each map is scaled to its own 99th percentile, so only places within a picture compare.
+    Each map is scaled to its own 99th percentile: compare pixels within a picture only.
 
     Args:
         images: uint8 (N, H, W, 3), RGB.
@@ -147,9 +126,9 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
     title = "Which pixels move the predicted joint? (frame: labelled person)"
     if boxes is None:
         title = "Which pixels move the predicted joint?"
-    figure, axes = picture_axes(len(images), columns, title=title)
+    grey = [np.mean(image, axis=-1) for image in images]
+    figure, axes = _picture_grid(grey, titles, columns, title)
     for n, axis in enumerate(axes):
-        show_picture(axis, np.mean(images[n], axis=-1), None if titles is None else titles[n])
         strength = np.clip(maps[n] / (np.percentile(maps[n], 99) or 1), 0, 1)
         # Opacity follows the map as well, so that the picture stays readable where it is weak.
         axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.85 * np.sqrt(strength))
@@ -166,7 +145,7 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
 def activation_grid(images, maps_by_layer):
     """Where each layer responds: one row for each picture, one column for each layer.
 
-    Each map is scaled to its own maximum, so only places within a map compare.
+    Each map is scaled to its own maximum: compare positions within a map only.
 
     Args:
         images: uint8 (N, H, W, 3), RGB.
@@ -174,9 +153,6 @@ def activation_grid(images, maps_by_layer):
 
     Returns:
         Figure with N x (1 + layers) axes.
-
-    Raises:
-        PosekitError: the lengths differ.
     """
     check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
     columns = 1 + len(maps_by_layer)
@@ -192,6 +168,13 @@ def activation_grid(images, maps_by_layer):
                 height, width = maps[n].shape
                 axis.set_title(f"{name}\n{height} x {width}", fontsize=7)
     return figure
+
+
+def _picture_grid(images, titles, columns, title):
+    figure, axes = picture_axes(len(images), columns, title=title)
+    for n, axis in enumerate(axes):
+        show_picture(axis, images[n], None if titles is None else titles[n])
+    return figure, axes
 
 
 def _legend_below(figure, colours):

@@ -4,11 +4,10 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, new_figure, show_pose, styled
-from posekit.skeleton import LSP
 
 
 @styled
-def joint_visibility(labelled, *, skeleton=LSP):
+def joint_visibility(labelled, *, skeleton):
     """How often each joint is labelled.
 
     Args:
@@ -116,7 +115,7 @@ def aspect_ratios(image_sizes_px):
 
 
 @styled
-def pose_components(mean, components, explained, *, amplitude=1.5, skeleton=LSP):
+def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
     """The mean pose, and what each principal component changes about it.
 
     Args:
@@ -172,18 +171,20 @@ def constant_guesses(scores, references):
     """
     guesses = list(dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess))
     figure, ((axis,),) = new_figure(size_inches=(7.5, 1.6 + 0.35 * len(scores) * len(guesses)))
-    places = np.arange(len(scores))
+    positions = np.arange(len(scores))
     height = 0.8 / max(1, len(guesses))
     for n, guess in enumerate(guesses):
         values = [by_guess.get(guess, np.nan) for by_guess in scores.values()]
         shift = (n - (len(guesses) - 1) / 2) * height
         label = guess.replace("_", " ")
-        bars = axis.barh(places + shift, values, 0.92 * height, color=PALETTE[5 - n], label=label)
+        bars = axis.barh(
+            positions + shift, values, 0.92 * height, color=PALETTE[5 - n], label=label
+        )
         axis.bar_label(bars, fmt="%.0f", padding=3)
     for dashes, (name, value) in zip((":", "--", "-."), references.items(), strict=False):
         label = f"{name}: {value:g}"
         axis.axvline(value, color="black", linestyle=dashes, linewidth=1.2, label=label)
-    axis.set_yticks(places, [treatment.replace("_", " ") for treatment in scores])
+    axis.set_yticks(positions, [treatment.replace("_", " ") for treatment in scores])
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("mean squared error (px² of the frame)")

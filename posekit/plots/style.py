@@ -6,7 +6,6 @@ from matplotlib.collections import LineCollection
 
 from posekit.drawing import OUTLINE_COLOUR, SIDE_COLOURS
 from posekit.errors import raise_problems
-from posekit.skeleton import LSP
 
 # Okabe and Ito's palette without its yellow, which is faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -70,7 +69,7 @@ def show_picture(axis, image, title=None):
         axis.set_title(title, fontsize=8)
 
 
-def show_pose(axis, keypoints_px, labelled=None, *, colour=None, width=1.8, skeleton=LSP):
+def show_pose(axis, keypoints_px, labelled=None, *, skeleton, colour=None, width=1.8):
     """Draw one skeleton, sides in their colours unless `colour` is given, with a dark outline."""
     labelled = np.ones(len(keypoints_px), bool) if labelled is None else labelled
     segments = [

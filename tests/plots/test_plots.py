@@ -73,7 +73,9 @@ def test_sample_grid_draws_labelled_joints_only(rng):
     keypoints_px = rng.uniform(0, 20, (3, 14, 2))
     labelled = rng.random((3, 14)) < 0.7
     figure = render(
-        pictures.sample_grid(images, keypoints_px, labelled, titles=["a", "b", "c"], columns=2)
+        pictures.sample_grid(
+            images, keypoints_px, labelled, skeleton=LSP, titles=["a", "b", "c"], columns=2
+        )
     )
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["a", "b", "c"]
     for n, axis in enumerate(figure.axes):
@@ -90,7 +92,9 @@ def test_prediction_grid_tells_annotation_from_prediction(rng):
     true_px, pred_px = rng.uniform(0, 16, (2, 2, 14, 2))
     labelled = np.ones((2, 14), bool)
     labelled[0, 3] = False
-    figure = render(pictures.prediction_grid(random_images(rng, 2), true_px, pred_px, labelled))
+    figure = render(
+        pictures.prediction_grid(random_images(rng, 2), true_px, pred_px, labelled, skeleton=LSP)
+    )
     true_dots, pred_dots = dots_of(figure.axes[0])
     np.testing.assert_allclose(true_dots, true_px[0][labelled[0]])
     np.testing.assert_allclose(pred_dots, pred_px[0])
@@ -102,7 +106,9 @@ def test_prediction_grid_tells_annotation_from_prediction(rng):
 def test_a_prediction_far_outside_does_not_shrink_the_picture(rng):
     pred_px = np.full((1, 14, 2), 500.0)
     labelled = np.zeros((1, 14), bool)
-    figure = render(pictures.prediction_grid(random_images(rng, 1), pred_px, pred_px, labelled))
+    figure = render(
+        pictures.prediction_grid(random_images(rng, 1), pred_px, pred_px, labelled, skeleton=LSP)
+    )
     assert figure.axes[0].get_xlim() == (-0.5, 15.5)
     assert figure.axes[0].get_ylim() == (19.5, -0.5)
 
@@ -137,7 +143,7 @@ def test_activation_grid_has_a_row_for_each_picture(rng):
 
 def test_joint_visibility_bars_are_percentages():
     labelled = np.arange(14) < np.arange(14)[:, None]  # joint k in 13 - k of 14 images
-    axis = only_axis_without_ylabel(render(statistics.joint_visibility(labelled)))
+    axis = only_axis_without_ylabel(render(statistics.joint_visibility(labelled, skeleton=LSP)))
     widths = [bar.get_width() for bar in axis.patches]
     np.testing.assert_allclose(widths, 100 * np.arange(13, -1, -1) / 14)
     assert axis.get_yticklabels()[0].get_text() == "right ankle"
@@ -161,7 +167,9 @@ def test_person_size_shows_medians_and_skips_nan():
 
 
 def test_aspect_ratios_count_every_image():
-    axis = only_axis(render(statistics.aspect_ratios(np.array([[100, 100], [300, 100], [100, 290]]))))
+    axis = only_axis(
+        render(statistics.aspect_ratios(np.array([[100, 100], [300, 100], [100, 290]])))
+    )
     assert sum(bar.get_height() for bar in axis.patches) == 3
     ticks = [tick.get_text() for tick in axis.get_xticklabels()]
     assert ticks[0] == "0.33" and ticks[-1] == "3" and "1" in ticks
@@ -169,7 +177,11 @@ def test_aspect_ratios_count_every_image():
 
 def test_pose_components_draws_either_side_of_the_mean(rng):
     mean, components = rng.normal(size=(14, 2)), rng.normal(size=(2, 14, 2))
-    figure = render(statistics.pose_components(mean, components, np.array([0.5, 0.25]), amplitude=2))
+    figure = render(
+        statistics.pose_components(
+            mean, components, np.array([0.5, 0.25]), skeleton=LSP, amplitude=2
+        )
+    )
     drawn = [dots_of(axis)[0] for axis in figure.axes]
     expected = [mean, *(mean - 2 * components), *(mean + 2 * components)]
     np.testing.assert_allclose(drawn, expected)
@@ -242,7 +254,7 @@ def test_pck_curves_are_percentages():
 
 def test_error_by_joint_places_each_model(rng):
     values = {"a": rng.random(14), "b": rng.random(14)}
-    axis = only_axis_without_ylabel(render(comparisons.error_by_joint(values)))
+    axis = only_axis_without_ylabel(render(comparisons.error_by_joint(values, joints=LSP.joints)))
     for line, (name, expected) in zip(axis.get_lines(), values.items(), strict=True):
         assert line.get_label() == name
         np.testing.assert_array_equal(line.get_xdata(), expected)
@@ -318,7 +330,7 @@ def test_architecture_needs_layers():
 def test_unequal_lengths_are_named(rng):
     images, keypoints_px = random_images(rng, 2), np.zeros((3, 14, 2))
     with pytest.raises(PosekitError, match=r"`keypoints_px` must have .* `images`, 2; got 3"):
-        pictures.sample_grid(images, keypoints_px, np.ones((2, 14), bool))
+        pictures.sample_grid(images, keypoints_px, np.ones((2, 14), bool), skeleton=LSP)
     with pytest.raises(PosekitError, match=r"`b` must have one entry for each of `a`, 2; got 1"):
         comparisons.seed_comparison({"a": [1, 2], "b": [1]})
     with pytest.raises(PosekitError, match=r"shape \(2, 20, 16\) like `images`; got \(2, 5, 4\)"):
@@ -330,8 +342,8 @@ def test_arguments_are_left_alone(rng):
     keypoints_px, labelled = rng.uniform(0, 16, (2, 14, 2)), np.ones((2, 14), bool)
     arrays = (images, maps, keypoints_px, labelled)
     kept = [array.copy() for array in arrays]
-    pictures.sample_grid(images, keypoints_px, labelled)
-    pictures.prediction_grid(images, keypoints_px, keypoints_px, labelled)
+    pictures.sample_grid(images, keypoints_px, labelled, skeleton=LSP)
+    pictures.prediction_grid(images, keypoints_px, keypoints_px, labelled, skeleton=LSP)
     pictures.saliency_overlay(images, maps)
     statistics.junk_coordinates(keypoints_px, labelled)
     for array, before in zip(arrays, kept, strict=True):

@@ -190,6 +190,7 @@ def pictures(result, experiment, run_dir, *, count):
         "true_px": shown.keypoints_px,
         "pred_px": estimator_of(last, trained).estimate_dataset(shown).keypoints_px,
         "labelled": shown.labelled,
+        "skeleton": shown.skeleton,
         "titles": shown.image_ids,
     }
 
