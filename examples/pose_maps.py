@@ -1,7 +1,7 @@
 """A photograph to a pose with an exported model, in NumPy and Pillow alone, for any runtime.
 
-For models that answer with maps, as the shipped ones do. The numbers come from the export's
-manifest.json; its "how_to" says the same in words.
+For models whose output is maps, like the shipped ones. The numbers come from the export's
+manifest.json; its "how_to" describes the same steps.
 """
 
 import json
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 
 def find_pose(folder, photo, open_network):
-    """Joint -> place in the photograph's pixels and confidence, None where not calibrated.
+    """Joint -> position in the photograph's pixels and confidence, None where not calibrated.
 
     `open_network(file)` gives a function from a frame (S, S, 3) to logits (h, w, K), float32.
     """
@@ -22,24 +22,24 @@ def find_pose(folder, photo, open_network):
     corner = (size - side) / 2  # the smallest centred square that holds all of the picture
     for stage in manifest["stages"]:
         network, frame_px = open_network(folder / stage["file"]), stage["input_px"]
-        for look in stage["looks"]:
+        for crops in stage["looks"]:
             if stage["view"] == "person":
                 low, high = keypoints.min(axis=0) + 0.5, keypoints.max(axis=0) + 0.5
                 side = max(*(high - low), manifest["least_side_px"]) * manifest["person_margin"]
                 corner = (low + high - side) / 2
-            widest, total = max(glimpse["scale"] for glimpse in look), 0
-            for glimpse in look:
-                shown = corner + side * (1 - glimpse["scale"]) / 2, side * glimpse["scale"]
+            widest, total = max(crop["scale"] for crop in crops), 0
+            for crop in crops:
+                shown = corner + side * (1 - crop["scale"]) / 2, side * crop["scale"]
                 frame = cut(picture, *shown, frame_px, manifest["fill"])
-                if glimpse["mirrored"]:
+                if crop["mirrored"]:
                     frame = np.ascontiguousarray(frame[:, ::-1])
                 maps = softmax(network(frame))
-                if glimpse["mirrored"]:
+                if crop["mirrored"]:
                     maps = maps[:, ::-1, manifest["mirror"]]
-                total = total + zoomed_out(maps, widest / glimpse["scale"])
-            in_frame, mass = place(total / len(look), frame_px, **manifest["decoding"])
-            in_look = (in_frame + 0.5) * widest * side / frame_px
-            keypoints = in_look + corner + side * (1 - widest) / 2 - 0.5
+                total = total + zoomed_out(maps, widest / crop["scale"])
+            in_frame, mass = find_peaks(total / len(crops), frame_px, **manifest["decoding"])
+            in_crop = (in_frame + 0.5) * widest * side / frame_px
+            keypoints = in_crop + corner + side * (1 - widest) / 2 - 0.5
     confidences = [None] * len(mass)
     if manifest["calibration"]:
         mass, fitted = np.clip(mass, 1e-4, 1 - 1e-4), manifest["calibration"]
@@ -59,7 +59,7 @@ def cut(picture, corner, side, frame_px, fill):
 
 
 def softmax(logits):
-    """Logits (h, w, K) to probabilities of each joint's place, float64 (h, w, K)."""
+    """Logits (h, w, K) to probabilities of each joint's position, float64 (h, w, K)."""
     raised = np.exp(logits.astype(float) - logits.max(axis=(0, 1)))
     return raised / raised.sum(axis=(0, 1))
 
@@ -74,8 +74,8 @@ def zoomed_out(maps, factor):
     return np.einsum("yi,ijk,xj->yxk", shares, maps, shares)
 
 
-def place(maps, frame_px, smoothing, neighbourhood, sure_radius):
-    """Keypoints (K, 2) in the frame at each map's strongest hill, and the mass there (K,)."""
+def find_peaks(maps, frame_px, smoothing, neighbourhood, sure_radius):
+    """Keypoints (K, 2) in the frame at each map's highest peak, and the mass there (K,)."""
     cells = (np.arange(len(maps)) + 0.5) * frame_px / len(maps) - 0.5  # the same for x and y
     nearby = np.exp(-((cells[:, None] - cells) ** 2) / (2 * (smoothing * frame_px) ** 2))
     smooth = np.einsum("yi,xj,ijk->kyx", nearby, nearby, maps)

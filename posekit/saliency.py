@@ -1,6 +1,6 @@
 """Which pixels move a predicted joint, and where the network's layers respond.
 
-Models map pixels 0..255 of shape (N, H, W, 3) to (N, 28) pixels, x and y of each joint in turn.
+Models map pixels 0..255 of shape (N, H, W, 3) to (N, 2 K) pixels, x and y of each joint in turn.
 They are called in inference mode throughout: the pictures of a batch are then independent, as
 batch normalisation uses its moving statistics.
 """
@@ -138,7 +138,7 @@ def _gradient(caller, model, images, joint):
 
 
 def _block_ends(model):
-    """Names of the layers at which `activation_maps` looks."""
+    """Names of the layers whose activations `activation_maps` shows."""
     activations = (
         keras.layers.BatchNormalization,
         keras.layers.ReLU,

@@ -1,7 +1,7 @@
 """Confidence intervals of ratio scores by resampling groups of images.
 
-Near-identical photographs share a group: they are drawn or left out together, as copies tell
-nothing new. Only NumPy is needed.
+Near-duplicate photographs share a group: they are drawn or left out together, since copies are not
+independent.
 """
 
 import numpy as np
@@ -37,7 +37,9 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
     groups = np.asarray(groups)
     _check("ratio_interval()", numerators, denominators, groups, resamples, confidence)
 
-    columns = np.concatenate([_as_columns(numerators), _as_columns(denominators)], axis=1)
+    columns = np.concatenate(
+        [values.reshape(len(values), -1) for values in (numerators, denominators)], axis=1
+    )
     sums = resampled_sums(columns, groups, seed=seed, resamples=resamples)
     top, bottom = np.split(sums, 2, axis=1)  # each (resamples, M)
     ratios = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
@@ -50,16 +52,9 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
 
 
 def resampled_sums(columns, groups, *, seed, resamples):
-    """Sums over images of resamples, each of as many groups as there are, drawn with replacement.
+    """What images add to M sums, columns (N, M), summed over each resample: (resamples, M).
 
-    Args:
-        columns: float (N, M), what each image adds to M sums.
-        groups: int or str (N,), the group of each image.
-        seed: int, every draw derives from it.
-        resamples: int >= 1.
-
-    Returns:
-        float64 (resamples, M). All columns see the same draws.
+    The draws are as for `ratio_interval`.
     """
     names, group_of_image = np.unique(groups, return_inverse=True)
     group_count = len(names)
@@ -80,8 +75,8 @@ def paired_difference_interval(
 ):
     """Interval of score a - score b for two models scored on the same images and labels.
 
-    Both models share the denominators, hence the difference is a ratio itself, and what makes
-    an image easy or hard for both models cancels.
+    Both models share the denominators, so the difference is a ratio itself, and what makes an
+    image easy or hard for both models cancels.
 
     Args:
         numerators_a: float (N,) or (N, M), sums per image of model a.
@@ -112,10 +107,6 @@ def paired_difference_interval(
         resamples=resamples,
         confidence=confidence,
     )
-
-
-def _as_columns(values):
-    return values.reshape(len(values), -1)
 
 
 def _percentiles(values, percents):

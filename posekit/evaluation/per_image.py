@@ -1,7 +1,7 @@
-"""What each validation image adds to a training's scores: what a fair comparison of two needs.
+"""What each validation image adds to a training's scores, for paired comparisons.
 
-Two networks that are scored on the same images are compared image by image: what makes an image
-easy or hard for both then cancels. The file holds sums, no pictures and no labels.
+Two networks that are scored on the same images are compared image by image, so that what makes an
+image easy or hard for both cancels. The file holds sums, no pictures and no labels.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class PerImage:
 
     Attributes:
         image_ids: str (N,).
-        groups: int or str (N,), the look-alikes that each image belongs to.
+        groups: int or str (N,), the group of near-duplicates that each image belongs to.
         sums: dict of `metrics.per_image_sums`: score -> (numerators, denominators), float (N,).
     """
 
@@ -40,15 +40,7 @@ class PerImage:
 
 
 def write(path, per_image):
-    """Write the sums atomically.
-
-    Args:
-        path: Path.
-        per_image: PerImage.
-
-    Raises:
-        PosekitError: as `artifacts.replacing` does.
-    """
+    """Write a PerImage atomically; raises PosekitError as `files.write_npz` does."""
     files.write_npz(
         path,
         image_ids=np.asarray(per_image.image_ids, str),
@@ -58,14 +50,7 @@ def write(path, per_image):
 
 
 def read(path):
-    """Read what `write` wrote.
-
-    Returns:
-        PerImage.
-
-    Raises:
-        PosekitError: the file is missing or another.
-    """
+    """Read a PerImage that `write` wrote; raises PosekitError for a missing or another file."""
     arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
     image_ids, groups = (arrays.pop(name, None) for name in ("image_ids", "groups"))
     count = None if image_ids is None else len(image_ids)
@@ -83,20 +68,16 @@ def read(path):
         raise PosekitError(
             f"{path}: must hold `image_ids`, `groups` and finite sums (2, images) of each score; "
             f"got {count} images and {shapes}. Remove it and train again: a finished training is "
-            "only scored anew."
+            "only scored again."
         )
     sums = {name.removesuffix("/sums"): tuple(stored) for name, stored in arrays.items()}
     return PerImage(image_ids, groups, sums)
 
 
 def mean(several):
-    """The mean over networks that were scored on the same images, such as one for each seed.
+    """The mean of several PerImage of the same images, such as one for each seed.
 
-    Args:
-        several: non-empty list of PerImage, of equal images and groups.
-
-    Returns:
-        PerImage; its scores are the means of theirs.
+    The mean's scores are the means of theirs.
     """
     first = several[0]
     sums = {
@@ -107,7 +88,7 @@ def mean(several):
 
 
 def are_alike(several):
-    """Whether all have the same images in the same groups, and count the same joints of them."""
+    """Whether all have the same images in the same groups and count the same joints."""
     first = several[0]
     return all(
         np.array_equal(one.image_ids, first.image_ids)

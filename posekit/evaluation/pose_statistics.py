@@ -8,11 +8,11 @@ from scipy import linalg
 from posekit import geometry
 from posekit.errors import check_keypoints, raise_problems
 
-# A pose is compared over the joints that both people have; fewer say too little about shape. Of
-# joint sets with fewer joints, all must be there.
+# Poses are compared over the joints that both people have; fewer say too little about shape. Of
+# smaller joint sets, all joints must be present.
 FEWEST_COMMON_JOINTS = 8
 
-# Contortion compares this many poses with all training poses at once, to bound memory.
+# Poses that `contortion` compares with all training poses at once; it bounds memory.
 BLOCK = 256
 
 
@@ -46,8 +46,8 @@ def person_share(keypoints_px, labelled, image_sizes_px):
 def normalise(keypoints_px, labelled):
     """Poses without position and size: centred on the mean joint, RMS distance from it 1.
 
-    Poses with a missing joint have another centre and size than the same poses seen whole, so
-    only whole ones are usable. Rotation stays: standing upside down is a pose of its own.
+    A missing joint would change a pose's centre and size, so only complete poses are usable.
+    Rotation stays: standing upside down is a pose of its own.
 
     Args:
         keypoints_px: float (N, K, 2), (x, y), pixels.
@@ -101,7 +101,7 @@ def principal_components(normalised, count):
     rows = (normalised - mean).reshape(n, -1)  # (N, 2 K)
     _, spread, directions = linalg.svd(rows, full_matrices=False)
     directions = directions[:count]
-    # A component's sign is arbitrary; fixing it keeps figures equal from run to run.
+    # A component's sign is arbitrary; fixed, figures are equal from run to run.
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
     variance = spread**2

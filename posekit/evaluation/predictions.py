@@ -1,4 +1,4 @@
-"""How a trained network does on each validation image, in pixels of the original pictures."""
+"""From a trained network to predictions, in its frame or in pixels of the original pictures."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def keypoints_px(output, *, head, frame_px):
 
 
 def predict_px(model, canvases, part, *, head, frame_px):
-    """Keypoints of every image of a part, as training's validation shows it to the network.
+    """Keypoints of every image of a part, shown to the network as training's validation does.
 
     Args:
         model: keras.Model, (N, S, S, 3) pixels to the head's output.
@@ -63,28 +63,13 @@ def predict_px(model, canvases, part, *, head, frame_px):
 
 
 def predict_frame_px(model, images):
-    """Keypoints in the frame's pixels, every image once.
-
-    Args:
-        model: keras.Model, (N, S, S, 3) pixels to (N, 2K).
-        images: uint8 (N, S, S, 3).
-
-    Returns:
-        float64 (N, K, 2), (x, y).
-    """
+    """Keypoints in the frame, float64 (N, K, 2), of a model whose output is coordinates."""
     batches = evaluation_batches(images, batch_size=BATCH_SIZE)
     output = model.predict(batches, verbose=0)
     return keypoints_px(output, head="coordinates", frame_px=images.shape[1])
 
 
 def measure(model, canvases, *, head, frame_px, part="validation"):
-    """What each image of a part adds to the scores of a network.
-
-    Args:
-        model, canvases, head, frame_px, part: as for `predict_px`.
-
-    Returns:
-        per_image.PerImage.
-    """
+    """`scores.per_image` of a network; arguments as for `predict_px`."""
     pred_px = predict_px(model, canvases, part, head=head, frame_px=frame_px)
     return scores.per_image(pred_px, canvases.experiment, part)

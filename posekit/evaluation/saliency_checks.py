@@ -1,4 +1,4 @@
-"""Edges of a picture, and how far a map resembles them: the check on saliency maps."""
+"""Checks on saliency maps: do they merely follow edges, and do they lie on the person?"""
 
 import cv2
 import numpy as np
@@ -23,8 +23,8 @@ def sobel_edges(images):
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3:
-        raise_problems(
-            "sobel_edges()", [f"`images` must have shape (N, H, W, 3); got {images.shape}."]
+        raise PosekitError(
+            f"sobel_edges(): `images` must have shape (N, H, W, 3); got {images.shape}."
         )
     grey = images.astype(np.float32) @ LUMA_WEIGHTS.astype(np.float32)  # (N, H, W)
     edges = np.empty_like(grey)
@@ -39,8 +39,8 @@ def sobel_edges(images):
 def correlation_with_edges(maps, images):
     """Pearson correlation of each map with its picture's edges.
 
-    Saliency that merely follows edges says little about the model; one compares a trained
-    model's correlation with an untrained one's.
+    Saliency that merely follows edges says little about the model: compare a trained model's
+    correlation with an untrained one's.
 
     Args:
         maps: float (N, h, w), finite, h <= H and w <= W.

@@ -60,8 +60,8 @@ def paired_difference(a, b, *, confidence=0.95):
         never decides.
 
     Raises:
-        PosekitError: a score list is empty or not finite, the lengths differ, or the
-            confidence is out of range.
+        PosekitError: a list is empty or not finite, the lengths differ, or the confidence is out
+            of range.
 
     Source: Student, "The Probable Error of a Mean", Biometrika 1908 (paired t interval).
     """
