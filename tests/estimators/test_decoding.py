@@ -1,4 +1,4 @@
-"""Maps made by hand: the strongest hill, its place within a cell, and how sure that is."""
+"""Maps made by hand: the highest peak, its position within a cell, and the mass around it."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def cell_centre(row, column):
     return [column * 6 + 2.5, row * 8 + 3.5]
 
 
-def hill(x_px, y_px, spread_px, *, height=HEIGHT, width=WIDTH):
-    """A map (h, w) that is a Gaussian around a place; its sum is 1."""
+def peak(x_px, y_px, spread_px, *, height=HEIGHT, width=WIDTH):
+    """A map (h, w) that is a Gaussian around a position; its sum is 1."""
     row, column = np.mgrid[:height, :width]
     x = (column + 0.5) * FRAME_PX / width - 0.5
     y = (row + 0.5) * FRAME_PX / height - 0.5
@@ -26,7 +26,7 @@ def hill(x_px, y_px, spread_px, *, height=HEIGHT, width=WIDTH):
     return values / values.sum()
 
 
-def placed(one_map):
+def peak_of(one_map):
     keypoints_px, mass = decoding.find_peaks(one_map[None, ..., None], FRAME_PX)
     assert keypoints_px.shape == (1, 1, 2) and mass.shape == (1, 1)
     return keypoints_px[0, 0], mass[0, 0]
@@ -57,12 +57,12 @@ def test_zoomed_out_by_hand():
 
 
 @pytest.mark.parametrize("factor", [1, 1.1, 1.3, 2.5])
-def test_zooming_out_keeps_the_mass_and_the_place(factor):
+def test_zooming_out_keeps_the_mass_and_the_position(factor):
     maps = random_maps()
     wider = decoding.zoomed_out(maps, factor)
     assert wider.shape == maps.shape
     np.testing.assert_allclose(wider.sum(axis=(1, 2)), 1)
-    # The mean place moves towards the centre by the factor, to within what a wider cell hides.
+    # The mean position moves towards the centre by the factor, to within what a wider cell hides.
     centres_px = cell_centres(HEIGHT, WIDTH, FRAME_PX) - (FRAME_PX - 1) / 2
     before, after = (
         np.einsum("nck,cd->nkd", each.reshape(3, HEIGHT * WIDTH, -1), centres_px)
@@ -76,35 +76,35 @@ def test_zooming_out_keeps_the_mass_and_the_place(factor):
 def test_one_hot_cell_is_its_centre_with_all_the_mass(row, column):
     one_map = np.zeros((HEIGHT, WIDTH))
     one_map[row, column] = 1
-    keypoint_px, mass = placed(one_map)
+    keypoint_px, mass = peak_of(one_map)
     np.testing.assert_allclose(keypoint_px, cell_centre(row, column))
     assert mass == 1
 
 
 @pytest.mark.parametrize("share", [0.6, 0.4])
-def test_of_two_hills_the_higher_one_not_their_mean(share):
-    left, right = hill(20.5, 51.5, 5), hill(74.5, 43.5, 5)  # on cells' centres
-    keypoint_px, mass = placed(share * left + (1 - share) * right)
+def test_of_two_peaks_the_higher_one_not_their_mean(share):
+    left, right = peak(20.5, 51.5, 5), peak(74.5, 43.5, 5)  # on cells' centres
+    keypoint_px, mass = peak_of(share * left + (1 - share) * right)
     expected_px = (20.5, 51.5) if share > 0.5 else (74.5, 43.5)
     np.testing.assert_allclose(keypoint_px, expected_px, atol=0.1)
-    assert mass == pytest.approx(0.6 * placed(left if share > 0.5 else right)[1], rel=0.05)
+    assert mass == pytest.approx(0.6 * peak_of(left if share > 0.5 else right)[1], rel=0.05)
 
 
-def test_a_hill_beats_a_lone_cell_that_is_higher():
+def test_a_peak_beats_a_lone_cell_that_is_higher():
     # Cells of 4 px, of the size of those of the networks that ship.
-    broad = hill(69.5, 61.5, 7, height=24, width=24)
+    broad = peak(69.5, 61.5, 7, height=24, width=24)
     one_map = broad.copy()
     one_map[2, 2] = 1.2 * broad.max()
-    np.testing.assert_allclose(placed(one_map)[0], (69.5, 61.5), atol=0.1)
+    np.testing.assert_allclose(peak_of(one_map)[0], (69.5, 61.5), atol=0.1)
 
 
-def test_a_place_between_cells_is_found():
-    places_px = np.random.default_rng(0).uniform(20, 75, (50, 2))
-    found = [placed(hill(x_px, y_px, 4)) for x_px, y_px in places_px]
-    error_px = np.linalg.norm([keypoint_px for keypoint_px, _ in found] - places_px, axis=1)
-    cells = np.floor((places_px + 0.5) / [6, 8])
-    from_centre_px = np.linalg.norm(cells * [6, 8] + [2.5, 3.5] - places_px, axis=1)
-    # The neighbourhood draws a place to its top cell's centre, by less than a third of the way.
+def test_a_position_between_cells_is_found():
+    positions_px = np.random.default_rng(0).uniform(20, 75, (50, 2))
+    found = [peak_of(peak(x_px, y_px, 4)) for x_px, y_px in positions_px]
+    error_px = np.linalg.norm([keypoint_px for keypoint_px, _ in found] - positions_px, axis=1)
+    cells = np.floor((positions_px + 0.5) / [6, 8])
+    from_centre_px = np.linalg.norm(cells * [6, 8] + [2.5, 3.5] - positions_px, axis=1)
+    # The neighbourhood draws a position to its top cell's centre, by less than a third of the way.
     assert error_px.mean() < from_centre_px.mean() / 3 and error_px.max() < 1.5
     # The radius is 1.9 standard deviations, within which a Gaussian has 84 percent of its mass.
     assert np.mean([mass for _, mass in found]) == pytest.approx(0.84, abs=0.05)
@@ -112,7 +112,7 @@ def test_a_place_between_cells_is_found():
 
 def test_mass_tells_peaked_from_flat():
     sharp, blurred, flat = (
-        placed(each)[1] for each in (hill(50, 50, 1.5), hill(50, 50, 8), np.full((12, 16), 1 / 192))
+        peak_of(each)[1] for each in (peak(50, 50, 1.5), peak(50, 50, 8), np.full((12, 16), 1 / 192))
     )
     assert sharp > 0.99 > blurred > flat > 0
     # Of a flat map the disc's share: its radius is 0.08 of the frame, counted in whole cells.
@@ -124,7 +124,7 @@ def test_joints_and_pictures_do_not_mix():
     keypoints_px, mass = decoding.find_peaks(maps, FRAME_PX)
     for picture in range(3):
         for joint in (0, 5, 13):
-            alone_px, alone = placed(maps[picture, :, :, joint])
+            alone_px, alone = peak_of(maps[picture, :, :, joint])
             np.testing.assert_allclose(keypoints_px[picture, joint], alone_px)
             assert mass[picture, joint] == pytest.approx(alone)
 
@@ -151,7 +151,7 @@ def test_the_mirrored_left_wrist_is_the_right_wrist():
     assert np.argwhere(mirrored).tolist() == [[0, 3, WIDTH - 2, INDEX["right_wrist"]]]
 
 
-def test_places_of_mirrored_maps_are_mirrored_places():
+def test_peaks_of_mirrored_maps_are_mirrored_peaks():
     maps = random_maps()
     keypoints_px, mass = decoding.find_peaks(maps, FRAME_PX)
     of_mirror_px, of_mirror = decoding.find_peaks(decoding.mirror_maps(maps, MIRROR), FRAME_PX)

@@ -84,7 +84,7 @@ def test_all_problems_are_named_at_once(folder):
 
 
 def test_the_known_heads_are_those_there_are():
-    assert names.HEADS == tuple(heads.HEADS)
+    assert tuple(names.HEADS) == tuple(heads.HEADS)
 
 
 def test_a_manifest_may_name_other_joints(folder):
