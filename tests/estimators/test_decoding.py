@@ -112,7 +112,8 @@ def test_a_position_between_cells_is_found():
 
 def test_mass_tells_peaked_from_flat():
     sharp, blurred, flat = (
-        peak_of(each)[1] for each in (peak(50, 50, 1.5), peak(50, 50, 8), np.full((12, 16), 1 / 192))
+        peak_of(each)[1]
+        for each in (peak(50, 50, 1.5), peak(50, 50, 8), np.full((12, 16), 1 / 192))
     )
     assert sharp > 0.99 > blurred > flat > 0
     # Of a flat map the disc's share: its radius is 0.08 of the frame, counted in whole cells.

@@ -193,7 +193,7 @@ def test_a_squashed_network_sees_pictures_of_any_size_squashed():
     pictures = [picture(60, 40), picture(31, 200)]
     network = always(CENTRE_PX)
     PoseEstimator("squashed", (Stage(network, "coordinates", "squashed"),), LSP).estimate(pictures)
-    expected = [frames.squash(each, FRAME_PX) for each in pictures]
+    expected = [image_files.squash(each, FRAME_PX) for each in pictures]
     np.testing.assert_array_equal(network.seen[0], expected)
 
 
@@ -385,8 +385,8 @@ def test_crops_of_any_size_point_at_the_same_place(scales):
 
     image = np.zeros((96, 96, 3), np.uint8)
     image[58:64, 40:46] = 255
-    look = tuple(CropScale(scale, mirrored=scale == 1.2) for scale in scales)
-    stage = Stage(Network(answer), "soft_argmax", "person", (look,))
+    crops = tuple(CropScale(scale, mirrored=scale == 1.2) for scale in scales)
+    stage = Stage(Network(answer), "soft_argmax", "person", (crops,))
     (poses,) = (
         PoseEstimator("sizes", (stage,), LSP).estimate([image], [[20, 20, 60, 60]]).keypoints_px
     )
