@@ -30,6 +30,12 @@ def rounded(value, digits):
     return None if value is None else round(value, digits)
 
 
+def headline(label, score, digits, **others):
+    """A row of a result's headline: a label, and a score's rounded value and interval."""
+    value = rounded(score["value"], digits)
+    return {"label": label, "value": value, "interval": score["interval"], **others}
+
+
 def with_interval(value, interval, digits=1):
     """A value with its 95 % interval, where there is one."""
     if interval is None or None in interval:

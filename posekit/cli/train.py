@@ -172,20 +172,20 @@ def _add_ladder(commands):
 
 def ladder(options):
     """Run the profile's ablation and print what each step contributes."""
-    from posekit.studies.ladder import climbing
-    from posekit.studies.ladder.findings import rungs, worth
+    from posekit.studies.ladder.findings import contributions, steps
+    from posekit.studies.ladder.run import run_ladder
     from posekit.training import engine
 
     engine.start(options.seed)
     experiment = open_experiment(options, split=options.split_kind)
-    result = climbing.climb(
-        rungs(experiment, epochs=options.epochs),
+    result = run_ladder(
+        steps(experiment, epochs=options.epochs),
         experiment,
         files.from_root(options.run_dir),
         seeds=range(options.seed, options.seed + options.seeds),
         out=options.out,
     )
-    print(worth(result))
+    print(contributions(result))
     return 0
 
 

@@ -221,6 +221,12 @@ def open_experiment(
     )
 
 
+def grey_thumbnails(dataset, cache_dir):
+    """The data set's near_duplicates.grey_thumbnails, whose size no network's input changes."""
+    frames = load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
+    return near_duplicates.grey_thumbnails(frames.images)
+
+
 def _near_duplicate_groups(dataset, cache_dir):
     pack = packed.pack_of(dataset)
     if pack is not None:
@@ -230,9 +236,7 @@ def _near_duplicate_groups(dataset, cache_dir):
     path = cache_dir / f"groups-{key}.npz"
 
     def write(temporary):
-        # Groups must not depend on the network's input size, so thumbnails have one of their own.
-        frames = load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
-        thumbnails = near_duplicates.grey_thumbnails(frames.images)
+        thumbnails = grey_thumbnails(dataset, cache_dir)
         groups = near_duplicates.find_groups(thumbnails, threshold=threshold)
         files.write_npz(temporary, groups=groups)
 

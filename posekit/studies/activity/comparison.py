@@ -11,8 +11,7 @@ from posekit.datasets import splits
 from posekit.errors import PosekitError
 from posekit.evaluation.seeds import paired_difference, seed_summary
 from posekit.studies.activity import networks
-from posekit.studies.activity import scores as activity_scores
-from posekit.studies.activity.scores import SCORES, confusion_per_picture, f1
+from posekit.studies.activity.scores import SCORES, confusion_per_picture, f1, interval
 from posekit.studies.activity.trainer import (
     Budget,
     Pictures,
@@ -21,7 +20,7 @@ from posekit.studies.activity.trainer import (
     share_of_each,
     true_cues,
 )
-from posekit.wording import rounded
+from posekit.wording import headline
 
 TITLES = {
     "image": "image alone",
@@ -78,14 +77,12 @@ def compare(
         steps=profile.activity_steps if steps is None else steps, batch_size=profile.batch_size
     )
     sample = _Sample(labels, experiment)
-    kinds, counted = {}, {}
+    kinds, confusions = {}, {}
     for kind, trainer, parts in _variants(labels, experiment, pose_network, budget):
-        by_fraction = {
-            fraction: _confusions(trainer, *parts, sample, fraction, seeds)
-            for fraction in fractions
-        }
-        counted[kind] = {fraction: each.sum(axis=0) for fraction, each in by_fraction.items()}
-        kinds[kind] = _kind_row(kind, trainer.network, by_fraction, sample)
+        confusions[kind] = [
+            _confusions(trainer, *parts, sample, fraction, seeds) for fraction in fractions
+        ]
+        kinds[kind] = _kind_row(kind, trainer.network, confusions[kind], sample, fractions)
         if kind == "both":
             _save(networks.whole_network(pose_network, trainer.network), run_dir)
     return {
@@ -112,12 +109,10 @@ def compare(
         },
         "kinds": kinds,
         "constant": _constant(sample, labels),
-        "differences": [_differences(pair, kinds, counted, sample) for pair in PAIRS],
-        "gain_with_few_labels": _gain_with_few_labels(kinds, counted, sample)
-        if len(fractions) > 1
-        else None,
+        "differences": [_differences(pair, confusions, sample, fractions) for pair in PAIRS],
+        "gain_with_few_labels": _gain_with_few_labels(confusions, sample, fractions),
         "needs": [NETWORK_FILE, f"{described['folder']}/best.keras"],
-        "headline": _headline(kinds),
+        "headline": _headlines(kinds),
     }
 
 
@@ -134,17 +129,27 @@ class _Sample:
         self.activities = len(labels.names)
         self._bootstrap = {"seed": split.seed, "resamples": experiment.profile.resamples}
 
-    def interval(self, statistic, *counted):
-        """activity_scores.interval of confusions of the scored pictures."""
-        return activity_scores.interval(statistic, counted, self.groups, **self._bootstrap)
+    def contrast(self, score, signs, confusions):
+        """A signed sum of the score of several confusions (S, n, C, C), pooled over their seeds.
 
-    def scores(self, counted):
-        """name of SCORES -> value and interval, of one confusion."""
+        Returns:
+            value: float.
+            interval: [low, high], over pictures.
+        """
+
+        def statistic(sums):  # (R, M, C, C)
+            return score(sums) @ np.array(signs)
+
+        pooled = [each.sum(axis=0) for each in confusions]  # (n, C, C) each
+        value = float(statistic(np.stack([each.sum(axis=0) for each in pooled])[None])[0])
+        return value, interval(statistic, pooled, self.groups, **self._bootstrap)
+
+    def scores(self, confusions):
+        """name of SCORES -> value and interval, of confusions (S, n, C, C)."""
         return {
-            name: {
-                "value": float(score(counted.sum(axis=0))),
-                "interval": self.interval(lambda sums, score=score: score(sums[:, 0]), counted),
-            }
+            name: dict(
+                zip(("value", "interval"), self.contrast(score, [1], [confusions]), strict=True)
+            )
             for name, score in SCORES.items()
         }
 
@@ -204,7 +209,7 @@ def _confusions(trainer, train, validation, sample, fraction, seeds):
     return np.stack(each)
 
 
-def _kind_row(kind, network, by_fraction, sample):
+def _kind_row(kind, network, confusions, sample, fractions):
     """One kind of classifier, JSON-ready.
 
     `by_fraction` has scores with intervals over pictures (of the confusion pooled over the seeds)
@@ -213,15 +218,12 @@ def _kind_row(kind, network, by_fraction, sample):
     rows = [
         {
             "fraction": fraction,
-            **sample.scores(each.sum(axis=0)),
-            "by_seed": {
-                name: [float(value) for value in score(each.sum(axis=1))]
-                for name, score in SCORES.items()
-            },
+            **sample.scores(each),
+            "by_seed": {name: _by_seed(score, each).tolist() for name, score in SCORES.items()},
         }
-        for fraction, each in by_fraction.items()
+        for fraction, each in zip(fractions, confusions, strict=True)
     ]
-    confusion = by_fraction[rows[-1]["fraction"]].sum(axis=(0, 1))
+    confusion = confusions[-1].sum(axis=(0, 1))
     return {
         "title": TITLES[kind],
         "trained_parameters": sum(
@@ -234,57 +236,45 @@ def _kind_row(kind, network, by_fraction, sample):
     }
 
 
+def _by_seed(score, confusions):
+    return score(confusions.sum(axis=1))
+
+
 def _constant(sample, labels):
     codes = sample.train_codes[sample.train_codes >= 0]
     most_frequent = int(np.bincount(codes).argmax())
     predicted = np.full((1, len(sample.true)), most_frequent)
-    counted = confusion_per_picture(sample.true, predicted, sample.activities)
-    return {"activity": labels.names[most_frequent], **sample.scores(counted)}
+    confusions = confusion_per_picture(sample.true, predicted, sample.activities)[None]
+    return {"activity": labels.names[most_frequent], **sample.scores(confusions)}
 
 
-def _differences(pair, kinds, counted, sample):
-    """How much better the first of two kinds is than the second, by fraction and score.
-
-    `decided` where both intervals, over pictures and over seeds, leave 0 out on the same side.
-    """
-    first, second = pair
+def _differences(pair, confusions, sample, fractions):
+    """How much better the first of two kinds is than the second, by fraction and score."""
     rows = []
-    for index, fraction in enumerate(counted[first]):
-        both = [counted[kind][fraction] for kind in pair]
-        by_seed = [kinds[kind]["by_fraction"][index]["by_seed"] for kind in pair]
+    for index, fraction in enumerate(fractions):
+        both = [confusions[kind][index] for kind in pair]
         row = {"fraction": fraction}
         for name, score in SCORES.items():
-            value = float(score(both[0].sum(axis=0)) - score(both[1].sum(axis=0)))
-            over_pictures = sample.interval(
-                lambda sums, score=score: score(sums[:, 0]) - score(sums[:, 1]), *both
-            )
-            over_seeds = paired_difference(by_seed[0][name], by_seed[1][name])
-            row[name] = _decided(value, over_pictures, over_seeds["interval"])
+            over_seeds = paired_difference(*(_by_seed(score, each) for each in both))["interval"]
+            row[name] = _decided(*sample.contrast(score, [1, -1], both), over_seeds)
         rows.append(row)
-    return {"first": first, "second": second, "by_fraction": rows}
+    return {"first": pair[0], "second": pair[1], "by_fraction": rows}
 
 
-def _gain_with_few_labels(kinds, counted, sample):
+def _gain_with_few_labels(confusions, sample, fractions):
     """How much more accuracy the pose adds to the image with the fewest labels than with all."""
-    fractions = list(counted["both"])
-    four = [counted[kind][fraction] for fraction in (fractions[0], 1) for kind in ("both", "image")]
-
-    def more(sums):
-        few, few_image, everything, all_image = (SCORES["accuracy"](sums[:, n]) for n in range(4))
-        return (few - few_image) - (everything - all_image)
-
-    few, everything = (
-        np.subtract(
-            *(kinds[kind]["by_fraction"][at]["by_seed"]["accuracy"] for kind in ("both", "image"))
-        )
-        for at in (0, -1)
-    )
-    value = float(more(np.stack([one.sum(axis=0) for one in four])[None])[0])
-    over_seeds = paired_difference(few, everything)["interval"]
-    return {"fraction": fractions[0], **_decided(value, sample.interval(more, *four), over_seeds)}
+    if len(fractions) == 1:
+        return None
+    score = SCORES["accuracy"]
+    four = [confusions[kind][index] for index in (0, -1) for kind in ("both", "image")]
+    few, few_image, everything, all_image = (_by_seed(score, each) for each in four)
+    over_seeds = paired_difference(few - few_image, everything - all_image)["interval"]
+    found = sample.contrast(score, [1, -1, -1, 1], four)
+    return {"fraction": fractions[0], **_decided(*found, over_seeds)}
 
 
 def _decided(value, over_pictures, over_seeds):
+    """Decided is what excludes 0 over pictures and over seeds, on the same side."""
     intervals = [over_pictures, over_seeds]
     apart = over_seeds is not None and (
         all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
@@ -302,15 +292,11 @@ def _save(network, run_dir):
         network.save(temporary)
 
 
-def _headline(kinds):
+def _headlines(kinds):
     return [
-        {
-            "label": f"{SCORE_TITLES[name]}, {kinds[kind]['title']}",
-            "value": rounded(kinds[kind]["by_fraction"][-1][name]["value"], 3),
-            "interval": kinds[kind]["by_fraction"][-1][name]["interval"],
-        }
+        headline(f"{SCORE_TITLES[name]}, {row['title']}", row["by_fraction"][-1][name], 3)
         for name in SCORES
-        for kind in ("image", "pose", "both")
+        for row in (kinds[kind] for kind in ("image", "pose", "both"))
     ]
 
 

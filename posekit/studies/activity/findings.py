@@ -153,9 +153,7 @@ def curve_arguments(result, score="accuracy"):
 def confusion_arguments(result):
     """Confusions with all training pictures, pooled over seeds, as plots.confusions' arguments."""
     return {
-        "confusion_by_name": {
-            row["title"]: row["confusion"] for row in result["kinds"].values()
-        },
+        "confusion_by_name": {row["title"]: row["confusion"] for row in result["kinds"].values()},
         "activities": result["activities"],
     }
 
@@ -184,9 +182,12 @@ def answer(result):
             f"{len(result['activities'])} activities, {result['budget']['steps']} steps, "
             f"{len(result['seeds'])} seeds.",
             "",
-            *(f"- {row['title'].capitalize()}: {_scores(row)}." for row in result["kinds"].values()),
-            f"- Always `{result['constant']['activity']}`: accuracy {constant['accuracy']}, macro F1 "
-            f"{constant['macro_f1']}.",
+            *(
+                f"- {row['title'].capitalize()}: {_scores(row)}."
+                for row in result["kinds"].values()
+            ),
+            f"- Always `{result['constant']['activity']}`: accuracy {constant['accuracy']}, "
+            f"macro F1 {constant['macro_f1']}.",
             "",
             f"The pose network had learned the joints of all training pictures first "
             f"({pose_network['epochs']} epochs; MSE {number(pose_network['validation_mse'])}, mean "

@@ -29,15 +29,8 @@ LABELS_FILE = "labels.csv"
 COLUMNS = ("image", "activity")
 
 # What the photographs of LSP were searched by (Johnson and Everingham, BMVC 2010).
-LSP_SPORTS = (
-    "athletics",
-    "badminton",
-    "baseball",
-    "gymnastics",
-    "parkour",
-    "soccer",
-    "tennis",
-    "volleyball",
+LSP_SPORTS = tuple(
+    "athletics badminton baseball gymnastics parkour soccer tennis volleyball".split()
 )
 
 # A row has some 20 bytes, the largest set 100,000 pictures.
@@ -118,8 +111,8 @@ def _tables_beside(data):
     if data == SYNTHETIC:
         return []
     paths = [files.from_root(part) for part in data.split(os.pathsep)]
-    beside = [(path if path.is_dir() else path.parent) / LABELS_FILE for path in paths]
-    return [path for path in dict.fromkeys(beside) if path.is_file()]
+    nearby = [(path if path.is_dir() else path.parent) / LABELS_FILE for path in paths]
+    return [path for path in dict.fromkeys(nearby) if path.is_file()]
 
 
 def _read(path, data, dataset, activities, bad_images):

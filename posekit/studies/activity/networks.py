@@ -114,7 +114,7 @@ def _image_branch(image, widths):
 
 
 def _pose_branch(features, keypoints_px, units):
-    # Where the person is and how large tells no activity.
+    # The person's position and size say nothing of the activity.
     pose_px = layers.Reshape((-1, 2), name="pose_px")(keypoints_px)  # (N, K, 2)
     centred = pose_px - ops.mean(pose_px, axis=1, keepdims=True)
     mean_square = ops.mean(ops.sum(ops.square(centred), axis=-1), axis=1)[:, None, None]

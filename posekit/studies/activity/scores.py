@@ -97,7 +97,7 @@ def interval(statistic, counted, groups, *, seed, resamples):
 
     Args:
         statistic: function of float (R, M, C, C), R resamples of M confusions, to float (R,).
-        counted: list of M arrays of `confusion_per_picture`, of the same pictures in the same order.
+        counted: list of M arrays of `confusion_per_picture`, of the same pictures in order.
         groups: int or str (N,), the group of each picture.
         seed: int, every draw derives from it.
         resamples: int >= 1.

@@ -64,7 +64,7 @@ class Pictures:
     cues: Cues
 
     def inputs(self, names, rows, flips):
-        """The named inputs of a classifier, float32 (B, ...), for int rows (B,) and bool flips (B,).
+        """A classifier's named inputs, float32 (B, ...), for int rows (B,) and bool flips (B,).
 
         Where a flip is True the picture is mirrored, and its cues are those of the mirrored one.
         """
@@ -175,7 +175,7 @@ class Trainer:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=budget.weight_decay)
         self.network.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
         optimizer.build(self.network.trainable_variables)
-        self._optimizer_at_start = [np.array(variable) for variable in optimizer.variables]
+        self._optimizer_state = [np.array(variable) for variable in optimizer.variables]
 
     def train(self, pictures, codes, rows, *, seed):
         """Train `network` from new weights.
@@ -191,7 +191,7 @@ class Trainer:
         """
         keras.utils.set_random_seed(seed)
         _assign(_variables(self.network), _variables(self._build()))
-        _assign(self.network.optimizer.variables, self._optimizer_at_start)
+        _assign(self.network.optimizer.variables, self._optimizer_state)
         steps, flips = schedule(rows, self._budget, seed=seed)
         batches = tf.data.Dataset.zip(
             self._inputs(pictures, steps, flips), tf.data.Dataset.from_tensor_slices(codes[steps])
@@ -214,8 +214,7 @@ class Trainer:
     def _inputs(self, pictures, steps, flips):
         """Dataset of the network's inputs, a batch for each of `steps` (rows) and `flips`."""
         specs = {
-            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype)
-            for tensor in self.network.inputs
+            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in self.network.inputs
         }
 
         def batches():

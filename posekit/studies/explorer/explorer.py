@@ -1,7 +1,4 @@
-"""What the panel for browsing predictions shows: from a state to a picture, without a browser.
-
-`explore_panel` puts widgets around it.
-"""
+"""What the panel for browsing predictions shows: from a state to a picture, without widgets."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,13 +13,13 @@ from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.studies.explorer import subject as explorer_subject
 from posekit.studies.explorer.subject import Subject, distances_px, shown_saliency
 
-# As `model`: pictures and labels alone.
+# As `model`: images and labels alone.
 NO_MODEL = "none"
 
 ORDERS = ("index", "error", "joint")
 
-# Pictures and maps that are at hand when one comes back to them.
-REMEMBERED = 16
+# How many pictures and maps are kept for when one comes back to them.
+CACHED = 16
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,10 @@ class State:
             joints or of `joint`.
         activity: str, only images of it are browsed; None browses all.
         image: int, which image is shown, as an index into the data set.
-        truth, prediction, saliency: bool, what is drawn over the picture.
+        truth, prediction, saliency: bool, the overlays.
         augmentation: augmentation.Augmentation, how strongly the picture is varied.
-        mirrored: bool, whether it is shown as in a mirror.
-        draw: int >= 0, seed of what the augmentation draws.
+        mirrored: bool.
+        draw: int >= 0, seed of the augmentation.
     """
 
     joint: str
@@ -104,9 +101,9 @@ class Explorer:
             )
         counts = np.isfinite(self.error_px).sum(axis=1)
         self.image_error_px = np.nansum(self.error_px, axis=1) / np.where(counts, counts, np.nan)
-        # What is drawn on a picture changes more often than the picture.
-        self._subject = lru_cache(REMEMBERED)(self._make_subject)
-        self._saliency = lru_cache(REMEMBERED)(self._compute_saliency)
+        # The overlays change more often than the picture.
+        self._subject = lru_cache(CACHED)(self._make_subject)
+        self._saliency = lru_cache(CACHED)(self._compute_saliency)
 
     def start(self):
         """The State to begin with: the first image, and the skeleton's last joint."""
@@ -114,17 +111,17 @@ class Explorer:
 
     @property
     def orders(self):
-        """The orders there are: without a model there is no error."""
+        """The available orders: without a model there is no error."""
         return ORDERS if self.poses is not None else ORDERS[:1]
 
     @property
     def activity_names(self):
-        """The activities there are, sorted."""
+        """The activities of the data, sorted."""
         return [] if self.activities is None else np.unique(self.activities).tolist()
 
     @property
     def has_confidences(self):
-        """Whether the model says how sure it is."""
+        """Whether the model gives confidences."""
         return self.poses is not None and not np.isnan(self.poses.confidences).all()
 
     @property
@@ -161,48 +158,42 @@ class Explorer:
         return replace(state, image=int(self.browsed(state)[0]))
 
     def step(self, state, by):
-        """The state so many images on in its order, and on from its other end.
+        """The state `by` images further in its order, which is a circle.
 
-        From an image that is not of the state's activity it goes to the first one that is.
+        From an image of another activity than the state's it goes to the first image of it.
         """
         browsed = self.browsed(state)
         if state.image not in browsed:
             return self.first(state)
-        place = int(np.flatnonzero(browsed == state.image)[0])
-        return replace(state, image=int(browsed[(place + by) % len(browsed)]))
+        position = int(np.flatnonzero(browsed == state.image)[0])
+        return replace(state, image=int(browsed[(position + by) % len(browsed)]))
 
     def click(self, state, x_px, y_px):
-        """The state after a click on its picture: the nearest drawn joint is chosen.
+        """The state after a click on `picture`: the nearest joint shown is chosen.
 
         Its saliency is shown, where there is one, and hidden by another click on the same joint.
-
-        Args:
-            state: State.
-            x_px, y_px: float, pixels of `picture`.
-
-        Returns:
-            State; the same where no joint is drawn.
+        Where no joint is shown, the state stays.
         """
-        distance_px = np.linalg.norm(self._drawn_px(state) - [x_px, y_px], axis=-1)  # (2, K)
+        distance_px = np.linalg.norm(self._overlay_px(state) - [x_px, y_px], axis=-1)  # (2, K)
         if not np.isfinite(distance_px).any():
             return state
         joint = self.joints[int(np.argmin(distance_px.min(axis=0)))]
         again = state.saliency and joint == state.joint
         return replace(state, joint=joint, saliency=self.has_saliency and not again)
 
-    def _drawn_px(self, state):
-        """float (2, K, 2), true and predicted joints in the picture; inf where not drawn."""
+    def _overlay_px(self, state):
+        """float (2, K, 2), true and predicted joints in the picture; inf where not shown."""
         subject = self.subject(state)
-        drawn_px = np.full((2, len(self.joints), 2), np.inf)
+        overlay_px = np.full((2, len(self.joints), 2), np.inf)
         if state.truth:
             true_px = subject.shown_px(subject.true_px)
-            drawn_px[0] = np.where(subject.labelled[:, None], true_px, np.inf)
+            overlay_px[0] = np.where(subject.labelled[:, None], true_px, np.inf)
         if state.prediction and subject.predicted_px is not None:
-            drawn_px[1] = subject.shown_px(subject.predicted_px)
-        return drawn_px
+            overlay_px[1] = subject.shown_px(subject.predicted_px)
+        return overlay_px
 
     def subject(self, state):
-        """The explore_subjects.Subject of a state.
+        """The `subject.Subject` of a state.
 
         Raises:
             PosekitError: no such image.
@@ -236,7 +227,7 @@ class Explorer:
         )
         if self._estimator is None:
             return varied
-        # The model looks again: how it copes is what the sliders are for.
+        # The sliders are there to show how the model copes.
         return _with_pose(varied, self._estimator.estimate([varied.image]), 0)
 
     def _compute_saliency(self, image, variation, joint):
@@ -244,42 +235,33 @@ class Explorer:
         return shown_saliency(subject, self._gradient_stage, joint)
 
     def picture(self, state):
-        """What the panel shows: the whole picture in a square, with what the state draws on it.
-
-        Args:
-            state: State.
-
-        Returns:
-            uint8 (PICTURE_PX, PICTURE_PX, 3), RGB, with explore_subjects.PICTURE_PX.
-        """
+        """The whole picture in a square with the state's overlays, uint8 (S, S, 3), RGB."""
         subject, skeleton = self.subject(state), self.dataset.skeleton
         joint = self.joints.index(state.joint)
         shown = subject.shown_image()
         if state.saliency and self.has_saliency:
             strength = self._saliency(state.image, state.variation, joint)
             shown = drawing.lay_saliency(shown, strength)
-        true_px, predicted_px = self._drawn_px(state)
-        true_drawn, predicted_drawn = np.isfinite([true_px, predicted_px]).all(axis=-1)  # (K,)
-        shown = drawing.draw_truth(
-            shown, true_px, true_drawn, skeleton=skeleton
-        )
-        if predicted_drawn.all():
+        true_px, predicted_px = self._overlay_px(state)
+        true_shown, predicted_shown = np.isfinite([true_px, predicted_px]).all(axis=-1)  # (K,)
+        shown = drawing.draw_truth(shown, true_px, true_shown, skeleton=skeleton)
+        if predicted_shown.all():
             shown = drawing.draw_skeleton(
                 shown, predicted_px, None, subject.confidences, skeleton=skeleton
             )
         ends_px = [
-            positions_px[joint]
-            for positions_px, drawn in ((predicted_px, predicted_drawn), (true_px, true_drawn))
-            if drawn[joint]
+            each_px[joint]
+            for each_px, is_shown in ((predicted_px, predicted_shown), (true_px, true_shown))
+            if is_shown[joint]
         ]
         return drawing.draw_ring(shown, *ends_px) if ends_px else shown
 
     def title(self, state):
-        """Which image is shown and how far the model is off, in words."""
+        """Which image is shown and how far the model is off, as text."""
         browsed = self.browsed(state)
-        place = np.flatnonzero(browsed == state.image)
+        position = np.flatnonzero(browsed == state.image)
         parts = [str(self.dataset.image_ids[state.image])]
-        parts += [f"{place[0] + 1} of {len(browsed)}"] if len(place) else []
+        parts += [f"{position[0] + 1} of {len(browsed)}"] if len(position) else []
         if self.activities is not None:
             parts.append(str(self.activities[state.image]))
         error_px = self.subject(state).error_px
@@ -288,30 +270,27 @@ class Explorer:
         return " · ".join(parts)
 
     def joint_rows(self, state):
-        """The joints of the state's picture, as rows of a table.
-
-        Returns:
-            list of dict: joint, error_px in pixels of the stored picture, error_torsos in torso
-            lengths, confidence; None where not known.
+        """Rows for a table of the joints: joint, error_px in pixels of the stored picture,
+        error_torsos in torso lengths, confidence; None where not known.
         """
         subject = self.subject(state)
         torso_px = subject.scale * geometry.torso_length_px(
             subject.true_px[None], subject.labelled[None], skeleton=self.dataset.skeleton
         )
-        error_torsos = subject.error_px / np.where(torso_px > 0, torso_px, np.nan)
-        confidences = subject.confidences
-        if confidences is None:
-            confidences = np.full(len(self.joints), np.nan)
+        columns = {
+            "error_px": subject.error_px,
+            "error_torsos": subject.error_px / np.where(torso_px > 0, torso_px, np.nan),
+            "confidence": np.full(len(self.joints), np.nan)
+            if subject.confidences is None
+            else subject.confidences,
+        }
         return [
-            {
-                "joint": name,
-                "error_px": _known(error_px),
-                "error_torsos": _known(torsos),
-                "confidence": _known(confidence),
+            {"joint": joint}
+            | {
+                name: float(values[index]) if np.isfinite(values[index]) else None
+                for name, values in columns.items()
             }
-            for name, error_px, torsos, confidence in zip(
-                self.joints, subject.error_px, error_torsos, confidences, strict=True
-            )
+            for index, joint in enumerate(self.joints)
         ]
 
 
@@ -320,15 +299,11 @@ def open_explorer(dataset, *, model=NO_MODEL, activities=None):
 
     Args:
         dataset: PoseDataset.
-        model: as for `estimators.load`, a path seen from the project's root when relative; or
-            "none".
-        activities: a name for each image; None takes what the data set itself knows.
-
-    Returns:
-        Explorer.
+        model: as for `loading.load`, a path relative to the project's root; or NO_MODEL.
+        activities: a name for each image; None takes those of the data set.
 
     Raises:
-        PosekitError: as `estimators.load` and `Explorer` do.
+        PosekitError: as `loading.load` and `Explorer` do.
     """
     if activities is None:
         activities = dataset.extras.get("activity")
@@ -370,9 +345,5 @@ def _with_pose(subject, poses, index):
         subject,
         predicted_px=poses.keypoints_px[index],
         confidences=poses.confidences[index],
-        looked_at_px=poses.boxes_px[index],
+        input_box_px=poses.boxes_px[index],
     )
-
-
-def _known(value):
-    return float(value) if np.isfinite(value) else None

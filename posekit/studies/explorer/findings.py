@@ -1,4 +1,4 @@
-"""Notebook 00: a first look at pictures, labels and what a model makes of them."""
+"""Notebook 00: a first look at images, labels and a model's predictions."""
 
 import warnings
 from dataclasses import replace
@@ -12,18 +12,15 @@ from posekit.evaluation import metrics
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import LSP
 from posekit.studies.explorer.explorer import NO_MODEL, path_of
-from posekit.wording import comparability, number, rounded, with_interval
+from posekit.wording import comparability, headline, number, with_interval
 
 WORST_COUNT = 10
 
 
 def choose_images(experiment, part, *, count=None):
-    """Evenly spread images of a part, int (n,) into the data set.
+    """At most `count` evenly spread images of a part, int (n,) into the data set.
 
-    Args:
-        experiment: Experiment.
-        part: str, as for `Experiment.part`.
-        count: int > 0, at most how many; None takes as many as notebook 05 looks at.
+    None takes as many as the profile's saliency_images.
     """
     indices = experiment.split.indices(experiment.dataset, part)
     count = count or experiment.profile.saliency_images
@@ -31,35 +28,24 @@ def choose_images(experiment, part, *, count=None):
 
 
 def usable_model(model, dataset):
-    """The model to ask about a data set: itself, or none where the joints are not LSP's.
+    """`model` as for `open_explorer`, or NO_MODEL where it ships and the joints are not LSP's.
 
-    That holds for the shipped models, the notebook's default, which would otherwise end every
-    report on other joints.
-
-    Args:
-        model: str, as for `explore.open_explorer`.
-        dataset: PoseDataset.
+    A shipped model is the notebook's default and would end every report on other joints.
     """
     if not _is_shipped(model) or dataset.skeleton == LSP:
         return model
     warnings.warn(
-        f"{model} knows the joints of {LSP.name}, and these are {dataset.skeleton.name}: labels "
-        "are shown alone. Name a model that was trained on these joints.",
+        f"{model} predicts the joints of {LSP.name}, and these are {dataset.skeleton.name}: only "
+        "labels are shown. Name a model that was trained on these joints.",
         stacklevel=2,
     )
     return NO_MODEL
 
 
 def states_to_keep(explorer, *, joint, seed):
-    """What a report shows of the panel: three of its states.
+    """The panel's states that a report shows, dict of heading -> State.
 
-    Args:
-        explorer: explore.Explorer.
-        joint: str, a name of the data set's joints; None takes the last.
-        seed: int, of the augmentation's draw.
-
-    Returns:
-        dict, heading -> explore.State.
+    `joint` is a name or None for the last; `seed` is the augmentation's.
     """
     start = explorer.start()
     shown = replace(start, joint=joint or start.joint)
@@ -78,10 +64,8 @@ def report(explorer, experiment, indices, *, model, part, seed):
     """Everything notebook 00 reports, JSON-ready.
 
     Args:
-        explorer: explore.Explorer of the chosen images.
-        experiment: Experiment.
-        indices: int (n,), as `choose_images` returns them.
-        model, part: str, for the record.
+        explorer: Explorer of the images `indices`, see `choose_images`.
+        model, part: str, as stored in the result.
         seed: int, of the bootstrap.
     """
     dataset = explorer.dataset
@@ -120,12 +104,7 @@ def report(explorer, experiment, indices, *, model, part, seed):
             if np.isfinite(explorer.image_error_px[image])
         ],
         "headline": [
-            {
-                "label": f"PCK@0.2 of {model}, {part}",
-                "value": rounded(pck["value"], 3),
-                "interval": pck["interval"],
-                "note": f"{len(dataset)} images",
-            }
+            headline(f"PCK@0.2 of {model}, {part}", pck, 3, note=f"{len(dataset)} images")
         ],
     }
 
@@ -140,27 +119,23 @@ def worst_table(result):
 
 def answer(result):
     """What notebook 00 found, as Markdown."""
-    labelled = (
-        f"{result['images']} {result['part']} images of {result['data']['name']} can be browsed; "
-        f"{result['labelled_share']:.1%} of their joints are labelled."
+    data = (
+        f"{result['images']} {result['part']} images of {result['data']['name']}, "
+        f"{result['labelled_share']:.1%} of their joints labelled"
     )
     if "scores" not in result:
-        return f"**Answer.** {labelled} No error is known.{comparability(result['data'])}"
+        return f"**Answer.** {data}. No error is known.{comparability(result['data'])}"
     pck = result["scores"]["metrics"]["pck_0.2"]
-    known = {
-        name: error
-        for name, error in result["scores"]["mpjpe_px_per_joint"].items()
-        if error is not None
-    }
+    per_joint = result["scores"]["mpjpe_px_per_joint"]
+    known = {name: error for name, error in per_joint.items() if error is not None}
     easiest, hardest = min(known, key=known.get), max(known, key=known.get)
     worst = result["images_worst_first"][0]
     return (
-        f"**Answer.** {labelled} `{result['model']}` puts "
-        f"{with_interval(pck['value'], pck['interval'], 3)} of these within 0.2 torso lengths of "
-        f"the label. The joint that it finds best is `{easiest}` (off by "
-        f"{number(known[easiest])} px on average), worst `{hardest}` ({number(known[hardest])} "
-        "px). The picture to look at first is "
-        f"`{worst['image']}`: its joints are off by {number(worst['mean_error_px'])} px on average."
+        f"**Answer.** `{result['model']}` puts {with_interval(pck['value'], pck['interval'], 3)} "
+        f"of the labelled joints within 0.2 torso lengths of the label ({data}). The easiest joint "
+        f"is `{easiest}` (mean error {number(known[easiest])} px), the hardest `{hardest}` "
+        f"({number(known[hardest])} px). Look first at `{worst['image']}`, the image with the "
+        f"largest mean error, {number(worst['mean_error_px'])} px."
         f"{result['other_split']}{comparability(result['data'])}"
     )
 
@@ -170,13 +145,13 @@ def _is_shipped(model):
 
 
 def _other_split(model, experiment):
-    """A warning, as a sentence, where the model may have learned from the images shown."""
+    """A sentence of warning where the model may have been trained on the images shown."""
     if _is_shipped(model) and experiment.dataset.name == SYNTHETIC:
         return ""  # the shipped models learned from photographs
     trained = loading.training_split(path_of(model))
     if trained is None or trained == experiment.split.summary():
         return ""
     return (
-        " The model was trained on another split than this one: if that was of the same pictures, "
-        "it may have learned from some that are shown here."
+        " The model was trained on another split: if it was one of the same images, some of those "
+        "shown here may have been training images."
     )

@@ -1,10 +1,9 @@
-"""The panel of `explore` in a notebook: widgets in JupyterLab, a still picture in a report.
+"""The panel in a notebook: widgets in JupyterLab, a still picture in a report.
 
-What is shown, and what a click means, `explore` says; here are only the widgets.
+`explorer` decides what is shown and what a click means.
 """
 
 import os
-from dataclasses import fields
 from html import escape
 from types import SimpleNamespace
 
@@ -14,14 +13,14 @@ from ipyevents import Event
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.studies.explorer import stills
 from posekit.studies.explorer.explorer import State
-from posekit.studies.explorer.stills import words
+from posekit.studies.explorer.stills import to_text
 from posekit.studies.explorer.subject import PICTURE_PX
 
-ORDER_WORDS = {"index": "as stored", "error": "largest error first", "joint": "worst joint first"}
+ORDER_TEXTS = {"index": "as stored", "error": "largest error first", "joint": "worst joint first"}
 EVERY_ACTIVITY = "all"
 OWN_STRENGTHS = "own"
 
-# The ends of the sliders: the least each strength can be, and more than anyone trains with.
+# The ends of the sliders: the least value, and more than any training uses.
 STRENGTH_ENDS = {
     "rotation_degrees": (0.0, 90.0),
     "any_rotation": (0.0, 1.0),
@@ -34,20 +33,22 @@ STRENGTH_ENDS = {
 }
 LAST_DRAW = 99
 
+# Fields of State that a widget of the same name holds as they are.
+SIMPLE = ("joint", "order", "image", "truth", "prediction", "saliency", "mirrored", "draw")
+
 _STYLE = {"description_width": "9em"}
-_WIDTH = "27em"
+_WIDE = {"width": "27em"}
 
 
 class Panel:
     """Browse the pictures of an Explorer; the last line of a cell shows it.
 
     Args:
-        explorer: explore.Explorer.
-        state: explore.State to begin with; None begins with `explorer.start()`.
+        explorer: Explorer.
+        state: State to begin with; None begins with `explorer.start()`.
 
     Attributes:
-        explorer: as given.
-        state: explore.State, what the panel shows now.
+        state: State, what the panel shows now.
         controls: SimpleNamespace of the widgets that hold a part of the state, by its name;
             `strengths` is a dict by an Augmentation's. None until the panel is shown.
     """
@@ -64,7 +65,7 @@ class Panel:
             return bundle
         if self.controls is None:
             self._make_widgets()
-        # What shows no widgets, such as a notebook on a web page, falls back on the still.
+        # Viewers without widgets, such as a notebook on a web page, show the still.
         return {**bundle, **self._box._repr_mimebundle_(**options)}
 
     def _make_widgets(self):
@@ -91,7 +92,7 @@ class Panel:
             widgets.HBox([self.back, self.on]),
             controls.image,
             widgets.HBox([controls.truth, controls.prediction, controls.saliency]),
-            widgets.HTML("<b>Augmentation</b>: the picture varied, the model asked anew"),
+            widgets.HTML("<b>Augmentation</b>: vary the picture and predict again"),
             *(controls.preset, *controls.strengths.values(), controls.draw, controls.mirrored),
         ]
         beside = widgets.Layout(margin="0 0 0 1.5em")
@@ -106,12 +107,12 @@ class Panel:
                 each.observe(self._on_setting, "value")
         self.back.on_click(lambda button: self._show(self.explorer.step(self.state, -1)))
         self.on.on_click(lambda button: self._show(self.explorer.step(self.state, 1)))
-        # An image widget by itself does not tell where it is clicked.
+        # An image widget by itself does not report where it is clicked.
         self._events = Event(source=self.picture, watched_events=["click", "keydown"])
         self._events.on_dom_event(self.on_event)
 
     def on_event(self, event):
-        """Take a browser's event on the picture: a click, or an arrow key over it."""
+        """Handle a browser's event on the picture: a click, or an arrow key over it."""
         if event["type"] == "click":
             # Pixels of the picture itself, however large the browser shows it.
             self._show(self.explorer.click(self.state, event["dataX"], event["dataY"]))
@@ -128,43 +129,33 @@ class Panel:
             strengths = vars(AUGMENTATIONS[controls.preset.value])
         activity = controls.activity.value
         state = State(
-            joint=controls.joint.value,
-            order=controls.order.value,
             activity=None if activity == EVERY_ACTIVITY else activity,
-            image=controls.image.value,
-            truth=controls.truth.value,
-            prediction=controls.prediction.value,
-            saliency=controls.saliency.value,
             augmentation=Augmentation(**strengths),
-            mirrored=controls.mirrored.value,
-            draw=controls.draw.value,
+            **{name: getattr(controls, name).value for name in SIMPLE},
         )
         ranking = [
             (each.order, each.activity, each.joint if each.order == "joint" else None)
             for each in (state, self.state)
         ]
-        # Who asks for the worst wants to see it.
+        # A new order or activity starts at its first image.
         self._show(self.explorer.first(state) if ranking[0] != ranking[1] else state)
 
     def _show(self, state):
-        """Bring the widgets and the picture to a state."""
+        """Set the widgets and the picture to a state."""
         controls, explorer = self.controls, self.explorer
         self.state = state
         self._settling = True  # else each widget set below would come back as a change
         try:
-            controls.joint.value, controls.order.value = state.joint, state.order
             controls.activity.value = state.activity or EVERY_ACTIVITY
-            listed = _listed(explorer, state)
-            if listed != list(controls.image.options):
-                controls.image.options = listed
-            controls.image.value = state.image
-            controls.truth.value, controls.prediction.value = state.truth, state.prediction
-            controls.saliency.value = state.saliency
+            images = _ranked_list(explorer, state)
+            if images != list(controls.image.options):
+                controls.image.options = images
+            for name in SIMPLE:
+                getattr(controls, name).value = getattr(state, name)
             for name, slider in controls.strengths.items():
                 slider.value = getattr(state.augmentation, name)
             known = [name for name, each in AUGMENTATIONS.items() if each == state.augmentation]
             controls.preset.value = known[0] if known else OWN_STRENGTHS
-            controls.mirrored.value, controls.draw.value = state.mirrored, state.draw
         finally:
             self._settling = False
         self.picture.value = stills.png(explorer.picture(state))
@@ -172,30 +163,23 @@ class Panel:
         self._table.value = stills.joint_table(explorer, state)
 
 
-def _labelled():
-    return {"style": _STYLE, "layout": widgets.Layout(width=_WIDTH)}
-
-
 def _browsing(explorer):
     return {
-        "order": widgets.Dropdown(
-            options=[(ORDER_WORDS[order], order) for order in explorer.orders],
-            description="browse",
-            **_labelled(),
-        ),
-        "activity": widgets.Dropdown(
-            options=[EVERY_ACTIVITY, *explorer.activity_names],
-            description="activity",
-            **_labelled(),
+        "order": _dropdown("browse", [(ORDER_TEXTS[order], order) for order in explorer.orders]),
+        "activity": _dropdown(
+            "activity",
+            [EVERY_ACTIVITY, *explorer.activity_names],
             disabled=not explorer.activity_names,
         ),
-        "joint": widgets.Dropdown(
-            options=[(words(name), name) for name in explorer.joints],
-            description="joint",
-            **_labelled(),
-        ),
-        "image": widgets.Select(rows=10, layout=widgets.Layout(width=_WIDTH)),
+        "joint": _dropdown("joint", [(to_text(name), name) for name in explorer.joints]),
+        "image": widgets.Select(rows=10, layout=_WIDE),
     }
+
+
+def _dropdown(description, options, **settings):
+    return widgets.Dropdown(
+        description=description, options=options, style=_STYLE, layout=_WIDE, **settings
+    )
 
 
 def _overlays(explorer):
@@ -216,33 +200,32 @@ def _overlays(explorer):
 
 def _varying():
     return {
-        "preset": widgets.Dropdown(
-            options=[*AUGMENTATIONS, OWN_STRENGTHS], description="strengths", **_labelled()
-        ),
+        "preset": _dropdown("strengths", [*AUGMENTATIONS, OWN_STRENGTHS]),
         "strengths": {
-            field.name: widgets.FloatSlider(
-                value=field.default,
-                min=STRENGTH_ENDS[field.name][0],
-                max=STRENGTH_ENDS[field.name][1],
-                step=1.0 if field.name == "rotation_degrees" else 0.01,
-                description=words(field.name),
-                **_labelled(),
+            name: widgets.FloatSlider(
+                value=least,
+                min=least,
+                max=most,
+                step=1.0 if name == "rotation_degrees" else 0.01,
+                description=to_text(name),
+                style=_STYLE,
+                layout=_WIDE,
             )
-            for field in fields(Augmentation)
+            for name, (least, most) in STRENGTH_ENDS.items()
         },
-        "draw": widgets.IntSlider(max=LAST_DRAW, description="draw", **_labelled()),
+        "draw": widgets.IntSlider(max=LAST_DRAW, description="draw", style=_STYLE, layout=_WIDE),
         "mirrored": widgets.Checkbox(description="mirrored", indent=False),
     }
 
 
-def _listed(explorer, state):
-    """The images in the state's order, as (words, image) for a list."""
+def _ranked_list(explorer, state):
+    """The images in the state's order, as (text, image) for a list."""
     error_px = explorer.ranked_error_px(state)
     return [
         (
-            f"{place}.  {explorer.dataset.image_ids[image]}"
+            f"{rank}.  {explorer.dataset.image_ids[image]}"
             + (f"  {error_px[image]:.1f} px" if error_px[image] >= 0 else ""),
             int(image),
         )
-        for place, image in enumerate(explorer.browsed(state), start=1)
+        for rank, image in enumerate(explorer.browsed(state), start=1)
     ]

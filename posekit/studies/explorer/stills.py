@@ -1,4 +1,4 @@
-"""Stills of the panel of `explore`: pictures, legend and errors as HTML that runs no script."""
+"""Stills of the panel: pictures, legend and errors as HTML without scripts."""
 
 import base64
 from html import escape
@@ -10,8 +10,8 @@ from posekit.studies.explorer.subject import PICTURE_PX
 from posekit.wording import number
 
 NOTE = (
-    "A still of the panel. In JupyterLab, run the notebook: there the pictures can be browsed, "
-    "joints clicked and the sliders moved."
+    "A still of the panel. Run the notebook in JupyterLab to browse the pictures, click joints and "
+    "move the sliders."
 )
 
 _CELL = 'style="text-align:right;padding:0 0.6em"'
@@ -37,20 +37,10 @@ class Still:
 
 
 def still(explorer, states):
-    """What the panel shows in some states, one below the other.
-
-    Args:
-        explorer: explore.Explorer.
-        states: dict, heading -> explore.State; not empty.
-
-    Returns:
-        Still, whose one picture is the first.
-    """
+    """A Still of the panel in several states, a non-empty dict of heading -> State."""
     figures = "".join(_figure(explorer, heading, state) for heading, state in states.items())
     first = next(iter(states.values()))
-    return Still(
-        f"{figures}{legend(explorer)}<p><em>{NOTE}</em></p>", png(explorer.picture(first))
-    )
+    return Still(f"{figures}{legend(explorer)}<p><em>{NOTE}</em></p>", png(explorer.picture(first)))
 
 
 def _figure(explorer, heading, state):
@@ -78,8 +68,8 @@ def legend(explorer):
     swatches = "".join(
         '<span style="white-space:nowrap;margin-right:1em"><span style="display:inline-block;'
         "width:1.4em;height:0.6em;border:1px solid #191919;margin-right:0.4em;"
-        f'background:rgb{colour}"></span>{escape(words)}</span>'
-        for words, colour in entries
+        f'background:rgb{colour}"></span>{escape(text)}</span>'
+        for text, colour in entries
     )
     pale = f"Pale: confidence below {SURE_FROM}." if explorer.has_confidences else ""
     return f'<div style="max-width:{PICTURE_PX}px;line-height:1.5">{swatches}{pale}</div>'
@@ -91,7 +81,7 @@ def joint_table(explorer, state):
     rows = [
         (
             row["joint"] == state.joint,
-            words(row["joint"]),
+            to_text(row["joint"]),
             number(row["error_px"], 1, missing="–"),
             number(row["error_torsos"], 2, missing="–"),
             number(row["confidence"], 2, missing="–"),
@@ -118,6 +108,6 @@ def png(picture):
     return encoded.tobytes()
 
 
-def words(name):
-    """A joint's or setting's name as people write it."""
+def to_text(name):
+    """A joint's or setting's name as HTML text."""
     return escape(name.replace("_", " "))

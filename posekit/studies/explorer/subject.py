@@ -1,4 +1,4 @@
-"""One picture with one person, as stored or as training varies it, for the panel of `explore`."""
+"""One picture with one person, as stored or as training varies it, for the panel."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,14 @@ from posekit.datasets import image_files
 from posekit.geometry import keypoints_into_boxes, keypoints_out_of_boxes, mirror_keypoints
 from posekit.models import heads
 from posekit.pipeline import transforms, views
-from posekit.skeleton import LSP
 
 PICTURE_PX = 480  # side of the square that the panel shows
-VARIED_PX = 320  # side of the square that a varied picture is drawn in
+VARIED_PX = 320  # side of the square that a varied picture is resampled to
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A picture and what is known of the person in it.
+    """A picture and its person.
 
     Attributes:
         image: uint8 (H, W, 3), RGB.
@@ -27,7 +26,7 @@ class Subject:
         scale: float, pixels of the stored picture for a pixel of `image`.
         predicted_px: float (K, 2), pixels of `image`, or None without a model.
         confidences: float (K,), NaN where not known, or None without a model.
-        looked_at_px: float (4,), the box that the last network looked at, or None.
+        input_box_px: float (4,), what the last network saw, or None.
     """
 
     image: np.ndarray
@@ -36,7 +35,7 @@ class Subject:
     scale: float = 1.0
     predicted_px: np.ndarray | None = None
     confidences: np.ndarray | None = None
-    looked_at_px: np.ndarray | None = None
+    input_box_px: np.ndarray | None = None
 
     @property
     def shown_box_px(self):
@@ -60,22 +59,12 @@ class Subject:
 
 
 def distances_px(predicted_px, true_px, labelled):
-    """How far predicted joints are from the true ones.
-
-    Args:
-        predicted_px, true_px: float (..., K, 2), (x, y), pixels.
-        labelled: bool (..., K).
-
-    Returns:
-        float (..., K), pixels; NaN where not labelled.
-    """
+    """Distances of predicted from true joints (..., K, 2), float (..., K); NaN where unlabelled."""
     return np.where(labelled, np.linalg.norm(predicted_px - true_px, axis=-1), np.nan)
 
 
-def varied(
-    image, keypoints_px, labelled, augmentation, *, mirrored=False, rng, skeleton=LSP
-):
-    """A picture as training varies it: the whole of it in a square, cut, lit and covered anew.
+def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skeleton):
+    """A picture as training varies it: the whole of it in a square, cut, lit and covered.
 
     Args:
         image: uint8 (H, W, 3), RGB.
@@ -83,8 +72,8 @@ def varied(
         labelled: bool (K,).
         augmentation: augmentation.Augmentation.
         mirrored: bool, whether it is mirrored last.
-        rng: numpy.random.Generator, of the draws; they do not depend on the strengths.
-        skeleton: Skeleton, which joints they are.
+        rng: numpy.random.Generator, used alike whatever the strengths.
+        skeleton: Skeleton.
 
     Returns:
         Subject without a prediction; what is not in the square counts as not labelled.
@@ -95,35 +84,31 @@ def varied(
         np.where(labelled[:, None], keypoints_px, 0.0), box_px, VARIED_PX
     )
     targets = np.column_stack([on_canvas_px, labelled])[None].astype(np.float32)
-    drawn = augmentation.draw(
-        rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX
-    )
-    images, targets = transforms.affine(canvas, targets, drawn["matrices"], VARIED_PX)
+    sampled = augmentation.draw(rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX)
+    images, targets = transforms.affine(canvas, targets, sampled["matrices"], VARIED_PX)
     images = transforms.colour(
-        images, drawn["gain"], drawn["contrast"], drawn["saturation"], drawn["brightness"]
+        images, sampled["gain"], sampled["contrast"], sampled["saturation"], sampled["brightness"]
     )
-    images = transforms.erase(transforms.blur(images, drawn["blur"]), drawn["rectangles_px"])
+    images = transforms.erase(transforms.blur(images, sampled["blur"]), sampled["rectangles_px"])
     shown = np.rint(np.asarray(images[0])).astype(np.uint8)
     (targets,) = np.asarray(targets)  # (K, 3)
     shown_px, in_sight = targets[:, :2], targets[:, 2] > 0
     if mirrored:
         shown = np.ascontiguousarray(shown[:, ::-1])
-        shown_px, in_sight = mirror_keypoints(
-            shown_px, in_sight, VARIED_PX, mirror=skeleton.mirror
-        )
+        shown_px, in_sight = mirror_keypoints(shown_px, in_sight, VARIED_PX, mirror=skeleton.mirror)
     return Subject(shown, shown_px, in_sight, scale=max(image.shape[:2]) / VARIED_PX)
 
 
 def shown_saliency(subject, stage, joint):
-    """Which pixels of the panel's square move a joint: `saliency.joint_saliency` in its place.
+    """Which pixels of the panel's square move a joint: `saliency.joint_saliency`, warped to it.
 
     Args:
         subject: Subject with a prediction.
-        stage: estimators.Stage with the Keras network that looked last.
+        stage: estimators.Stage, the last one, with a Keras network.
         joint: int.
 
     Returns:
-        float32 (PICTURE_PX, PICTURE_PX), >= 0; 0 beyond what the network looked at.
+        float32 (PICTURE_PX, PICTURE_PX), >= 0; 0 outside the network's input.
 
     Raises:
         PosekitError: the network cannot be differentiated.
@@ -131,16 +116,16 @@ def shown_saliency(subject, stage, joint):
     if stage.view == "squashed":
         crop = image_files.squash(subject.image, stage.frame_px)
     else:
-        crop = views.cut(subject.image, subject.looked_at_px, stage.frame_px)
+        crop = views.cut(subject.image, subject.input_box_px, stage.frame_px)
 
     def keypoints(batch, training):
         output = stage.network(batch, training=training)
         return heads.by_name(stage.head).coordinates(output, stage.frame_px)
 
     (strength,) = saliency.joint_saliency(keypoints, crop[None], joint)
-    # No axis is turned, so two corners tell the way from the panel's square to the crop.
+    # No axis is turned, so two corners define the map from the panel's square to the crop.
     corners_px = keypoints_out_of_boxes([[0, 0], [1, 1]], subject.shown_box_px, PICTURE_PX)
-    origin, one = keypoints_into_boxes(corners_px, subject.looked_at_px, stage.frame_px)
+    origin, one = keypoints_into_boxes(corners_px, subject.input_box_px, stage.frame_px)
     return cv2.warpAffine(
         strength,
         np.column_stack([np.diag(one - origin), origin]),

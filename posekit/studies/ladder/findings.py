@@ -1,4 +1,4 @@
-"""Notebook 06: what each idea on the way from the poster's recipe to the best model was worth."""
+"""Notebook 06: what each idea between the poster's recipe and the best model contributes."""
 
 from dataclasses import fields
 
@@ -7,17 +7,23 @@ from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import manifest, passes, recipes
 from posekit.estimators.loading import SHIPPED
+from posekit.evaluation import metrics
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.models import imagenet
 from posekit.pipeline import frames
-from posekit.studies.ladder.climbing import DIGITS, SCORES, climb, estimator_of, train
-from posekit.studies.ladder.rungs import for_profile
+from posekit.studies.ladder.run import (
+    SCORES,
+    estimator_of,
+    run_ladder,
+    train,
+)
+from posekit.studies.ladder.steps import for_profile
 from posekit.training import config
 from posekit.wording import comparability, number, verdict, with_interval
 
 TRACKED = PROJECT_ROOT / "reports" / "ladder.json"
 
-# Rungs of stored ladders that the code no longer has. They brought nothing; what was measured is
+# Steps of stored ladders that the code no longer has. They contributed nothing; their results are
 # still shown from the file.
 RETIRED = ("flow", "second_opinion")
 
@@ -25,116 +31,105 @@ RETIRED = ("flow", "second_opinion")
 SHIPPED_PARTS = ("validation", "development")
 
 
-def rungs(experiment, *, epochs=None, with_imagenet=None):
-    """The rungs that are climbed on these data, see `studies.rungs.for_profile`.
+def steps(experiment, *, epochs=None, with_imagenet=None):
+    """The steps that are run on these data, see `steps.for_profile`.
 
     Args:
         experiment: Experiment.
         epochs: int > 0, of every network, or None for the profile's.
         with_imagenet: bool, whether to start from ImageNet weights, or None to do so where they
-            are at hand.
+            are available.
 
     Returns:
-        tuple of Rung; drawn data have none that starts from drawn people.
+        tuple of Step; synthetic data have none that starts from synthetic people.
     """
     if with_imagenet is None:
         with_imagenet = imagenet.WEIGHTS.is_file()
-    everything = for_profile(experiment.profile, epochs=epochs, imagenet=with_imagenet)
-    drawn = experiment.dataset.name == SYNTHETIC
-    return tuple(rung for rung in everything if not (drawn and _starts_drawn(rung)))
+    synthetic = experiment.dataset.name == SYNTHETIC
+    return tuple(
+        step
+        for step in for_profile(experiment.profile, epochs=epochs, imagenet=with_imagenet)
+        if not (synthetic and any(stage.initial_weights == SYNTHETIC for stage in step.stages))
+    )
 
 
-def climb_or_read(experiment, run_dir, *, seeds, epochs=None):
-    """The tracked ladder where it was climbed on these data with these rungs, else a new one.
+def load_or_run(experiment, run_dir, *, seeds, epochs=None):
+    """The tracked ladder where it was run on these data with these steps, else a new one.
 
     Args:
-        experiment, run_dir, seeds: as for `climb`.
-        epochs: int > 0, of every network, or None to read a ladder of any number and to climb a
+        experiment, run_dir, seeds: as for `run_ladder`.
+        epochs: int > 0, of every network, or None to load a ladder of any number and to run a
             new one with the profile's.
 
     Returns:
-        dict of `climb`.
+        dict of `run_ladder`.
     """
     stored = tracked()
     if stored is not None:
-        # Reading needs no ImageNet weights, and takes whatever budget was climbed with.
-        every_rung = rungs(experiment, epochs=epochs or stored["epochs"], with_imagenet=True)
-        if fits(stored, every_rung, experiment, seeds):
-            # The trainings behind it lie elsewhere.
-            return {**stored, "needs": []}
-    return climb(rungs(experiment, epochs=epochs), experiment, run_dir, seeds=seeds)
+        # Loading needs no ImageNet weights, and takes whatever budget it was run with.
+        every_step = steps(experiment, epochs=epochs or stored["epochs"], with_imagenet=True)
+        if fits(stored, every_step, experiment, seeds):
+            return {**stored, "needs": []}  # its trainings are elsewhere
+    return run_ladder(steps(experiment, epochs=epochs), experiment, run_dir, seeds=seeds)
 
 
 def tracked():
-    """The ladder that the repository holds, or None without one."""
+    """The repository's ladder, or None without one."""
     return read_json(TRACKED) if TRACKED.is_file() else None
 
 
 def tracked_beside(result):
-    """The ladder that the repository holds, or None where `result` is that or there is none."""
+    """The repository's ladder, or None where `result` is that or there is none."""
     stored = tracked()
     is_result = stored is not None and stored["rungs"] == result["rungs"]
     return None if is_result else stored
 
 
-def fits(stored, rungs, experiment, seeds):
-    """Whether a ladder that was climbed before says what climbing these rungs would say.
-
-    Args:
-        stored: dict of `climb`, read back.
-        rungs, experiment, seeds: as for `climb`.
-
-    Returns:
-        bool.
-    """
+def fits(stored, steps, experiment, seeds):
+    """Whether a stored dict of `run_ladder` is what running these steps would give."""
     rows = [row for row in stored["rungs"] if row["key"] not in RETIRED]
     return (
         stored["complete"]
         and stored["data"]["fingerprint"] == experiment.dataset.fingerprint()
         and stored["data"]["split"] == experiment.split.summary()
         and set(seeds) <= set(stored["seeds"])
-        and [row["key"] for row in rows] == [rung.key for rung in rungs]
-        and all(_is_same(rung, row["settings"]) for rung, row in zip(rungs, rows, strict=True))
+        and [row["key"] for row in rows] == [step.key for step in steps]
+        and all(_is_same(step, row["settings"]) for step, row in zip(steps, rows, strict=True))
     )
 
 
-def _is_same(rung, settings):
-    # Settings that came later have the values they always had; unknown ones are of another age,
-    # unless they are switched off.
+def _is_same(step, settings):
+    # Settings that an older file lacks have their defaults. Unknown ones must be switched off.
     known = {field.name for field in fields(config.TrainingConfig)}
     others = {name: value for name, value in settings.items() if name not in ("stages", "looks")}
     if any(others.values()) or any(set(stage) - known for stage in settings["stages"]):
         return False
     stages = tuple(config.TrainingConfig(**stage) for stage in settings["stages"])
-    return stages == rung.stages and settings["looks"] == passes.to_json(rung.looks)
-
-
-def _starts_drawn(rung):
-    return any(stage.initial_weights == SYNTHETIC for stage in rung.stages)
+    return stages == step.stages and settings["looks"] == passes.to_json(step.looks)
 
 
 def idea_table(result):
-    """Rows for a table of the rungs: the idea and what it changes."""
+    """Rows for a table of the steps: the idea and what it changes."""
     titles = {row["key"]: row["title"] for row in result["rungs"]}
     return [
         {
-            "rung": place,
+            "step": number,
             "title": row["title"],
             "idea": row["idea"],
             "what changes": row["change"],
             "made from": titles.get(row["parent"], "-"),
         }
-        for place, row in enumerate(result["rungs"], start=1)
+        for number, row in enumerate(result["rungs"], start=1)
     ]
 
 
 def score_table(result):
-    """Rows for a table of what was climbed: scores, difference to the parent, costs."""
+    """Rows for a table of the steps: scores, difference to the parent, costs."""
     return [
         {
-            "rung": place,
+            "step": number,
             "title": f"({row['title']})" if row["branch"] else row["title"],
-            **{label: row["validation"][name]["value"] for name, label in SCORES.items()},
+            **_values(row["validation"]),
             "PCK against its parent": row["difference"] and row["difference"]["pck_0.2"]["value"],
             "95 % interval": row["difference"] and row["difference"]["pck_0.2"]["interval"],
             "decided": _decided(row["difference"]),
@@ -145,8 +140,12 @@ def score_table(result):
             "minutes of training": row["minutes"],
             "epochs": row["epochs"],
         }
-        for place, row in enumerate(result["rungs"], start=1)
+        for number, row in enumerate(result["rungs"], start=1)
     ]
+
+
+def _values(scores):
+    return {metrics.SCORES[name].label: scores[name]["value"] for name in SCORES}
 
 
 def _decided(difference):
@@ -156,7 +155,7 @@ def _decided(difference):
 
 
 def joint_arguments(result):
-    """PCK of each joint on the first and the last rung, as plots.error_by_joint's arguments."""
+    """PCK of each joint at the first and the last step, as plots.error_by_joint's arguments."""
     first, last = result["rungs"][0], result["rungs"][-1]
     return {
         "values_by_name": {
@@ -167,11 +166,11 @@ def joint_arguments(result):
 
 
 def pictures(result, experiment, run_dir, *, count):
-    """Drawn validation pictures with the last rung's poses.
+    """Synthetic validation pictures with the last step's poses.
 
     Args:
-        result: dict of `climb`.
-        experiment, run_dir: as for `climb`, the same; its trainings are found there.
+        result: dict of `run_ladder`.
+        experiment, run_dir: as for `run_ladder`, the same; its trainings are found there.
         count: int, how many pictures, evenly spread over the part.
 
     Returns:
@@ -179,7 +178,7 @@ def pictures(result, experiment, run_dir, *, count):
     """
     if experiment.dataset.name != SYNTHETIC:
         return None
-    last = rungs(experiment, epochs=result["epochs"])[-1]
+    last = steps(experiment, epochs=result["epochs"])[-1]
     trained = train(last, experiment, run_dir, result["seeds"][0])
     validation = experiment.part("validation")
     shown = validation.subset(evenly_spread(len(validation), count))
@@ -195,57 +194,47 @@ def pictures(result, experiment, run_dir, *, count):
     }
 
 
-def worth(result):
-    """What each rung brought, as a Markdown list.
-
-    Args:
-        result: dict of `climb`.
-    """
+def contributions(result):
+    """What each step contributes, as a Markdown list."""
     titles = {row["key"]: row["title"] for row in result["rungs"]}
     return "\n".join(
         f"- **{row['title']}**, from {titles[row['parent']]} ({row['change']}): PCK@0.2 "
-        f"{_difference(row['difference']['pck_0.2'], 3)}, MSE "
-        f"{_difference(row['difference']['frame_mse'], 1)}."
+        f"{_difference(row, 'pck_0.2')}, MSE {_difference(row, 'frame_mse')}."
         for row in result["rungs"]
         if row["parent"]
     )
 
 
-def photograph_words(result):
-    """What `tracked_beside` says of real people, as Markdown."""
+def photograph_text(result):
+    """The results of `tracked_beside`, as Markdown."""
     if result is None:
-        return "No other ladder is there."
-    pictures = f"{result['data']['images']:,} pictures of {result['data']['name']}."
-    return f"{pictures} {answer(result).removeprefix('**Answer.** ')}\n\n{worth(result)}"
+        return "The repository has no other ladder."
+    found = answer(result).removeprefix("**Answer.** ")
+    images = f"{result['data']['images']:,} images of {result['data']['name']}."
+    return f"{images} {found}\n\n{contributions(result)}"
 
 
 def shipped_table(folder=SHIPPED):
-    """Rows for a table of the models that ship: the same ideas, trained for long.
+    """Rows for a table of the shipped models, the best on validation last; empty without any.
 
-    Args:
-        folder: Path of the models' folders, whose scores were written when they shipped.
-
-    Returns:
-        list of dict, the best of validation last; empty where no model ships. Models that a user
-        built beside them are left out.
+    The scores were written when they shipped; models that a user built are left out.
     """
     rows = [
         _shipped_row(folder / name)
         for name in recipes.MODELS
         if all((folder / name / f"{part}.json").is_file() for part in SHIPPED_PARTS)
     ]
-    return sorted(rows, key=lambda row: row[SCORES["pck_0.2"]])
+    return sorted(rows, key=lambda row: row["PCK@0.2"])
 
 
 def _shipped_row(folder):
     validation, development = (
-        read_json(folder / f"{part}.json")["limb_joints"]["metrics"]
-        for part in SHIPPED_PARTS
+        read_json(folder / f"{part}.json")["limb_joints"]["metrics"] for part in SHIPPED_PARTS
     )
     files = [stage.path for stage in manifest.read(folder).stages]
     return {
         "model": folder.name,
-        **{label: validation[name]["value"] for name, label in SCORES.items()},
+        **_values(validation),
         "PCK's 95 % interval": validation["pck_0.2"]["interval"],
         "PCK, development": development["pck_0.2"]["value"],
         "its 95 % interval": development["pck_0.2"]["interval"],
@@ -256,7 +245,8 @@ def _shipped_row(folder):
     }
 
 
-def _difference(difference, digits):
+def _difference(row, score):
+    difference, digits = row["difference"][score], metrics.SCORES[score].digits
     low, high = difference["interval"]
     undecided = "" if difference["decided"] else ", not decided"
     return (
@@ -270,11 +260,14 @@ def answer(result):
     first, last = result["rungs"][0], result["rungs"][-1]
     mean_pose = {name: score["value"] for name, score in result["mean_pose"].items()}
     pck, mse = (
-        [with_interval(**row["validation"][name], digits=DIGITS[name]) for row in (first, last)]
+        [
+            with_interval(**row["validation"][name], digits=metrics.SCORES[name].digits)
+            for row in (first, last)
+        ]
         for name in ("pck_0.2", "frame_mse")
     )
     bias, variance, operations, minutes = (
-        [number(value(row), digits) for row in (first, last)]
+        " to ".join(number(value(row), digits) for row in (first, last))
         for value, digits in (
             (lambda row: row["train"]["frame_mse"]["value"], 1),
             (lambda row: row["gap"]["frame_mse"], 1),
@@ -283,21 +276,21 @@ def answer(result):
         )
     )
     return (
-        f"**Answer.** On {result['images']['validation']:,} validation images of "
-        f"{result['data']['name']}, over the {len(result['joints'])} limb joints, with "
-        f"{result['epochs']} epochs for every network, PCK@0.2 goes from {pck[0]} "
-        f"({first['title']}) to {pck[1]} ({last['title']}); the mean pose gets "
-        f"{number(mean_pose['pck_0.2'], 3)}. The MSE goes from {mse[0]} to {mse[1]}: the last rung "
-        f"{verdict(last['validation']['frame_mse']['value'], mean_pose['frame_mse'])}. "
-        f"{_steps(result)} The training error (bias) goes from {bias[0]} to {bias[1]}, what "
-        f"validation adds to it (variance) from {variance[0]} to {variance[1]}. A picture costs "
-        f"{operations[1]} billion operations in place of {operations[0]}, training {minutes[1]} "
-        f"minutes in place of {minutes[0]}.{comparability(result['data'])}"
+        f"**Answer.** PCK@0.2 changes from {pck[0]} ({first['title']}) to {pck[1]} "
+        f"({last['title']}); the mean pose gets {number(mean_pose['pck_0.2'], 3)}. These are "
+        f"scores on {result['images']['validation']:,} validation images of "
+        f"{result['data']['name']}, over {len(result['joints'])} limb joints, after "
+        f"{result['epochs']} epochs for every network. {_steps(result)} The MSE changes from "
+        f"{mse[0]} to {mse[1]}: the last step "
+        f"{verdict(last['validation']['frame_mse']['value'], mean_pose['frame_mse'])}. Its bias "
+        f"(training error) changes from {bias}, its variance (validation minus training) from "
+        f"{variance}. The cost of a picture changes from {operations} billion operations, that of "
+        f"training from {minutes} minutes.{comparability(result['data'])}"
     )
 
 
 def _steps(result):
-    """Which steps of the way up help, harm or decide nothing, in PCK."""
+    """Which steps of the main line help, harm or are not decided, in PCK."""
     gain = {
         row["title"]: row["difference"]["pck_0.2"]
         for row in result["rungs"]

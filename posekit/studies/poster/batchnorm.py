@@ -26,7 +26,7 @@ def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **s
         label_treatment: str.
         seeds: list of int, shared by both networks.
         epochs: int, or None for the profile's comparison_epochs.
-        **settings: further fields of training.TrainingConfig.
+        **settings: further fields of TrainingConfig.
 
     Returns:
         dict, network -> list of TrainingRun, one for each seed.
@@ -48,16 +48,10 @@ def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **s
 
 
 def compare(runs, experiment):
-    """Everything notebook 03 reports, JSON-ready.
+    """Everything notebook 03 reports on the dict of `train_pairs`, JSON-ready.
 
-    Args:
-        runs: dict of `train_pairs`.
-        experiment: Experiment.
-
-    Returns:
-        dict: per network the best and last validation MSE and the last network's training MSE
-        re-evaluated in inference mode, over seeds; paired differences (with minus without); and
-        seconds of a training step.
+    Validation and training MSE of each network over seeds, paired differences (with minus without
+    batch normalisation), and seconds of a training step.
     """
     treatment = runs["poster_plain"][0].config.label_treatment
     scores = {
@@ -136,33 +130,29 @@ def difference_table(result):
 
 def answer(result):
     """What notebook 03 found, as Markdown."""
-    best = result["difference_with_minus_without"]["best_validation_mse"]
-    train = result["difference_with_minus_without"]["train_mse_inference_mode"]
-    means = {
-        name: {network: by[network]["mean"] for network in LABELS}
-        for name, by in result["summary"].items()
-    }
-    validation, training_error = means["best_validation_mse"], means["train_mse_inference_mode"]
+    mean_pose = result["baselines"]["mean_pose"]
+    differences = result["difference_with_minus_without"]
+    validation, training = (
+        {network: result["summary"][name][network]["mean"] for network in LABELS}
+        for name in ("best_validation_mse", "train_mse_inference_mode")
+    )
+    verdicts = {network: verdict(validation[network], mean_pose) for network in LABELS}
     low, high = result["step_ratio_range"]
     seconds = result["step_seconds_median"]
-    verdicts = {
-        network: verdict(validation[network], result["baselines"]["mean_pose"])
-        for network in LABELS
-    }
     return (
-        f"**Answer.** Over {len(result['seeds'])} seeds and {result['epochs']} epochs each "
-        f"(`{result['label_treatment']}` labels), the best validation MSE is "
-        f"{number(validation['poster_batchnorm'])} with batch normalisation and "
-        f"{number(validation['poster_plain'])} without (mean pose "
-        f"{number(result['baselines']['mean_pose'])}): {_difference(best)}. The first "
-        f"{verdicts['poster_batchnorm']}, the second {verdicts['poster_plain']}. "
-        f"The poster claims less bias, which is the training error; in inference mode it is "
-        f"{number(training_error['poster_batchnorm'])} with and "
-        f"{number(training_error['poster_plain'])} without: {_difference(train)}. A training step "
-        f"takes {number(result['step_ratio_median'], 2)} times as long with it (alternating steps: "
-        f"{number(low, 2)} to {number(high, 2)}; medians "
-        f"{number(seconds['poster_batchnorm'], 3)} and {number(seconds['poster_plain'], 3)} "
-        f"seconds here).{comparability(result['data'])}"
+        f"**Answer.** The best validation MSE is {number(validation['poster_batchnorm'])} with "
+        f"batch normalisation and {number(validation['poster_plain'])} without: "
+        f"{_difference(differences['best_validation_mse'])}. With it, the network "
+        f"{verdicts['poster_batchnorm']}; without, it {verdicts['poster_plain']} (mean pose "
+        f"{number(mean_pose)}). The poster claims less bias, that is, less training error. In "
+        f"inference mode the training error is {number(training['poster_batchnorm'])} with and "
+        f"{number(training['poster_plain'])} without: "
+        f"{_difference(differences['train_mse_inference_mode'])}. A training step takes "
+        f"{number(result['step_ratio_median'], 2)} times as long with it (alternating steps: "
+        f"{number(low, 2)} to {number(high, 2)}; medians {number(seconds['poster_batchnorm'], 3)} "
+        f"and {number(seconds['poster_plain'], 3)} s). All with `{result['label_treatment']}` "
+        f"labels, {len(result['seeds'])} seeds and {result['epochs']} epochs."
+        f"{comparability(result['data'])}"
     )
 
 
@@ -184,11 +174,11 @@ def _mean_pose_train_mse(experiment, treatment):
 def _difference(paired):
     mean = paired["mean_difference"]
     if paired["interval"] is None:
-        return f"a difference of {number(mean)} on one seed, which decides nothing"
+        return f"a difference of {number(mean)} with one seed; not decided"
     low, high = paired["interval"]
     what = f"{number(abs(mean))} {'less' if mean < 0 else 'more'} with it"
     spread = f"95 % interval of the difference {number(low)} to {number(high)}"
-    decided = "" if paired["decided"] else ", which includes 0, so these seeds do not decide it"
+    decided = "" if paired["decided"] else ", which includes 0; not decided"
     return f"{what} ({spread}{decided})"
 
 

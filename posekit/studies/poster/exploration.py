@@ -1,4 +1,4 @@
-"""Notebook 01: what the data hold, and what a constant guess scores."""
+"""Notebook 01: what is in the data, and what a constant guess scores."""
 
 import numpy as np
 
@@ -13,15 +13,7 @@ COMPONENT_COUNT = 5
 
 
 def record(dataset, index):
-    """One raw record as it is stored, before anything touches it.
-
-    Args:
-        dataset: PoseDataset.
-        index: int.
-
-    Returns:
-        dict: image_id, file_bytes, size_px, and the joints as rows (name, x, y, labelled).
-    """
+    """One raw record as stored: image_id, file_bytes, size_px, joints (name, x, y, labelled)."""
     image_id = str(dataset.image_ids[index])
     return {
         "image_id": image_id,
@@ -63,7 +55,7 @@ def original_images(dataset, indices):
 
 
 def similar_pairs(experiment, limit):
-    """The first image pairs that share a similarity group, int (M, 2), at most `limit`."""
+    """At most `limit` image pairs of the same near-duplicate group, int (M, 2)."""
     groups = experiment.split.groups
     order = np.argsort(groups, kind="stable")
     same = groups[order[1:]] == groups[order[:-1]]
@@ -71,11 +63,7 @@ def similar_pairs(experiment, limit):
 
 
 def pose_components(dataset):
-    """Principal components of the poses whose joints are all labelled.
-
-    Raises:
-        PosekitError: fewer such poses than components.
-    """
+    """Principal components of the completely labelled poses; PosekitError for too few of them."""
     normalised, usable = pose_statistics.normalise(dataset.keypoints_px, dataset.labelled)
     if usable.sum() <= COMPONENT_COUNT:
         raise PosekitError(
@@ -133,11 +121,11 @@ def answer(result):
     summary = result["summary"]
     return (
         f"**Answer.** {summary['labelled_share']:.1%} of the joints of these "
-        f"{summary['images']} images ({result['data']['name']}) are labelled; the others hold "
-        f"junk, and what a loss means depends on what is done with them. One constant mean pose, "
-        f"fitted on the training part, scores a validation MSE of {number(guesses['masked'])} when "
-        f"only labelled joints count, {number(guesses['poster_origin'])} when missing joints are "
-        f"put at the origin and {number(guesses['poster'])} when the junk counts as it is. "
+        f"{summary['images']} images ({result['data']['name']}) are labelled. What a loss means "
+        f"depends on how the others are treated: the mean pose of the training part has a "
+        f"validation MSE of {number(guesses['masked'])} when only labelled joints count, "
+        f"{number(guesses['poster_origin'])} when missing joints are put at the origin, and "
+        f"{number(guesses['poster'])} when they count as stored. "
         f"{_poster_compared(result, guesses)}{comparability(result['data'])}"
     )
 
@@ -146,16 +134,16 @@ def _poster_compared(result, guesses):
     published = result["poster"]
     if "lsp" not in result["data"]["name"]:
         return (
-            f"The poster's losses, {published['training']} in training and "
-            f"{published['validation']} in validation, are on other photographs and compare with "
-            f"nothing here; point `data` at LSPet for that."
+            f"The poster's losses ({published['training']} in training, {published['validation']} "
+            "in validation) were measured on photographs and are not comparable with these; set "
+            "`data` to LSPet for that."
         )
     nearest = min(guesses, key=lambda name: abs(guesses[name] - published["validation"]))
     excess = published["validation"] / guesses[nearest] - 1
     below = [name for name, guess in guesses.items() if published["training"] < guess]
     return (
         f"The poster's validation loss of {published['validation']} (on its own 24,000 images of "
-        f"LSP and LSPet; neither unit nor treatment is stated, so we take it for this one) is "
+        f"LSP and LSPet; it states neither unit nor treatment, so we assume these) is "
         f"{abs(excess):.0%} {'above' if excess > 0 else 'below'} the nearest of these constants, "
         f"`{nearest}`. Its training loss of {published['training']} is below {len(below)} of the "
         f"{len(guesses)} constants."

@@ -1,4 +1,4 @@
-"""Notebook 04: where the predictions are right and where they fail."""
+"""Notebook 04: where the predictions are correct and where they fail."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from posekit.evaluation.predictions import predict_frame_px
 from posekit.evaluation.scores import per_image, score
 from posekit.geometry import mirror_keypoints, resize_keypoints
 from posekit.models import saved
-from posekit.wording import comparability, number, rounded, verdict, with_interval
+from posekit.wording import comparability, headline, number, verdict, with_interval
 
 BIN_COUNT = 4
 
@@ -21,10 +21,10 @@ def trained_model(run_dir, experiment):
 
     Args:
         run_dir: folder of the run.
-        experiment: Experiment that the network will be looked at with.
+        experiment: Experiment that the network will be evaluated on.
 
     Returns:
-        (keras.Model, dict of `studies.training.describe`).
+        (keras.Model, dict of `recipe.describe`).
 
     Raises:
         PosekitError: notebook 02 has not written its artifact or its model into this run, or it
@@ -54,19 +54,10 @@ def predict_parts(model, experiment, parts=("train", "validation")):
 
 
 def ranked(pred_frame_px, experiment, part, count):
-    """The best, the median and the worst predictions of a part, ready to draw.
+    """The `count` best, median and worst predictions, as plots.prediction_grid's arguments.
 
     An image's error is its mean joint error in frame pixels over the labelled joints; images
     without any are left out.
-
-    Args:
-        pred_frame_px: float (n, K, 2).
-        experiment: Experiment.
-        part: str.
-        count: int, how many of each of the three kinds.
-
-    Returns:
-        dict of plots.prediction_grid's arguments.
     """
     chosen = experiment.part(part)
     true_px = experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
@@ -121,10 +112,10 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
     )
     edges = np.nanquantile(contortion, np.linspace(0, 1, BIN_COUNT + 1))
     bin_of = np.clip(np.searchsorted(edges, contortion, side="right") - 1, 0, BIN_COUNT - 1)
-    # Pairs, not a dict: two narrow bins may have the same words.
+    # Pairs, not a dict: two narrow bins may have the same label.
     members = [
-        (f"{low:.2f} to {high:.2f}", np.flatnonzero(np.isfinite(contortion) & (bin_of == place)))
-        for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        (f"{low:.2f} to {high:.2f}", np.flatnonzero(np.isfinite(contortion) & (bin_of == index)))
+        for index, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
     ]
     return _pck_rows(members, pred_frame_px, experiment, part, seed)
 
@@ -187,18 +178,11 @@ def bin_arguments(rows, xlabel):
 
 
 def report(predictions, described, experiment, *, seed):
-    """Everything notebook 04 reports, JSON-ready.
+    """Everything notebook 04 reports on the dict of `predict_parts`, JSON-ready.
 
-    Args:
-        predictions: dict of `predict_parts`.
-        described: dict, what notebook 02's artifact says of the network.
-        experiment: Experiment.
-        seed: int, of the bootstrap.
+    `described` is from `trained_model`; `seed` is the bootstrap's.
     """
-    scores = {
-        part: score(pred, experiment, part, seed=seed)
-        for part, pred in predictions.items()
-    }
+    scores = {part: score(pred, experiment, part, seed=seed) for part, pred in predictions.items()}
     targets = experiment.targets("train", "masked")
     for name, pose in baselines.constant_poses(targets, experiment.frame_px).items():
         scores[name] = score(pose, experiment, "validation", seed=seed)
@@ -211,11 +195,7 @@ def report(predictions, described, experiment, *, seed):
         "by_contortion": pck_by_contortion(validation, experiment, seed=seed),
         "by_person_count": pck_by_person_count(validation, experiment, seed=seed),
         "headline": [
-            {
-                "label": f"PCK@0.2, {part}",
-                "value": rounded(scores[part]["metrics"]["pck_0.2"]["value"], 3),
-                "interval": scores[part]["metrics"]["pck_0.2"]["interval"],
-            }
+            headline(f"PCK@0.2, {part}", scores[part]["metrics"]["pck_0.2"], 3)
             for part in ("train", "validation", "mean_pose")
         ],
     }
@@ -223,41 +203,37 @@ def report(predictions, described, experiment, *, seed):
 
 def answer(result):
     """What notebook 04 found, as Markdown."""
-    metric = {
-        name: scores["metrics"]["pck_0.2"] for name, scores in result["scores"].items()
-    }
-    mse = {
-        name: scores["metrics"]["frame_mse"]["value"] for name, scores in result["scores"].items()
-    }
-    by_joint = {
-        name: value
-        for name, value in result["scores"]["validation"]["pck_per_joint"].items()
-        if value is not None
-    }
-    best, worst = max(by_joint, key=by_joint.get), min(by_joint, key=by_joint.get)
+    pck = {name: scores["metrics"]["pck_0.2"] for name, scores in result["scores"].items()}
+    mse, constant_mse = (
+        result["scores"][name]["metrics"]["frame_mse"]["value"]
+        for name in ("validation", "mean_pose")
+    )
+    per_joint = result["scores"]["validation"]["pck_per_joint"]
+    known = {name: value for name, value in per_joint.items() if value is not None}
+    easiest, hardest = max(known, key=known.get), min(known, key=known.get)
     contortion = people = ""
     if result["by_contortion"]:
         usual, unusual = result["by_contortion"][0], result["by_contortion"][-1]
         contortion = (
-            f" Poses most like the training poses get "
-            f"{with_interval(usual['pck'], usual['interval'], 3)}, those least like them "
-            f"{with_interval(unusual['pck'], unusual['interval'], 3)} (mean pose "
-            f"{number(usual['mean_pose_pck'], 3)} and {number(unusual['mean_pose_pck'], 3)})."
+            f" It is {with_interval(usual['pck'], usual['interval'], 3)} on the poses most like "
+            f"the training poses and {with_interval(unusual['pck'], unusual['interval'], 3)} on "
+            f"those least like them (mean pose {number(usual['mean_pose_pck'], 3)} and "
+            f"{number(unusual['mean_pose_pck'], 3)})."
         )
     if len(result["by_person_count"]) > 1:
         alone, crowd = result["by_person_count"][0], result["by_person_count"][-1]
         people = (
             f" With {alone['label']} person in the picture it is {number(alone['pck'], 3)}, with "
-            f"{crowd['label']} {number(crowd['pck'], 3)}."
+            f"{crowd['label']} people {number(crowd['pck'], 3)}."
         )
+    train, validation = (
+        with_interval(pck[part]["value"], pck[part]["interval"], 3)
+        for part in ("train", "validation")
+    )
     return (
-        f"**Answer.** Within 0.2 torso lengths are "
-        f"{with_interval(metric['train']['value'], metric['train']['interval'], 3)} of the "
-        f"labelled joints on training images and "
-        f"{with_interval(metric['validation']['value'], metric['validation']['interval'], 3)} on "
-        f"validation images; the mean pose gets {number(metric['mean_pose']['value'], 3)}. In "
-        f"squared error on labelled joints the network "
-        f"{verdict(mse['validation'], mse['mean_pose'])}. "
-        f"The easiest joint is `{best}` ({number(by_joint[best], 3)}), the hardest `{worst}` "
-        f"({number(by_joint[worst], 3)}).{contortion}{people}{comparability(result['data'])}"
+        f"**Answer.** PCK@0.2 is {validation} on validation images and {train} on training images; "
+        f"the mean pose gets {number(pck['mean_pose']['value'], 3)}. In squared error on labelled "
+        f"joints the network {verdict(mse, constant_mse)}. The easiest joint is `{easiest}` "
+        f"({number(known[easiest], 3)}), the hardest `{hardest}` ({number(known[hardest], 3)})."
+        f"{contortion}{people}{comparability(result['data'])}"
     )

@@ -5,7 +5,7 @@ from posekit.evaluation.scores import score
 from posekit.studies.poster.published import PUBLISHED_MSE
 from posekit.training import config
 from posekit.training.fit import fit
-from posekit.wording import comparability, number, rounded, verdict, with_interval
+from posekit.wording import comparability, headline, number, verdict, with_interval
 
 
 def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None, **settings):
@@ -14,10 +14,10 @@ def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None
     Args:
         experiment: Experiment.
         run_dir: folder of the run.
-        label_treatments: list of str; later notebooks look at the first one's network.
+        label_treatments: list of str; later notebooks use the first one's network.
         seed: int.
         epochs: int, or None for the profile's.
-        **settings: further fields of training.TrainingConfig.
+        **settings: further fields of TrainingConfig.
 
     Returns:
         dict, label treatment -> TrainingRun.
@@ -40,18 +40,10 @@ def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None
 
 
 def describe(run, experiment, run_dir):
-    """One finished training in numbers, of the epoch that did best on validation.
+    """A TrainingRun's results at its best epoch, JSON-ready; its folder is relative to `run_dir`.
 
-    Args:
-        run: TrainingRun.
-        experiment: Experiment that it was trained on.
-        run_dir: folder of the run; the training's folder is named relative to it.
-
-    Returns:
-        dict: label_treatment, network, flip, folder, best_epoch, epochs, seconds, baselines;
-        train_mse and validation_mse (inference mode, one label treatment); bias, the training
-        error; variance, how far validation lies above it; and metrics of `evaluation.score` on
-        validation, with the constants' beside them.
+    train_mse and validation_mse are in inference mode and under its label treatment. `bias` is the
+    training error, `variance` how far validation lies above it.
     """
     treatment = run.config.label_treatment
     model = run.best_model()
@@ -63,9 +55,7 @@ def describe(run, experiment, run_dir):
         part: baselines.treatment_mse(pred, experiment.targets(part, treatment))
         for part, pred in pred_frame_px.items()
     }
-    constants = baselines.constant_poses(
-        experiment.targets("train", "masked"), experiment.frame_px
-    )
+    constants = baselines.constant_poses(experiment.targets("train", "masked"), experiment.frame_px)
     candidates = {"network": pred_frame_px["validation"], **constants}
     return {
         "label_treatment": treatment,
@@ -89,13 +79,7 @@ def describe(run, experiment, run_dir):
 
 
 def report(runs, experiment, run_dir):
-    """Everything notebook 02 reports, JSON-ready.
-
-    Args:
-        runs: dict of `train_treatments`.
-        experiment: Experiment.
-        run_dir: folder of the run.
-    """
+    """Everything notebook 02 reports, JSON-ready; arguments as for `train_treatments`."""
     described = [describe(run, experiment, run_dir) for run in runs.values()]
     return {
         "data": experiment.describe(),
@@ -112,11 +96,9 @@ def report(runs, experiment, run_dir):
                 }
                 for run in described
             ),
-            {
-                "label": f"validation PCK@0.2, {described[0]['label_treatment']}",
-                "value": rounded(_pck(described[0])["value"], 3),
-                "interval": _pck(described[0])["interval"],
-            },
+            headline(
+                f"validation PCK@0.2, {described[0]['label_treatment']}", _pck(described[0]), 3
+            ),
         ],
     }
 
@@ -138,13 +120,13 @@ def score_table(result):
 def answer(result):
     """What notebook 02 found, as Markdown."""
     lines = [
-        f"- Trained under `{run['label_treatment']}` labels ({run['epochs']} epochs, best "
-        f"{run['best_epoch']}): training MSE {number(run['train_mse'])} (bias), validation MSE "
-        f"{number(run['validation_mse'])}, so {number(abs(run['variance']))} "
-        f"{'more' if run['variance'] > 0 else 'less'} (variance). Under the "
-        f"same treatment the mean pose scores {number(run['baselines']['mean_pose'])} and the "
-        f"image centre {number(run['baselines']['image_centre'])}: the network "
-        f"{verdict(run['validation_mse'], run['baselines']['mean_pose'])}."
+        f"- `{run['label_treatment']}` labels: the network "
+        f"{verdict(run['validation_mse'], run['baselines']['mean_pose'])}. Validation MSE "
+        f"{number(run['validation_mse'])}, mean pose {number(run['baselines']['mean_pose'])}, "
+        f"image centre {number(run['baselines']['image_centre'])}. Training MSE (bias) "
+        f"{number(run['train_mse'])}; validation is {number(abs(run['variance']))} "
+        f"{'higher' if run['variance'] > 0 else 'lower'} (variance). {run['epochs']} epochs, best "
+        f"{run['best_epoch']}."
         for run in result["runs"]
     ]
     first = result["runs"][0]
@@ -161,8 +143,8 @@ def answer(result):
             f"{with_interval(pck['value'], pck['interval'], 3)} of the labelled joints within "
             f"0.2 torso lengths (PCK@0.2), the mean pose {number(constant['value'], 3)}. The "
             f"poster reports {result['poster']['training']} for training and "
-            f"{result['poster']['validation']} for validation on LSP and LSPet, treatment "
-            f"unstated.{comparability(result['data'])}",
+            f"{result['poster']['validation']} for validation on LSP and LSPet, without its label "
+            f"treatment.{comparability(result['data'])}",
         ]
     )
 

@@ -7,16 +7,15 @@ from posekit import geometry, saliency
 from posekit.errors import check_choice
 from posekit.evaluation import bootstrap, saliency_checks
 from posekit.models import poster
-from posekit.skeleton import JOINTS
-from posekit.wording import comparability, number, rounded, with_interval
+from posekit.wording import comparability, headline, number, with_interval
 
 # The joint box ends at the joints; skin, hands and feet reach beyond it.
 # Times the sides of the box around the joints: a tenth more on each side.
 BOX_MARGIN = 1.2
 
 
-def untrained_twin(model, *, seed):
-    """The same network with fresh glorot_uniform weights: what training is measured against."""
+def untrained_copy(model, *, seed):
+    """The same network with new glorot_uniform weights: what training is compared with."""
     keras.utils.set_random_seed(seed)
     has_batch_norm = any(
         isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers
@@ -46,18 +45,14 @@ def person_boxes_frame_px(experiment, chosen):
     return geometry.scale_boxes(boxes_px, BOX_MARGIN)
 
 
-def joint_maps(model, images, joint, *, seed, joints=JOINTS):
-    """Plain gradient and SmoothGrad of one joint.
+def joint_maps(model, images, joint, *, seed, joints):
+    """Plain gradient and SmoothGrad of one joint, dict of float (N, S, S).
 
     Args:
-        model: keras.Model.
+        model: keras.Model of `joints`, a tuple of names.
         images: uint8 (N, S, S, 3).
-        joint: str, one of `joints`.
+        joint: str.
         seed: int, of SmoothGrad's noise.
-        joints: names of the joints that the network answers for.
-
-    Returns:
-        dict, "gradient" and "SmoothGrad" -> float (N, S, S).
 
     Raises:
         PosekitError: unknown joint.
@@ -71,14 +66,12 @@ def joint_maps(model, images, joint, *, seed, joints=JOINTS):
 
 
 def edge_correlations(networks, images, groups, *, seed, resamples):
-    """How far each convolution's map follows the picture's Sobel edges.
+    """How closely each convolution's map follows the images' Sobel edges.
 
     Args:
         networks: dict, "trained" and "untrained" -> keras.Model of the same layers.
         images: uint8 (N, S, S, 3).
-        groups: (N,), image groups of the bootstrap.
-        seed: int.
-        resamples: int.
+        groups: (N,), image groups of the bootstrap with `seed` and `resamples`.
 
     Returns:
         dict, name -> dict, layer -> {"value", "interval"}: mean correlation over the images; and
@@ -105,14 +98,12 @@ def edge_correlations(networks, images, groups, *, seed, resamples):
 
 
 def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
-    """Mean share of each map inside the person's box, beside the box's share of the image.
+    """Mean share of each map inside the person's box, and the box's share of the image.
 
     Args:
         maps_by_name: dict, name -> float (N, S, S).
         boxes_px: float (N, 4), frame pixels.
-        groups: (N,), image groups of the bootstrap.
-        seed: int.
-        resamples: int.
+        groups: (N,), image groups of the bootstrap with `seed` and `resamples`.
 
     Returns:
         dict, name (and "box area") -> {"value", "interval"}; and for each map "NAME minus box
@@ -120,7 +111,9 @@ def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
     """
     side = next(iter(maps_by_name.values())).shape[1]
     area = saliency_checks.box_area_share(boxes_px, (side, side))
-    shares = {name: saliency_checks.share_in_box(maps, boxes_px) for name, maps in maps_by_name.items()}
+    shares = {
+        name: saliency_checks.share_in_box(maps, boxes_px) for name, maps in maps_by_name.items()
+    }
     columns = {
         "box area": area,
         **shares,
@@ -133,20 +126,13 @@ def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
 
 
 def report(model, experiment, *, joint, seed):
-    """Everything notebook 05 reports, JSON-ready.
-
-    Args:
-        model: keras.Model, trained.
-        experiment: Experiment.
-        joint: str, the joint whose saliency is looked at.
-        seed: int.
-    """
+    """Everything notebook 05 reports on a trained keras.Model and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
     images = experiment.images("validation")[chosen]
     groups = experiment.split.groups[experiment.split.indices(experiment.dataset, "validation")]
     groups = groups[chosen]
     resamples = experiment.profile.resamples
-    networks = {"trained": model, "untrained": untrained_twin(model, seed=seed)}
+    networks = {"trained": model, "untrained": untrained_copy(model, seed=seed)}
     maps = {
         f"{method}, {name}": values
         for name, network in networks.items()
@@ -158,7 +144,7 @@ def report(model, experiment, *, joint, seed):
         maps, person_boxes_frame_px(experiment, chosen), groups, seed=seed, resamples=resamples
     )
     correlations = edge_correlations(networks, images, groups, seed=seed, resamples=resamples)
-    trained = shares["gradient, trained"]
+    layers = list(correlations["trained"])
     return {
         "data": experiment.describe(),
         "joint": joint,
@@ -166,21 +152,15 @@ def report(model, experiment, *, joint, seed):
         "edge_correlation": correlations,
         "share_in_box": shares,
         "headline": [
-            {
-                "label": f"saliency of {joint} inside the person's box",
-                "value": rounded(trained["value"], 3),
-                "interval": trained["interval"],
-                "note": f"the box covers {number(shares['box area']['value'], 3)} of the image",
-            },
+            headline(
+                f"saliency of {joint} inside the person's box",
+                shares["gradient, trained"],
+                3,
+                note=f"the box covers {number(shares['box area']['value'], 3)} of the image",
+            ),
             *(
-                {
-                    "label": f"edge correlation of {layer}, trained",
-                    "value": rounded(entry["value"], 3),
-                    "interval": entry["interval"],
-                }
-                for layer, entry in (
-                    list(correlations["trained"].items())[place] for place in (0, -1)
-                )
+                headline(f"edge correlation of {layer}, trained", correlations["trained"][layer], 3)
+                for layer in (layers[0], layers[-1])
             ),
         ],
     }
@@ -208,19 +188,23 @@ def share_table(result):
 def answer(result):
     """What notebook 05 found, as Markdown."""
     layers = list(result["edge_correlation"]["trained"])
-    share = result["share_in_box"]["gradient, trained"]
-    without = result["share_in_box"]["gradient, untrained"]
-    excess = result["share_in_box"]["gradient, trained minus box area"]
-    found = _compared(*excess["interval"])
+    share, untrained, excess, area = (
+        result["share_in_box"][name]
+        for name in (
+            "gradient, trained",
+            "gradient, untrained",
+            "gradient, trained minus box area",
+            "box area",
+        )
+    )
     return (
         f'**Answer.** "Convolutional layers roughly identify edges": the map of the first '
         f"convolution {_edges_at(result, layers[0])}; that of the last "
-        f"{_edges_at(result, layers[-1])}. Of the saliency of `{result['joint']}`, "
+        f"{_edges_at(result, layers[-1])}. Saliency of `{result['joint']}`: "
         f"{with_interval(share['value'], share['interval'], 3)} falls inside the person's box, "
-        f"{found} the box's share of the image, "
-        f"{number(result['share_in_box']['box area']['value'], 3)} (untrained: "
-        f"{number(without['value'], 3)}; {result['images']} validation images)."
-        f"{comparability(result['data'])}"
+        f"{_compared(*excess['interval'])} the box's share of the image, "
+        f"{number(area['value'], 3)} (untrained: {number(untrained['value'], 3)}; "
+        f"{result['images']} validation images).{comparability(result['data'])}"
     )
 
 
@@ -238,8 +222,8 @@ def _edges_at(result, layer):
 
 
 def _compared(low, high):
-    if low is None:  # the network does not react to the pictures at all
-        return "nothing to compare with"
+    if low is None:  # the output does not depend on the image at all
+        return "not comparable with"
     return "more than" if low > 0 else "less than" if high < 0 else "not clearly different from"
 
 

@@ -1,4 +1,4 @@
-"""Is the machinery sound? What must hold before any score of notebook 02 is worth reading.
+"""Sanity checks that must pass before any score of notebook 02 is worth reading.
 
 Source: Karpathy, "A Recipe for Training Neural Networks" (2019), for the loss at the start and for
 overfitting one batch; Zhang et al., "Understanding Deep Learning Requires Rethinking
@@ -13,15 +13,15 @@ from posekit.errors import raise_problems
 from posekit.evaluation import baselines, predictions
 from posekit.models import losses, poster
 from posekit.pipeline.batches import evaluation_batches, steps_per_epoch, training_batches
-from posekit.pipeline.frames import load_frames
+from posekit.pipeline.experiment import grey_thumbnails
 from posekit.training.keras_patches import fused_kernels
 from posekit.wording import number
 
 # float32 sums over a few thousand coordinates against float64 ones.
 EXACT = 1e-4
 
-# The closed form of `_loss_of_drawn_weights` is a mean over draws, which scatter by a tenth.
-DRAWN_TOLERANCE = 0.4
+# The closed form of `_loss_at_the_start` is a mean over random weights, which scatter by a tenth.
+START_TOLERANCE = 0.4
 
 BATCH_IMAGES = 16
 BATCH_STEPS = 30
@@ -32,23 +32,23 @@ LEAST_STEPS = 24
 
 
 def check(experiment, *, label_treatment, seed):
-    """Put data, split, loss and training to the test, with small trainings that are thrown away.
+    """Test data, split, loss and training, with small trainings that are thrown away.
 
     Args:
         experiment: Experiment.
-        label_treatment: one of baselines.LABEL_TREATMENTS.
-        seed: int, draws weights, batches and the shuffle.
+        label_treatment: one of targets.LABEL_TREATMENTS.
+        seed: int, of weights, batches and the shuffle.
 
     Returns:
         dict, JSON-ready: data, label_treatment, checks and headline. Each check has a `name`, what
-        is `expected` and `measured`, in words, whether it `passed`, and its `numbers`.
+        is `expected` and `measured`, as text, whether it `passed`, and its `numbers`.
     """
     network = _Network(experiment, label_treatment, seed)
     with fused_kernels():
         checks = [
-            _twins(experiment),
+            _near_duplicates(experiment),
             _loss_of_the_image_centre(network),
-            _loss_of_drawn_weights(network),
+            _loss_at_the_start(network),
             _one_batch(network),
             _shuffled_labels(network),
         ]
@@ -64,10 +64,7 @@ def check(experiment, *, label_treatment, seed):
 
 
 def require(result):
-    """Say that all checks of a result passed.
-
-    Returns:
-        str, Markdown.
+    """A sentence that all checks passed.
 
     Raises:
         PosekitError: not all did; each that failed is named.
@@ -75,8 +72,8 @@ def require(result):
     raise_problems(
         "sanity.require()",
         [
-            f"{row['name']}: must be {row['expected']}; got {row['measured']}. Trust no score of "
-            "this run before that is understood."
+            f"{row['name']}: must be {row['expected']}; got {row['measured']}. Find out why "
+            "before you trust a score of this run."
             for row in result["checks"]
             if not row["passed"]
         ],
@@ -98,7 +95,7 @@ def table(result):
 
 
 class _Network:
-    """The poster's network on one experiment, begun anew for each check, compiled once."""
+    """The poster's network on one experiment, compiled once, reset for each check."""
 
     def __init__(self, experiment, label_treatment, seed):
         self.experiment = experiment
@@ -117,8 +114,8 @@ class _Network:
             optimizer="adam", loss=losses.weighted_mse, metrics=[losses.WeightedMSE()]
         )
         self.model.optimizer.build(self.model.trainable_variables)
-        self._drawn = self.model.get_weights()
-        self._fresh = [variable.numpy() for variable in self.model.optimizer.variables]
+        self._initial = self.model.get_weights()
+        self._optimizer_state = [variable.numpy() for variable in self.model.optimizer.variables]
 
     @property
     def centre_px(self):
@@ -132,9 +129,10 @@ class _Network:
         return poses_px["mean_pose"]
 
     def restart(self, pose_px=None):
-        """Back to the drawn weights, or to a network that predicts one pose (K, 2) for all."""
-        self.model.set_weights(self._drawn)
-        for variable, value in zip(self.model.optimizer.variables, self._fresh, strict=True):
+        """Back to the initial weights, or to a network that predicts one pose (K, 2) for all."""
+        self.model.set_weights(self._initial)
+        optimizer = self.model.optimizer
+        for variable, value in zip(optimizer.variables, self._optimizer_state, strict=True):
             variable.assign(value)
         if pose_px is not None:
             last = self.model.get_layer("coordinates_unit")
@@ -155,21 +153,19 @@ class _Network:
         return baselines.treatment_mse(pred_px, self.validation_targets)
 
 
-def _twins(experiment):
-    frames = load_frames(
-        experiment.dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=experiment.cache_dir
-    )
-    pairs, largest = near_duplicates.find_across_parts(
-        near_duplicates.grey_thumbnails(frames.images), experiment.split
-    )
+def _near_duplicates(experiment):
+    thumbnails = grey_thumbnails(experiment.dataset, experiment.cache_dir)
+    pairs, largest = near_duplicates.find_across_parts(thumbnails, experiment.split)
     claimed = experiment.split.comparable
     expected = f"at most {near_duplicates.SIMILARITY_THRESHOLD} alike"
     return {
-        "name": "pictures of different parts, as they are and mirrored",
+        "name": "images of different parts, as they are and mirrored",
         "expected": expected if claimed else f"{expected}, were the split comparable",
-        "measured": f"at most {largest:.3f} alike" if not len(pairs) else f"{len(pairs)} twins",
+        "measured": f"{len(pairs)} near-duplicates"
+        if len(pairs)
+        else f"at most {largest:.3f} alike",
         "passed": not (claimed and len(pairs)),
-        "numbers": {"largest_similarity": largest, "twins": len(pairs)},
+        "numbers": {"largest_similarity": largest, "near_duplicates": len(pairs)},
     }
 
 
@@ -193,7 +189,7 @@ def _loss_of_the_image_centre(network):
     }
 
 
-def _loss_of_drawn_weights(network):
+def _loss_at_the_start(network):
     """The image centre's error, and on top the variance of outputs of glorot_uniform weights.
 
     Batch normalisation gives each unit before the last ReLU mean 0 and variance 1, hence a mean
@@ -209,10 +205,10 @@ def _loss_of_drawn_weights(network):
     expected = baselines.treatment_mse(network.centre_px, targets) + spread
     measured = float(losses.weighted_mse(targets, network.model(images, training=True)))
     return {
-        "name": "loss at the start, weights as drawn",
-        "expected": f"{number(expected)}, give or take {DRAWN_TOLERANCE:.0%}",
+        "name": "loss at the start, with random weights",
+        "expected": f"{number(expected)}, give or take {START_TOLERANCE:.0%}",
         "measured": number(measured),
-        "passed": abs(measured - expected) <= DRAWN_TOLERANCE * expected,
+        "passed": abs(measured - expected) <= START_TOLERANCE * expected,
         "numbers": {"expected": expected, "measured": measured},
     }
 
@@ -234,17 +230,21 @@ def _one_batch(network):
 
 
 def _shuffled_labels(network):
-    """Trained on the labels of other pictures, a network knows no more than the best constant.
+    """Trained on the labels of other images, a network cannot beat the best constant.
 
-    The constant is fitted on the validation part itself, so that no luck is needed to stay above
-    it. The same training on the true labels shows whether it could have fallen below.
+    The constant is fitted on the validation part itself, so no network should beat it by chance.
+    The same training on the true labels shows whether the check has power.
     """
     order = np.random.default_rng(network.seed).permutation(len(network.train_targets))
     measured = _mse_after_an_epoch(network, network.train_targets[order])
     control = _mse_after_an_epoch(network, network.train_targets)
     validation, frame_px = network.validation_targets, network.experiment.frame_px
     floor = baselines.constant_errors(validation, validation, frame_px)["mean_pose"]
-    power = "beats it" if control < floor else "does not beat it either: this says little here"
+    power = (
+        "beats it"
+        if control < floor
+        else "does not beat it either: this check has little power here"
+    )
     return {
         "name": "validation loss after an epoch on shuffled labels",
         "expected": f"no better than the best constant, {number(floor)}",
@@ -258,7 +258,7 @@ def _mse_after_an_epoch(network, train_targets):
     batch_size = network.experiment.profile.batch_size
     steps = steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
     steps = max(steps, LEAST_STEPS)
-    # From the mean pose on, all that an epoch can show is whether the pictures help.
+    # Starting at the mean pose, an epoch shows only whether the images help.
     network.restart(network.mean_pose_px)
     batches, _ = training_batches(
         network.train_images,

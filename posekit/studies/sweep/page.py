@@ -1,4 +1,4 @@
-"""The page of a study: its notebook, run on the table that the trials left."""
+"""The page of a study: its notebook, run on the table of its trials."""
 
 import nbformat
 from papermill.iorw import load_notebook_node

@@ -1,8 +1,7 @@
 """Run a study on Dask: trials go to workers, here or on a cluster, and results into one table.
 
-A trial is an ordinary training in the run's folder. What is finished there is found and not
-trained again. When a worker dies, Dask gives its trial to another one, which goes on from the
-training's checkpoint.
+A trial is an ordinary training in the run's folder; a finished one is not trained again. When a
+worker dies, Dask gives its trial to another one, which resumes from the training's checkpoint.
 """
 
 import logging
@@ -30,22 +29,21 @@ DASHBOARD = "127.0.0.1:8787"
 
 
 def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
-    """Train whatever of a study is not finished, and write its table after each trial.
+    """Train what is not finished of a study, and write its table after each trial.
 
     Args:
-        study: sweep_study.Study.
-        run_dir: Path, the study's folder. Every worker must see it under this path.
+        study: Study.
+        run_dir: Path, the study's folder, which every worker must see under this path.
         scheduler: str, address of a running Dask scheduler, such as "tcp://host:8786"; None
             trains on this machine.
-        workers: int > 0, how many trials at a time on this machine; one trains in this process.
+        workers: int > 0, trials at a time on this machine; a single one trains in this process.
         cache_dir: Path, folder of the caches.
 
     Returns:
-        dict of `sweep_table.build`.
+        dict of `table.build`, failed trials included.
 
     Raises:
-        PosekitError: no scheduler answers, or the folder cannot be written to. A trial that fails
-            is noted in the table instead.
+        PosekitError: no scheduler answers, or the folder cannot be written to.
     """
     rows = [None] * len(study.trials)
     with _client(scheduler, workers) as client, _bar(study) as bar:
@@ -59,7 +57,7 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
 
 @contextmanager
 def _client(scheduler, workers):
-    # A training that compiles keeps Python busy for seconds, which is no news.
+    # A training that compiles keeps Python busy for seconds; Dask need not report that.
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if scheduler is not None:
         try:
@@ -122,8 +120,8 @@ def _outcomes(client, study, run_dir, cache_dir, bar):
             index = index_of.pop(future)
             trial = study.trials[index]
             row, epochs[index] = _row(future, trial), trial.config.epochs
-            words = table.label(row, study.varied)
-            tqdm.write(f"{words}: {row['error'] or 'done'}", file=sys.stderr)
+            label = table.label(row, study.varied)
+            tqdm.write(f"{label}: {row['error'] or 'done'}", file=sys.stderr)
             yield index, row
         bar.n = sum(epochs.values())
         bar.refresh()
@@ -134,8 +132,8 @@ def _worker_count(client):
         return len(client.nthreads())
     except (OSError, TimeoutError) as error:
         raise PosekitError(
-            "sweep: the scheduler must answer as long as trials are open; got "
-            f"{error or type(error).__name__}. What is finished is kept: run the study again."
+            "sweep: the scheduler must answer until all trials have ended; got "
+            f"{error or type(error).__name__}. Finished trials are kept: run the study again."
         ) from error
 
 
@@ -146,9 +144,9 @@ def _row(future, trial):
         problem = str(error)
     except KilledWorker as error:
         problem = (
-            f"{error.allowed_failures + 1} workers died training it; run the study again to go on"
+            f"{error.allowed_failures + 1} workers died training it; run the study again to resume"
         )
-    # Whatever else ended one trial need not end the others.
+    # No other error of one trial may end the others either.
     except (Exception, CancelledError) as error:
         problem = f"{type(error).__name__}: {error}"
     return {**trial.settings(), "error": problem}

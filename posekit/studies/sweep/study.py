@@ -9,9 +9,9 @@
       data_fraction: [0.25, 1.0]
       epochs: 8
 
-A list under `trials` is tried value by value, each with each value of the other lists; a single
-value holds for all. What is not named is as the command `train` has it. Where not everything
-goes with everything, `trials` is a list of such grids.
+Every value of a list under `trials` is tried with every value of the other lists; a single value
+holds for all. Other settings are those of the command `train`. `trials` may also be a list of such
+grids.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from posekit.errors import PosekitError, raise_problems
 from posekit.models.names import IMAGENET
 from posekit.training.config import TrainingConfig
 
-# More would take a machine years; so many are a slip.
+# Larger grids are almost certainly a mistake.
 MOST_TRIALS = 10_000
 
 FRACTION = "data_fraction"
@@ -87,8 +87,7 @@ def read(path):
         Study.
 
     Raises:
-        PosekitError: the file is missing or no YAML, or a setting has no such name or value; all
-            that is wrong is listed.
+        PosekitError: the file is missing or not YAML, or settings are wrong; all are listed.
     """
     path = Path(path)
     stored = _load(path)
@@ -111,7 +110,7 @@ def read(path):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice, of which the last would count, unsaid."""
+    """YAML that refuses a key given twice; PyYAML would silently take the last."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -130,7 +129,7 @@ def _load(path):
         raise PosekitError(
             f"{path}: the study must be a file that can be read; got {error.strerror}."
         ) from error
-    # Beside what is no YAML: bytes that are no text, and a key that cannot be one.
+    # Not YAML, not text, or a key that cannot be one.
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold YAML; got {error}.") from error
     if not isinstance(stored, dict):
@@ -179,7 +178,8 @@ def _trials(path, grid, profile):
     problems = [
         f"`{name}` must be a value or a list of different values; got {grid[name]!r:.80}."
         for name, values in lists.items()
-        if not values or len({repr(value) for value in values}) < len(values)
+        if not values
+        or len({repr(value) for value in values}) < len(values)
         or any(isinstance(value, (list, dict)) for value in values)
     ]
     raise_problems(str(path), problems)
@@ -228,7 +228,7 @@ def _trial(folder, settings):
     try:
         return Trial(TrainingConfig(**settings), float(fraction))
     except TypeError as error:
-        # Some of the settings' rules compare numbers before they look at types.
+        # Some rules of the settings compare numbers before they check types.
         raise PosekitError(
             f"trials: each value must be of its setting's kind; got {error}."
         ) from error
@@ -243,7 +243,7 @@ def _is_number(text):
 
 
 def _seen_from(folder, paths):
-    """Absolute paths: whoever trains may have another working directory."""
+    """Absolute paths: a worker may have another working directory."""
     if paths == SYNTHETIC:
         return paths
     return os.pathsep.join(str((folder / path).absolute()) for path in paths.split(os.pathsep))

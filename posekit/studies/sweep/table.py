@@ -9,24 +9,24 @@ from posekit.provenance import provenance
 
 ARTIFACT = "sweep.json"
 
-# What a trial says of itself, beside its settings.
+# A trial's results, next to its settings.
 OUTCOME = ("folder", "train_images", "epochs_trained", "best_epoch", "minutes", "error")
 
 
 def build(study, rows):
-    """Everything that is known of a study so far.
+    """A study's results so far.
 
     Args:
-        study: sweep_study.Study.
-        rows: list of dict, one for each trial that is over, see `sweep_trials.train`; a failed one
-            has its settings and `error`, a str, alone.
+        study: Study.
+        rows: list of dict, one for each trial that has ended, see `trial.train`; a failed one has
+            only its settings and `error`, a str.
 
     Returns:
-        dict, JSON-ready: study, data (of the first trial that did not fail), varied (settings
-        other than the seed that differ), complete, trials (the rows) and choices: for each
-        combination of settings its label, settings, seeds, minutes of a training, scores and
-        mean_pose. A score is {"values" by seed, "mean", "interval"}, the 95 % interval of the mean
-        over seeds or None for a single seed.
+        dict, JSON-ready: study, data (of the first trial that succeeded), varied (settings other
+        than the seed that differ), complete, trials (the rows) and choices: for each combination
+        of settings its label, settings, seeds, minutes of a training, scores and mean_pose. A
+        score is {"values" by seed, "mean", "interval"}, the 95 % interval of the mean over seeds
+        or None for a single seed.
     """
     varied = [name for name in study.varied if name != "seed"]
     done = [row for row in rows if row["error"] is None]
@@ -61,17 +61,11 @@ def write(run_dir, result):
 
 
 def label(settings, varied):
-    """What sets a trial apart, in a few words.
-
-    Args:
-        settings: dict that holds the varied settings.
-        varied: list of str, their names.
-    """
-    words = [_in_words(name, settings[name]) for name in varied]
-    return ", ".join(words) or str(settings["network"])
+    """The values of a trial's varied settings, as text."""
+    return ", ".join(_to_text(name, settings[name]) for name in varied) or str(settings["network"])
 
 
-def _in_words(name, value):
+def _to_text(name, value):
     if name == "data_fraction":
         return f"{value:.4g} of the data"
     # Names of networks and the like speak for themselves.

@@ -9,8 +9,8 @@ from posekit.evaluation.scores import per_image as per_image_scores
 from posekit.pipeline.experiment import open_experiment
 from posekit.training.fit import fit
 
-# A file server keeps the locks of a machine that died for a minute or two; a process that is
-# only cut off from the scheduler goes on, and what it trains need not be trained again.
+# A file server keeps the locks of a dead machine for a minute or two. A process that is only cut
+# off from the scheduler finishes its training, which need not be trained again.
 LOCK_PATIENCE_SECONDS = 600.0
 
 # Seeds and the patch of batch normalisation belong to the whole process.
@@ -18,20 +18,19 @@ _ALONE = threading.Lock()
 
 
 def train(study, trial, run_dir, cache_dir, report):
-    """Train, or go on, or find the training finished; one at a time in a process.
+    """Train, resume, or find the training finished; one at a time in a process.
 
     Args:
-        study: sweep_study.Study.
-        trial: sweep_study.Trial.
+        study, trial: Study and Trial.
         run_dir: folder of the study's trainings.
         cache_dir: folder of the caches.
         report: function of the number of finished epochs, called as each epoch begins.
 
     Returns:
-        dict, JSON-ready: the trial's row of the table, see `sweep_table`.
+        dict, JSON-ready: the trial's row, see `table`.
 
     Raises:
-        PosekitError: as `open_experiment` and `training.fit` do.
+        PosekitError: as `open_experiment` and `fit` do.
     """
     with _ALONE:
         try:

@@ -19,8 +19,9 @@ from posekit.pipeline import batches
 from posekit.pipeline.experiment import open_experiment
 from posekit.plots import comparisons, pictures, statistics
 from posekit.skeleton import LSP
-from posekit.studies.ladder import climbing, findings
-from posekit.studies.ladder.rungs import Rung
+from posekit.studies.ladder import findings
+from posekit.studies.ladder import run as ladder_run
+from posekit.studies.ladder.steps import Step
 from posekit.studies.poster import exploration, predictions, saliency
 from posekit.training import runs
 
@@ -228,13 +229,13 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
     assert maps["gradient"].shape == images.shape[:3]
     with pytest.raises(PosekitError, match="one of 'head', .*; got 'head_top'"):
         saliency.joint_maps(model, images, "head_top", seed=0, joints=skeleton.joints)
-    assert saliency.untrained_twin(model, seed=0).output_shape == (None, 10)
+    assert saliency.untrained_copy(model, seed=0).output_shape == (None, 10)
 
 
 def test_the_ladder_is_scored_over_their_limbs(experiment, trained, tmp_path):
-    first = Rung("first", "First", "It is there.", (runs.open_run(trained).config,))
+    first = Step("first", "First", "It is there.", (runs.open_run(trained).config,))
     out = tmp_path / "ladder.json"
-    result = climbing.climb((first,), experiment, trained.parent.parent, seeds=[0], out=out)
+    result = ladder_run.run_ladder((first,), experiment, trained.parent.parent, seeds=[0], out=out)
     assert result["joints"] == list(JOINTS[1:])
     (row,) = result["rungs"]
     assert list(row["pck_per_joint"]) == list(JOINTS)

@@ -154,9 +154,7 @@ def test_pictures_show_every_activity(experiment, synthetic_folder):
 def test_labels_that_cannot_be_learned_are_refused(experiment, known, tmp_path):
     def compare(codes, **settings):
         labels = ActivityLabels("table.csv", known.names, codes)
-        comparison.compare(
-            labels, experiment, None, DESCRIBED, tmp_path, seeds=[0], **settings
-        )
+        comparison.compare(labels, experiment, None, DESCRIBED, tmp_path, seeds=[0], **settings)
 
     never_trained = np.zeros(len(experiment.dataset), int)
     never_trained[experiment.split.validation] = 1

@@ -81,21 +81,33 @@ def test_labels_of_pictures_outside_the_used_part_are_fine(people):
         ("", r"labels\.csv: line 1 must name the columns image and activity; got '', without"),
         ("image;activity\nim00001;tennis\n", "got 'image;activity', without image and activity"),
         ("image,label\nim00001,tennis\n", "got 'image, label', without activity"),
-        (HEADER + ROWS + "im00009,tennis\n", "line 5: `image` must be a picture of lspet, such as "
-         "'im00001'; got 'im00009'"),
-        (HEADER + ROWS + "im00002,soccer\n", "line 5: `image` must be named once; got 'im00002', "
-         "as in line 3"),
-        (HEADER + "im00001,\nim00002,soccer\nim00003,a\n", "line 2: `activity` of 'im00001' must "
-         "be a name of 1 to 60 printable characters; got ''"),
+        (
+            HEADER + ROWS + "im00009,tennis\n",
+            "line 5: `image` must be a picture of lspet, such as 'im00001'; got 'im00009'",
+        ),
+        (
+            HEADER + ROWS + "im00002,soccer\n",
+            "line 5: `image` must be named once; got 'im00002', as in line 3",
+        ),
+        (
+            HEADER + "im00001,\nim00002,soccer\nim00003,a\n",
+            "line 2: `activity` of 'im00001' must "
+            "be a name of 1 to 60 printable characters; got ''",
+        ),
         (HEADER + "im00001," + 61 * "x" + "\n", "line 2: .* printable characters; got 'x"),
         (HEADER + "im00001,a\x07b\n", r"printable characters; got 'a\\x07b'"),
-        (HEADER + "im00001,Tennis\nim00002,tennis\n", "line 3: `activity` must be written one way; "
-         "got 'tennis' here and 'Tennis' in line 2"),
+        (
+            HEADER + "im00001,Tennis\nim00002,tennis\n",
+            "line 3: `activity` must be written one way; got 'tennis' here and 'Tennis' in line 2",
+        ),
         (HEADER + "im00001,tennis,soccer\n", "line 2 must have 2 cells, as line 1; got 3"),
         (HEADER + 'im00001,"tennis\n', "must be a table with commas .* got unexpected end of data"),
         ((HEADER + "im00001,Ski").encode() + b"\xff", "in UTF-8; got .*0xff"),
-        (HEADER + "im00001,a\nim00002,b\n", "every picture of lspet must have an `activity`; got 1 "
-         "of 3 without one, such as im00003"),
+        (
+            HEADER + "im00001,a\nim00002,b\n",
+            "every picture of lspet must have an `activity`; got 1 "
+            "of 3 without one, such as im00003",
+        ),
         (HEADER + ROWS.replace("soccer", "tennis"), "two or more activities .* got 'tennis'"),
     ],
 )
@@ -115,8 +127,10 @@ def test_all_faulty_rows_come_together(people):
 def test_only_known_names_where_they_are_given(people):
     table(people, HEADER + ROWS.replace("soccer", "socer"))
     assert open_labels(*people).names == ("socer", "tennis")
-    with pytest.raises(PosekitError, match="line 3: `activity` of 'im00002' must be one of "
-                       "'athletics', .*; got 'socer'"):
+    with pytest.raises(
+        PosekitError,
+        match="line 3: `activity` of 'im00002' must be one of 'athletics', .*; got 'socer'",
+    ):
         open_labels(*people, activities=LSP_SPORTS)
     with pytest.raises(PosekitError, match=r"`activities` must be None or a list .* got \['a'\]"):
         open_labels(*people, activities=["a"])

@@ -94,7 +94,5 @@ def test_the_whole_network_is_both_stages_in_one_file(pose_network, tmp_path):
     cues = networks.cue_reader(pose_network)(images)
     expected = network({"image": images, **cues})
     whole.save(tmp_path / "activity.keras")
-    read_back = keras.saving.load_model(
-        tmp_path / "activity.keras", compile=False, safe_mode=True
-    )
+    read_back = keras.saving.load_model(tmp_path / "activity.keras", compile=False, safe_mode=True)
     np.testing.assert_allclose(read_back(images), expected, atol=1e-5)

@@ -68,14 +68,14 @@ def test_paired_intervals_see_the_same_pictures():
     def difference(sums):
         return scores.macro_f1(sums[:, 0]) - scores.macro_f1(sums[:, 1])
 
-    got = scores.interval(
-        difference, [counted, counted], np.arange(5), seed=0, resamples=50
-    )
+    got = scores.interval(difference, [counted, counted], np.arange(5), seed=0, resamples=50)
     assert got == [0, 0]
 
 
 def test_wrong_shapes_and_activities_are_named():
-    with pytest.raises(PosekitError, match=r"`predicted` must have shape \(S, 5\), S > 0; got \(4,\)"):
+    with pytest.raises(
+        PosekitError, match=r"`predicted` must have shape \(S, 5\), S > 0; got \(4,\)"
+    ):
         scores.confusion_per_picture(TRUE, np.zeros(4, int), 2)
     with pytest.raises(PosekitError, match=r"`predicted` must lie in 0\.\.1; got 2"):
         scores.confusion_per_picture(TRUE, PREDICTED + 1, 2)

@@ -31,9 +31,7 @@ def colours():
 @pytest.fixture(scope="module")
 def trainer():
     return Trainer(
-        lambda: networks.classifier(
-            "both", activities=2, frame_px=32, features=3, joints=4
-        ),
+        lambda: networks.classifier("both", activities=2, frame_px=32, features=3, joints=4),
         Budget(steps=30, batch_size=8),
     )
 
@@ -86,9 +84,7 @@ def test_shares_are_nested_and_of_each_activity():
     assert np.bincount(codes[small]).tolist() == [2, 1, 1]
     assert np.bincount(codes[large]).tolist() == [10, 5, 1]
     assert set(small) <= set(large)
-    np.testing.assert_array_equal(
-        share_of_each(codes, 1.0, seed=4), np.flatnonzero(codes >= 0)
-    )
+    np.testing.assert_array_equal(share_of_each(codes, 1.0, seed=4), np.flatnonzero(codes >= 0))
     with pytest.raises(PosekitError, match=r"`fraction` must lie in \(0, 1\]; got 0"):
         share_of_each(codes, 0, seed=0)
 

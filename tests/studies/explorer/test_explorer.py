@@ -166,7 +166,7 @@ def test_a_second_click_hides_the_saliency(explorer, start, dataset):
     assert once.saliency and not explorer.click(once, *at_px).saliency
 
 
-def test_a_click_chooses_nothing_where_nothing_is_drawn(explorer, start):
+def test_a_click_chooses_nothing_where_no_joint_is_shown(explorer, start):
     state = replace(start, truth=False, prediction=False)
     assert explorer.click(state, 100, 100) is state
 

@@ -35,9 +35,7 @@ def result(few):
     # A joint that is not labelled may hold anything.
     true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
     explorer = Explorer(dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]))
-    return findings.report(
-        explorer, few, indices, model="best", part="validation", seed=0
-    )
+    return findings.report(explorer, few, indices, model="best", part="validation", seed=0)
 
 
 def test_chosen_images_are_spread_over_the_part(few):
@@ -57,7 +55,7 @@ def test_the_worst_come_first(result, few):
     ]
 
 
-def test_the_headline_is_the_share_of_right_joints(result, few):
+def test_the_headline_is_the_share_of_correct_joints(result, few):
     # The second image is all wrong, the others all right, where a torso can be measured.
     right = counted = 0
     indices = findings.choose_images(few, "validation")
@@ -72,20 +70,21 @@ def test_the_headline_is_the_share_of_right_joints(result, few):
 
 def test_the_answer_names_the_picture_to_look_at(result):
     answer = findings.answer(result)
-    assert answer.startswith("**Answer.** 3 validation images of synthetic can be browsed")
+    assert answer.startswith("**Answer.** `best` puts 1.000 (95 % interval 1.000")
+    assert "(3 validation images of synthetic, " in answer
     worst = result["images_worst_first"][0]["image"]
-    assert f"`{worst}`: its joints are off by 900.0 px" in answer
-    assert "trained on another split" not in answer and "{" not in answer
+    assert f"`{worst}`, the image with the largest mean error, 900.0 px." in answer
+    assert "another split" not in answer and "{" not in answer
 
 
-def test_images_that_the_model_may_know_are_told_of(few):
-    # Drawn people are new to the shipped model; these are not what it says it was trained on.
+def test_images_that_the_model_may_know_are_named(few):
+    # Synthetic people are new to the shipped model; these are not what it was trained on.
     photographs = replace(few, dataset=replace(few.dataset, name="lspet"))
     assert findings._other_split("best", few) == ""
     assert "trained on another split" in findings._other_split("best", photographs)
 
 
-def test_without_a_model_the_labels_are_told(few):
+def test_without_a_model_only_the_labels_are_reported(few):
     indices = findings.choose_images(few, "validation", count=2)
     explorer = Explorer(few.dataset.subset(indices))
     result = findings.report(explorer, few, indices, model="none", part="validation", seed=0)
@@ -94,10 +93,10 @@ def test_without_a_model_the_labels_are_told(few):
     assert findings.worst_table(result)[0]["worst"] == "no error is known"
 
 
-def test_a_shipped_model_is_not_asked_about_other_joints(few):
+def test_a_shipped_model_is_not_used_for_other_joints(few):
     assert findings.usable_model("best", few.dataset) == "best"
     other = replace(few.dataset, skeleton=replace(LSP, name="trunk"))
-    with pytest.warns(UserWarning, match="best knows the joints of .*, and these are trunk"):
+    with pytest.warns(UserWarning, match="best predicts the joints of .*, and these are trunk"):
         assert findings.usable_model("best", other) == "none"
     # What somebody trained is taken at its word; Explorer says if it does not fit.
     assert findings.usable_model("reports/mine/training/a", other) == "reports/mine/training/a"

@@ -155,4 +155,4 @@ def test_the_how_tos_example_runs(synthetic_folder):
         example = example.replace(f'"{written}"', repr(small))
     names = {}
     exec(example, names)
-    assert names["panel"].explorer.activity_names == ["running"]
+    assert names["view"].explorer.activity_names == ["running"]

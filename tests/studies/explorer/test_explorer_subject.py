@@ -1,4 +1,4 @@
-"""A varied picture keeps its joints on the person, and a map of saliency stays in its place."""
+"""A varied picture keeps its joints on the person, and a saliency map stays aligned with it."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from posekit.estimators.estimator import Stage
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
-from posekit.skeleton import JOINT_COUNT, MIRROR
+from posekit.skeleton import JOINT_COUNT, LSP, MIRROR
 from posekit.studies.explorer.subject import PICTURE_PX, VARIED_PX, Subject, shown_saliency, varied
 
 SIZE_PX = (200, 320)  # a tall picture: its square has grey at both sides
@@ -32,6 +32,7 @@ def vary(augmentation, *, mirrored=False, draw=0):
         augmentation,
         mirrored=mirrored,
         rng=np.random.default_rng(draw),
+        skeleton=LSP,
     )
 
 
@@ -86,11 +87,17 @@ def test_what_leaves_the_square_does_not_count():
     np.testing.assert_array_equal(subject.labelled, LABELLED & ~beyond)
 
 
-def test_junk_of_unlabelled_joints_does_no_harm():
+def test_unlabelled_joints_may_hold_anything():
     image, keypoints_px = dotted()
     keypoints_px[4] = np.nan
     subject = varied(
-        image, keypoints_px, LABELLED, GEOMETRY, rng=np.random.default_rng(0)
+        image,
+        keypoints_px,
+        LABELLED,
+        GEOMETRY,
+        mirrored=False,
+        rng=np.random.default_rng(0),
+        skeleton=LSP,
     )
     assert np.isfinite(subject.true_px).all()
 
@@ -108,9 +115,7 @@ class OnePixel:
 def test_saliency_of_a_box_lies_in_that_box(view):
     image, keypoints_px = dotted()
     box_px = np.array([40.0, 80.0, 96.0, 96.0])
-    subject = Subject(
-        image, keypoints_px, LABELLED, predicted_px=keypoints_px, looked_at_px=box_px
-    )
+    subject = Subject(image, keypoints_px, LABELLED, predicted_px=keypoints_px, input_box_px=box_px)
     strength = shown_saliency(subject, Stage(OnePixel(), "coordinates", view), 3)
     # x + y of a joint: 2 times 3 for each grey level, at the crop's pixel (4, 10) of 6 px each.
     assert strength.max() == pytest.approx(6.0, rel=0.1)

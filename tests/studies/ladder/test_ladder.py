@@ -16,8 +16,8 @@ from posekit.estimators.recipes import TWO_QUICK_PASSES
 from posekit.evaluation.scores import score_original_px
 from posekit.models import summary
 from posekit.skeleton import LSP
-from posekit.studies.ladder import climbing, findings
-from posekit.studies.ladder.rungs import Rung, change_in_words, for_profile, main_line
+from posekit.studies.ladder import findings, run
+from posekit.studies.ladder.steps import Step, change_text, for_profile, main_line
 from posekit.training import fit as training_fit
 from posekit.training.config import TrainingConfig
 
@@ -28,7 +28,7 @@ LADDERS = {
     "shortest": for_profile(profiles.by_name("smoke")),
 }
 
-# What each rung of the whole ladder claims to change, and from which rung.
+# What each step of the whole ladder claims to change, and from which step.
 CHANGES = {
     "masked": ("poster", {"label_treatment"}),
     "l1": ("masked", {"loss"}),
@@ -51,36 +51,36 @@ CHANGES = {
 }
 
 
-def differing(rung, parent):
-    """Names of everything in which two rungs' settings differ."""
-    names = {"looks"} if rung.looks != parent.looks else set()
+def differing(step, parent):
+    """Names of everything in which two steps' settings differ."""
+    names = {"looks"} if step.looks != parent.looks else set()
     before = list(parent.stages)
-    if len(rung.stages) != len(before):
+    if len(step.stages) != len(before):
         names.add("stages")
-        assert rung.stages[: len(before)] == parent.stages
+        assert step.stages[: len(before)] == parent.stages
         before.append(before[-1])
-    for old, new in zip(map(asdict, before), map(asdict, rung.stages), strict=True):
+    for old, new in zip(map(asdict, before), map(asdict, step.stages), strict=True):
         names |= {name for name in old if old[name] != new[name]}
     return names
 
 
-@pytest.mark.parametrize("rungs", LADDERS.values(), ids=LADDERS)
-def test_a_rung_differs_from_its_parent_in_what_it_says_and_nothing_else(rungs):
-    by_key = {rung.key: rung for rung in rungs}
-    assert len(by_key) == len(rungs) and rungs[0].parent is None
-    for rung in rungs[1:]:
-        assert differing(rung, by_key[rung.parent]) == set(rung.change), rung.key
+@pytest.mark.parametrize("steps", LADDERS.values(), ids=LADDERS)
+def test_a_step_differs_from_its_parent_in_what_it_says_and_nothing_else(steps):
+    by_key = {step.key: step for step in steps}
+    assert len(by_key) == len(steps) and steps[0].parent is None
+    for step in steps[1:]:
+        assert differing(step, by_key[step.parent]) == set(step.change), step.key
 
 
 def test_the_whole_ladder_makes_the_changes_it_is_meant_to_make():
-    assert [rung.key for rung in LADDERS["whole"]] == ["poster", *CHANGES]
-    found = {rung.key: (rung.parent, set(rung.change)) for rung in LADDERS["whole"][1:]}
+    assert [step.key for step in LADDERS["whole"]] == ["poster", *CHANGES]
+    found = {step.key: (step.parent, set(step.change)) for step in LADDERS["whole"][1:]}
     assert found == CHANGES
 
 
-@pytest.mark.parametrize("rungs", LADDERS.values(), ids=LADDERS)
-def test_every_network_has_the_same_budget(rungs):
-    stages = [stage for rung in rungs for stage in rung.stages]
+@pytest.mark.parametrize("steps", LADDERS.values(), ids=LADDERS)
+def test_every_network_has_the_same_budget(steps):
+    stages = [stage for step in steps for stage in step.stages]
     assert len({stage.epochs for stage in stages}) == 1
     assert len({stage.batch_size for stage in stages}) == 1
     assert len({stage.seed for stage in stages}) == 1
@@ -89,8 +89,8 @@ def test_every_network_has_the_same_budget(rungs):
 @pytest.mark.parametrize("name", ["smoke", "quick"])
 def test_the_short_ladder_starts_with_what_notebook_02_trains(name):
     profile = profiles.by_name(name)
-    for rung, treatment in zip(for_profile(profile), ("poster_origin", "masked"), strict=False):
-        assert rung.stages == (
+    for step, treatment in zip(for_profile(profile), ("poster_origin", "masked"), strict=False):
+        assert step.stages == (
             TrainingConfig(
                 "poster_batchnorm",
                 treatment,
@@ -102,14 +102,14 @@ def test_the_short_ladder_starts_with_what_notebook_02_trains(name):
 
 
 def test_shorter_ladders_lead_to_a_cascade_too():
-    assert [rung.key for rung in LADDERS["short"]] == [
+    assert [step.key for step in LADDERS["short"]] == [
         "poster",
         "masked",
         "map",
         "schedule",
         "cascade",
     ]
-    assert [rung.key for rung in LADDERS["shortest"]] == ["poster", "masked", "map", "cascade"]
+    assert [step.key for step in LADDERS["shortest"]] == ["poster", "masked", "map", "cascade"]
     assert {len(LADDERS[name][-1].stages) for name in ("short", "shortest")} == {2}
 
 
@@ -119,7 +119,7 @@ def test_epochs_come_from_the_profile_or_the_caller():
     assert for_profile(full, epochs=3)[-1].stages[1].epochs == 3
 
 
-def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
+def test_without_imagenet_the_last_step_is_made_from_the_cascade():
     last = LADDERS["whole, no ImageNet"][-1]
     assert (last.parent, last.looks) == ("cascade", TWO_QUICK_PASSES)
     assert all(stage.initial_weights is None for stage in last.stages)
@@ -127,7 +127,7 @@ def test_without_imagenet_the_last_rung_is_made_from_the_cascade():
 
 def test_branches_are_not_on_the_way_up():
     line = main_line(LADDERS["whole"])
-    beside = {rung.key for rung in LADDERS["whole"]} - set(line)
+    beside = {step.key for step in LADDERS["whole"]} - set(line)
     assert beside == {"likelihood", "simcc", "drawn"}
     assert (line[0], line[-1]) == ("poster", "second_look")
 
@@ -139,10 +139,10 @@ def test_a_parent_must_come_before_its_child():
 
 
 def test_changes_in_words():
-    by_key = {rung.key: rung for rung in LADDERS["whole"]}
+    by_key = {step.key: step for step in LADDERS["whole"]}
 
     def words(key):
-        return change_in_words(by_key[key], by_key.get(by_key[key].parent))
+        return change_text(by_key[key], by_key.get(by_key[key].parent))
 
     assert words("poster") == "the start"
     assert words("l1") == "loss: mse to l1"
@@ -152,33 +152,33 @@ def test_changes_in_words():
         "network: residual to lite0_short, lite0; initial weights: none to imagenet; "
         "learning rate: 0.002 to 0.001"
     )
-    assert words("longer") == "initial weights: imagenet to what it came to"
+    assert words("longer") == "initial weights: imagenet to its own"
     assert words("second_look") == "looks: x1 to x1.15, then x0.9 + x1.1 mirrored"
 
 
 MIRRORED_TOO = ((CropScale(), CropScale(mirrored=True)),)
 
 
-def tiny_rungs():
+def tiny_steps():
     """The poster's network on frames of 32 pixels, then asked about mirrored pictures too."""
     config = TrainingConfig(
         "poster_plain", "poster_origin", epochs=1, seed=7, batch_size=16, frame_px=32
     )
-    first = Rung("poster", "First", "It is there.", (config,))
+    first = Step("poster", "First", "It is there.", (config,))
     return first, first.looking("mirrored", "Second", "It looks twice.", MIRRORED_TOO)
 
 
 @pytest.fixture(scope="module")
-def climbed(experiment, tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("climb")
-    return run_dir, climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0])
+def trained_ladder(experiment, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("ladder")
+    return run_dir, run.run_ladder(tiny_steps(), experiment, run_dir, seeds=[0])
 
 
-def test_a_climb_scores_as_metrics_do(climbed, experiment):
-    run_dir, result = climbed
-    for rung, row in zip(tiny_rungs(), result["rungs"], strict=True):
-        (run,) = climbing.train(rung, experiment, run_dir, 0)
-        estimator = loading.from_runs("x", [run], passes=rung.looks)
+def test_a_ladder_scores_as_metrics_do(trained_ladder, experiment):
+    run_dir, result = trained_ladder
+    for step, row in zip(tiny_steps(), result["rungs"], strict=True):
+        (trained,) = run.train(step, experiment, run_dir, 0)
+        estimator = loading.from_runs("x", [trained], passes=step.looks)
         found = estimator.estimate_dataset(experiment.part("validation"))
         expected = score_original_px(
             found.keypoints_px,
@@ -191,15 +191,15 @@ def test_a_climb_scores_as_metrics_do(climbed, experiment):
             wanted = expected["metrics"][name]
             assert score["value"] == pytest.approx(wanted["value"]), name
             assert score["interval"] == pytest.approx(wanted["interval"]), name
-        assert row["minutes"] == sum(run.history["seconds"]) / 60
-        assert row["parameters"] == run.best_model().count_params()
-        copies = 2 if rung.looks == MIRRORED_TOO else 1
-        assert row["gigaflops"] == copies * summary.count_flops(run.best_model()) / 1e9
-        assert run.config == replace(rung.stages[0], seed=0)
+        assert row["minutes"] == sum(trained.history["seconds"]) / 60
+        assert row["parameters"] == trained.best_model().count_params()
+        copies = 2 if step.looks == MIRRORED_TOO else 1
+        assert row["gigaflops"] == copies * summary.count_flops(trained.best_model()) / 1e9
+        assert trained.config == replace(step.stages[0], seed=0)
 
 
-def test_a_difference_is_that_of_the_scores(climbed):
-    first, second = climbed[1]["rungs"]
+def test_a_difference_is_that_of_the_scores(trained_ladder):
+    first, second = trained_ladder[1]["rungs"]
     assert first["difference"] is None
     for name, difference in second["difference"].items():
         scores = [row["validation"][name]["value"] for row in (first, second)]
@@ -222,8 +222,8 @@ def numbers_in(value):
     return [value] if isinstance(value, (int, float)) else []
 
 
-def test_the_file_is_complete_and_finite(climbed):
-    run_dir, result = climbed
+def test_the_file_is_complete_and_finite(trained_ladder):
+    run_dir, result = trained_ladder
     written = json.loads((run_dir / "ladder.json").read_text())
     assert written["complete"] and written["seeds"] == [0] and written["epochs"] == 1
     assert written["joints"] == list(LSP.limb_joints)
@@ -236,97 +236,99 @@ def test_the_file_is_complete_and_finite(climbed):
         for part in ("train", "validation"):
             for score in row[part].values():
                 assert score["interval"][0] <= score["value"] <= score["interval"][1]
-    # The rungs share their one training.
+    # The steps share their one training.
     assert len(written["needs"]) == 1
     assert all((run_dir / path).is_file() for path in written["needs"])
 
 
-def test_nothing_is_trained_twice(climbed, experiment, monkeypatch):
-    run_dir, result = climbed
+def test_nothing_is_trained_twice(trained_ladder, experiment, monkeypatch):
+    run_dir, result = trained_ladder
     monkeypatch.setattr(training_fit, "_train", lambda *_, **__: pytest.fail("trained again"))
-    again = climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0], out=run_dir / "again.json")
+    again = run.run_ladder(tiny_steps(), experiment, run_dir, seeds=[0], out=run_dir / "again.json")
     assert again["rungs"] == result["rungs"]
     assert json.loads((run_dir / "again.json").read_text())["complete"]
 
 
-def test_an_interrupted_climb_keeps_what_it_has(climbed, experiment, monkeypatch, tmp_path):
-    run_dir, result = climbed
+def test_an_interrupted_ladder_keeps_what_it_has(trained_ladder, experiment, monkeypatch, tmp_path):
+    run_dir, result = trained_ladder
 
-    def stop_at_the_second(rung, *arguments):
-        if rung.key == "mirrored":
+    def stop_at_the_second(step, *arguments):
+        if step.key == "mirrored":
             raise KeyboardInterrupt
-        return train(rung, *arguments)
+        return train(step, *arguments)
 
-    train = climbing.train
-    monkeypatch.setattr(climbing, "train", stop_at_the_second)
+    train = run.train
+    monkeypatch.setattr(run, "train", stop_at_the_second)
     with pytest.raises(KeyboardInterrupt):
-        climbing.climb(tiny_rungs(), experiment, run_dir, seeds=[0], out=tmp_path / "out.json")
+        run.run_ladder(tiny_steps(), experiment, run_dir, seeds=[0], out=tmp_path / "out.json")
     kept = json.loads((tmp_path / "out.json").read_text())
     assert not kept["complete"]
     assert [row["key"] for row in kept["rungs"]] == ["poster"]
-    assert not findings.fits(kept, tiny_rungs(), experiment, [0])
+    assert not findings.fits(kept, tiny_steps(), experiment, [0])
 
 
-def test_a_ladder_fits_the_same_rungs_data_and_seeds(climbed, experiment):
-    run_dir, _ = climbed
+def test_a_ladder_fits_the_same_steps_data_and_seeds(trained_ladder, experiment):
+    run_dir, _ = trained_ladder
     stored = files.read_json(run_dir / "ladder.json")
-    rungs = tiny_rungs()
-    assert findings.fits(stored, rungs, experiment, [0])
-    assert not findings.fits(stored, rungs, experiment, [0, 1])
-    assert not findings.fits(stored, rungs[:1], experiment, [0])
-    longer = tuple(rung.changed(rung.key, "", "", epochs=2) for rung in rungs)
+    steps = tiny_steps()
+    assert findings.fits(stored, steps, experiment, [0])
+    assert not findings.fits(stored, steps, experiment, [0, 1])
+    assert not findings.fits(stored, steps[:1], experiment, [0])
+    longer = tuple(step.changed(step.key, "", "", epochs=2) for step in steps)
     assert not findings.fits(stored, longer, experiment, [0])
-    looking_twice = replace(rungs[1], looks=2 * MIRRORED_TOO)
-    assert not findings.fits(stored, (rungs[0], looking_twice), experiment, [0])
-    # A rung that the code no longer has is passed over, a setting it no longer knows is not.
+    looking_twice = replace(steps[1], looks=2 * MIRRORED_TOO)
+    assert not findings.fits(stored, (steps[0], looking_twice), experiment, [0])
+    # A retired step is passed over, an unknown setting that is switched on is not.
     gone = {**stored["rungs"][1], "key": findings.RETIRED[0]}
-    assert findings.fits({**stored, "rungs": [*stored["rungs"], gone]}, rungs, experiment, [0])
+    assert findings.fits({**stored, "rungs": [*stored["rungs"], gone]}, steps, experiment, [0])
     stored["rungs"][1]["settings"]["second_opinion"] = False
-    assert findings.fits(stored, rungs, experiment, [0])
+    assert findings.fits(stored, steps, experiment, [0])
     stored["rungs"][1]["settings"]["second_opinion"] = True
-    assert not findings.fits(stored, rungs, experiment, [0])
+    assert not findings.fits(stored, steps, experiment, [0])
     del stored["rungs"][1]["settings"]["second_opinion"]
     other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
-    assert not findings.fits(other, rungs, experiment, [0])
+    assert not findings.fits(other, steps, experiment, [0])
     # A field that a later version of the settings adds has its default in older files.
     for row in stored["rungs"]:
         assert row["settings"]["stages"][0].pop("dropout") == 0.0
-    assert findings.fits(stored, rungs, experiment, [0])
+    assert findings.fits(stored, steps, experiment, [0])
     stored["rungs"][0]["settings"]["stages"][0]["forgotten"] = 1
-    assert not findings.fits(stored, rungs, experiment, [0])
+    assert not findings.fits(stored, steps, experiment, [0])
 
 
-def test_the_repositorys_ladder_is_that_of_the_code_and_of_rungs_that_have_gone(experiment):
+def test_the_repositorys_ladder_has_the_codes_steps_and_retired_ones(experiment):
     stored = findings.tracked()
-    assert {row["key"] for row in stored["rungs"]} - {rung.key for rung in LADDERS["whole"]} == {
+    assert {row["key"] for row in stored["rungs"]} - {step.key for step in LADDERS["whole"]} == {
         "flow",
         "second_opinion",
     }
     here = {"fingerprint": experiment.dataset.fingerprint(), "split": experiment.split.summary()}
     stored["data"] |= here
-    climbed = for_profile(profiles.by_name("full"), epochs=stored["epochs"])
-    assert findings.fits(stored, climbed, experiment, stored["seeds"])
-    # What has gone is shown all the same.
-    assert "**Second opinion on labels**, from As long again" in findings.worth(stored)
-    assert len(findings.score_table(stored)) == len(climbed) + len(findings.RETIRED)
+    trained_ladder = for_profile(profiles.by_name("full"), epochs=stored["epochs"])
+    assert findings.fits(stored, trained_ladder, experiment, stored["seeds"])
+    # Retired steps are shown all the same.
+    assert "**Second opinion on labels**, from As long again" in findings.contributions(stored)
+    assert len(findings.score_table(stored)) == len(trained_ladder) + len(findings.RETIRED)
 
 
-def test_the_tracked_ladder_is_read_where_it_fits(climbed, experiment, monkeypatch, tmp_path):
-    run_dir, result = climbed
+def test_the_tracked_ladder_is_read_where_it_fits(
+    trained_ladder, experiment, monkeypatch, tmp_path
+):
+    run_dir, result = trained_ladder
     monkeypatch.setattr(findings, "TRACKED", run_dir / "ladder.json")
 
     def of_epochs(*_, epochs, **__):
-        return tiny_rungs() if epochs == 1 else tiny_rungs()[:1]
+        return tiny_steps() if epochs == 1 else tiny_steps()[:1]
 
     monkeypatch.setattr(findings, "for_profile", of_epochs)
-    monkeypatch.setattr(findings, "climb", lambda *_, **__: {"rungs": []})
-    read = findings.climb_or_read(experiment, tmp_path, seeds=[0])
+    monkeypatch.setattr(findings, "run_ladder", lambda *_, **__: {"rungs": []})
+    read = findings.load_or_run(experiment, tmp_path, seeds=[0])
     assert read["rungs"] == files.read_json(run_dir / "ladder.json")["rungs"]
     assert read["needs"] == []
     assert findings.tracked_beside(read) is None
-    new = findings.climb_or_read(experiment, tmp_path, seeds=[1])
+    new = findings.load_or_run(experiment, tmp_path, seeds=[1])
     assert new == {"rungs": []}
-    assert findings.climb_or_read(experiment, tmp_path, seeds=[0], epochs=2) == new
+    assert findings.load_or_run(experiment, tmp_path, seeds=[0], epochs=2) == new
     assert findings.tracked_beside(new)["rungs"] == read["rungs"]
     monkeypatch.setattr(findings, "TRACKED", tmp_path / "absent.json")
     assert findings.tracked() is None and findings.tracked_beside(new) is None
@@ -338,9 +340,9 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
     )
     shift_px = {("poster", 0): 3.0, ("poster", 1): 5.0, ("mirrored", 0): 1.0, ("mirrored", 1): 2.0}
 
-    def estimator(rung, runs):
+    def estimator(step, runs):
         def estimate_dataset(dataset):
-            moved_px = dataset.keypoints_px + shift_px[rung.key, runs[0].config.seed]
+            moved_px = dataset.keypoints_px + shift_px[step.key, runs[0].config.seed]
             return SimpleNamespace(keypoints_px=moved_px)
 
         stage = Stage(network, "coordinates", "squashed", 3 * MIRRORED_TOO)
@@ -354,9 +356,9 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
             history={"epoch": [1, 2], "seconds": [30.0, 60.0 * (1 + config.seed)]},
         )
 
-    monkeypatch.setattr(climbing, "estimator_of", estimator)
-    monkeypatch.setattr(climbing, "fit", fit)
-    result = climbing.climb(tiny_rungs(), experiment, tmp_path, seeds=[0, 1])
+    monkeypatch.setattr(run, "estimator_of", estimator)
+    monkeypatch.setattr(run, "fit", fit)
+    result = run.run_ladder(tiny_steps(), experiment, tmp_path, seeds=[0, 1])
     first, second = result["rungs"]
     validation = experiment.part("validation")
     # Moved by d in x and y, a coordinate's error in the frame is d * 96 / side, squared.
@@ -375,18 +377,18 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
     assert first["parameters"] == 2 * (32 * 32 * 3 * 28 + 28)
 
 
-def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, tmp_path):
+def test_synthetic_people_come_first_where_a_step_says_so(experiment, monkeypatch, tmp_path):
     seen = []
 
     def fit(config, chosen, run_dir):
         seen.append((chosen, config))
         return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
 
-    monkeypatch.setattr(climbing, "fit", fit)
-    monkeypatch.setattr(climbing, "open_experiment", lambda data, **_: data)
-    first = tiny_rungs()[0]
-    rung = first.changed("drawn", "", "", initial_weights="synthetic")
-    runs = climbing.train(rung, experiment, tmp_path, 4)
+    monkeypatch.setattr(run, "fit", fit)
+    monkeypatch.setattr(run, "open_experiment", lambda data, **_: data)
+    first = tiny_steps()[0]
+    step = first.changed("drawn", "", "", initial_weights="synthetic")
+    runs = run.train(step, experiment, tmp_path, 4)
     (drawn, before), (real, after) = seen
     assert (drawn, before.initial_weights) == ("synthetic", None)
     assert (real, after.initial_weights) == (experiment, str(tmp_path / "1" / "best.keras"))
@@ -394,30 +396,30 @@ def test_drawn_people_come_first_where_a_rung_says_so(experiment, monkeypatch, t
     assert replace(after, initial_weights=None) == before == replace(first.stages[0], seed=4)
 
 
-def test_a_network_goes_on_from_itself_where_a_rung_says_so(experiment, monkeypatch, tmp_path):
+def test_a_network_is_trained_further_where_a_step_says_so(experiment, monkeypatch, tmp_path):
     seen = []
 
     def fit(config, chosen, run_dir):
         seen.append((chosen, config))
         return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
 
-    monkeypatch.setattr(climbing, "fit", fit)
+    monkeypatch.setattr(run, "fit", fit)
     imagenet, longer = LADDERS["whole"][-3:-1]
-    assert [rung.key for rung in (imagenet, longer)] == ["imagenet", "longer"]
+    assert [step.key for step in (imagenet, longer)] == ["imagenet", "longer"]
     whole, person = (replace(stage, seed=4) for stage in imagenet.stages)
-    runs = climbing.train(longer, experiment, tmp_path, 4)
+    runs = run.train(longer, experiment, tmp_path, 4)
     again = replace(person, initial_weights=str(tmp_path / "2" / "best.keras"))
     assert seen == [(experiment, whole), (experiment, person), (experiment, again)]
     # First the one that only gave its weights.
     assert [run.config for run in runs] == [person, whole, again]
 
 
-def test_drawn_data_have_no_rung_that_starts_from_drawn_people():
+def test_synthetic_data_have_no_step_that_starts_from_synthetic_people():
     def keys(name):
         chosen = SimpleNamespace(
             profile=profiles.by_name("full"), dataset=SimpleNamespace(name=name)
         )
-        return [rung.key for rung in findings.rungs(chosen, with_imagenet=True)]
+        return [step.key for step in findings.steps(chosen, with_imagenet=True)]
 
     assert keys("lspet") == ["poster", *CHANGES]
     assert keys("synthetic") == [key for key in keys("lspet") if key != "drawn"]
@@ -478,21 +480,26 @@ def result():
     }
 
 
-def test_answer_tells_what_helps_what_harms_and_what_is_open(result):
+def test_the_answer_names_what_helps_what_harms_and_what_is_not_decided(result):
     text = findings.answer(result)
-    assert text.startswith("**Answer.** On 1,234 validation images of people, over the 12 limb ")
+    assert text.startswith("**Answer.** PCK@0.2 changes from 0.050")
+    assert "on 1,234 validation images of people, over 12 limb joints, after 12 epochs" in text
     assert "from 0.050 (95 % interval 0.040 to 0.060) (Start) to 0.150" in text
     assert "the mean pose gets 0.030" in text and "beats the mean pose by 50%" in text
     assert "Steps that help: Long (+0.140 PCK). Steps that harm: Back (-0.050 PCK)." in text
     assert "Not decided by these images: Small (+0.010 PCK)." in text
     assert "Aside" not in text  # a branch is no step of the way up
-    assert "(bias) goes from 200.0 to 85.0" in text and "(variance) from 40.0 to 40.0" in text
-    assert "costs 1.00 billion operations in place of 0.40, training 40.0 minutes" in text
+    assert "(training error) changes from 200.0 to 85.0, its variance" in text
+    assert "(validation minus training) from 40.0 to 40.0" in text
+    assert (
+        "changes from 0.40 to 1.00 billion operations, that of training from 10.0 to 40.0 minutes"
+        in text
+    )
     assert "not comparable" not in text
 
 
-def test_worth_has_a_line_for_each_change(result):
-    lines = findings.worth(result).splitlines()
+def test_contributions_have_a_line_for_each_change(result):
+    lines = findings.contributions(result).splitlines()
     assert len(lines) == 4
     assert lines[0] == (
         "- **Small**, from Start (loss: mse to l1): PCK@0.2 +0.010 (95 % interval -0.010 to "
@@ -511,11 +518,11 @@ def test_tables_name_branches_and_parents(result):
     assert [line["made from"] for line in ideas] == ["-", "Start", "Small", "Long", "Long"]
 
 
-def test_photograph_words(result):
-    text = findings.photograph_words(result)
-    assert text.startswith("9,000 pictures of people. On 1,234 validation images")
-    assert text.endswith(findings.worth(result)) and "Answer" not in text
-    assert findings.photograph_words(None) == "No other ladder is there."
+def test_photograph_text(result):
+    text = findings.photograph_text(result)
+    assert text.startswith("9,000 images of people. PCK@0.2 changes from 0.050")
+    assert text.endswith(findings.contributions(result)) and "Answer" not in text
+    assert findings.photograph_text(None) == "The repository has no other ladder."
 
 
 def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch):
@@ -575,7 +582,7 @@ def test_joints_of_both_ends(result):
 def test_pictures_are_shown_of_drawn_people_alone(experiment, monkeypatch, tmp_path):
     validation = experiment.part("validation")
 
-    def estimator(rung, runs):
+    def estimator(step, runs):
         return SimpleNamespace(
             estimate_dataset=lambda dataset: SimpleNamespace(keypoints_px=dataset.keypoints_px + 1)
         )

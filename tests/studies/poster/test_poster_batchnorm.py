@@ -6,7 +6,6 @@ import pytest
 
 from posekit import files
 from posekit.studies.poster import batchnorm
-from posekit.training import fit
 from posekit.training.config import TrainingConfig
 
 # Student's t, 97.5 % quantile, 2 degrees of freedom, from a printed table.
@@ -98,11 +97,12 @@ def test_table_has_a_row_for_each_score(result):
     assert (rows[0]["decided"], rows[3]["decided"]) == ("no", "yes")
 
 
-def test_answer_tells_what_is_decided_and_what_is_not(result, tmp_path):
+def test_the_answer_names_what_is_decided_and_what_is_not(result, tmp_path):
     files.write_json(tmp_path / "x.json", result)
     text = batchnorm.answer(files.read_json(tmp_path / "x.json"))
-    assert text.startswith("**Answer.** Over 3 seeds and 2 epochs each (`masked` labels)")
-    assert "11.0 with batch normalisation and 14.3 without (mean pose 200.0)" in text
+    assert text.startswith("**Answer.** The best validation MSE is 11.0 with batch normalisation")
+    assert "`masked` labels, 3 seeds and 2 epochs" in text and "(mean pose 200.0)" in text
+    assert "and 14.3 without: 3.3 less with it" in text
     assert "3.3 less with it (95 % interval of the difference -7.1 to 0.5, which includes 0" in text
     assert "1.0 with and 4.0 without: 3.0 less with it (95 % interval" in text
     assert "takes 2.00 times as long with it (alternating steps: 1.50 to 3.00; medians" in text
@@ -114,11 +114,11 @@ def test_one_seed_decides_nothing(runs, experiment, monkeypatch):
     single = {network: trained[:1] for network, trained in runs.items()}
     result = batchnorm.compare(single, experiment)
     assert result["headline"][0]["note"] == "seeds: 1, not decided"
-    assert "a difference of -3.0 on one seed, which decides nothing" in batchnorm.answer(result)
+    assert "a difference of -3.0 with one seed; not decided" in batchnorm.answer(result)
 
 
 def test_every_pair_shares_its_seed_and_settings(experiment, monkeypatch):
-    monkeypatch.setattr(fit, "fit", lambda config, *_: SimpleNamespace(config=config))
+    monkeypatch.setattr(batchnorm, "fit", lambda config, *_: SimpleNamespace(config=config))
     runs = batchnorm.train_pairs(
         experiment, "run", label_treatment="poster", seeds=[4, 2], flip="none"
     )

@@ -90,7 +90,7 @@ def test_artifact_and_answer_hold_the_numbers(result, tmp_path):
     for treatment in ("masked", "poster", "poster_origin"):
         assert f"{stored['constant_guess_validation'][treatment]['mean_pose']:.1f}" in text
     assert f"{stored['summary']['labelled_share']:.1%}" in text
-    assert "compare with nothing here" in text
+    assert "are not comparable with these" in text
     values = {row["label"]: row["value"] for row in stored["headline"]}
     assert values["images"] == 48
 

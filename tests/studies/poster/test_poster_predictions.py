@@ -45,9 +45,7 @@ def test_ranked_runs_from_best_over_median_to_worst(experiment, true_px):
     order = [best, middle, worst]
     np.testing.assert_array_equal(ranked["true_px"], true_px[order])
     np.testing.assert_array_equal(ranked["images"], experiment.images("validation")[order])
-    np.testing.assert_array_equal(
-        ranked["labelled"], experiment.part("validation").labelled[order]
-    )
+    np.testing.assert_array_equal(ranked["labelled"], experiment.part("validation").labelled[order])
     errors_px = [count - index for index in order]
     assert ranked["titles"] == [
         f"best: {errors_px[0]}.0 px",
@@ -139,7 +137,9 @@ def test_report_and_answer(experiment, tmp_path):
     mean_pose_px = baselines.mean_pose_px(experiment, "validation")
     mean_pose = scores.score_original_px(mean_pose_px, experiment, "validation", seed=0)
     text = answer(stored)
-    assert text.startswith("**Answer.** Within 0.2 torso lengths are 1.000 (95 % interval 1.000")
+    assert text.startswith(
+        "**Answer.** PCK@0.2 is 1.000 (95 % interval 1.000 to 1.000) on validation"
+    )
     assert f"the mean pose gets {mean_pose['metrics']['pck_0.2']['value']:.3f}" in text
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from posekit import files
 from posekit.evaluation.baselines import constant_poses, treatment_mse
+from posekit.studies.poster import recipe
 from posekit.studies.poster.recipe import answer, report, score_table, train_treatments
-from posekit.training import fit
 from posekit.training.config import TrainingConfig
 
 
@@ -28,9 +28,7 @@ def finished_run(experiment, run_dir, treatment, shift_px=0.0):
     return SimpleNamespace(
         folder=run_dir / "training" / treatment,
         config=TrainingConfig("poster_batchnorm", treatment, epochs=3, seed=0),
-        baselines={
-            name: treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()
-        },
+        baselines={name: treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()},
         best_epoch=2,
         history={"epoch": [1, 2, 3], "seconds": [1.5, 1.0, 1.0]},
         best_model=lambda: ConstantPose(poses_px["mean_pose"] + shift_px),
@@ -95,8 +93,10 @@ def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
     text = answer(files.read_json(tmp_path / "training.json"))
     assert text.startswith("**Answer.** On synthetic (48 images, split `standard`, flips `random`)")
     for run in result["runs"]:
-        assert f"`{run['label_treatment']}` labels (3 epochs, best 2)" in text
-        assert f"validation MSE {run['validation_mse']:.1f}, so {abs(run['variance']):.1f} " in text
+        assert f"- `{run['label_treatment']}` labels: the network " in text
+        assert f"Validation MSE {run['validation_mse']:.1f}, mean pose " in text
+        assert f"(bias) {run['bias']:.1f}; validation is {abs(run['variance']):.1f} " in text
+    assert text.count("3 epochs, best 2.") == 2
     assert "not comparable" not in text and "139.29 for training and 427.41" in text
     # Moved by 30 pixels, the pose is far worse than the constant.
     assert result["runs"][1]["validation_mse"] > 400
@@ -118,7 +118,7 @@ def test_answer_warns_of_a_split_that_is_not_comparable(result):
 
 
 def test_each_treatment_is_trained_by_the_profile(experiment, monkeypatch):
-    monkeypatch.setattr(fit, "fit", lambda config, *_: config)
+    monkeypatch.setattr(recipe, "fit", lambda config, *_: config)
     trained = train_treatments(
         experiment, "run", label_treatments=["poster", "masked"], seed=3, schedule="cosine"
     )

@@ -1,11 +1,13 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from posekit import files
 from posekit.errors import PosekitError
 from posekit.models import poster
+from posekit.skeleton import JOINTS
 from posekit.studies.poster import saliency
 
 FRAME_PX = 96
@@ -27,18 +29,19 @@ def few(experiment):
 @pytest.fixture
 def report(few, monkeypatch):
     # The real network takes minutes of gradients; its small brother has the same interface.
-    monkeypatch.setattr(saliency, "untrained_twin", lambda model, *, seed: small_network())
+    monkeypatch.setattr(saliency, "untrained_copy", lambda model, *, seed: small_network())
     return lambda model: saliency.report(model, few, joint="left_wrist", seed=0)
 
 
-def test_the_twin_has_the_layers_and_other_weights():
+def test_the_untrained_copy_has_the_layers_and_other_weights():
+    keras.utils.set_random_seed(1)
     model = poster.poster_network(batch_norm=False, frame_px=32)
-    twin = saliency.untrained_twin(model, seed=0)
-    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
-    assert twin.input_shape == model.input_shape
-    assert not np.allclose(twin.layers[1].kernel, model.layers[1].kernel)
-    again = saliency.untrained_twin(model, seed=0)
-    np.testing.assert_array_equal(twin.layers[1].kernel, again.layers[1].kernel)
+    copy = saliency.untrained_copy(model, seed=0)
+    assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
+    assert copy.input_shape == model.input_shape
+    assert not np.allclose(copy.layers[1].kernel, model.layers[1].kernel)
+    again = saliency.untrained_copy(model, seed=0)
+    np.testing.assert_array_equal(copy.layers[1].kernel, again.layers[1].kernel)
 
 
 def test_chosen_images_are_random_whole_and_seeded(few):
@@ -82,7 +85,7 @@ def test_shares_beside_the_boxes_area():
 def test_unknown_joint_is_refused():
     images = np.zeros((1, FRAME_PX, FRAME_PX, 3), np.uint8)
     with pytest.raises(PosekitError, match="`joint` must be one of .* got 'left_ear'"):
-        saliency.joint_maps(small_network(), images, "left_ear", seed=0)
+        saliency.joint_maps(small_network(), images, "left_ear", seed=0, joints=JOINTS)
 
 
 def test_report_of_an_untrained_network(report, tmp_path):

@@ -74,7 +74,7 @@ def fails_to_fit(*args, **kwargs):
     raise AssertionError("trained again")
 
 
-def test_a_failed_trial_is_told_and_the_others_go_on(finished):
+def test_a_failed_trial_is_reported_and_the_others_go_on(finished):
     run_dir, (status, _) = finished
     assert status == 1
     result = json.loads((run_dir / "sweep.json").read_text())
@@ -134,8 +134,8 @@ def test_the_page_shows_the_comparison_and_the_answer(finished):
     result = findings.read(run_dir)
     best = ranked(result, "pck_0.2")[0]
     answer = findings.answer(result, "pck_0.2")
-    assert f"Of 2 choices on {result['data']['name']}, {best['label']} is best by PCK" in answer
-    assert "1 of 5 trials failed, 0 are not over yet" in answer
+    assert f"{best['label']} is the best of 2 choices by PCK@0.2" in answer
+    assert "1 of 5 trials failed, 0 have not finished." in answer
     assert answer.replace("**Answer.** ", "") in page
 
 
@@ -153,7 +153,9 @@ def test_a_study_of_17_joints_runs_to_its_table_and_page(tmp_path, monkeypatch):
     assert result["complete"] and [row["error"] for row in result["trials"]] == [None, None]
     assert len(result["data"]["joint_set"]["joints"]) == 17
     (choice,) = result["choices"]
-    assert np.isfinite([choice["scores"]["mpjpe_px"]["mean"], choice["mean_pose"]["mpjpe_px"]]).all()
+    assert np.isfinite(
+        [choice["scores"]["mpjpe_px"]["mean"], choice["mean_pose"]["mpjpe_px"]]
+    ).all()
     assert "<strong>Answer.</strong>" in (tmp_path / "run" / "sweep.html").read_text()
 
 
@@ -212,9 +214,7 @@ def owner(folder):
 def test_a_killed_workers_trial_goes_on_elsewhere_from_its_checkpoint(
     tmp_path, synthetic_folder, capfd
 ):
-    study = read(
-        write_study(tmp_path, synthetic_folder, {"seed": [0, 1], "epochs": EPOCHS})
-    )
+    study = read(write_study(tmp_path, synthetic_folder, {"seed": [0, 1], "epochs": EPOCHS}))
     context = kill_and_go_on.processes()
     with LocalCluster(n_workers=0, processes=True, dashboard_address="127.0.0.1:0") as cluster:
         address = cluster.scheduler_address
@@ -225,7 +225,9 @@ def test_a_killed_workers_trial_goes_on_elsewhere_from_its_checkpoint(
             killer = Killer(tmp_path / "run")
             killer.start()
             result, undisturbed = (
-                sweep_run.run(study, tmp_path / name, scheduler=address, cache_dir=tmp_path / "cache")
+                sweep_run.run(
+                    study, tmp_path / name, scheduler=address, cache_dir=tmp_path / "cache"
+                )
                 for name in ("run", "undisturbed")
             )
         finally:
