@@ -12,7 +12,7 @@ RING_PX = 11
 # OpenCV takes fixed-point coordinates; this many binary digits after the point.
 _FRACTION_BITS = 4
 
-# Told apart by colour-blind readers, on grass as on paper (Okabe and Ito, "Color Universal
+# Colour-blind readers can tell these apart, on grass and on paper (Okabe and Ito, "Color Universal
 # Design", 2008). Sides are the person's own.
 SIDE_COLOURS = {"right": (86, 180, 233), "left": (230, 159, 0), "centre": (204, 121, 167)}
 OUTLINE_COLOUR = (25, 25, 25)
@@ -61,10 +61,9 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
     raise_problems("draw_skeleton()", problems)
     check_keypoints("draw_skeleton()", labelled=labelled[None], keypoints_px=keypoints_px[None])
 
-    drawn = image.copy()
+    overlay = image.copy()
     thickness = max(2, round(max(image.shape[:2]) / 150))
-    known = np.where(labelled[:, None], keypoints_px, 0.0)
-    fixed = np.rint(known * 2**_FRACTION_BITS).astype(int).tolist()
+    fixed = _fixed(np.where(labelled[:, None], keypoints_px, 0.0))
     sure = ~(confidences < SURE_FROM)  # NaN counts as sure
     lines = [
         (fixed[start], fixed[end], _colour(side, sure[start] and sure[end]))
@@ -73,22 +72,14 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
     ]
     # All outlines first, so that no line is cut by the outline of another.
     for start, end, _ in lines:
-        cv2.line(drawn, start, end, OUTLINE_COLOUR, thickness + 2, cv2.LINE_AA, _FRACTION_BITS)
+        _line(overlay, start, end, OUTLINE_COLOUR, thickness + 2)
     for start, end, colour in lines:
-        cv2.line(drawn, start, end, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
+        _line(overlay, start, end, colour, thickness)
     for joint in np.flatnonzero(labelled):
+        _circle(overlay, fixed[joint], thickness + 2, OUTLINE_COLOUR)
         colour = _colour(skeleton.sides[joint], sure[joint])
-        for radius, shade in ((thickness + 2, OUTLINE_COLOUR), (thickness + 1, colour)):
-            cv2.circle(
-                drawn,
-                fixed[joint],
-                radius << _FRACTION_BITS,
-                shade,
-                cv2.FILLED,
-                cv2.LINE_AA,
-                _FRACTION_BITS,
-            )
-    return drawn
+        _circle(overlay, fixed[joint], thickness + 1, colour)
+    return overlay
 
 
 def _colour(side, sure):
@@ -120,72 +111,38 @@ def lay_saliency(image, strength):
 
 
 def draw_truth(image, keypoints_px, labelled, *, skeleton):
-    """A copy of the picture with the true skeleton in white.
-
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        keypoints_px: float (K, 2), (x, y), pixels of `image`; anything where not labelled.
-        labelled: bool (K,), True where the joint is drawn.
-        skeleton: Skeleton, which joints they are.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
-    """
-    drawn = image.copy()
+    """`draw_skeleton` for the true pose: white, whatever the side."""
+    overlay = image.copy()
     fixed = _fixed(np.where(labelled[:, None], keypoints_px, 0.0))
-    lines = [
-        (fixed[start], fixed[end])
-        for start, end, _ in skeleton.segments
-        if labelled[start] and labelled[end]
-    ]
     for colour, wider in ((OUTLINE_COLOUR, 2), (TRUTH_COLOUR, 0)):
-        for start, end in lines:
-            cv2.line(drawn, start, end, colour, 2 + wider, cv2.LINE_AA, _FRACTION_BITS)
+        for start, end, _ in skeleton.segments:
+            if labelled[start] and labelled[end]:
+                _line(overlay, fixed[start], fixed[end], colour, 2 + wider)
         for joint in np.flatnonzero(labelled):
-            _disc(drawn, fixed[joint], 3 + wider // 2, colour)
-    return drawn
+            _circle(overlay, fixed[joint], 3 + wider // 2, colour)
+    return overlay
 
 
 def draw_ring(image, position_px, from_px=None):
-    """A copy of the picture with a ring, and a line to it.
+    """A copy of the picture with a ring around `position_px`, and a line to it from `from_px`.
 
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        position_px: float (2,), (x, y) of the ring's centre, pixels.
-        from_px: float (2,), where the line begins, or None for no line.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
+    Positions are float (2,), (x, y), pixels of `image`, uint8 (H, W, 3).
     """
-    drawn = image.copy()
-    centre = _fixed(position_px)
+    overlay = image.copy()
     for colour, thickness in ((OUTLINE_COLOUR, 4), (RING_COLOUR, 2)):
         if from_px is not None:
-            cv2.line(
-                drawn, _fixed(from_px), centre, colour, thickness, cv2.LINE_AA, _FRACTION_BITS
-            )
-        cv2.circle(
-            drawn,
-            centre,
-            RING_PX << _FRACTION_BITS,
-            colour,
-            thickness,
-            cv2.LINE_AA,
-            _FRACTION_BITS,
-        )
-    return drawn
+            _line(overlay, _fixed(from_px), _fixed(position_px), colour, thickness)
+        _circle(overlay, _fixed(position_px), RING_PX, colour, thickness)
+    return overlay
 
 
-def _disc(drawn, centre, radius, colour):
-    cv2.circle(
-        drawn,
-        centre,
-        radius << _FRACTION_BITS,
-        colour,
-        cv2.FILLED,
-        cv2.LINE_AA,
-        _FRACTION_BITS,
-    )
+def _line(overlay, start, end, colour, thickness):
+    cv2.line(overlay, start, end, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
+
+
+def _circle(overlay, centre, radius, colour, thickness=cv2.FILLED):
+    radius <<= _FRACTION_BITS
+    cv2.circle(overlay, centre, radius, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def _fixed(positions_px):

@@ -39,7 +39,7 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
     """Raise unless all arrays are finite (N, K, 2) of one shape and `labelled` is bool (N, K).
 
     Args:
-        caller: str, named at the head of the message.
+        caller: str, named first in the message.
         labelled: bool (N, K), or None where there is no mask. Where given, coordinates of
             unlabelled joints may hold anything, NaN included.
         **keypoints: the arrays by argument name.
@@ -69,7 +69,7 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
     for name, array in keypoints.items():
         finite = np.isfinite(array)
         if finite.all():
-            continue  # seldom more is to be looked at, and it takes longer
+            continue  # the usual case, and quicker than the rest
         finite = finite.all(axis=-1)  # (N, K)
         wrong = ~finite if labelled is None else ~finite & labelled
         if wrong.any():

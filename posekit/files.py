@@ -1,7 +1,6 @@
-"""What notebooks and commands leave on disk: names, atomic writes, digests, provenance.
+"""Files that are written whole or not at all, and strangers' files read within bounds.
 
-A run lives in one folder (`run_dir`). A file is written beside its final name and renamed, so
-a reader never sees half of it.
+A file is written under a temporary name and then renamed, so a reader never sees half of it.
 """
 
 import csv
@@ -181,15 +180,7 @@ def write_json(path, value):
 
 
 def read_json(path, *, if_missing="Check the path."):
-    """Read JSON.
-
-    Args:
-        path: Path or str.
-        if_missing: str, what to do where there is no file; it ends the error.
-
-    Raises:
-        PosekitError: the file is missing or no JSON.
-    """
+    """Read JSON; a missing or damaged file raises PosekitError, which ends with `if_missing`."""
     path = Path(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -197,24 +188,13 @@ def read_json(path, *, if_missing="Check the path."):
         raise PosekitError(
             f"{path}: the file must exist; got nothing there. {if_missing}"
         ) from error
-    # Beside what is no JSON: numbers of too many digits, and lists in lists without end.
+    # Not only what is no JSON: also numbers of too many digits and lists nested without end.
     except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
 
 
 def read_bounded(path, limit_bytes):
-    """Read a stranger's file.
-
-    Args:
-        path: Path.
-        limit_bytes: int, the most that it may hold.
-
-    Returns:
-        bytes.
-
-    Raises:
-        PosekitError: the file is missing, cannot be read or holds more.
-    """
+    """The bytes of a stranger's file; PosekitError where it cannot be read or holds more."""
     try:
         with path.open("rb") as file:
             content = file.read(limit_bytes + 1)
@@ -258,14 +238,7 @@ def _plain(value):
 
 
 def read_npz(path, *, limit_bytes):
-    """All arrays of an .npz file.
-
-    Args:
-        path: Path of the file.
-        limit_bytes: int, what all arrays together may take in memory.
-
-    Returns:
-        dict, name -> array.
+    """All arrays of an .npz file, name -> array; together they may take `limit_bytes` in memory.
 
     Raises:
         PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its

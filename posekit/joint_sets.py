@@ -28,7 +28,7 @@ def parse(caller, described):
     """A joint set from plain data.
 
     Args:
-        caller: str, the file that it stands in, for messages.
+        caller: str, the file it comes from, for messages.
         described: dict as the module describes it.
 
     Returns:
@@ -52,16 +52,15 @@ def parse(caller, described):
     raise_problems(caller, problems)
     raise_problems(caller, list(_problems_of_mirror(mirror, joints, "mirror" in described)))
 
-    place = {name: index for index, name in enumerate(joints)}
-    pairs = [tuple(place[name] for name in pair) for pair in mirror]
+    index = {name: joint for joint, name in enumerate(joints)}
     limb_joints = set(chain(*limbs.values())) or set(joints)
     return Skeleton(
         name=described.get("name", "own"),
         joints=joints,
-        pairs=tuple(pairs),
-        limbs=tuple((name, place[start], place[end]) for name, (start, end) in limbs.items()),
-        lines=tuple((place[start], place[end]) for start, end in lines),
-        torso_joints=tuple(place[name] for name in described["torso"]),
+        pairs=tuple((index[left], index[right]) for left, right in mirror),
+        limbs=tuple((name, index[start], index[end]) for name, (start, end) in limbs.items()),
+        lines=tuple((index[start], index[end]) for start, end in lines),
+        torso_joints=tuple(index[name] for name in described["torso"]),
         torso_stick=None,
         joint_groups=_groups(joints, dict(mirror)),
         stick_groups=_groups(list(limbs), _mirrored_limbs(limbs, mirror)),
@@ -70,7 +69,7 @@ def parse(caller, described):
 
 
 def describe(skeleton):
-    """What `parse` makes the same joint set of, JSON-ready; LSP's own groups are not in it."""
+    """The description from which `parse` makes this joint set, JSON-ready, without LSP's groups."""
     names = skeleton.joints
 
     def named(pairs):
@@ -87,18 +86,9 @@ def describe(skeleton):
 
 
 def from_metadata(caller, stored):
-    """The joint set that the file beside a model tells of.
+    """The Skeleton that a file beside a model describes.
 
-    Args:
-        caller: str, the file.
-        stored: what it holds as a joint set: None, as in all files of the 14 joints, a list of
-            those 14 names, or a dict for `parse`.
-
-    Returns:
-        Skeleton.
-
-    Raises:
-        PosekitError: anything else.
+    `stored` is None in files of the 14 joints, a list of their names, or a dict for `parse`.
     """
     if stored is None or stored == list(LSP.joints):
         return LSP
@@ -169,9 +159,9 @@ def _mirrored_limbs(limbs, mirror):
     name_of = {frozenset(ends): name for name, ends in limbs.items()}
     partner = {}
     for name, ends in limbs.items():
-        twin = name_of.get(frozenset(other.get(end, end) for end in ends), name)
-        if twin != name and twin not in partner:
-            partner[name] = twin
+        mirrored = name_of.get(frozenset(other.get(end, end) for end in ends), name)
+        if mirrored != name and mirrored not in partner:
+            partner[name] = mirrored
     return partner
 
 

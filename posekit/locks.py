@@ -1,4 +1,4 @@
-"""One process at a time: a folder or a file that two runs must not write to together."""
+"""One process at a time: locks on a folder or file that two runs must not write to together."""
 
 import fcntl
 import math
@@ -19,18 +19,18 @@ POLL_SECONDS = 0.1
 def held(path, *, what, patience_seconds=0.0):
     """Hold a lock while the block runs.
 
-    The lock is the system's, on an open file: it ends with the process, however that ends, so
-    that none is ever left behind. What the file says of its owner is for people, and stays.
+    The system locks the open file and frees it when the process ends, however it ends. What the
+    file says about its owner is for people, and stays.
 
     Args:
         path: Path of the lock file, made where missing, its folder too. It is never removed:
-            else two processes could each lock a file of this name.
+            otherwise two processes could each lock a file of this name.
         what: str, what the lock is for, as the message calls it.
         patience_seconds: float >= 0, how long to wait for an owner; math.inf waits, and says so.
 
     Raises:
-        PosekitError: another process holds the lock, which is named by its id, host and start; or
-            the file cannot be written.
+        PosekitError: another process holds the lock (named by id, host and start), or the file
+            cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

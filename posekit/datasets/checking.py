@@ -1,8 +1,8 @@
-"""What is wrong with data, image by image: faults, and what a person should look at.
+"""What is wrong with data, image by image: errors and warnings.
 
-A fault keeps an image or a label from being used. What should be looked at may be as it should:
-joints outside of their picture, look-alikes, pictures without a label, people too small to learn
-from, left and right that look exchanged.
+An error keeps an image or a label from being used. A warning asks a person to look: joints outside
+their picture, near-duplicates, pictures without a label, people too small to learn from, left and
+right that look swapped.
 """
 
 import warnings
@@ -21,21 +21,21 @@ from posekit.files import from_root
 
 ERROR, WARNING = "error", "warning"
 
-# A torso then has ten pixels, and two pixels of error are all that PCK allows.
+# The torso of such a person has ten pixels, and PCK then allows two pixels of error.
 TINY_PX = 40
 
-# From hips to shoulders a body hardly turns by more than a right angle. Lines across the body that
-# are nearly end on say little, so both must have a share of the torso's length.
+# Between hips and shoulders a body hardly turns by more than a right angle. A line across the body
+# that is seen nearly end on says little, so both must have a share of the torso's length.
 TWIST_COSINE = -0.5
 ACROSS_SHARE = 0.3
 ACROSS = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
 
 
 class Finding(NamedTuple):
-    """One thing that is to be said of an image.
+    """One error or warning.
 
     Attributes:
-        image: str, its name; empty for what no image is named for.
+        image: str, the image's name; empty where it concerns no single image.
         level: str, ERROR or WARNING.
         text: str, a sentence to follow the name.
     """
@@ -51,7 +51,7 @@ class Checked:
 
     Attributes:
         name: str, of the data set.
-        image_count: int, pictures looked at, whether or not they can be used.
+        image_count: int, pictures checked, whether or not they can be used.
         dataset: PoseDataset of what can be used, or None.
         findings: list of Finding, by image in the order of the data.
         notes: tuple of str, sentences: how the data were read.
@@ -69,16 +69,9 @@ class Checked:
 
 
 def check(path):
-    """Read data as far as they can be read, decode every picture, and look at every label.
+    """Read data as far as possible, decode every picture and check every label; gives Checked.
 
-    Args:
-        path: str, as one of those that `sources.load` takes.
-
-    Returns:
-        Checked.
-
-    Raises:
-        PosekitError: nothing of the data can be read.
+    `path` is a str as for `sources.load`. PosekitError where none of the data can be read.
     """
     path = from_root(path)
     if packed.is_packed(path):
@@ -87,7 +80,7 @@ def check(path):
     if own is not None:
         return _check_own(own)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they name some of the pictures that are all named here
+        warnings.simplefilter("ignore")  # all these pictures are named here
         dataset = lsp.read(path, bad_images="skip")
     bad = lsp.unreadable(path)
     findings = [Finding(image_id, ERROR, f"{problem}.") for image_id, problem in bad]
@@ -96,7 +89,7 @@ def check(path):
 
 
 def check_opened(dataset):
-    """`check` of a data set that is open already, as far as its files allow."""
+    """`check` for a data set that is already open."""
     return Checked(dataset.name, len(dataset), dataset, _sorted(_of_dataset(dataset)))
 
 
@@ -130,7 +123,7 @@ def _check_own(own):
 
 
 def _of_people(picture, people):
-    """What is to be said of a picture's people, sentences."""
+    """Sentences to warn of about a picture's people."""
     chosen = reading.chosen_people(picture, people)
     if not chosen:
         yield "has no person with a labelled joint and is left out."
@@ -146,7 +139,7 @@ def _of_people(picture, people):
 
 
 def _of_dataset(dataset):
-    """What is to be said of pictures that are there and of their labels, list of Finding."""
+    """List of Finding about the readable pictures and their labels."""
     findings, thumbnails = [], {}
     names = picture_names(dataset)
     for name, image_id in zip(names, dataset.image_ids.tolist(), strict=True):
@@ -189,21 +182,20 @@ def _of_labels(dataset, names):
             yield Finding(
                 name,
                 WARNING,
-                "has shoulders and hips that point opposite ways: are left and right exchanged in "
+                "has shoulders and hips that point opposite ways: are left and right swapped in "
                 "one of them?",
             )
 
 
 def _twisted(dataset):
     """bool (N,), whether left to right of the shoulders is opposite to that of the hips."""
-    place = {sides.canonical(name): joint for joint, name in enumerate(dataset.skeleton.joints)}
-    if not all(name in place for pair in ACROSS for name in pair):
+    index = {sides.canonical(name): joint for joint, name in enumerate(dataset.skeleton.joints)}
+    if not all(name in index for pair in ACROSS for name in pair):
         return np.zeros(len(dataset), bool)
-    known = dataset.labelled[:, [place[name] for pair in ACROSS for name in pair]].all(axis=1)
+    known = dataset.labelled[:, [index[name] for pair in ACROSS for name in pair]].all(axis=1)
+    known_px = np.where(known[:, None, None], dataset.keypoints_px, 0.0)
     shoulders, hips = (
-        np.where(known[:, None], dataset.keypoints_px[:, place[right]], 0.0)
-        - np.where(known[:, None], dataset.keypoints_px[:, place[left]], 0.0)
-        for left, right in ACROSS
+        known_px[:, index[right]] - known_px[:, index[left]] for left, right in ACROSS
     )  # (N, 2)
     torso_px = geometry.torso_length_px(
         dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
@@ -233,8 +225,8 @@ def _thumbnail(encoded, image):
 
 
 def _sorted(findings):
-    """Findings of one image together, where its first one stands; faults first."""
-    place = {}
+    """The findings of an image together, errors first; images with errors first."""
+    rank = {}
     for finding in sorted(findings, key=lambda each: each.level != ERROR):
-        place.setdefault(finding.image, len(place))
-    return sorted(findings, key=lambda each: (place[each.image], each.level != ERROR))
+        rank.setdefault(finding.image, len(rank))
+    return sorted(findings, key=lambda each: (rank[each.image], each.level != ERROR))

@@ -91,7 +91,7 @@ class _Archive:
             ) from error
         entries = self._zip.infolist()
         _check_directory(str(path), entries)
-        # macOS adds a twin of every entry that holds no data of ours.
+        # macOS adds an entry of its own for every file; these hold no data.
         names = [
             entry.filename
             for entry in entries
@@ -167,7 +167,7 @@ def _finding(entry):
 
 
 def escapes(name):
-    """Whether a path of a stranger's leads out of the folder that it is meant to be in."""
+    """Whether a stranger's path leads out of its folder."""
     # Windows rules know both slashes and drive letters, so they also cover POSIX names.
     path = PureWindowsPath(name)
     return bool(path.anchor) or ".." in path.parts

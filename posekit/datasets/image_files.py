@@ -1,7 +1,7 @@
 """JPEG and PNG files that may come from strangers: sizes from headers, RGB pixels.
 
 The size is checked before anything is decoded, so that a small file cannot claim all memory.
-Messages of the errors begin with the rule; callers put the name of the file in front.
+Error messages begin with the rule; callers add the file's name in front.
 """
 
 import io
@@ -32,14 +32,7 @@ FILE_LIMIT_BYTES = 256 << 20
 
 
 def read_size_px(file, *, upright=False):
-    """Width and height from the header, without decoding.
-
-    Args:
-        file: binary file, open for reading.
-        upright: bool, as `upright` shows the picture.
-
-    Returns:
-        (int, int), width and height of the picture, as stored unless `upright`, pixels.
+    """(width, height) from the header of a binary file, as stored unless `upright`, pixels.
 
     Raises:
         PosekitError: no readable header of a JPEG or PNG, or a size beyond the limits.
@@ -100,11 +93,11 @@ def decode_small(encoded, at_least_px):
 
     Args:
         encoded: bytes of a JPEG.
-        at_least_px: int, that neither side shall fall below; a smaller picture keeps its size.
+        at_least_px: int, the least that either side may have; a smaller picture keeps its size.
 
     Returns:
-        uint8 (H, W, 3), RGB, in the frame as stored; None for what is no JPEG, or a damaged or
-        rare one: let a thorough decoder judge it.
+        uint8 (H, W, 3), RGB, in the frame as stored; None for anything but a JPEG, and for a
+        damaged or rare one, which a thorough decoder must judge.
     """
     if not encoded.startswith(JPEG_START):
         return None
@@ -157,22 +150,16 @@ def squash(image, frame_px):
 
 
 def upright(encoded):
-    """A picture as a person sees it, encoded.
+    """An encoded picture as a person sees it: a JPEG with an EXIF orientation as an upright PNG.
 
-    Args:
-        encoded: bytes of a JPEG or PNG.
-
-    Returns:
-        bytes: a JPEG with an EXIF orientation as an upright PNG, anything else as it is.
-
-    Raises:
-        PosekitError: as `decode` does, of a picture that must be turned.
+    Anything else is returned unchanged. PosekitError where a picture that must be turned does not
+    decode.
     """
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             orientation = _orientation(image)
     except Exception:
-        return encoded  # whoever decodes it says what is wrong
+        return encoded  # decoding it will say what is wrong
     if orientation == 1:
         return encoded
     turned = io.BytesIO()
@@ -204,21 +191,17 @@ def _check_size(size_px):
 
 
 def check_scans(encoded):
-    """Raise PosekitError where a JPEG has more scans than `SCAN_LIMIT`; a PNG has none.
-
-    Args:
-        encoded: bytes of the file, which are searched and not decoded.
-    """
+    """Raise PosekitError where a JPEG has more scans than `SCAN_LIMIT`, without decoding it."""
     if not encoded.startswith(JPEG_START):
         return
-    # Pixels never look like the mark of a scan; what else a file holds hardly ever does.
+    # Pixel data never look like the mark of a scan; other parts of a file hardly ever do.
     count = encoded.count(b"\xff\xda")
     if count > SCAN_LIMIT:
         raise PosekitError(f"must have at most {SCAN_LIMIT:,} scans; got {count:,}")
 
 
 def _check_sums(encoded):
-    # Pillow decodes pixels without a look at their checksums.
+    # Pillow decodes pixels without checking their checksums.
     with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
         image.verify()
 

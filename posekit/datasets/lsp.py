@@ -85,9 +85,9 @@ def read(source, *, bad_images="error"):
 def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
     """Which joints count: the one rule for all sets.
 
-    LSP gives every joint a position and its flag only tells that the joint is occluded, so every
-    joint counts. LSPet and the synthetic set flag a usable position with 1; a few of those still
-    lie outside their picture, so a joint counts when 0 <= x < width and 0 <= y < height too.
+    LSP gives every joint a position, and its flag says only that the joint is occluded, so every
+    joint counts. LSPet and the synthetic set flag a usable position with 1; a few of these still
+    lie outside their picture, so a joint must also have 0 <= x < width and 0 <= y < height.
 
     Args:
         kind: "lsp", "lspet" or "synthetic".
@@ -117,15 +117,7 @@ def unreadable(source):
 
 
 def check_images(dataset):
-    """Decode every picture in full, which `read` does not.
-
-    Args:
-        dataset: PoseDataset.
-
-    Returns:
-        list of (image id, what is wrong with its file), empty when all is well. A picture that
-        ends early counts as wrong.
-    """
+    """Decode every picture in full, which `read` does not: list of (image id, what is wrong)."""
     problems = []
     for image_id in dataset.image_ids.tolist():
         try:
@@ -136,11 +128,7 @@ def check_images(dataset):
 
 
 def decode(dataset, index):
-    """One picture at its own size, uint8 (H, W, 3), RGB, as stored.
-
-    Raises:
-        PosekitError: the picture does not decode in full.
-    """
+    """One picture at its own size, uint8 (H, W, 3), RGB, as stored; PosekitError if damaged."""
     image_id = str(dataset.image_ids[index])
     encoded = dataset.read_image(image_id)
     try:
@@ -150,14 +138,7 @@ def decode(dataset, index):
 
 
 def picture_names(caller, files):
-    """Names of a data set's pictures, in the order of their stems, as the labels are.
-
-    Args:
-        caller: str, the data set, for messages.
-        files: what `containers.open_container` gives.
-
-    Returns:
-        list of str, names in the container ("images/im0001.jpg").
+    """Names of a container's pictures ("images/im0001.jpg") by stem, the order of the labels.
 
     Raises:
         PosekitError: no joints.mat, no pictures, or two of one stem.
@@ -307,6 +288,7 @@ def _annotations(caller, files, image_ids):
     try:
         reader = csv.DictReader(io.StringIO(text), restval="")
         missing = [column for column in columns if column not in (reader.fieldnames or ())]
+        # Others are not kept: a stranger's table may be long.
         rows = {
             stem: row for row in reader if not missing and (stem := _stem(row["image"])) in wanted
         }

@@ -8,8 +8,9 @@ from posekit.errors import PosekitError, raise_problems
 PICTURE_SIDE = 96
 THUMBNAIL_SIDE = 24
 
-# On 9,000 LSPet images, all pairs above 0.97 are one photograph, one of those at 0.95 is, and
-# below that mere likeness prevails. Grouping a pair too many costs nothing.
+# On 9,000 LSPet images, all pairs above 0.97 show one photograph twice. Down to 0.95 repeats mix
+# with other moments of the same scene, and below that most pairs are merely alike. Grouping too
+# much costs nothing; grouping too little flatters scores.
 SIMILARITY_THRESHOLD = 0.95
 
 # ITU-R BT.601, as OpenCV and Pillow weigh them.
@@ -43,15 +44,11 @@ def grey_thumbnails(images):
 
 
 def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
-    """Groups of pictures that are nearly the same, directly or by way of others.
+    """Groups of near-duplicates, directly or by way of others.
 
     Two pictures belong together when the correlation of their thumbnails, or of one with the
     mirrored other, exceeds `threshold`. Pictures with a contrast (standard deviation) below one
     grey level show nothing to compare and stay alone.
-
-    The default comes from looking at LSPet's pairs: above 0.97 each shows one photograph twice;
-    down to 0.95 repeats of a photograph mix with other moments of the same scene, at 0.94 mere
-    likeness prevails. Grouping too much costs nothing, grouping too little flatters scores.
 
     Args:
         thumbnails: float (N, h, w), finite, grey levels in [0, 255].
@@ -74,7 +71,7 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
         problems.append(f"`threshold` must lie between 0 and 1; got {threshold}.")
     raise_problems("find_groups()", problems)
 
-    # The command line reads the names of the splits for its help, and is not to wait for SciPy.
+    # The command line reads the names of the splits for its help and must not wait for SciPy.
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -93,15 +90,10 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
 
 
 def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
-    """Nearly identical or mirrored pictures in two parts, looked for without the split's groups.
+    """Near-duplicates, mirrored ones too, in two parts, found without the split's groups.
 
-    Left-out images do not count.
-
-    Args:
-        thumbnails: float (N, h, w), grey levels in [0, 255], of the split's images in order.
-        split: Split.
-        threshold: float in (0, 1), as for `near_duplicates.find_groups`.
-        block: int > 0, how many pictures are compared with all others at a time.
+    Left-out images do not count. `thumbnails` are of the split's images in order; arguments as
+    for `find_groups`.
 
     Returns:
         pairs: int (M, 2), indices of the images whose similarity exceeds `threshold`.
@@ -119,7 +111,7 @@ def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, bloc
             similarity = np.where(apart, direct[start : start + block] @ others.T, 0.0)
             largest = max(largest, float(similarity.max()))
             found.append(np.argwhere(similarity > threshold) + start)
-    # Within a block each pair is met from both sides, and some also by way of the mirror.
+    # Within a block each pair is found from both sides, and some also through the mirror.
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0), largest
 
 

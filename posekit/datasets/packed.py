@@ -1,12 +1,12 @@
-"""A data set packed into a few files: pictures, frames decoded once, labels and groups together.
+"""A data set packed into a few files: pictures, decoded frames, labels and groups.
 
     packed.json       what it is, with the size and SHA-256 of each other file
-    labels.npz        ids, joints, sizes, groups of look-alikes, and where each picture begins
+    labels.npz        ids, joints, sizes, groups of near-duplicates, and where each picture begins
     pictures.bin      the pictures' files as they came, one after the other
     frames-96px.npy   uint8 (N, 96, 96, 3), the frames that networks are trained on
 
-A packed set is the set that it was made from: the same labels, pictures, frames, split and
-fingerprint, so that a training on either is the same training.
+A packed set equals the set it was made from: the same labels, pictures, frames, split and
+fingerprint, so a training on either is the same training.
 """
 
 import os
@@ -62,14 +62,7 @@ class Pack:
         return encoded
 
     def frames(self, *, frame_px, version):
-        """The stored frames of all images, mapped, or None where there are none of these.
-
-        Args:
-            frame_px: int, side of the frames, pixels.
-            version: int, `pipeline.FRAMES_VERSION`: of an earlier look of frames none is used.
-
-        Returns:
-            uint8 (N, S, S, 3), mapped, or None.
+        """The stored frames of this side and `FRAMES_VERSION`, uint8 (N, S, S, 3), mapped, or None.
 
         Raises:
             PosekitError: the file is not as it was written.
@@ -98,7 +91,7 @@ class Pack:
 
 
 def pack_of(dataset):
-    """The Pack that a data set is, all of it and in its order; None for any other."""
+    """The Pack behind a data set that is a whole pack in its own order; None for any other."""
     pack = dataset.read_image
     is_whole = isinstance(pack, Pack) and np.array_equal(pack.image_ids, dataset.image_ids)
     return pack if is_whole else None
@@ -117,7 +110,7 @@ def write(folder, dataset, *, frames, frames_version, groups):
         dataset: PoseDataset of N images.
         frames: uint8 (N, S, S, 3), the whole pictures squashed to the frame; may be mapped.
         frames_version: int, `pipeline.FRAMES_VERSION`.
-        groups: int (N,), as `near_duplicates.find_groups` gives them.
+        groups: int (N,), from `near_duplicates.find_groups`.
 
     Returns:
         Path, the folder.
@@ -176,7 +169,7 @@ def read(folder):
         },
         skeleton=skeleton,
     )
-    # It hashes all pictures, which was done when they were packed.
+    # Computing it would hash all pictures, which was done when they were packed.
     dataset.__dict__["_fingerprint"] = manifest["fingerprint"]
     return dataset
 
@@ -286,13 +279,13 @@ def _check_labels(folder, manifest, stored, *, joints):
 
 
 def _check_file(folder, manifest, name, *, whole=True):
-    """Raise unless a file has the size and, where `whole`, the digest that the manifest tells."""
-    path, told = folder / name, manifest["files"].get(name)
-    told = told if isinstance(told, dict) else {}
+    """Raise unless a file has the size and, where `whole`, the digest that the manifest gives."""
+    path, expected = folder / name, manifest["files"].get(name)
+    expected = expected if isinstance(expected, dict) else {}
     size = path.stat().st_size if path.is_file() else None
-    if size is None or size != told.get("bytes"):
+    if size is None or size != expected.get("bytes"):
         found = "nothing there" if size is None else f"{size:,} bytes"
-    elif whole and files.digest(path) != told.get("sha256"):
+    elif whole and files.digest(path) != expected.get("sha256"):
         found = "other bytes"
     else:
         return

@@ -1,4 +1,4 @@
-"""From the one string that names data to a data set."""
+"""Opens the data that one string names."""
 
 import os
 import warnings
@@ -12,7 +12,7 @@ from posekit.datasets.synthetic import writing
 from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT, from_root
 
-# As `data`: drawn people, instead of a path.
+# As `data`, instead of a path: synthetic people.
 SYNTHETIC = "synthetic"
 
 
@@ -43,8 +43,8 @@ def load(
             f"load(): `data` must be {SYNTHETIC!r} or the path of a folder or zip; got {data!r}."
         )
     if data == SYNTHETIC:
-        drawn = f"synthetic-v{writing.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
-        folder = PROJECT_ROOT / "data" / drawn
+        name = f"synthetic-v{writing.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
+        folder = PROJECT_ROOT / "data" / name
         writing.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)
     dataset = join(
@@ -68,7 +68,7 @@ def _read(path, *, bad_images):
 
 
 def _without_bad_images(dataset):
-    """Leave out what does not decode; reading the headers alone has not noticed it."""
+    """Leave out what does not decode, which reading the headers alone does not show."""
     problems = lsp.check_images(dataset)
     if problems:
         named = "; ".join(f"{image_id}: {problem}" for image_id, problem in problems[:10])

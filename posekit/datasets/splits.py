@@ -1,4 +1,4 @@
-"""Who trains, who validates, who tests: groups of near-identical photographs stay together."""
+"""Which images train, validate and test: groups of near-duplicates stay together."""
 
 import hashlib
 import itertools
@@ -10,8 +10,8 @@ from posekit import files
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.provenance import provenance
 
-# Images of LSPet with a near-identical twin among its test images, im09001 to im10000. They are
-# listed because the twin cannot be found where the test images are not at hand.
+# Images of LSPet with a near-duplicate among its test images, im09001 to im10000. They are listed
+# because it cannot be found where the test images are missing.
 KNOWN_NEAR_DUPLICATES = (
     "im00719",
     "im02423",
@@ -131,7 +131,7 @@ def standard(dataset, groups, *, seed):
     one of them or among `KNOWN_NEAR_DUPLICATES` are left out, a tenth of the other
     groups are the development test, the same whatever the seed, and the rest is divided 90 : 10
     into train and validation. Other data are divided 80 : 10 : 10 into train, validation and
-    test. Groups are never torn apart, so each drawn part is within one group of its share.
+    test. Groups are never divided, so each drawn part is within one group of its share.
 
     Args:
         dataset: PoseDataset.
@@ -173,21 +173,10 @@ def standard(dataset, groups, *, seed):
 
 
 def poster(dataset, groups, *, seed):
-    """The poster's way: all images at random, 90 : 10 into train and validation.
+    """The poster's split: all images at random, 90 : 10 into train and validation.
 
-    Near-identical pictures and official test images may land on either side, so its scores
-    flatter and are not comparable.
-
-    Args:
-        dataset: PoseDataset.
-        groups: int (N,), from `near_duplicates.find_groups`; recorded, not used.
-        seed: int. The same seed draws the same images whatever their order in `dataset`.
-
-    Returns:
-        Split with `comparable` False and no test part.
-
-    Raises:
-        PosekitError: `groups` does not fit.
+    Near-duplicates and official test images may land on either side, so scores on it are too
+    good, and it is not comparable; `groups` are recorded, not used. Arguments as for `standard`.
     """
     groups = _check_groups("poster()", dataset, groups)
     everyone, alone = np.ones(len(dataset), bool), np.arange(len(dataset))
@@ -208,18 +197,10 @@ def poster(dataset, groups, *, seed):
 
 
 def with_fewer_to_train(split, dataset, fraction):
-    """The split with a part of its training images; what is left over is left out.
+    """The split with `fraction`, in (0, 1], of its training images; the others are left out.
 
-    Whole groups are drawn, by the split's own seed. Of two fractions, the larger one holds all
-    images of the smaller one.
-
-    Args:
-        split: Split.
-        dataset: PoseDataset that it was drawn for.
-        fraction: float in (0, 1], of the training images; 1 gives the split itself.
-
-    Returns:
-        Split.
+    Whole groups are drawn, by the split's own seed. A larger fraction holds all images of a
+    smaller one.
 
     Raises:
         PosekitError: another data set, or the fraction is out of range.
@@ -272,14 +253,7 @@ def write(split, dataset, path):
 
 
 def read(path, dataset):
-    """Read a split that `write` wrote for this data set.
-
-    Args:
-        path: path of the JSON file.
-        dataset: PoseDataset, the same as when it was written.
-
-    Returns:
-        Split.
+    """The Split that `write` wrote for this data set.
 
     Raises:
         PosekitError: the file is missing or damaged, or belongs to another data set.
@@ -336,7 +310,7 @@ def read(path, dataset):
 
 
 def check_no_leak(split):
-    """Refuse a comparable split with near-identical pictures in two of its parts.
+    """Refuse a comparable split with near-duplicates in two of its parts.
 
     Left-out images may resemble any part: nothing is trained or scored on them.
 
@@ -350,7 +324,7 @@ def check_no_leak(split):
         there, here = getattr(split, first), getattr(split, second)
         for group in np.intersect1d(split.groups[there], split.groups[here]):
             problems.append(
-                f"`{first}` and `{second}` must not share a group of near-identical images; "
+                f"`{first}` and `{second}` must not share a group of near-duplicates; "
                 f"got images {there[split.groups[there] == group].tolist()} and "
                 f"{here[split.groups[here] == group].tolist()}. Draw the split again."
             )
@@ -360,7 +334,7 @@ def check_no_leak(split):
 def _in_development_test(dataset, groups):
     """bool (N,): groups whose smallest image id has a digest in the lowest share of all digests.
 
-    No draw: whoever has these images, in whatever order and however many, keeps the same aside.
+    Chosen by hash, not at random: every copy of the data holds out the same images.
     """
     chosen = []
     for group in np.unique(groups):
@@ -391,7 +365,7 @@ def _draw_groups(dataset, groups, free, shares, seed):
         end = start + 1 + int(np.searchsorted(filled, share * len(in_order)))
         parts.append(numbers[shuffled[start:end]])
         start = end
-    # With few groups a part stays empty; only who asks for that part is refused.
+    # With few groups a part stays empty; only asking for that part is an error.
     parts.insert(0, numbers[shuffled[start:]])
     return [np.flatnonzero(free & np.isin(groups, part)) for part in parts]
 

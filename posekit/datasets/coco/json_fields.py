@@ -1,6 +1,6 @@
 """The JSON of COCO keypoints, which may come from strangers: read within bounds, field by field.
 
-What is wrong with a field is told as a sentence; `coco` says which file and annotation it is of.
+What is wrong with a field is a sentence; `reading` adds the file and the annotation.
 """
 
 import json
@@ -15,17 +15,7 @@ VALUE_LIMIT = 60_000_000
 
 
 def read_json(path):
-    """Read a JSON file that may come from a stranger.
-
-    Args:
-        path: Path.
-
-    Returns:
-        dict.
-
-    Raises:
-        PosekitError: the file is missing, too large, no JSON, or no JSON object.
-    """
+    """The object in a stranger's JSON file, dict; PosekitError where it is too large or none."""
     content = files.read_bounded(path, LIMIT_BYTES)
     # Each value follows one of these; in memory it takes ten times the bytes that it has here.
     value_count = sum(content.count(mark) for mark in (b",", b"[", b"{"))
@@ -35,7 +25,7 @@ def read_json(path):
         )
     try:
         stored = json.loads(content, parse_constant=_refuse_constant)
-    # Beside what is no JSON: numbers of too many digits, and lists in lists without end.
+    # Not only what is no JSON: also numbers of too many digits and lists nested without end.
     except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
     if not isinstance(stored, dict):
@@ -47,19 +37,7 @@ def read_json(path):
 
 
 def table(caller, content, field):
-    """One of the file's lists of objects.
-
-    Args:
-        caller: str, the file, for messages.
-        content: dict of `read_json`.
-        field: str.
-
-    Returns:
-        list of dict.
-
-    Raises:
-        PosekitError: there is none.
-    """
+    """The list of objects under `field` in what `read_json` gave; PosekitError without one."""
     rows = content.get(field)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise PosekitError(
@@ -70,18 +48,10 @@ def table(caller, content, field):
 
 
 def category_of(caller, own, categories):
-    """The category that own data mean.
-
-    Args:
-        caller: str, the file, for messages.
-        own: own_data.OwnData.
-        categories: list of dict.
-
-    Returns:
-        dict with an `id`, and with `keypoints` that hold all that the joints are made of.
+    """The one category, dict, that fits own data: its keypoints hold all that the joints need.
 
     Raises:
-        PosekitError: there is no such category, or more than one.
+        PosekitError: no category fits, or several do.
     """
     fitting = [
         category

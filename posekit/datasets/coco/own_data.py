@@ -7,7 +7,7 @@
     pixel_centre = 0.0                 # see `coco`; 0.5 for CVAT and Label Studio
     joints = "coco17"                  # or "coco17_to_lsp", or a file of the following form
 
-In place of that last line, the joints may stand in the file itself:
+Instead of that last line, the file itself may describe the joints:
 
     torso = ["left_shoulder", "right_hip"]       # and mirror, limbs, lines: see `joint_sets`
 
@@ -34,8 +34,8 @@ MAPPINGS = Path(__file__).with_name("mappings")
 PEOPLE = ("largest", "all")
 LIMIT_BYTES = 1 << 20
 
-PLACES = ("annotations", "images", "category", "people", "pixel_centre")
-JOINTS = ("joints", "joint_set", "name", "torso", "mirror", "limbs", "lines")
+SOURCE_FIELDS = ("annotations", "images", "category", "people", "pixel_centre")
+JOINT_FIELDS = ("joints", "joint_set", "name", "torso", "mirror", "limbs", "lines")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class OwnData:
         images: Path of the pictures' folder.
         category: str, the category of people, or None for the only one with keypoints.
         people: str, one of PEOPLE.
-        pixel_centre: float, what the annotations call the centre of the first pixel.
+        pixel_centre: float, the coordinate of the first pixel's centre in the annotations.
         skeleton: Skeleton.
         sources: for each joint the names of the keypoints whose middle it is; none, never
             labelled.
@@ -63,14 +63,10 @@ class OwnData:
 
 
 def find(path):
-    """The own data that a path stands for.
+    """The OwnData that a path names, or None.
 
-    Args:
-        path: Path of a TOML file, of a COCO JSON file, or of a folder with an `own_data.toml` or
-            with one JSON file and no joints.mat.
-
-    Returns:
-        OwnData, or None for any other path.
+    The path is that of a TOML file, a COCO JSON file, or a folder with an `own_data.toml` or with
+    one JSON file and no joints.mat.
 
     Raises:
         PosekitError: the TOML file is not as the module describes it.
@@ -85,7 +81,7 @@ def find(path):
 
 
 def _in_folder(folder):
-    """The file in a folder that tells of own data, or the folder itself."""
+    """The file in a folder that describes own data, or the folder itself."""
     if (folder / NAME).is_file():
         return folder / NAME
     # CVAT and COCO keep the annotations in a folder of their own.
@@ -95,10 +91,10 @@ def _in_folder(folder):
 
 def _read(path):
     stored = _read_toml(path)
-    unknown = [field for field in stored if field not in PLACES + JOINTS]
+    unknown = [field for field in stored if field not in SOURCE_FIELDS + JOINT_FIELDS]
     problems = []
     if unknown:
-        fields = ", ".join(PLACES + JOINTS)
+        fields = ", ".join(SOURCE_FIELDS + JOINT_FIELDS)
         problems.append(f"the fields must be among {fields}; got {unknown[0]!r:.200}.")
     if not isinstance(stored.get("annotations"), str):
         got = stored.get("annotations")
@@ -118,8 +114,8 @@ def _read(path):
 
 def _complete(path, stored):
     annotations = path.parent / stored["annotations"]
-    places = (annotations.parent / "images", annotations.parent.parent / "images")
-    images = next((place for place in places if place.is_dir()), annotations.parent)
+    folders = (annotations.parent / "images", annotations.parent.parent / "images")
+    images = next((folder for folder in folders if folder.is_dir()), annotations.parent)
     if "images" in stored:
         images = path.parent / stored["images"]
     skeleton, sources = _joints(path, stored)
@@ -147,7 +143,7 @@ def _joints(path, stored):
             )
         path, stored = file, _read_toml(file)
         joints = stored.get("joints")
-    described = {field: stored[field] for field in JOINTS[2:] if field in stored}
+    described = {field: stored[field] for field in JOINT_FIELDS[2:] if field in stored}
     sources = _sources(str(path), joints)
     if "joint_set" not in stored:
         return joint_sets.parse(str(path), {**described, "joints": list(sources)}), tuple(
@@ -191,6 +187,6 @@ def _read_toml(path):
     content = files.read_bounded(path, LIMIT_BYTES)
     try:
         return tomllib.loads(content.decode("utf-8"))
-    # Beside what is no TOML: lists in lists without end.
+    # Not only what is no TOML: also lists nested without end.
     except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must be a TOML file; got {error}.") from error

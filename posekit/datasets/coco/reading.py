@@ -178,7 +178,7 @@ def dataset_of(own, inspected):
 
 
 def chosen_people(picture, people):
-    """Those with a labelled joint: the largest of them, or all, by own_data's `people`."""
+    """The people with a labelled joint: the largest, or all of them, by own_data's `people`."""
     usable = [person for person in picture.people if person.labelled.any()]
     if people == "largest":
         return sorted(usable, key=lambda person: person.box_px[2:].prod(), reverse=True)[:1]
@@ -186,13 +186,7 @@ def chosen_people(picture, people):
 
 
 def inspect(own):
-    """Read the file as far as it can be read, and note what is wrong.
-
-    Args:
-        own: own_data.OwnData.
-
-    Returns:
-        Inspected.
+    """Read the file as far as possible, and note what is wrong; gives Inspected.
 
     Raises:
         PosekitError: the file cannot be used at all: it is no such JSON, has no fitting category,
@@ -211,7 +205,7 @@ def inspect(own):
         )
     files = open_container(own.images)
     pictures, problem_of, faults = _pictures(own, files, images)
-    places = [
+    source_indices = [
         [category["keypoints"].index(keypoint) for keypoint in sources] for sources in own.sources
     ]
     annotated, annotation_ids = set(), set()
@@ -231,12 +225,12 @@ def inspect(own):
         annotated.add(image_id)
         annotation_ids.add(annotation_id)
         if image_id not in problem_of:
-            picture.people.append(_person(own, annotation, annotation_id, picture, places))
+            picture.people.append(_person(own, annotation, annotation_id, picture, source_indices))
     return Inspected(
         pictures=[each for image_id, each in pictures.items() if image_id not in problem_of],
         category_id=category["id"],
         faults=faults,
-        # Pictures that nothing is said of need not be there: COCO's own lists name many such.
+        # Pictures without annotations need not exist: COCO's own lists name many of them.
         bad_images=[
             (pictures[image_id].name, problem)
             for image_id, problem in problem_of.items()
@@ -273,7 +267,7 @@ def _pictures(own, files, images):
 
 @dataclass(frozen=True)
 class Layout:
-    """How results are written, so that they belong to a file of annotations.
+    """How results are written to fit a file of annotations.
 
     Attributes:
         image_ids: dict, name of a picture's file -> its id.
@@ -289,17 +283,10 @@ class Layout:
 
 
 def layout_of(own):
-    """The layout of own data's annotations.
+    """The Layout of own data's annotations.
 
-    Args:
-        own: own_data.OwnData.
-
-    Returns:
-        Layout. A joint that is the middle of several keypoints is none of them. Pictures of one
-        name in several folders are left out.
-
-    Raises:
-        PosekitError: as `inspect` does, but for the pictures.
+    A joint that is the middle of several keypoints is none of them, and pictures of one name in
+    several folders are left out. PosekitError as for `inspect`, except for the pictures.
     """
     caller = str(own.annotations)
     content = json_fields.read_json(own.annotations)
@@ -318,15 +305,7 @@ def layout_of(own):
 
 
 def plain_layout(skeleton, names):
-    """The layout of pictures that no annotations tell of: ids from 1 in order, category 1.
-
-    Args:
-        skeleton: Skeleton, whose joints the keypoints are.
-        names: names of the pictures' files.
-
-    Returns:
-        Layout.
-    """
+    """The Layout of pictures without annotations: ids from 1 in order of `names`, category 1."""
     return Layout(
         image_ids={name: number for number, name in enumerate(names, start=1)},
         category_id=1,
@@ -365,12 +344,13 @@ def _size_px(files, name, image):
     return size_px
 
 
-def _person(own, annotation, number, picture, places):
+def _person(own, annotation, number, picture, source_indices):
     stored = np.array(annotation["keypoints"], float).reshape(-1, 3)
     width, height = picture.size_px
-    keypoints_px = np.zeros((len(places), 2))
-    known, occluded = np.zeros(len(places), bool), np.zeros(len(places), bool)
-    for joint, sources in enumerate(places):
+    joint_count = len(source_indices)
+    keypoints_px = np.zeros((joint_count, 2))
+    known, occluded = np.zeros(joint_count, bool), np.zeros(joint_count, bool)
+    for joint, sources in enumerate(source_indices):
         flags = stored[sources, 2]
         if sources and (flags > 0).all():
             keypoints_px[joint] = stored[sources, :2].mean(axis=0) - own.pixel_centre

@@ -15,14 +15,9 @@ SIGNATURES = ((b"\x89PNG", ".png"), (b"", ".jpg"))
 
 
 def write(folder, dataset):
-    """Write pictures, annotations.json and own_data.toml.
+    """Write pictures, annotations.json and own_data.toml to a new or empty folder, and return it.
 
-    Args:
-        folder: Path that is not there yet, or empty.
-        dataset: PoseDataset, one record for each picture.
-
-    Returns:
-        Path, the folder.
+    `dataset` has one record for each picture.
 
     Raises:
         PosekitError: the folder holds something, or is not writable.
@@ -43,15 +38,7 @@ def write(folder, dataset):
 
 
 def annotations(dataset, names):
-    """A data set's labels as COCO has them, JSON-ready.
-
-    Args:
-        dataset: PoseDataset of N records.
-        names: N names of the pictures' files.
-
-    Returns:
-        dict: images, categories, annotations; ids count from 1.
-    """
+    """A data set's labels in COCO's form, JSON-ready; `names` are those of the pictures' files."""
     skeleton = dataset.skeleton
     occluded = dataset.extras.get("occluded", np.zeros_like(dataset.labelled))
     flags = np.where(dataset.labelled, np.where(occluded, 1, 2), 0)  # (N, K)
@@ -87,7 +74,7 @@ def annotations(dataset, names):
 
 
 def _description(skeleton):
-    """The own_data.toml; every joint is the keypoint of its own name."""
+    """The own_data.toml: each joint is the keypoint of the same name."""
     lines = [f"annotations = {json.dumps(ANNOTATIONS)}"]
     tables = {"joints": {name: name for name in skeleton.joints}}
     if skeleton == LSP:
@@ -101,6 +88,6 @@ def _description(skeleton):
         ]
     for table, entries in tables.items():
         lines += ["", f"[{table}]"]
-        # Names may hold blanks, which TOML wants in quotes; JSON's are TOML's too.
+        # Names may hold spaces, so TOML needs them in quotes; JSON's quotes serve for both.
         lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in entries.items()]
     return "\n".join(lines) + "\n"

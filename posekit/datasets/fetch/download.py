@@ -1,7 +1,7 @@
-"""Get LSP and LSPet: from a list of sources, verified, put in place whole.
+"""Get LSP and LSPet from a list of sources, verify them, and put them in place whole.
 
-The list is mirrors.toml beside this file. Whatever a source's own packing, what is put in place is
-a plain zip of joints.mat, the pictures and the authors' README.txt.
+The list is mirrors.toml beside this file. However a source packs its files, the result is a plain
+zip of joints.mat, the pictures and the authors' README.txt.
 """
 
 import hashlib
@@ -26,23 +26,23 @@ URL_BEGINNINGS = ("http://", "https://")
 def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patience(), log=print):
     """Put a verified copy of a data set into a folder.
 
-    The sources are tried in order until one gives the set: as many pictures as there must be, all
-    of them whole, labels of the right shape, and the known content. Where the content is not
-    known, that of the first copy is recorded beside it, and no other is taken later. A copy that
-    is there already is verified and left as it is. After an error or an interruption, what has
-    come is kept in a hidden folder, and the next call goes on from there.
+    The sources are tried in order until one gives the set: the right number of pictures, all
+    whole, labels of the right shape, and the known content. Where the content is not known, that
+    of the first copy is recorded beside it, and no other is taken later. An existing copy is
+    verified and left alone. After an error or an interruption, what has arrived is kept in a
+    hidden folder, and the next call resumes from it.
 
     Args:
         name: "lsp" or "lspet".
         folder: path, made where missing.
-        source: None, or a URL of a zip, or the path of a zip or folder, to try before the others.
+        source: None, or a URL of a zip, or the path of a zip or folder, to try first.
         mirrors: path of the list of sources.
         patience: transfer.Patience.
         log: called with a str for every source that is tried and for its outcome.
 
     Returns:
-        Path of `<name>_dataset.zip` in the folder. Beside it, `<name>_dataset.json` tells the
-        source and the digest of the content (`content_sha256`).
+        Path of `<name>_dataset.zip` in the folder, next to `<name>_dataset.json` with the source
+        and the digest of the content (`content_sha256`).
 
     Raises:
         PosekitError: no source gave the set, and why not; the copy in place is another one; the
@@ -99,9 +99,9 @@ def _read_mirrors(path):
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a copy must be: which set, which pictures and, where that is known, which content.
+    """What a copy must be: which set, which pictures and, where known, which content.
 
-    `knower` is where the digest of the content is from, `advice` what to do about another one.
+    `knower` names the origin of the content's digest, `advice` what to do about another one.
     """
 
     name: str
@@ -146,7 +146,7 @@ def _of_user(source):
 
 @contextmanager
 def _working_folder(target):
-    """Hold the hidden folder of what is not whole yet; it goes when all is well."""
+    """The hidden folder of unfinished downloads, locked; removed after a success."""
     partial = target.with_name(f".{target.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
     with locks.held(partial / "lock", what=f"fetch {target}"):
@@ -179,7 +179,7 @@ def _try_in_turn(wanted, sources, target, partial, patience, log):
 
 
 def _obtain(source, wanted, partial, session, patience):
-    """A folder or zip with what the source has; what is downloaded lies in `partial`."""
+    """The folder or zip that the source gives; downloads lie in `partial`."""
     if source["kind"] == "local":
         return Path(source["url"])
     path = partial / hashlib.sha256(source["url"].encode()).hexdigest()[:12]
@@ -207,7 +207,7 @@ def _place(source, wanted, candidate, target, partial):
         _check_content(wanted, candidate, digest)
     except PosekitError:
         if partial in candidate.parents:
-            # Going on with it would end in the same way.
+            # Resuming it would fail in the same way.
             shutil.rmtree(candidate) if candidate.is_dir() else candidate.unlink()
         raise
     os.replace(packed, target)
@@ -242,7 +242,7 @@ def _accept_present(wanted, target):
         digest = verification.content_sha256(target)
         _check_content(wanted, target, digest)
     except PosekitError as error:
-        raise PosekitError(f"{error}\n  Move {target} away to fetch the set anew.") from error
+        raise PosekitError(f"{error}\n  Move {target} away to fetch the set again.") from error
     if not _record_of(target).exists():
         _record(target, "found in place", digest)
 

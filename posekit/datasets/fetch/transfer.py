@@ -1,7 +1,7 @@
 """One file over HTTP, resumed where it stopped.
 
-Pooch, the usual library for data sets, starts every retry from the first byte and has one address a
-file, so requests is used, and what it leaves open is done here: ranges, stalls and patience.
+Pooch, the usual library for data sets, starts every retry from the first byte and has one address
+per file. So this uses requests, and adds ranges, stalls and patience.
 """
 
 import re
@@ -16,12 +16,12 @@ from posekit.errors import PosekitError
 
 # Six times the largest archive of the two sets; more is no data set of ours.
 LIMIT_BYTES = 1 << 30
-# What an interruption may cost: a block that is not full yet is lost.
+# An interruption loses the block that is not full yet.
 BLOCK_BYTES = 1 << 14
-# An attempt that brought less than this is counted as fruitless.
+# An attempt that brings less than this counts as fruitless.
 PROGRESS_BYTES = 1 << 20
 
-# These would be answered in the same way again.
+# Another attempt would get the same answer.
 NOT_RETRIED = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidSchema,
@@ -34,13 +34,13 @@ BUSY_STATUSES = (408, 425, 429)
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to bear with a server.
+    """When to give up a server.
 
     Attributes:
         stall_seconds: float, without a byte, before an attempt is given up.
         waits_seconds: tuple of float, the pauses between fruitless attempts; after as many and
             one more, the server is given up. An attempt that got further than all before it by
-            PROGRESS_BYTES starts the count anew.
+            PROGRESS_BYTES restarts the count.
     """
 
     stall_seconds: float = 30.0
@@ -48,16 +48,16 @@ class Patience:
 
 
 def download(session, url, path, *, patience, show_progress=True):
-    """Get a file, going on where an earlier call stopped.
+    """Get a file, resuming where an earlier call stopped.
 
-    An earlier part is used only if the server vouches, by ETag or modification time, that the
-    file is still the same; else the download starts anew. That and the expected size are kept in
-    a file of the same name with .json added.
+    An earlier part is used only if ETag or modification time show that the server's file is still
+    the same; otherwise the download starts again. Both, with the expected size, are kept in a file
+    of the same name with .json added.
 
     Args:
         session: requests.Session.
         url: str, http or https.
-        path: Path of the file to write; after an error it holds what has come.
+        path: Path of the file to write; after an error it holds what has arrived.
         patience: Patience.
         show_progress: bool, a bar on a terminal.
 
@@ -86,7 +86,7 @@ def download(session, url, path, *, patience, show_progress=True):
 
 
 class _Interrupted(Exception):
-    """What kept an answer from being used or being whole; another attempt may do better."""
+    """Why an answer was not whole or could not be used; another attempt may succeed."""
 
 
 def _attempt(session, url, path, stall_seconds, show_progress):
@@ -152,7 +152,7 @@ def _check_status(url, status):
 
 
 def _described(url, response):
-    """What an answer says of the file: where its bytes start, the total, and its validator."""
+    """What an answer says about the file: where its bytes start, the total, and its validator."""
     headers = response.headers
     if headers.get("Content-Encoding", "identity") != "identity":
         return {"url": url, "start": 0, "total": None, "validator": None}
@@ -175,7 +175,7 @@ def _described(url, response):
 
 
 def _same(known, found):
-    """Whether a part belongs to the file known before, as far as the answer tells."""
+    """Whether a part belongs to the file known before, as far as the answer says."""
     return all(
         found[field] in (None, known[field]) or known[field] is None
         for field in ("total", "validator")

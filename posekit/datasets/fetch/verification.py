@@ -10,17 +10,11 @@ from posekit.errors import raise_problems
 
 
 def content_sha256(source):
-    """The digest of a data set's content, whatever holds it.
+    """The digest of the content of a folder or zip in the official layout, 64 hexadecimal digits.
 
     It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte
-    order of names: the SHA-256 of the file in hexadecimal digits, two blanks, the name with
-    `images/` where it has that, and a line feed.
-
-    Args:
-        source: path of a folder or zip in the official layout.
-
-    Returns:
-        str, 64 hexadecimal digits.
+    order of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its
+    `images/` if any, and a line feed.
 
     Raises:
         PosekitError: no data set is there, or a file cannot be read.
@@ -33,16 +27,7 @@ def content_sha256(source):
 
 
 def check_structure(path, *, name, image_ids):
-    """Read a data set and decode all of its pictures.
-
-    Args:
-        path: Path of a folder or zip.
-        name: str, which set it must be.
-        image_ids: list of str, the pictures that it must hold.
-
-    Raises:
-        PosekitError: it is no such set, or a picture is not whole.
-    """
+    """Raise PosekitError unless a folder or zip is the set `name` with `image_ids`, all whole."""
     dataset = lsp.read(path)
     found = dataset.image_ids.tolist()
     problems = []
@@ -62,17 +47,8 @@ def check_structure(path, *, name, image_ids):
 def pack(source, path):
     """Write a data set as a plain zip of joints.mat, the pictures and the authors' README.txt.
 
-    Without times and compression (pictures have theirs), equal sets make equal files.
-
-    Args:
-        source: path of a folder or zip in the official layout.
-        path: Path of the zip to write.
-
-    Returns:
-        str, the `content_sha256` of what was written.
-
-    Raises:
-        PosekitError: no data set is there, or a file cannot be read.
+    Without times and compression (pictures have theirs), equal sets make equal files. Returns the
+    `content_sha256`. PosekitError where no data set is there, or a file cannot be read.
     """
     files = open_container(source)
     digest = hashlib.sha256()

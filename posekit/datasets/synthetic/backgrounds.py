@@ -1,4 +1,4 @@
-"""Cluttered places for synthetic people: walls, floors, textures and things, in muted colours."""
+"""Cluttered backgrounds for synthetic people: walls, floors, textures, things; muted colours."""
 
 import colorsys
 
@@ -9,17 +9,9 @@ from posekit.datasets.synthetic.rendering import SUBPIXEL_BITS, fixed_point
 
 
 def draw_background(rng, width_px, height_px):
-    """Draw a place without people.
+    """Draw a background, uint8 (height_px, width_px, 3), RGB.
 
-    Its colours keep near one muted base colour, so that a person dressed in fuller colours
-    mostly stands out from it.
-
-    Args:
-        rng: np.random.Generator, the only source of chance.
-        width_px, height_px: int, the picture's size, pixels.
-
-    Returns:
-        uint8 (height_px, width_px, 3), RGB.
+    Its colours stay near one muted base colour, so a person in fuller colours mostly stands out.
     """
     size = np.array([width_px, height_px])
     base = 255 * np.array(
@@ -40,15 +32,7 @@ def draw_background(rng, width_px, height_px):
 
 
 def add_sensor_noise(rng, image):
-    """The picture as a camera would have taken it: brightness, contrast and grain vary.
-
-    Args:
-        rng: np.random.Generator.
-        image: uint8 (H, W, 3).
-
-    Returns:
-        uint8 (H, W, 3), a new array.
-    """
+    """A copy of the picture with a camera's random brightness, contrast and grain."""
     exposed = cv2.convertScaleAbs(image, alpha=rng.uniform(0.85, 1.1), beta=rng.uniform(0, 12))
     grain = rng.integers(0, rng.integers(2, 14), image.shape[:2], dtype=np.uint8)
     return cv2.add(exposed, cv2.cvtColor(grain, cv2.COLOR_GRAY2RGB))

@@ -41,7 +41,7 @@ RADII = {
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A posed person in camera axes (x right, y up, z towards the camera), in body heights.
+    """A posed person in camera axes (x right, y up, z to the camera), in body heights.
 
     Attributes:
         points: name -> float64 (3,): the 14 joints, and what else is drawn between.
@@ -68,7 +68,7 @@ def draw_body(rng):
 
 
 def draw_view(rng):
-    """Draw from where a person is seen: rotation matrix (3, 3) from their axes to the camera's.
+    """A random view of a person: rotation matrix (3, 3) from their axes to the camera's.
 
     Any yaw, a moderate pitch, and a tilt in the plane of the picture that is large for one
     person in five.
@@ -79,15 +79,9 @@ def draw_view(rng):
 
 
 def assemble(body, pose, view):
-    """Forward kinematics: where a body's parts are in a pose, seen from a view.
+    """Forward kinematics: the Figure of a body in a pose from a view, its pelvis at the origin.
 
-    Args:
-        body: (lengths, radii) from `draw_body`.
-        pose: dict of degrees, from `pose_families.draw_pose`.
-        view: float (3, 3), from `draw_view`.
-
-    Returns:
-        Figure, its pelvis at the origin.
+    `body` comes from `draw_body`, `pose` from `pose_families.draw_pose`, `view` from `draw_view`.
     """
     lengths, radii = body
     root = view @ _rotation(2, -pose["root_roll"]) @ _rotation(0, pose["root_pitch"])

@@ -59,17 +59,10 @@ def draw_outfit(rng):
 
 
 def dress(figure, outfit):
-    """The parts of a dressed figure, in no particular order.
+    """The parts of a dressed figures.Figure, list of Part in no particular order.
 
     The chest has an emblem and a collar and the head a face on one side and hair on the other,
-    so that a figure's front, and with it left and right, can be told.
-
-    Args:
-        figure: figures.Figure.
-        outfit: Outfit.
-
-    Returns:
-        list of Part.
+    so that a figure's front, and with it left and right, can be recognised.
     """
     parts = _torso(figure, outfit) + _head(figure, outfit)
     for side in ("left", "right"):

@@ -8,13 +8,13 @@ from posekit.datasets.synthetic import figures, outfits, pose_families
 from posekit.datasets.synthetic.rendering import Camera
 
 ACTIVITIES = tuple(pose_families.FAMILIES)
-# What is drawn from one stream cannot depend on, nor change with, what is drawn from another.
+# Random numbers of one stream do not change with how many another has given.
 STREAMS = ("frame", "pose", "look", "crowd", "place", "grain", "missing", "junk")
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that a picture will show but the background: who, where, how large, seen from where.
+    """Everything a picture will show except the background: who, where, how large, seen from where.
 
     Attributes:
         size_px: (width, height), int.
@@ -35,17 +35,10 @@ class Scene:
 
 
 def plan(index, seed):
-    """Decide everything about a picture but its background, without drawing.
+    """The Scene of example `index` of the data set of `seed`.
 
-    Frame, size and place, looks and distractors come from streams of chance of their own, so
-    none of them depends on the activity.
-
-    Args:
-        index: int >= 0, which example.
-        seed: int >= 0, which data set.
-
-    Returns:
-        Scene; the same (seed, index) always gives the same one.
+    Frame, size and position, looks and distractors come from random streams of their own, so none
+    of them depends on the activity.
     """
     frame_rng = stream("frame", index, seed)
     pose_rng = stream("pose", index, seed)
@@ -73,21 +66,12 @@ def plan(index, seed):
 
 
 def stream(name, index, seed):
-    """One of an example's independent streams of chance.
-
-    Args:
-        name: str, one of `STREAMS`.
-        index: int >= 0, which example.
-        seed: int >= 0, which data set.
-
-    Returns:
-        np.random.Generator at the stream's start.
-    """
+    """np.random.Generator at the start of one of an example's independent `STREAMS`."""
     return np.random.default_rng((seed, index, STREAMS.index(name)))
 
 
 def _draw_frame_size(rng):
-    """Width and height spread like LSPet's about a median of some 240 pixels, but never huge."""
+    """Width and height distributed like LSPet's, with a median of some 240 pixels, never huge."""
     side = np.clip(240 * np.exp(rng.normal(0, 0.3)), 100, 400)
     aspect = np.clip(np.exp(rng.normal(0, 0.25)), 0.67, 1.49)
     return round(side * np.sqrt(aspect)), round(side / np.sqrt(aspect))
@@ -109,12 +93,12 @@ def _frame_person(rng, figure, size_px, reach):
 
 
 def _draw_distractor(rng, size_px, main_camera):
-    """A smaller person, as far from the main one as the best of a few random places."""
+    """A smaller person, as far from the main one as the best of a few random positions."""
     figure = _draw_figure(rng, ACTIVITIES[rng.integers(len(ACTIVITIES))], figures.draw_body(rng))
-    places_px = rng.uniform(0, size_px, (4, 2))
-    away_px = np.linalg.norm(places_px - main_camera.shift_px, axis=-1)
+    positions_px = rng.uniform(0, size_px, (4, 2))
+    away_px = np.linalg.norm(positions_px - main_camera.shift_px, axis=-1)
     camera = main_camera._replace(
         scale_px=main_camera.scale_px * rng.uniform(0.35, 0.6),
-        shift_px=places_px[away_px.argmax()],
+        shift_px=positions_px[away_px.argmax()],
     )
     return figure, outfits.draw_outfit(rng), camera

@@ -1,7 +1,7 @@
-"""A data set of drawn people in the layout of Leeds Sports Pose Extended, true to the last joint.
+"""A data set of synthetic people in the layout of Leeds Sports Pose Extended, with exact labels.
 
-It stands in where the photographs are not at hand: for trying the project, for its tests, and
-for checking a method against labels that are known exactly.
+Use it where the photographs are not available: to try the project, to test it, and to check a
+method against labels that are known exactly.
 """
 
 import csv
@@ -62,15 +62,7 @@ class Example:
 
 
 def example(index, seed):
-    """Draw one picture.
-
-    Args:
-        index: int >= 0, which example; it does not matter how many there are.
-        seed: int >= 0, which data set.
-
-    Returns:
-        Example; the same (seed, index) always gives the same one.
-    """
+    """Example number `index` of the data set of `seed`; always the same for the same two."""
     scene = plan(index, seed)
     image = backgrounds.draw_background(stream("place", index, seed), *scene.size_px)
     for figure, outfit, camera in scene.people:
@@ -90,10 +82,10 @@ def example(index, seed):
 
 
 def write(folder, *, count, seed):
-    """Write a data set of drawn people, in the layout of LSPet.
+    """Write a data set of synthetic people, in the layout of LSPet.
 
-    A folder that already holds the same set is left as it is. The set appears whole or not at all;
-    what an earlier process that was killed had half written is removed.
+    A folder that already holds the same set is left alone. The set appears whole or not at all,
+    and what killed processes left half written is removed.
 
     Args:
         folder: path; its parents are made.
@@ -130,12 +122,12 @@ def _write_files(folder, recipe):
     rows = [("image", "activity", "person_count")]
     (folder / "images").mkdir()
     for index in range(count):
-        drawn = example(index, seed)
+        made = example(index, seed)
         name = f"im{index + 1:05d}"
-        (folder / "images" / f"{name}.jpg").write_bytes(_jpeg(drawn.image))
-        joints[:, :, index] = _stored_joints(drawn, index, seed)
-        keypoints_px[index], occluded[index] = drawn.keypoints_px, drawn.occluded
-        rows.append((name, drawn.activity, drawn.person_count))
+        (folder / "images" / f"{name}.jpg").write_bytes(_jpeg(made.image))
+        joints[:, :, index] = _stored_joints(made, index, seed)
+        keypoints_px[index], occluded[index] = made.keypoints_px, made.occluded
+        rows.append((name, made.activity, made.person_count))
 
     (folder / "joints.mat").write_bytes(_mat_file(joints))
     with (folder / "annotations.csv").open("w", newline="", encoding="utf-8") as file:
@@ -147,11 +139,11 @@ def _write_files(folder, recipe):
     (folder / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 
 
-def _stored_joints(drawn, index, seed):
+def _stored_joints(made, index, seed):
     """One image's joints as LSPet stores them: (14, 3) with junk where nothing is labelled."""
     stored = np.ones((JOINT_COUNT, 3))
-    stored[:, :2] = drawn.keypoints_px
-    missing = ~drawn.labelled
+    stored[:, :2] = made.keypoints_px
+    missing = ~made.labelled
     stored[missing] = _junk(stream("junk", index, seed), missing.sum())
     return stored
 
@@ -172,7 +164,7 @@ def _jpeg(image):
 
 
 def _mat_file(joints):
-    """The MATLAB file of `joints`, bytes, without the date that scipy writes into its heading."""
+    """The MATLAB file of `joints`, bytes, without the date that SciPy puts in its header."""
     file = io.BytesIO()
     scipy.io.savemat(file, {"joints": joints})
     return b"MATLAB 5.0 MAT-file, drawn by posekit".ljust(116) + file.getvalue()[116:]
