@@ -20,23 +20,21 @@ PERSON_MARGIN = 1.3
 
 
 def resize_keypoints(keypoints_px, from_size_px, to_size_px):
-    """Move keypoints with their picture as it is resized.
+    """Keypoints of a picture that is resized; swapping the two sizes undoes it.
 
     Args:
         keypoints_px: float (..., K, 2), (x, y) in the old picture's pixels.
-        from_size_px: (..., 2), old (width, height), pixels, > 0.
-        to_size_px: (..., 2), new (width, height), pixels, > 0.
+        from_size_px, to_size_px: (..., 2), old and new (width, height), pixels, > 0.
 
     Returns:
-        float64 (..., K, 2), (x, y) in the new picture's pixels. Exchanging the two sizes
-        undoes it.
+        float64 (..., K, 2), (x, y) in the new picture's pixels.
     """
     scale = np.asarray(to_size_px, float) / np.asarray(from_size_px, float)  # (..., 2)
     return (np.asarray(keypoints_px, float) + 0.5) * scale[..., None, :] - 0.5
 
 
 def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror):
-    """Mirror keypoints about the vertical axis and exchange left and right joints.
+    """Mirror keypoints about the vertical axis and swap left and right joints.
 
     Args:
         keypoints_px: float (..., K, 2), (x, y), pixels.
@@ -71,30 +69,14 @@ def keypoints_into_boxes(keypoints_px, boxes_px, frame_px):
 
 
 def keypoints_out_of_boxes(keypoints_frame_px, boxes_px, frame_px):
-    """From the pixels of square frames back to those of the pictures that they show a box of.
-
-    Args:
-        keypoints_frame_px: float (..., K, 2), (x, y) in the frame.
-        boxes_px, frame_px: as for `keypoints_into_boxes`.
-
-    Returns:
-        float64 (..., K, 2), (x, y) in the picture.
-    """
+    """From the pixels of square frames back to the pictures': undoes `keypoints_into_boxes`."""
     boxes_px = np.asarray(boxes_px, float)
     corner_px, size_px = boxes_px[..., None, :2], boxes_px[..., None, 2:]
     return (np.asarray(keypoints_frame_px, float) + 0.5) * size_px / frame_px + corner_px - 0.5
 
 
 def cell_centres(height, width, frame_px):
-    """Where the cells of a map are in the frame.
-
-    Args:
-        height, width: int, cells.
-        frame_px: int, side of the frame, pixels.
-
-    Returns:
-        float32 (height * width, 2), (x, y), pixels; row by row.
-    """
+    """Centres of a map's cells in the frame, float32 (height * width, 2), (x, y), row by row."""
     y, x = np.mgrid[:height, :width]
     cells = np.stack([x.ravel(), y.ravel()], axis=-1)
     return ((cells + 0.5) * [frame_px / width, frame_px / height] - 0.5).astype(np.float32)
@@ -164,21 +146,14 @@ def _extent_px(keypoints_px, labelled):
 
 
 def whole_boxes(image_sizes_px):
-    """The smallest centred square that holds all of the picture.
-
-    Args:
-        image_sizes_px: (..., 2), (width, height), pixels, > 0.
-
-    Returns:
-        float64 (..., 4), x, y, width, height, pixels.
-    """
+    """The smallest centred squares (..., 4) that hold whole pictures of sizes (..., 2), pixels."""
     sizes_px = np.asarray(image_sizes_px, float)
     side_px = sizes_px.max(axis=-1, keepdims=True)
     return np.concatenate([(sizes_px - side_px) / 2, side_px, side_px], axis=-1)
 
 
 def squashed_boxes(image_sizes_px):
-    """The picture itself, whatever its aspect; arguments and result as for `whole_boxes`."""
+    """The boxes (..., 4) of whole pictures, whatever their aspect."""
     sizes_px = np.asarray(image_sizes_px, float)
     return np.concatenate([np.zeros_like(sizes_px), sizes_px], axis=-1)
 

@@ -1,4 +1,4 @@
-"""How large a run is: one table of sizes for CI, for a coffee break and for a night."""
+"""How large a run is: one table of sizes, from CI to a whole night."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Profile:
 
     Attributes:
         name: str.
-        purpose: str, what it is for, as the command line's help says.
+        purpose: str, for the command line's help.
         synthetic_images: int, size of the synthetic data set.
         max_images: int or None, how many images of real data are used, evenly spread.
         epochs: int, of each training in notebook 02.
@@ -21,8 +21,8 @@ class Profile:
         seeds: int, how many seeds notebooks 03 and 07 train.
         batch_size: int.
         resamples: int, bootstrap resamples behind each interval.
-        saliency_images: int, how many images notebook 05 looks at.
-        ladder: "shortest", "short" or "whole", which ladder notebook 06 climbs.
+        saliency_images: int, how many images notebook 05 uses.
+        ladder: "shortest", "short" or "whole", which ladder notebook 06 runs.
         ladder_epochs: int, of each training in notebook 06; the short ladder begins with those of
             notebook 02 where `epochs` is the same.
         activity_steps: int, of each training in notebook 07.
@@ -101,10 +101,6 @@ PROFILES = {
 
 
 def by_name(name):
-    """The profile of that name.
-
-    Raises:
-        PosekitError: there is none; the message lists those there are.
-    """
+    """The Profile of that name; PosekitError lists the known ones."""
     check_choice("profiles.by_name()", "profile", name, tuple(PROFILES))
     return PROFILES[name]

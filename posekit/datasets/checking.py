@@ -173,18 +173,11 @@ def _of_labels(dataset, names):
             joints = ", ".join(skeleton.joints[joint] for joint in np.flatnonzero(outside[index]))
             yield Finding(name, WARNING, f"has joints outside of the picture: {joints}.")
         if dataset.labelled[index].sum() > 1 and longest_px[index] < TINY_PX:
-            yield Finding(
-                name,
-                WARNING,
-                f"shows a person of {longest_px[index]:.0f} pixels, too small for most networks.",
-            )
+            text = f"shows a person of {longest_px[index]:.0f} pixels, too small for most networks."
+            yield Finding(name, WARNING, text)
         if twisted[index]:
-            yield Finding(
-                name,
-                WARNING,
-                "has shoulders and hips that point opposite ways: are left and right swapped in "
-                "one of them?",
-            )
+            text = "has shoulders and hips that point opposite ways: are left and right swapped in "
+            yield Finding(name, WARNING, text + "one of them?")
 
 
 def _twisted(dataset):

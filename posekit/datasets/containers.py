@@ -24,14 +24,10 @@ TOTAL_LIMIT_BYTES = 8 << 30
 def open_container(path):
     """Open a folder or a zip file, with or without one leading folder in the zip.
 
-    Args:
-        path: Path.
-
     Returns:
         an object with `names`, list of str: the files at the top and, in a folder, those in
-        `images/`, paths with slashes; `open(name)`, a binary file, or whatever error prevents it;
-        and `read(name)`, bytes, or PosekitError, from any thread. A file of more than
-        FILE_LIMIT_BYTES is an error in both.
+        `images/`; `open(name)`, a binary file or whatever error prevents it; and `read(name)`,
+        bytes or PosekitError, from any thread. Both refuse files beyond FILE_LIMIT_BYTES.
 
     Raises:
         PosekitError: nothing is there, it is no zip, or the zip names paths outside of itself,

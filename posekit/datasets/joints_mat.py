@@ -1,8 +1,8 @@
 """The labels of LSP, LSPet and the synthetic set: the variable `joints` of joints.mat.
 
-The file may come from strangers, and SciPy 1.17 ends the whole process on a MATLAB file whose
-values have a type that it does not know. Only one array of numbers is wanted here, so that much of
-the format is read with NumPy alone; the tests hold it against SciPy's reader.
+The file may come from a stranger, and SciPy 1.17 ends the whole process on a MATLAB file whose
+values have an unknown type. Only one array of numbers is needed here, so this reads that part of
+the format with NumPy; the tests compare it with SciPy's reader.
 
 Source: "MAT-File Format", MathWorks, chapter 1 (level 5: MATLAB versions 5 to 7).
 """
@@ -40,20 +40,15 @@ IS_COMPLEX = 0x0800
 
 
 def read_joints(caller, content, image_count):
-    """Read the labels of a data set.
-
-    Args:
-        caller: str, the data set, for messages.
-        content: bytes of joints.mat.
-        image_count: int, how many labels there must be.
+    """Read the labels of `image_count` images from the bytes of joints.mat.
 
     Returns:
         float64 (N, 14, 3) of (x, y, flag), and bool, True where the axes are LSP's, (3, 14, N),
         False where they are LSPet's, (14, 3, N).
 
     Raises:
-        PosekitError: no whole MATLAB file of version 5 to 7, one that unpacks beyond the limit or
-            has too many elements, or no real numbers of such a shape under the name `joints`.
+        PosekitError: no whole MATLAB file of version 5 to 7, one beyond the limits, or no real
+            numbers of such a shape under the name `joints`.
     """
     try:
         variables = _variables(caller, content)

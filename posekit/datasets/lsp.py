@@ -90,16 +90,13 @@ def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
     lie outside their picture, so a joint must also have 0 <= x < width and 0 <= y < height.
 
     Args:
-        kind: "lsp", "lspet" or "synthetic".
+        kind: one of KINDS.
         keypoints_px: float (N, 14, 2), (x, y), pixels.
         flags: (N, 14), 0 or 1, as stored.
         image_sizes_px: (N, 2), (width, height), pixels.
 
     Returns:
         bool (N, 14).
-
-    Raises:
-        PosekitError: unknown `kind`.
     """
     check_choice("labelled_rule()", "kind", kind, KINDS)
     if kind == "lsp":
@@ -173,15 +170,10 @@ def picture_names(caller, files):
 
 
 def summarise(dataset):
-    """Describe a data set in numbers, ready for JSON.
+    """A data set in numbers, a dict ready for JSON; what could not be measured is None.
 
-    Args:
-        dataset: PoseDataset.
-
-    Returns:
-        dict of counts, labelled shares in [0, 1], what unlabelled joints hold, and quantiles of
-        image sizes (pixels) and of the box around the labelled joints as a share of its picture.
-        A number that nothing was measured for is None.
+    It has counts, labelled shares in [0, 1], what unlabelled joints hold, and quantiles of image
+    sizes (pixels) and of the box around the labelled joints as a share of its picture.
     """
     labelled = dataset.labelled
     per_image = labelled.sum(axis=1)  # (N,)

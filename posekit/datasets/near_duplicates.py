@@ -75,17 +75,12 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
-    first, second = [], []
-    for start in range(0, len(direct), block):
-        rows = direct[start : start + block]
-        # The mirror is symmetric too, so pairs with earlier pictures are known already.
-        for others in (direct[start:], mirrored[start:]):
-            row, column = np.nonzero(rows @ others.T > threshold)
-            first.append(row + start)
-            second.append(column + start)
-    rows, columns = np.concatenate(first), np.concatenate(second)
-    pairs = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=[len(direct)] * 2)
+    pairs = [
+        np.argwhere(similarity > threshold) + start
+        for start, similarity in _similarities(thumbnails, block)
+    ]
+    rows, columns = np.concatenate(pairs).T
+    pairs = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=[len(thumbnails)] * 2)
     return connected_components(pairs, directed=False)[1]
 
 
@@ -99,20 +94,30 @@ def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, bloc
         pairs: int (M, 2), indices of the images whose similarity exceeds `threshold`.
         largest: float, the largest similarity of all pairs in two parts, at least 0.
     """
-    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
     part_of = np.full(len(thumbnails), -1)
     for number, part in enumerate(PARTS):
         part_of[getattr(split, part)] = number
     found, largest = [np.empty((0, 2), int)], 0.0
-    for start in range(0, len(direct), block):
+    for start, similarity in _similarities(thumbnails, block):
         here, onwards = part_of[start : start + block, None], part_of[start:]
         apart = (here != onwards) & (here >= 0) & (onwards >= 0)
-        for others in (direct[start:], mirrored[start:]):
-            similarity = np.where(apart, direct[start : start + block] @ others.T, 0.0)
-            largest = max(largest, float(similarity.max()))
-            found.append(np.argwhere(similarity > threshold) + start)
+        similarity = np.where(apart, similarity, 0.0)
+        largest = max(largest, float(similarity.max()))
+        found.append(np.argwhere(similarity > threshold) + start)
     # Within a block each pair is found from both sides, and some also through the mirror.
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0), largest
+
+
+def _similarities(thumbnails, block):
+    """(start, similarity of a block of pictures from there to all from there on), twice a block:
+    to these as they are and to these mirrored.
+
+    The mirror is symmetric too, so pairs with earlier pictures have come before.
+    """
+    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
+    for start in range(0, len(direct), block):
+        for others in (direct[start:], mirrored[start:]):
+            yield start, direct[start : start + block] @ others.T
 
 
 def _normalised(thumbnails):

@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from posekit import files, joint_sets
-from posekit.datasets.pose_dataset import PoseDataset
+from posekit.datasets.pose_dataset import ARRAYS, PoseDataset
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import LSP
 
 MANIFEST, LABELS, PICTURES = "packed.json", "labels.npz", "pictures.bin"
 FORMAT = "posekit packed data, version 1"
-ARRAYS = ("image_ids", "keypoints_px", "labelled", "image_sizes_px", "fixed_test")
 LABELS_LIMIT_BYTES = 4 << 30
 ADVICE = "Pack the data again: python -m posekit data pack."
 
@@ -169,9 +168,7 @@ def read(folder):
         },
         skeleton=skeleton,
     )
-    # Computing it would hash all pictures, which was done when they were packed.
-    dataset.__dict__["_fingerprint"] = manifest["fingerprint"]
-    return dataset
+    return dataset.with_fingerprint(manifest["fingerprint"])
 
 
 def _write_files(folder, dataset, frames, frames_version, groups):

@@ -13,6 +13,10 @@ from posekit.errors import PosekitError
 from posekit.skeleton import LSP, Skeleton
 
 
+# What a data set holds of every image, besides its extras.
+ARRAYS = ("image_ids", "keypoints_px", "labelled", "image_sizes_px", "fixed_test")
+
+
 @dataclass(frozen=True, eq=False)
 class PoseDataset:
     """Labels of N images and the way to their files.
@@ -54,27 +58,22 @@ class PoseDataset:
         return len(self.image_ids)
 
     def subset(self, indices):
-        """The chosen images, in the order given.
-
-        Args:
-            indices: int (M,) or bool (N,).
-
-        Returns:
-            PoseDataset of M images that reads from the same files.
-        """
+        """The chosen images in the order given; `indices` are int (M,) or bool (N,)."""
         return replace(
             self,
-            image_ids=self.image_ids[indices],
-            keypoints_px=self.keypoints_px[indices],
-            labelled=self.labelled[indices],
-            image_sizes_px=self.image_sizes_px[indices],
-            fixed_test=self.fixed_test[indices],
+            **{name: getattr(self, name)[indices] for name in ARRAYS},
             extras={name: values[indices] for name, values in self.extras.items()},
         )
 
     def fingerprint(self):
         """Sixteen hex digits that change with any id, label, picture or the images' order."""
         return self._fingerprint
+
+    def with_fingerprint(self, fingerprint):
+        """The same data set; `fingerprint`, known already, saves hashing all pictures."""
+        dataset = replace(self)
+        dataset.__dict__["_fingerprint"] = fingerprint
+        return dataset
 
     @cached_property
     def _fingerprint(self):
@@ -94,13 +93,7 @@ def evenly_spread(count, wanted):
 
 
 def join(datasets):
-    """One data set from several, in the order given; a single one comes back as it is.
-
-    Args:
-        datasets: non-empty list of PoseDataset. Extras survive where all of them have the name.
-
-    Returns:
-        PoseDataset.
+    """One PoseDataset from several, in the order given, with the extras that all of them have.
 
     Raises:
         PosekitError: the list is empty, the joints differ, or an image id occurs twice.
@@ -120,17 +113,12 @@ def join(datasets):
         image_id: dataset.read_image for dataset in datasets for image_id in dataset.image_ids
     }
     shared = set.intersection(*(set(dataset.extras) for dataset in datasets))
-
-    def concatenated(attribute):
-        return np.concatenate([getattr(dataset, attribute) for dataset in datasets])
-
     return PoseDataset(
         name="+".join(dataset.name for dataset in datasets),
-        image_ids=concatenated("image_ids"),
-        keypoints_px=concatenated("keypoints_px"),
-        labelled=concatenated("labelled"),
-        image_sizes_px=concatenated("image_sizes_px"),
-        fixed_test=concatenated("fixed_test"),
+        **{
+            name: np.concatenate([getattr(dataset, name) for dataset in datasets])
+            for name in ARRAYS
+        },
         has_fixed_test=any(dataset.has_fixed_test for dataset in datasets),
         read_image=lambda image_id: reader_of[image_id](image_id),
         skeleton=skeletons.pop(),

@@ -127,22 +127,16 @@ class Split:
 def standard(dataset, groups, *, seed):
     """The split behind every comparable score.
 
-    Where the data have a fixed test part, its images are the test part; images in a group with
-    one of them or among `KNOWN_NEAR_DUPLICATES` are left out, a tenth of the other
-    groups are the development test, the same whatever the seed, and the rest is divided 90 : 10
-    into train and validation. Other data are divided 80 : 10 : 10 into train, validation and
-    test. Groups are never divided, so each drawn part is within one group of its share.
+    Data with a fixed test part keep it. Images in a group with one of its images or with one of
+    `KNOWN_NEAR_DUPLICATES` are left out, a tenth of the other groups is the development test, the
+    same for every seed, and the rest is divided 90 : 10 into train and validation. Other data are
+    divided 80 : 10 : 10 into train, validation and test. Groups are never divided, so each drawn
+    part is within one group of its share.
 
     Args:
         dataset: PoseDataset.
         groups: int (N,), from `near_duplicates.find_groups`.
         seed: int. The same seed draws the same images whatever their order in `dataset`.
-
-    Returns:
-        Split with `comparable` True.
-
-    Raises:
-        PosekitError: `groups` does not fit.
     """
     groups = _check_groups("standard()", dataset, groups)
     test = dataset.fixed_test
@@ -221,21 +215,13 @@ SPLITS = {"standard": standard, "poster": poster}
 
 
 def by_name(name):
-    """The function that draws the split of this name.
-
-    Raises:
-        PosekitError: unknown name; the message lists the known ones.
-    """
+    """The function that draws the split of this name; PosekitError lists the known ones."""
     check_choice("splits.by_name()", "name", name, tuple(SPLITS))
     return SPLITS[name]
 
 
 def write(split, dataset, path):
-    """Write a split as JSON that lists image ids by part.
-
-    Raises:
-        PosekitError: `split` was drawn for another data set, or the folder cannot be written to.
-    """
+    """Write a split of `dataset` as JSON that lists image ids by part."""
     _check_same_dataset("splits.write()", split.fingerprint, dataset)
     files.write_json(
         path,
@@ -266,15 +252,11 @@ def read(path, dataset):
             f"{path}: must hold a split; got a file without {', '.join(missing)}. "
             "Draw the split again."
         )
-    if not (
-        isinstance(stored["name"], str)
-        and type(stored["seed"]) is int
-        and type(stored["comparable"]) is bool
-    ):
+    kinds = {"name": str, "seed": int, "comparable": bool}
+    if any(type(stored[field]) is not kind for field, kind in kinds.items()):
         raise PosekitError(
             f"{path}: `name` must be a text, `seed` a whole number and `comparable` true or false; "
-            f"got {stored['name']!r}, {stored['seed']!r} and {stored['comparable']!r}. "
-            "Draw the split again."
+            f"got {', '.join(repr(stored[field]) for field in kinds)}. Draw the split again."
         )
     _check_same_dataset(str(path), stored["dataset_fingerprint"], dataset)
     index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids.tolist())}
@@ -300,12 +282,10 @@ def read(path, dataset):
             f"shape {groups.shape}. Draw the split again."
         )
     return Split(
-        name=stored["name"],
-        seed=stored["seed"],
-        comparable=stored["comparable"],
+        **{field: stored[field] for field in kinds},
+        **parts,
         groups=groups,
         fingerprint=stored["dataset_fingerprint"],
-        **parts,
     )
 
 

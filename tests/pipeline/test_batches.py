@@ -33,9 +33,7 @@ def refusing(dataset):
     def read_image(image_id):
         raise AssertionError(f"{image_id} was read")
 
-    unreadable = replace(dataset, read_image=read_image)
-    unreadable.__dict__["_fingerprint"] = dataset.fingerprint()
-    return unreadable
+    return replace(dataset, read_image=read_image).with_fingerprint(dataset.fingerprint())
 
 
 def damaged(dataset, damage_of):

@@ -93,23 +93,16 @@ class Inspected:
 
 
 def read(own, *, bad_images="error"):
-    """Read labels and image sizes; pictures themselves are read on demand.
-
-    Args:
-        own: own_data.OwnData.
-        bad_images: "error" refuses a set with pictures that are missing or have no readable
-            header; "skip" drops these with a warning that names them.
+    """Read labels and image sizes of OwnData; pictures are read on demand, `bad_images` as in lsp.
 
     Returns:
         PoseDataset named "coco" with the joints of `own`, in the order of the file. Image ids are
         the names of the files, and with people = "all" NAME#ANNOTATION. Extras are `occluded`,
-        bool (N, K); `person_count`, int (N,); and of the file itself `coco_image_id`,
-        `coco_annotation_id` and `coco_category_id`, int (N,). With people = "all" also
-        `person_box_px`, float64 (N, 4).
+        bool (N, K), and int (N,): `person_count`, `coco_image_id`, `coco_annotation_id` and
+        `coco_category_id`. With people = "all" also `person_box_px`, float64 (N, 4).
 
     Raises:
-        PosekitError: the file is not as the module describes it; the message names the file, the
-            annotation, the field, what was expected and what was found.
+        PosekitError: the file is not as the module describes it.
     """
     check_choice("coco.read()", "bad_images", bad_images, ("error", "skip"))
     inspected = inspect(own)

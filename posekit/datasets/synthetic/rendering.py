@@ -23,11 +23,7 @@ class Camera(NamedTuple):
     shift_px: np.ndarray
 
     def project(self, points):
-        """Where points (..., 3) in camera axes are in the picture.
-
-        Returns:
-            ((x, y), float64 (..., 2), pixels; float64 (...), pixels per body height there).
-        """
+        """(x, y) (..., 2) in pixels of points (..., 3), and pixels per body height there, (...)."""
         nearness = self.distance / (self.distance - points[..., 2])
         flat = points[..., :2] * [1, -1] * nearness[..., None]
         return flat * self.scale_px + self.shift_px, nearness * self.scale_px
@@ -52,13 +48,9 @@ class Part(NamedTuple):
 
 
 def paint(image, parts, camera, light):
-    """Paint parts onto a picture, the farthest first.
+    """Paint a list of Part onto a picture, the farthest first.
 
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        parts: list of Part.
-        camera: Camera.
-        light: float (3,), the unit vector towards the light, camera axes.
+    `light` is the unit vector towards the light, float (3,), camera axes.
 
     Returns:
         (image, painted): the new picture, and a list of (joint names, outline int32 (M, 1, 2) in
@@ -86,15 +78,7 @@ def paint(image, parts, camera, light):
 
 
 def hidden_joints(painted, keypoints_px):
-    """Which joints are covered by a part that was painted later than the joint's own.
-
-    Args:
-        painted: list of (joint names, outline), from `paint`.
-        keypoints_px: float (14, 2), pixels.
-
-    Returns:
-        bool (14,).
-    """
+    """Which joints, bool (14,), a part covers that `paint` painted later than the joint's own."""
     points = [tuple(point) for point in fixed_point(keypoints_px).tolist()]
     hidden = np.zeros(len(JOINTS), bool)
     for joints, outline in painted:
