@@ -7,7 +7,7 @@ import pytest
 from local_site import LocalSite
 
 from posekit.datasets.synthetic import writing
-from posekit.skeleton import JOINTS
+from posekit.skeleton import LSP
 from posekit.training import engine
 
 
@@ -61,9 +61,9 @@ def estimator_folder(tmp_path_factory):
         )
     manifest = {
         "version": 2,
-        "joints": list(JOINTS),
+        "joints": list(LSP.joints),
         "stages": stages,
-        "calibration": {"slope": 2.0, "offsets": [0.1 * joint for joint in range(len(JOINTS))]},
+        "calibration": {"slope": 2.0, "offsets": [0.1 * joint for joint in range(len(LSP.joints))]},
         "data": {"split": {"name": "standard", "seed": 5, "images": 9000}},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

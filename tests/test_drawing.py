@@ -3,12 +3,12 @@ import pytest
 
 from posekit import drawing
 from posekit.errors import PosekitError
-from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
+from posekit.skeleton import LSP
 
 
 def spread_pose(width, height):
     """Joints far apart, so that their dots do not overlap."""
-    angle = np.linspace(0, 2 * np.pi, JOINT_COUNT, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, LSP.joint_count, endpoint=False)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     return (circle * 0.4 + 0.5) * [width, height]
 
@@ -17,14 +17,14 @@ def test_joints_have_the_colour_of_their_side():
     keypoints_px = np.rint(spread_pose(300, 200))
     drawn = drawing.draw_skeleton(np.full((200, 300, 3), 90, np.uint8), keypoints_px, skeleton=LSP)
     for name in ("left_wrist", "right_knee", "neck"):
-        x, y = keypoints_px[INDEX[name]].astype(int)
-        assert tuple(drawn[y, x]) == drawing.SIDE_COLOURS[LSP.sides[INDEX[name]]]
+        x, y = keypoints_px[LSP.index[name]].astype(int)
+        assert tuple(drawn[y, x]) == drawing.SIDE_COLOURS[LSP.sides[LSP.index[name]]]
 
 
 def test_a_limb_runs_between_its_joints():
-    labelled = np.zeros(JOINT_COUNT, bool)
-    labelled[[INDEX["left_elbow"], INDEX["left_wrist"]]] = True
-    keypoints_px = np.full((JOINT_COUNT, 2), np.nan)
+    labelled = np.zeros(LSP.joint_count, bool)
+    labelled[[LSP.index["left_elbow"], LSP.index["left_wrist"]]] = True
+    keypoints_px = np.full((LSP.joint_count, 2), np.nan)
     keypoints_px[labelled] = [[10, 30], [70, 30]]
     drawn = drawing.draw_skeleton(
         np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled, skeleton=LSP
@@ -34,10 +34,10 @@ def test_a_limb_runs_between_its_joints():
 
 
 def test_a_limb_with_a_missing_joint_is_left_out():
-    labelled = np.zeros(JOINT_COUNT, bool)
-    labelled[INDEX["left_wrist"]] = True
-    keypoints_px = np.zeros((JOINT_COUNT, 2))
-    keypoints_px[INDEX["left_wrist"]] = [50, 30]
+    labelled = np.zeros(LSP.joint_count, bool)
+    labelled[LSP.index["left_wrist"]] = True
+    keypoints_px = np.zeros((LSP.joint_count, 2))
+    keypoints_px[LSP.index["left_wrist"]] = [50, 30]
     drawn = drawing.draw_skeleton(
         np.zeros((60, 80, 3), np.uint8), keypoints_px, labelled, skeleton=LSP
     )
@@ -46,8 +46,8 @@ def test_a_limb_with_a_missing_joint_is_left_out():
 
 def test_joints_that_are_rather_wrong_are_pale():
     image, keypoints_px = np.zeros((200, 300, 3), np.uint8), np.rint(spread_pose(300, 200))
-    confidences = np.ones(JOINT_COUNT)
-    wrist, elbow, neck = (INDEX[name] for name in ("left_wrist", "left_elbow", "neck"))
+    confidences = np.ones(LSP.joint_count)
+    wrist, elbow, neck = (LSP.index[name] for name in ("left_wrist", "left_elbow", "neck"))
     confidences[[wrist, elbow, neck]] = [0.49, 0.5, np.nan]
     drawn = drawing.draw_skeleton(image, keypoints_px, confidences=confidences, skeleton=LSP)
     colours = {joint: drawn[y, x] for joint, (x, y) in enumerate(keypoints_px.astype(int))}
@@ -60,14 +60,14 @@ def test_joints_that_are_rather_wrong_are_pale():
 
 
 def test_a_limb_is_as_sure_as_its_ends():
-    labelled = np.zeros(JOINT_COUNT, bool)
-    ends = [INDEX["left_elbow"], INDEX["left_wrist"]]
+    labelled = np.zeros(LSP.joint_count, bool)
+    ends = [LSP.index["left_elbow"], LSP.index["left_wrist"]]
     labelled[ends] = True
-    keypoints_px = np.zeros((JOINT_COUNT, 2))
+    keypoints_px = np.zeros((LSP.joint_count, 2))
     keypoints_px[ends] = [[10, 30], [70, 30]]
     middle = {}
     for confidence in (0.4, 0.6):
-        confidences = np.ones(JOINT_COUNT)
+        confidences = np.ones(LSP.joint_count)
         confidences[ends[1]] = confidence
         image = np.zeros((60, 80, 3), np.uint8)
         drawn = drawing.draw_skeleton(image, keypoints_px, labelled, confidences, skeleton=LSP)
@@ -93,7 +93,7 @@ def test_every_limb_is_a_segment_and_mirroring_keeps_them():
     assert {frozenset(limb[1:]) for limb in LSP.limbs} <= {joints for joints, _ in segments}
     swap = {"left": "right", "right": "left", "centre": "centre"}
     mirrored = {
-        (frozenset(MIRROR[joint] for joint in joints), swap[side]) for joints, side in segments
+        (frozenset(LSP.mirror[joint] for joint in joints), swap[side]) for joints, side in segments
     }
     assert mirrored == segments
 

@@ -3,7 +3,7 @@ import pytest
 
 from posekit import drawing
 from posekit.drawing import RING_COLOUR, RING_PX
-from posekit.skeleton import INDEX, JOINT_COUNT, LSP
+from posekit.skeleton import LSP
 
 IMAGE = np.full((120, 160, 3), (40, 90, 140), np.uint8)
 
@@ -29,10 +29,10 @@ def test_saliency_keeps_its_order():
 
 
 def test_truth_is_white_and_what_is_not_labelled_is_left_out():
-    keypoints_px = np.full((JOINT_COUNT, 2), np.nan)
-    labelled = np.zeros(JOINT_COUNT, bool)
+    keypoints_px = np.full((LSP.joint_count, 2), np.nan)
+    labelled = np.zeros(LSP.joint_count, bool)
     for name, position in (("right_knee", (30, 40)), ("right_ankle", (30, 90))):
-        keypoints_px[INDEX[name]], labelled[INDEX[name]] = position, True
+        keypoints_px[LSP.index[name]], labelled[LSP.index[name]] = position, True
     drawn = drawing.draw_truth(IMAGE, keypoints_px, labelled, skeleton=LSP)
     np.testing.assert_array_equal(drawn[[40, 65, 90], 30], np.full((3, 3), 255))
     changed = (drawn != IMAGE).any(axis=-1)
@@ -53,7 +53,7 @@ def test_pictures_given_are_left_alone():
     before = IMAGE.copy()
     drawing.lay_saliency(IMAGE, np.ones(IMAGE.shape[:2]))
     drawing.draw_truth(
-        IMAGE, np.full((JOINT_COUNT, 2), 50.0), np.ones(JOINT_COUNT, bool), skeleton=LSP
+        IMAGE, np.full((LSP.joint_count, 2), 50.0), np.ones(LSP.joint_count, bool), skeleton=LSP
     )
     drawing.draw_ring(IMAGE, (50, 50), (90, 90))
     np.testing.assert_array_equal(IMAGE, before)

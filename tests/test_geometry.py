@@ -7,7 +7,7 @@ from posekit.geometry import (
     mirror_keypoints,
     resize_keypoints,
 )
-from posekit.skeleton import INDEX, LSP
+from posekit.skeleton import LSP
 
 
 def poses(count=4, seed=0):
@@ -49,13 +49,13 @@ def test_resize_undoes_itself_with_sizes_of_their_own():
 
 def test_mirror_moves_the_left_wrist_to_the_right_wrists_row():
     keypoints_px = np.zeros((14, 2))
-    keypoints_px[INDEX["left_wrist"]] = [0, 7]
+    keypoints_px[LSP.index["left_wrist"]] = [0, 7]
     labelled = np.zeros(14, bool)
-    labelled[INDEX["left_wrist"]] = True
+    labelled[LSP.index["left_wrist"]] = True
     mirrored_px, mirrored = mirror_keypoints(keypoints_px, labelled, 10, mirror=LSP.mirror)
     # The first of ten pixels becomes the last.
-    np.testing.assert_array_equal(mirrored_px[INDEX["right_wrist"]], [9, 7])
-    assert np.flatnonzero(mirrored).tolist() == [INDEX["right_wrist"]]
+    np.testing.assert_array_equal(mirrored_px[LSP.index["right_wrist"]], [9, 7])
+    assert np.flatnonzero(mirrored).tolist() == [LSP.index["right_wrist"]]
 
 
 def test_mirror_twice_is_identity():

@@ -8,7 +8,7 @@ import pytest
 from posekit import joint_sets
 from posekit.datasets.coco import own_data
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINTS, LSP
+from posekit.skeleton import LSP
 
 TRUNK = {
     "name": "trunk",
@@ -83,7 +83,7 @@ def test_a_description_makes_the_same_set(described):
 def test_the_fourteen_joints_agree_with_their_constants():
     assert LSP.mirror == (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13) and LSP.joint_count == 14
     assert sorted(set(LSP.sides)) == ["centre", "left", "right"]
-    assert [JOINTS[joint] for joint, side in enumerate(LSP.sides) if side == "centre"] == [
+    assert [LSP.joints[joint] for joint, side in enumerate(LSP.sides) if side == "centre"] == [
         "neck",
         "head_top",
     ]
@@ -94,7 +94,7 @@ def test_the_fourteen_joints_agree_with_their_constants():
 
 def test_files_beside_models():
     assert joint_sets.from_metadata("config.json", None) is LSP
-    assert joint_sets.from_metadata("manifest.json", list(JOINTS)) is LSP
+    assert joint_sets.from_metadata("manifest.json", list(LSP.joints)) is LSP
     assert joint_sets.from_metadata("config.json", TRUNK).name == "trunk"
     with pytest.raises(PosekitError, match=r"manifest.json: a joint set must be .*got \['a'\]"):
         joint_sets.from_metadata("manifest.json", ["a"])

@@ -20,7 +20,7 @@ from posekit.geometry import (
 )
 from posekit.pipeline import transforms
 from posekit.pipeline.augmentation import crop_matrices
-from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
+from posekit.skeleton import LSP
 
 # The same examples in every run: a test that fails today failed yesterday.
 settings.register_profile("posekit", derandomize=True, deadline=None, max_examples=25)
@@ -35,8 +35,8 @@ def arrays(*shape, of=coordinates, dtype=np.float64):
     return hnp.arrays(dtype, shape, elements=of)
 
 
-poses = arrays(IMAGES, JOINT_COUNT, 2)
-masks = hnp.arrays(bool, (IMAGES, JOINT_COUNT))
+poses = arrays(IMAGES, LSP.joint_count, 2)
+masks = hnp.arrays(bool, (IMAGES, LSP.joint_count))
 
 
 @st.composite
@@ -44,9 +44,9 @@ def people(draw):
     """(pred_px, true_px, labelled): every torso can be measured, and no length is nearly zero."""
     # Halves are exact, so that a common shift changes no distance by rounding.
     places = st.integers(-400, 400).map(lambda halves: halves / 2)
-    pred_px, true_px = (draw(arrays(IMAGES, JOINT_COUNT, 2, of=places)) for _ in range(2))
+    pred_px, true_px = (draw(arrays(IMAGES, LSP.joint_count, 2, of=places)) for _ in range(2))
     labelled = draw(masks)
-    ends = INDEX["left_shoulder"], INDEX["right_hip"]
+    ends = LSP.index["left_shoulder"], LSP.index["right_hip"]
     labelled[:, ends] = True
     true_px[:, ends[0]] = true_px[:, ends[1]] + [3, 4]
     return pred_px, true_px, labelled
@@ -63,7 +63,7 @@ def test_mirrored_twice_keypoints_are_as_before(keypoints_px, labelled, widths_p
     np.testing.assert_array_equal(again, labelled)
     # A mirror keeps distances, only the joints' names change.
     np.testing.assert_allclose(
-        np.linalg.norm(once[0][:, MIRROR[0]] - once[0][:, MIRROR[3]], axis=-1),
+        np.linalg.norm(once[0][:, LSP.mirror[0]] - once[0][:, LSP.mirror[3]], axis=-1),
         np.linalg.norm(keypoints_px[:, 0] - keypoints_px[:, 3], axis=-1),
         atol=1e-9,
     )
@@ -71,7 +71,7 @@ def test_mirrored_twice_keypoints_are_as_before(keypoints_px, labelled, widths_p
 
 @given(
     hnp.arrays(np.uint8, (2, 4, 7, 3)),
-    hnp.arrays(np.float32, (2, JOINT_COUNT, 3), elements=st.integers(-64, 64).map(float)),
+    hnp.arrays(np.float32, (2, LSP.joint_count, 3), elements=st.integers(-64, 64).map(float)),
     hnp.arrays(bool, 2),
 )
 def test_mirrored_twice_pictures_and_targets_are_as_before(images, targets, flip):
@@ -123,14 +123,14 @@ crops = st.tuples(
 )
 
 
-@given(crops, hnp.arrays(np.float64, (1, JOINT_COUNT, 2), elements=st.floats(0, 63)))
+@given(crops, hnp.arrays(np.float64, (1, LSP.joint_count, 2), elements=st.floats(0, 63)))
 def test_joints_move_by_the_inverse_of_the_crops_matrix(crop, in_frame_px):
     centre_px, side_px, radians, stretch = crop
     matrices = crop_matrices(
         np.array([centre_px]), np.array([side_px]), 64, radians=radians, stretch=stretch
     )
     on_canvas_px = in_frame_px @ matrices[0, :, :2].T + matrices[0, :, 2]
-    targets = np.concatenate([on_canvas_px, np.ones((1, JOINT_COUNT, 1))], axis=-1)
+    targets = np.concatenate([on_canvas_px, np.ones((1, LSP.joint_count, 1))], axis=-1)
     canvas = np.zeros((1, 96, 96, 3), np.float32)
     _, moved = transforms.affine(canvas, targets.astype(np.float32), matrices.astype(np.float32), 64)
     np.testing.assert_allclose(moved[..., :2], in_frame_px, atol=1e-2)
@@ -213,7 +213,7 @@ SCORES = {
     ),
 }
 places_of_one_number = st.tuples(
-    st.integers(0, IMAGES - 1), st.integers(0, JOINT_COUNT - 1), st.integers(0, 1)
+    st.integers(0, IMAGES - 1), st.integers(0, LSP.joint_count - 1), st.integers(0, 1)
 )
 
 
@@ -251,7 +251,7 @@ def test_no_score_takes_what_is_not_finite(name, poses_px, place, value):
 def test_what_is_not_labelled_changes_no_score(poses_px, place):
     pred_px, true_px, labelled = poses_px
     joint = place[1]
-    assume(joint not in (INDEX["left_shoulder"], INDEX["right_hip"]))
+    assume(joint not in (LSP.index["left_shoulder"], LSP.index["right_hip"]))
     labelled[place[:2]] = False
     junk_px = true_px.copy()
     junk_px[place[:2]] = np.nan

@@ -16,7 +16,7 @@ import numpy as np
 
 from posekit.datasets.containers import ADVICE
 from posekit.errors import PosekitError, raise_problems
-from posekit.skeleton import JOINT_COUNT
+from posekit.skeleton import LSP
 
 # LSPet's 10,000 labels take 3.4 MB, all of a file's variables in LSP and LSPet no more.
 INFLATED_LIMIT_BYTES = 64 << 20
@@ -58,7 +58,7 @@ def read_joints(caller, content, image_count):
                 f"got {sorted(variables)}. {ADVICE}"
             )
         flags, shape, values, order = variables["joints"]
-        is_lsp = shape[:2] == (3, JOINT_COUNT)
+        is_lsp = shape[:2] == (3, LSP.joint_count)
         _check_declared(caller, flags, shape, is_lsp, image_count)
         joints = _array(shape, values, order)
     except _Damaged as damage:
@@ -107,7 +107,7 @@ def _variables(caller, content):
 
 def _check_declared(caller, flags, shape, is_lsp, image_count):
     problems = []
-    if len(shape) != 3 or not (is_lsp or shape[:2] == (JOINT_COUNT, 3)):
+    if len(shape) != 3 or not (is_lsp or shape[:2] == (LSP.joint_count, 3)):
         problems.append(
             "`joints` in joints.mat must have shape (3, 14, N) for LSP or (14, 3, N) for LSPet; "
             f"got {shape}."

@@ -18,7 +18,7 @@ from posekit.datasets.containers import ADVICE, open_container
 from posekit.datasets.joints_mat import read_joints
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.skeleton import JOINTS, LSP
+from posekit.skeleton import LSP
 
 KINDS = ("lsp", "lspet", "synthetic")
 
@@ -251,18 +251,18 @@ def _fixed_test(caller, kind, image_ids):
 
 
 def _check_values(caller, image_ids, joints):
-    problems = []
+    problems, names = [], LSP.joints
     # NaN is within no limit. Junk in LSPet lies up to 322 px outside of its picture.
     is_near = (np.abs(joints[..., :2]) <= image_files.SIDE_LIMIT_PX).all(axis=-1)
     for image, joint in np.argwhere(~is_near):
         problems.append(
             "`joints` in joints.mat must be finite and lie where a picture can; "
-            f"got {joints[image, joint, :2].tolist()} for {JOINTS[joint]} of {image_ids[image]}."
+            f"got {joints[image, joint, :2].tolist()} for {names[joint]} of {image_ids[image]}."
         )
     for image, joint in np.argwhere(~np.isin(joints[..., 2], (0, 1))):
         problems.append(
             "the flags in joints.mat must be 0 or 1; "
-            f"got {joints[image, joint, 2]} for {JOINTS[joint]} of {image_ids[image]}."
+            f"got {joints[image, joint, 2]} for {names[joint]} of {image_ids[image]}."
         )
     raise_problems(caller, problems)
 

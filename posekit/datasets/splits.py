@@ -256,7 +256,8 @@ def read(path, dataset):
     if any(type(stored[field]) is not kind for field, kind in kinds.items()):
         raise PosekitError(
             f"{path}: `name` must be a text, `seed` a whole number and `comparable` true or false; "
-            f"got {', '.join(repr(stored[field]) for field in kinds)}. Draw the split again."
+            f"got {stored['name']!r}, {stored['seed']!r} and {stored['comparable']!r}. "
+            "Draw the split again."
         )
     _check_same_dataset(str(path), stored["dataset_fingerprint"], dataset)
     index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids.tolist())}

@@ -15,7 +15,7 @@ from posekit.datasets import checking, lsp
 from posekit.datasets.checking import ERROR, WARNING
 from posekit.errors import PosekitError
 from posekit.report import data_page
-from posekit.skeleton import INDEX
+from posekit.skeleton import LSP
 
 
 def found(checked, level=None):
@@ -104,9 +104,9 @@ def upright_person():
         ("knee", 10, 80),
         ("ankle", 10, 100),
     ):
-        keypoints_px[INDEX[f"left_{name}"]] = 50 - x, y
-        keypoints_px[INDEX[f"right_{name}"]] = 50 + x, y
-    keypoints_px[INDEX["neck"]], keypoints_px[INDEX["head_top"]] = (50, 28), (50, 10)
+        keypoints_px[LSP.index[f"left_{name}"]] = 50 - x, y
+        keypoints_px[LSP.index[f"right_{name}"]] = 50 + x, y
+    keypoints_px[LSP.index["neck"]], keypoints_px[LSP.index["head_top"]] = (50, 28), (50, 10)
     return keypoints_px
 
 
@@ -124,7 +124,7 @@ def people(synthetic_folder):
 
 def swapped(dataset, index, *names):
     for name in names:
-        pair = [INDEX[f"left_{name}"], INDEX[f"right_{name}"]]
+        pair = [LSP.index[f"left_{name}"], LSP.index[f"right_{name}"]]
         dataset.keypoints_px[index, pair] = dataset.keypoints_px[index, pair[::-1]]
 
 
@@ -155,8 +155,8 @@ def test_bodies_seen_from_the_side_say_nothing(people):
 
 def test_what_is_not_labelled_says_nothing(people):
     swapped(people, 1, "shoulder")
-    people.labelled[1, INDEX["left_hip"]] = False
-    people.keypoints_px[1, INDEX["left_hip"]] = np.nan
+    people.labelled[1, LSP.index["left_hip"]] = False
+    people.keypoints_px[1, LSP.index["left_hip"]] = np.nan
     assert twisted(people) == []
 
 

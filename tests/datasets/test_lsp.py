@@ -14,7 +14,7 @@ from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
-from posekit.skeleton import INDEX
+from posekit.skeleton import LSP
 
 HEADER_73 = b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\x00\x02IM"
 
@@ -375,11 +375,11 @@ def test_picture_deleted_after_reading_is_named(tmp_path):
 
 def test_summary_by_hand(tmp_path):
     joints = labels(2)
-    joints[0, INDEX["neck"]] = [-4, -7.5, 0]
-    joints[0, INDEX["head_top"]] = [0, 0, 0]
+    joints[0, LSP.index["neck"]] = [-4, -7.5, 0]
+    joints[0, LSP.index["head_top"]] = [0, 0, 0]
     joints[0, 0, :2] = [2, 1]
     joints[0, 1, :2] = [12, 5]
-    joints[0, INDEX["left_wrist"], :2] = [300, 5]
+    joints[0, LSP.index["left_wrist"], :2] = [300, 5]
     summary = lsp.summarise(lsp.read(write_folder(tmp_path, lspet_files(joints))))
     assert summary["images"] == 2
     assert summary["labelled_joints"] == 25

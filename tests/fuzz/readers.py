@@ -31,7 +31,7 @@ from posekit.files import read_json, write_json
 from posekit.models import imagenet
 from posekit.report import parameters
 from posekit.report.index import headline_of
-from posekit.skeleton import JOINT_COUNT, JOINTS
+from posekit.skeleton import LSP
 
 from . import mutation
 from .attempts import Reader, Wrong
@@ -133,10 +133,10 @@ def _check_dataset(dataset):
     sizes_px = dataset.image_sizes_px
     _require(count > 0 and len(set(dataset.image_ids.tolist())) == count, "ids must be unique")
     _require(
-        keypoints_px.shape == (count, JOINT_COUNT, 2) and keypoints_px.dtype == np.float64,
+        keypoints_px.shape == (count, LSP.joint_count, 2) and keypoints_px.dtype == np.float64,
         "`keypoints_px` must be float64 (N, 14, 2)",
     )
-    _require(labelled.shape == (count, JOINT_COUNT) and labelled.dtype == bool, "`labelled`")
+    _require(labelled.shape == (count, LSP.joint_count) and labelled.dtype == bool, "`labelled`")
     _require(np.isfinite(keypoints_px).all(), "`keypoints_px` must be finite")
     _require(sizes_px.shape == (count, 2) and (sizes_px >= 1).all(), "`image_sizes_px` must be > 0")
     _require(sizes_px.prod(axis=1).max() <= image_files.PIXEL_LIMIT, "a picture beyond the limit")
@@ -238,7 +238,7 @@ def _swapped(content):
 
 def _read_labels(content, folder):
     joints, is_lsp = joints_mat.read_joints("set", content, 3)
-    _require(joints.shape == (3, JOINT_COUNT, 3) and joints.dtype == np.float64, "the shape")
+    _require(joints.shape == (3, LSP.joint_count, 3) and joints.dtype == np.float64, "the shape")
     try:
         oracle = scipy.io.loadmat(io.BytesIO(content), variable_names=["joints"])["joints"]
     except Exception:
@@ -550,11 +550,11 @@ def _manifests():
         }
         for file, content in _model_files().items()
     ]
-    fitted = {"slope": 2.0, "offsets": [0.1] * JOINT_COUNT}
+    fitted = {"slope": 2.0, "offsets": [0.1] * LSP.joint_count}
     split = {"name": "standard", "seed": 5, "images": 9000}
     manifest = {
         "version": 2,
-        "joints": list(JOINTS),
+        "joints": list(LSP.joints),
         "stages": stages,
         "calibration": fitted,
         "data": {"split": split},
@@ -581,7 +581,7 @@ def _read_manifest(content, folder):
     if fitted is not None:
         raw = np.linspace(0, 1, 11)[:, None]
         confidence = fitted.confidence(raw)
-        _require(confidence.shape == (11, JOINT_COUNT), f"confidences {confidence.shape}")
+        _require(confidence.shape == (11, LSP.joint_count), f"confidences {confidence.shape}")
         _require(((confidence >= 0) & (confidence <= 1)).all(), "confidences in [0, 1]")
         _require((np.diff(confidence, axis=0) >= 0).all(), "surer must not be less confident")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posekit.skeleton import JOINTS
+from posekit.skeleton import LSP
 
 LENGTHS = {
     "pelvis_half": 0.052,
@@ -55,7 +55,7 @@ class Figure:
 
     def joints(self):
         """float64 (14, 3), the joints in the order of `skeleton.JOINTS`."""
-        return np.stack([self.points[name] for name in JOINTS])
+        return np.stack([self.points[name] for name in LSP.joints])
 
 
 def draw_body(rng):

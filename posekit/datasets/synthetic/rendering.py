@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from posekit.skeleton import INDEX, JOINTS
+from posekit.skeleton import LSP
 
 SUBPIXEL_BITS = 4
 # Sixteen points of the unit circle, anticlockwise where y is up.
@@ -80,13 +80,13 @@ def paint(image, parts, camera, light):
 def hidden_joints(painted, keypoints_px):
     """Which joints, bool (14,), a part covers that `paint` painted later than the joint's own."""
     points = [tuple(point) for point in fixed_point(keypoints_px).tolist()]
-    hidden = np.zeros(len(JOINTS), bool)
+    hidden = np.zeros(len(LSP.joints), bool)
     for joints, outline in painted:
-        for name, point in zip(JOINTS, points):
+        for name, point in zip(LSP.joints, points):
             if name in joints:
-                hidden[INDEX[name]] = False
-            elif not hidden[INDEX[name]]:
-                hidden[INDEX[name]] = cv2.pointPolygonTest(outline, point, False) >= 0
+                hidden[LSP.index[name]] = False
+            elif not hidden[LSP.index[name]]:
+                hidden[LSP.index[name]] = cv2.pointPolygonTest(outline, point, False) >= 0
     return hidden
 
 

@@ -19,7 +19,7 @@ from posekit import files
 from posekit.datasets.synthetic import backgrounds, outfits, rendering
 from posekit.datasets.synthetic.scenes import plan, stream
 from posekit.errors import PosekitError, raise_problems
-from posekit.skeleton import JOINT_COUNT
+from posekit.skeleton import LSP
 
 GENERATOR_VERSION = 1
 RECIPE_FILE = "synthetic.json"
@@ -74,7 +74,7 @@ def example(index, seed):
     return Example(
         image=backgrounds.add_sensor_noise(stream("grain", index, seed), image),
         keypoints_px=scene.keypoints_px,
-        labelled=stream("missing", index, seed).random(JOINT_COUNT) >= missing_share,
+        labelled=stream("missing", index, seed).random(LSP.joint_count) >= missing_share,
         occluded=occluded,
         activity=scene.activity,
         person_count=scene.person_count,
@@ -116,9 +116,9 @@ def write(folder, *, count, seed):
 
 def _write_files(folder, recipe):
     seed, count = recipe["seed"], recipe["count"]
-    joints = np.empty((JOINT_COUNT, 3, count))
-    keypoints_px = np.empty((count, JOINT_COUNT, 2))
-    occluded = np.empty((count, JOINT_COUNT), bool)
+    joints = np.empty((LSP.joint_count, 3, count))
+    keypoints_px = np.empty((count, LSP.joint_count, 2))
+    occluded = np.empty((count, LSP.joint_count), bool)
     rows = [("image", "activity", "person_count")]
     (folder / "images").mkdir()
     for index in range(count):
@@ -141,7 +141,7 @@ def _write_files(folder, recipe):
 
 def _stored_joints(made, index, seed):
     """One image's joints as LSPet stores them: (14, 3) with junk where nothing is labelled."""
-    stored = np.ones((JOINT_COUNT, 3))
+    stored = np.ones((LSP.joint_count, 3))
     stored[:, :2] = made.keypoints_px
     missing = ~made.labelled
     stored[missing] = _junk(stream("junk", index, seed), missing.sum())

@@ -13,7 +13,7 @@ from tiny_sets import picture
 from posekit.datasets import image_files
 from posekit.datasets.coco import json_fields, own_data, reading
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINTS, LSP
+from posekit.skeleton import LSP
 
 
 def read(path, **settings):
@@ -74,13 +74,13 @@ def test_coco_as_the_joints_of_lsp(tmp_path):
     write(tmp_path, stored)
     dataset = read(toml(tmp_path, 'joints = "coco17_to_lsp"'))
     assert dataset.skeleton is LSP
-    place = {name: index for index, name in enumerate(JOINTS)}
+    place = {name: index for index, name in enumerate(LSP.joints)}
     for name in ("left_wrist", "right_ankle"):
         k = COCO17.index(name)
         assert dataset.keypoints_px[0, place[name]].tolist() == [k + 1, 2 * k]
     # Between the shoulders, keypoints 5 and 6; COCO has no top of the head.
     assert dataset.keypoints_px[0, place["neck"]].tolist() == [6.5, 11]
-    unlabelled = {JOINTS[joint] for joint in np.flatnonzero(~dataset.labelled[0])}
+    unlabelled = {LSP.joints[joint] for joint in np.flatnonzero(~dataset.labelled[0])}
     assert unlabelled == {"left_hip", "head_top"}
 
 
@@ -89,8 +89,8 @@ def test_a_middle_is_labelled_where_all_of_it_is(tmp_path):
     stored["annotations"][0]["keypoints"][3 * 5 + 2] = 0
     write(tmp_path, stored)
     dataset = read(toml(tmp_path, 'joints = "coco17_to_lsp"'))
-    assert not dataset.labelled[0, JOINTS.index("neck")]
-    assert dataset.labelled[0, JOINTS.index("right_shoulder")]
+    assert not dataset.labelled[0, LSP.joints.index("neck")]
+    assert dataset.labelled[0, LSP.joints.index("right_shoulder")]
 
 
 def test_tools_that_measure_from_the_corner(tmp_path):

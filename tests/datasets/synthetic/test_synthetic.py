@@ -14,7 +14,7 @@ import scipy.stats
 from posekit.datasets.synthetic import backgrounds, figures, outfits, rendering, scenes, writing
 from posekit.datasets.synthetic.pose_families import FAMILIES, LIMITS_DEG, RELAXED, draw_pose
 from posekit.errors import PosekitError
-from posekit.skeleton import INDEX, MIRROR
+from posekit.skeleton import LSP
 
 COUNT = 150
 
@@ -104,7 +104,7 @@ def test_mirrored_angles_give_the_mirrored_person():
     body = (figures.LENGTHS, figures.RADII)
     one = figures.assemble(body, pose, np.eye(3)).joints()
     two = figures.assemble(body, mirrored, np.eye(3)).joints()
-    np.testing.assert_allclose(two, one[list(MIRROR)] * [-1, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(two, one[list(LSP.mirror)] * [-1, 1, 1], atol=1e-12)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -179,7 +179,7 @@ def test_the_nearer_part_covers_the_farther_and_hides_its_joints():
         return rendering.Part(centres, np.full(2, 0.2), centres, colour, depth, (joint,))
 
     keypoints_px = np.full((14, 2), -500.0)
-    keypoints_px[[INDEX["neck"], INDEX["left_knee"]]] = 100
+    keypoints_px[[LSP.index["neck"], LSP.index["left_knee"]]] = 100
     canvas = np.zeros((200, 200, 3), np.uint8)
     near, far = ball(0.3, (200, 0, 0), "neck"), ball(-0.3, (0, 200, 0), "left_knee")
     image, painted = rendering.paint(
@@ -188,7 +188,7 @@ def test_the_nearer_part_covers_the_farther_and_hides_its_joints():
     assert not canvas.any()  # The picture given is left as it was.
     assert image[100, 100, 0] > 150 and image[100, 100, 1] == 0
     hidden = rendering.hidden_joints(painted, keypoints_px)
-    assert np.flatnonzero(hidden).tolist() == [INDEX["left_knee"]]
+    assert np.flatnonzero(hidden).tolist() == [LSP.index["left_knee"]]
 
 
 def test_outlines_are_as_wide_as_the_body_and_centred_on_the_joints():
