@@ -163,6 +163,7 @@ def phases_of(folder):
         seed=0,
         # A small set is gone through several times, so that its epoch can be timed at all.
         epochs=10**6,
+        mirror=dataset.skeleton.mirror,
         crop=crop,
     )
     batches = iter(stream)
@@ -222,6 +223,7 @@ def packing(folder, scratch):
             batch_size=min(BATCH, len(images)),
             seed=0,
             epochs=1,
+            mirror=experiment.dataset.skeleton.mirror,
         )
         next(iter(stream))
         seconds[name] = time.perf_counter() - started

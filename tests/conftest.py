@@ -42,7 +42,11 @@ def estimator_folder(tmp_path_factory):
     stages = []
     for view, frame_px in (("whole", 32), ("person", 64)):
         network = residual.residual_network(
-            head="soft_argmax", frame_px=frame_px, widths=(4, 4, 4, 4), blocks=(1, 1, 1, 1)
+            head="soft_argmax",
+            frame_px=frame_px,
+            joints=14,
+            widths=(4, 4, 4, 4),
+            blocks=(1, 1, 1, 1),
         )
         network.save(folder / f"{view}.keras")
         stages.append(

@@ -38,6 +38,7 @@ def batches(seed):
         batch_size=16,
         seed=seed,
         epochs=2,
+        mirror=experiment.dataset.skeleton.mirror,
     )
     return digest(array for batch in batches.as_numpy_iterator() for array in batch)
 

@@ -16,6 +16,7 @@ from posekit.pipeline.augmentation import Augmentation
 from posekit.pipeline.batches import training_batches
 from posekit.pipeline.frames import load_frames
 from posekit.profiles import FRAME_PX
+from posekit.skeleton import LSP
 from posekit.training import engine
 
 engine.start(0)
@@ -42,7 +43,13 @@ def targets_of(dataset):
 
 def batches(images, targets, epochs, chosen_crop):
     return training_batches(
-        images, targets, batch_size=batch_size, seed=0, epochs=epochs, crop=chosen_crop
+        images,
+        targets,
+        batch_size=batch_size,
+        seed=0,
+        epochs=epochs,
+        mirror=LSP.mirror,
+        crop=chosen_crop,
     )
 
 

@@ -15,6 +15,7 @@ from posekit.models import losses, poster
 from posekit.pipeline.augmentation import Augmentation
 from posekit.pipeline.batches import training_batches
 from posekit.pipeline.crops import Crop
+from posekit.skeleton import LSP
 from posekit.training import engine
 from posekit.training.keras_patches import fused_kernels
 
@@ -56,7 +57,13 @@ networks = {
 def waiting(crop):
     """Seconds of a round fed by the pipeline, and of them those without a batch."""
     stream, _ = training_batches(
-        images, targets, batch_size=batch_size, seed=0, epochs=10**6, crop=crop
+        images,
+        targets,
+        batch_size=batch_size,
+        seed=0,
+        epochs=10**6,
+        mirror=LSP.mirror,
+        crop=crop,
     )
     batches, waited = iter(stream), 0.0
     networks["batchnorm"].train_on_batch(*next(batches))

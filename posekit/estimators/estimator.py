@@ -14,8 +14,8 @@ from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
 from posekit.estimators.calibration import Calibration
 from posekit.estimators.passes import ONE_PASS
-from posekit.evaluation import predictions
 from posekit.geometry import keypoints_out_of_boxes
+from posekit.models import heads
 from posekit.pipeline import views
 from posekit.pipeline.frames import decode, decode_frame
 from posekit.skeleton import Skeleton
@@ -200,7 +200,7 @@ def _run_pass(stage, crops, images, boxes_px, mirror):
     """Keypoints in the pictures, (N, K, 2), and the probability around each one's peak, (N, K)."""
     frames = np.concatenate([_frames(stage, crop, images, boxes_px) for crop in crops])
     outputs = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(crops))
-    if stage.head == "soft_argmax" and stage.use_peak:
+    if heads.by_name(stage.head).has_maps and stage.use_peak:
         widest = max(crop.scale for crop in crops)
         maps = [
             _maps(output, crop, widest, mirror) for output, crop in zip(outputs, crops, strict=True)
@@ -236,7 +236,7 @@ def _maps(output, crop, widest, mirror):
 
 def _keypoints_px(stage, output, crop, boxes_px, mirror):
     """Keypoints in the pictures, (N, K, 2), of a network that is read as coordinates."""
-    in_frame_px = predictions.keypoints_px(output, head=stage.head, frame_px=stage.frame_px)
+    in_frame_px = heads.by_name(stage.head).keypoints_px(output, stage.frame_px)
     if crop.mirrored:
         in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
     shown_px = geometry.scale_boxes(boxes_px, crop.scale)

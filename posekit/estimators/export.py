@@ -16,6 +16,7 @@ from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import calibration, decoding, loading, manifest, runtimes
 from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
+from posekit.models import heads
 from posekit.pipeline import views
 from posekit.provenance import provenance
 
@@ -41,22 +42,6 @@ BOXES = {
         "of a box that is given. The box around keypoints reaches from the least to the greatest x "
         "and y + 0.5, since the picture's first pixel begins at -0.5; the square's side is "
         "`person_margin` times its longer side, which is at least `least_side_px`."
-    ),
-}
-OUTPUTS = {
-    "coordinates": "(N, 2K): x0, y0, x1, y1, ... in the frame's pixels.",
-    "spread": "(N, K, 4): x, y in the frame's pixels, then the logarithms of both spreads.",
-    "soft_argmax": (
-        "(N, h, w, K): logits; softmax over the h * w cells of each joint gives the probability of "
-        "its position. Cell i of n is at (i + 0.5) * input_px / n - 0.5. Smooth each map with a "
-        "Gaussian of standard deviation `smoothing`, take the highest cell, weight the map's own "
-        "probabilities with a Gaussian of `neighbourhood` around that cell: the keypoint is their "
-        "mean. Its mass is the probability within `sure_radius` of the keypoint. All three are "
-        "shares of input_px."
-    ),
-    "simcc": (
-        "(N, K, 2, bins): logits over x and over y; the coordinate is the mean under their "
-        "softmax. Bin i of n is at (i + 0.5) * input_px / n - 0.5."
     ),
 }
 PASSES = (
@@ -220,7 +205,11 @@ def _manifest(model, estimator, stored, entries, file_format):
             "input": FRAME,
             "box": {view: BOXES[view] for view in BOXES if _has(entries, "view", view)},
             "looks": PASSES,
-            "output": {head: OUTPUTS[head] for head in OUTPUTS if _has(entries, "head", head)},
+            "output": {
+                name: head.reading
+                for name, head in heads.HEADS.items()
+                if _has(entries, "head", name)
+            },
             "confidence": None if fitted is None else CONFIDENCE,
         },
         "exported": provenance(),

@@ -1,30 +1,14 @@
 """From a trained network to predictions, in its frame or in pixels of the original pictures."""
 
-import keras
 import numpy as np
 
 from posekit.evaluation import scores
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
-from posekit.pipeline import augmentation, crops
+from posekit.pipeline import augmentation
 from posekit.pipeline.batches import evaluation_batches
 
 BATCH_SIZE = 64
-
-
-def keypoints_px(output, *, head, frame_px):
-    """A network's output as keypoints in its frame.
-
-    Args:
-        output: tensor or array of N images, as the head gives it.
-        head: str, one of heads.HEADS.
-        frame_px: int, side of the network's input, pixels.
-
-    Returns:
-        float64 (N, K, 2), (x, y).
-    """
-    flat = heads.by_name(head).coordinates(output, frame_px)  # (N, 2K)
-    return keras.ops.convert_to_numpy(flat).astype(float).reshape(len(output), -1, 2)
 
 
 def predict_px(model, canvases, part, *, head, frame_px):
@@ -48,15 +32,13 @@ def predict_px(model, canvases, part, *, head, frame_px):
         batch_size=BATCH_SIZE,
         crop=crop,
     )
+    read = heads.by_name(head).keypoints_px
     # For one epoch, compiling a function would take longer than what it computes.
     found_px = np.concatenate(
-        [
-            keypoints_px(model(images, training=False), head=head, frame_px=frame_px)
-            for images, _ in batches
-        ]
+        [read(model(images, training=False), frame_px) for images, _ in batches]
     )
     if crop is not None:
-        found_px = crops.uncropped(found_px, crop)
+        found_px = crop.uncropped(found_px)
     indices = experiment.split.indices(experiment.dataset, part)
     canvas_px = canvases.frames.images.shape[1]
     return keypoints_out_of_boxes(found_px, canvases.boxes_px[indices], canvas_px)
@@ -66,7 +48,7 @@ def predict_frame_px(model, images):
     """Keypoints in the frame, float64 (N, K, 2), of a model whose output is coordinates."""
     batches = evaluation_batches(images, batch_size=BATCH_SIZE)
     output = model.predict(batches, verbose=0)
-    return keypoints_px(output, head="coordinates", frame_px=images.shape[1])
+    return heads.by_name("coordinates").keypoints_px(output, images.shape[1])
 
 
 def measure(model, canvases, *, head, frame_px, part="validation"):

@@ -1,24 +1,65 @@
 """Networks by name, with their initial weights."""
 
-from functools import partial
+from importlib import import_module
 
 import keras
 
 from posekit.errors import PosekitError, raise_problems
-from posekit.models import imagenet, lite0, poster, residual, saved
-from posekit.models.names import IMAGENET
-from posekit.skeleton import JOINT_COUNT
+from posekit.models import imagenet, names, saved
 
-# By their names in a training's settings; the poster's two are in `models`.
-NETWORKS = {
-    "residual": residual.residual_network,
-    "residual_slim": partial(residual.residual_network, widths=(24, 48, 96, 192)),
-    # Without the stage at stride 32, three quarters of the weights.
-    "residual_short": partial(residual.residual_network, widths=(32, 64, 128), blocks=(2, 2, 2)),
-    "lite0": lite0.lite0_network,
-    "lite0_quick": partial(lite0.lite0_network, fixed_kernel=5),
-    "lite0_short": partial(lite0.lite0_network, stages=5, fixed_kernel=5),
-}
+
+def build(config, *, joints):
+    """The network of a configuration with its initial weights, uncompiled.
+
+    Args:
+        config: TrainingConfig; its seed is not used, Keras' own is.
+        joints: int, number of joints that the network predicts.
+
+    Returns:
+        keras.Model.
+
+    Raises:
+        PosekitError: the initial weights are missing or do not fit.
+    """
+    policy = keras.config.dtype_policy()
+    try:
+        # The poster's networks have no layers that are kept in float32.
+        if config.mixed_precision and not config.network.startswith("poster"):
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        model = network(
+            config.network,
+            head=config.head,
+            frame_px=config.frame_px,
+            dropout=config.dropout,
+            stochastic_depth=config.stochastic_depth,
+            joints=joints,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+    if config.initial_weights == names.IMAGENET:
+        imagenet.load_into(model)
+    elif config.initial_weights is not None:
+        transfer(saved.load(config.initial_weights, head=None, joints=joints), model)
+    return model
+
+
+def network(name, *, frame_px, joints, **settings):
+    """The network of that name, uncompiled, with random weights.
+
+    Args:
+        name: str, one of names.NETWORKS.
+        frame_px: int, side of the square input, pixels.
+        joints: int.
+        **settings: head, dropout and stochastic_depth; the poster's networks take none of them.
+
+    Returns:
+        keras.Model.
+    """
+    path, options = names.NETWORKS[name]
+    module, function = path.split(".")
+    settings = {} if module == "poster" else settings
+    make = getattr(import_module(f"posekit.models.{module}"), function)
+    return make(frame_px=frame_px, joints=joints, **options, **settings)
 
 
 def transfer(source, target):
@@ -47,43 +88,3 @@ def transfer(source, target):
     raise_problems("transfer()", problems)
     for layer in shared:
         layer.set_weights(known[layer.name].get_weights())
-
-
-def build(config, *, joints=JOINT_COUNT):
-    """The network of a configuration with its initial weights, uncompiled.
-
-    Args:
-        config: TrainingConfig; its seed is not used, Keras' own is.
-        joints: int, how many it answers for.
-
-    Returns:
-        keras.Model.
-
-    Raises:
-        PosekitError: the initial weights are not at hand or do not fit.
-    """
-    if config.network.startswith("poster"):
-        return poster.poster_network(
-            batch_norm=config.network == "poster_batchnorm",
-            frame_px=config.frame_px,
-            joints=joints,
-        )
-    policy = keras.config.dtype_policy()
-    try:
-        if config.mixed_precision:
-            keras.config.set_dtype_policy("mixed_bfloat16")
-        model = NETWORKS[config.network](
-            head=config.head,
-            frame_px=config.frame_px,
-            dropout=config.dropout,
-            stochastic_depth=config.stochastic_depth,
-            joints=joints,
-        )
-    finally:
-        keras.config.set_dtype_policy(policy)
-    if config.initial_weights == IMAGENET:
-        imagenet.load_into(model)
-    elif config.initial_weights is not None:
-        source = saved.load(config.initial_weights, head=None, joints=joints)
-        transfer(source, model)
-    return model

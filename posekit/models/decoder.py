@@ -1,4 +1,4 @@
-"""What all deeper networks share: input, decoder to maps, and head."""
+"""What the networks beyond the poster share: input, decoder to maps, and head."""
 
 import keras
 from keras import layers
@@ -26,16 +26,16 @@ def normed(layer, features, *, relu=True):
 
 
 def dropped(branch, drop, name):
-    # One draw for a whole example: the branch is there or it is not.
+    # One sample for a whole example: the branch is there or it is not.
     return layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(branch)
 
 
 def with_head(name, image, levels, head, frame_px, dropout, joints):
     """Decoder and head; `levels` is stride -> features, the strides from 8 upwards are used."""
+    head = heads.by_name(head)
     coarsest = max(levels)
     features = levels[coarsest]
-    # Coordinates are read off the whole picture at once and need no map.
-    if head != "coordinates":
+    if head.uses_decoder:
         features = layers.Conv2D(DECODER_WIDTH, 1, name=f"lateral{coarsest}")(features)
         stride = coarsest
         while stride > MAP_STRIDE:
@@ -51,5 +51,4 @@ def with_head(name, image, levels, head, frame_px, dropout, joints):
             )
     if dropout:
         features = layers.SpatialDropout2D(dropout, name="dropout")(features)
-    output = heads.by_name(head).output(features, joints, frame_px)
-    return keras.Model(image, output, name=name)
+    return keras.Model(image, head.output(features, joints, frame_px), name=name)

@@ -1,7 +1,7 @@
 """ImageNet weights for EfficientNet-Lite0, made once by `make imagenet`.
 
 The published checkpoint is PyTorch's; models/imagenet/convert_lite0.py reads it in an environment
-of its own and writes plain arrays. Here they are folded and put into a network.
+of its own, folds the normalisation in and writes plain arrays.
 """
 
 from pathlib import Path
@@ -19,11 +19,11 @@ LIMIT_BYTES = 64 << 20
 
 
 def load_into(network, path=WEIGHTS):
-    """Give a Lite0 network's trunk its ImageNet weights.
+    """Give the trunk of an EfficientNet-Lite0 its ImageNet weights.
 
     Args:
-        network: keras.Model, from `pose_networks.lite0_network`; changed in place. Its decoder
-            and head keep their weights.
+        network: keras.Model, from `lite0_network`; changed in place. Its decoder and head keep
+            their weights.
         path: npz file of `convert_lite0.py`: for each layer NAME of the trunk, NAME/kernel and
             NAME/bias with the normalisation folded in.
 
@@ -62,4 +62,4 @@ def _read(path):
     try:
         return files.read_npz(path, limit_bytes=LIMIT_BYTES)
     except PosekitError as error:
-        raise PosekitError(f"{error} `make imagenet` writes it anew.") from error
+        raise PosekitError(f"{error} `make imagenet` writes it again.") from error

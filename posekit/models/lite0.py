@@ -1,14 +1,9 @@
-"""Networks beyond the poster: a trunk that sees, a decoder that places, a head that answers.
-
-Plain Keras layers throughout, so that saved files load without posekit. Both trunks halve the
-picture five times; the decoder brings the coarse features back to an eighth of the frame.
-"""
+"""EfficientNet-Lite0 as a trunk, from plain Keras layers: saved files load without posekit."""
 
 from keras import layers
 
 from posekit.errors import check_choice
 from posekit.models import decoder
-from posekit.skeleton import JOINT_COUNT
 
 # EfficientNet-Lite0's stages: blocks, kernel, stride, expansion, output channels.
 # Source: Tan and Le, "EfficientNet", ICML 2019, table 1; Lite drops squeeze-and-excitation and
@@ -29,12 +24,12 @@ def lite0_network(
     *,
     head,
     frame_px,
+    joints,
     stages=7,
     frozen_stages=2,
     fixed_kernel=None,
     dropout=0.0,
     stochastic_depth=0.0,
-    joints=JOINT_COUNT,
 ):
     """EfficientNet-Lite0 without its classifier, normalisation folded in, uncompiled.
 
@@ -44,6 +39,7 @@ def lite0_network(
     Args:
         head: str, one of heads.HEADS.
         frame_px: int, side of the square input, pixels, a multiple of 32.
+        joints: int.
         stages: int, 7 for the whole trunk; 5 leaves out the two at stride 32, three quarters of
             the weights.
         frozen_stages: int in [0, 7], how many of the first stages keep their weights; the stem
@@ -52,7 +48,6 @@ def lite0_network(
             weights. TensorFlow's CPU gradient of 5 x 5 depthwise kernels takes a third of the
             step, for 2 % of the weights.
         dropout, stochastic_depth: float in [0, 1), as for `residual_network`.
-        joints: int.
 
     Returns:
         keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
@@ -63,9 +58,7 @@ def lite0_network(
     check_choice("lite0_network()", "stages", stages, (5, len(LITE0_STAGES)))
     image = decoder.input_of("lite0_network()", frame_px)
     features = layers.Rescaling(1 / 128, offset=-127 / 128, name="pixels_to_unit")(image)
-    stem = layers.Conv2D(
-        LITE0_STEM_WIDTH, 3, 2, "same", trainable=frozen_stages == 0, name="stem"
-    )
+    stem = layers.Conv2D(LITE0_STEM_WIDTH, 3, 2, "same", trainable=frozen_stages == 0, name="stem")
     features = layers.ReLU(max_value=6, name="stem_relu")(stem(features))
     block_count = sum(count for count, *_ in LITE0_STAGES[:stages])
     outputs, number = [], 0
@@ -93,10 +86,10 @@ def lite0_network(
 def _inverted_residual(
     features, width, *, kernel, stride, expansion, trainable, depthwise_fixed, drop, name
 ):
-    arrived = features
+    inputs = features
     if expansion > 1:
         expand = layers.Conv2D(
-            arrived.shape[-1] * expansion, 1, trainable=trainable, name=f"{name}_expand"
+            inputs.shape[-1] * expansion, 1, trainable=trainable, name=f"{name}_expand"
         )
         features = layers.ReLU(max_value=6, name=f"{name}_expand_relu")(expand(features))
     depthwise = layers.DepthwiseConv2D(
@@ -108,8 +101,8 @@ def _inverted_residual(
     )
     features = layers.ReLU(max_value=6, name=f"{name}_depthwise_relu")(depthwise(features))
     features = layers.Conv2D(width, 1, trainable=trainable, name=f"{name}_project")(features)
-    if stride == 1 and arrived.shape[-1] == width:
+    if stride == 1 and inputs.shape[-1] == width:
         if drop and trainable:
             features = decoder.dropped(features, drop, name)
-        return layers.Add(name=f"{name}_add")([arrived, features])
+        return layers.Add(name=f"{name}_add")([inputs, features])
     return features

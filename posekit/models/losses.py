@@ -1,7 +1,7 @@
 """Mean squared error over the coordinates that count, and a metric that divides once.
 
 Targets are (N, K, 3): x, y in frame pixels and the joint's weight (1 counts, 0 does not), as
-`baselines.targets` defines them for each label treatment. Predictions are (N, 2K).
+`targets.targets` defines them for each label treatment. Predictions are (N, 2K).
 """
 
 import keras

@@ -3,30 +3,29 @@
 from keras import layers
 
 from posekit.models import decoder
-from posekit.skeleton import JOINT_COUNT
 
 
 def residual_network(
     *,
     head,
     frame_px,
+    joints,
     widths=(32, 64, 128, 256),
     blocks=(2, 2, 2, 2),
     dropout=0.0,
     stochastic_depth=0.0,
-    joints=JOINT_COUNT,
 ):
     """A residual network trained from scratch, uncompiled.
 
     Args:
         head: str, one of heads.HEADS.
         frame_px: int, side of the square input, pixels, a multiple of 32.
+        joints: int.
         widths: tuple of int, channels of the stages, at strides 4, 8, 16 and so on.
         blocks: tuple of int, residual blocks of each stage.
         dropout: float in [0, 1), of whole channels, before the head.
         stochastic_depth: float in [0, 1), how often the last block's branch is left out in
             training; earlier blocks less often, in proportion to their depth.
-        joints: int.
 
     Returns:
         keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
@@ -59,7 +58,12 @@ def residual_network(
 def _residual_block(features, width, *, stride, drop, name):
     def convolution(kernel, step, part):
         return layers.Conv2D(
-            width, kernel, step, "same", use_bias=False, kernel_initializer="he_normal",
+            width,
+            kernel,
+            step,
+            "same",
+            use_bias=False,
+            kernel_initializer="he_normal",
             name=f"{name}_{part}",
         )
 

@@ -5,28 +5,16 @@ from pathlib import Path
 import keras
 
 from posekit.errors import PosekitError
-from posekit.skeleton import JOINT_COUNT
-
-def output_shapes(joints):
-    """Output shapes of networks for that many joints, by head, see `heads`; None fits any size."""
-    return {
-        "coordinates": (None, 2 * joints),
-        "spread": (None, joints, 4),
-        "soft_argmax": (None, None, None, joints),
-        "simcc": (None, joints, 2, None),
-    }
+from posekit.models import heads
 
 
-OUTPUT_SHAPES = output_shapes(JOINT_COUNT)
-
-
-def load(path, *, head="coordinates", joints=JOINT_COUNT):
+def load(path, *, head="coordinates", joints):
     """Read a saved network and check that it is one of ours.
 
     Args:
         path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
         head: one of heads.HEADS, or None for any.
-        joints: int, how many it must answer for.
+        joints: int, number of joints that it must predict.
 
     Returns:
         keras.Model, uncompiled, from square images (N, S, S, 3) to the head's output.
@@ -53,18 +41,21 @@ def load(path, *, head="coordinates", joints=JOINT_COUNT):
     return model
 
 
-def check_shapes(path, network, *, head, joints=JOINT_COUNT):
-    """Raise PosekitError unless a network goes from square pictures to the head's output.
+def check_shapes(path, network, *, head, joints):
+    """Raise PosekitError unless a network goes from square images to the head's output.
 
     Args:
         path: where it was read, for the message.
         network: what has the attributes `input_shape` and `output_shape`.
         head, joints: as for `load`.
     """
-    shapes = output_shapes(joints)
-    heads = shapes if head is None else (head,)
-    if not any(_fits(network.output_shape, shapes[name]) for name in heads):
-        wanted = " or ".join(f"{shapes[name]} ({name})" for name in heads)
+    shapes = {
+        name: known.output_shape(joints)
+        for name, known in heads.HEADS.items()
+        if head in (None, name)
+    }
+    if not any(_fits(network.output_shape, shape) for shape in shapes.values()):
+        wanted = " or ".join(f"{shape} ({name})" for name, shape in shapes.items())
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {joints} joints; "
             f"got {network.output_shape}."

@@ -36,6 +36,6 @@ def count_flops(model):
 def _multiply_adds(layer):
     if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
         return 0
-    # The kernel is applied once at every place of the output: a pixel, or a row of a dense layer.
-    places = math.prod(layer.output.shape[1:-1])
-    return places * math.prod(layer.kernel.shape)
+    # The kernel is applied once at each position of the output: a pixel, or a dense layer's row.
+    positions = math.prod(layer.output.shape[1:-1])
+    return positions * math.prod(layer.kernel.shape)

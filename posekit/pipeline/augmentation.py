@@ -1,6 +1,6 @@
-"""How strongly training pictures are varied, and the draws of it: NumPy, no TensorFlow.
+"""Augmentation strengths and how their parameters are sampled: NumPy, no TensorFlow.
 
-`augment` holds the functions that the drawn parameters go into.
+`transforms` holds the functions that take the parameters.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Augmentation:
     Attributes:
         rotation_degrees: float >= 0, standard deviation of the rotation.
         any_rotation: float in [0, 1], share of examples turned by any angle at all.
-        scale: float >= 1; the crop's side is drawn between 1 / scale and scale times the box's,
-            evenly in the logarithm.
+        scale: float >= 1; the crop's side is between 1 / scale and scale times the box's, evenly
+            in the logarithm.
         aspect: float >= 0, standard deviation of the logarithm of the stretch in x, the inverse
             of that in y.
         shift: float >= 0, the crop's centre moves by at most this share of its side.
@@ -38,7 +38,7 @@ class Augmentation:
     blur: float = 0.0
     erase: float = 0.0
 
-    def draw(self, rng, count, *, canvas_px, box_px, frame_px):
+    def sample(self, rng, count, *, canvas_px, box_px, frame_px):
         """Parameters for one batch.
 
         Args:
@@ -49,7 +49,7 @@ class Augmentation:
             frame_px: int, side of the frame, pixels.
 
         Returns:
-            dict of float32 arrays, the arguments of the functions in `augment`: matrices (N, 2,
+            dict of float32 arrays, the arguments of the functions in `transforms`: matrices (N, 2,
             3), gain (N, 3), contrast, saturation, brightness, blur (N,), rectangles_px (N, 4).
         """
         reach = np.log(self.scale)
@@ -65,14 +65,14 @@ class Augmentation:
             "matrices": crop_matrices(
                 centre_px, side_px, frame_px, radians=radians, stretch=stretch
             ).astype(np.float32),
-            **self._draw_light(rng, count),
-            "blur": np.where(
-                rng.random(count) < self.blur, rng.random(count), 0.0
-            ).astype(np.float32),
-            "rectangles_px": self._draw_rectangles(rng, count, frame_px),
+            **self._sample_light(rng, count),
+            "blur": np.where(rng.random(count) < self.blur, rng.random(count), 0.0).astype(
+                np.float32
+            ),
+            "rectangles_px": self._sample_rectangles(rng, count, frame_px),
         }
 
-    def _draw_light(self, rng, count):
+    def _sample_light(self, rng, count):
         def factor(*shape, strength=self.light):
             return rng.uniform(1 - strength, 1 + strength, (count, *shape)).astype(np.float32)
 
@@ -84,7 +84,7 @@ class Augmentation:
             "brightness": rng.uniform(-80, 80, count).astype(np.float32) * np.float32(self.light),
         }
 
-    def _draw_rectangles(self, rng, count, frame_px):
+    def _sample_rectangles(self, rng, count, frame_px):
         size_px = rng.uniform(0.1, 0.35, (count, 2)) * frame_px
         size_px = np.where(rng.random((count, 1)) < self.erase, size_px, 0.0)
         corner_px = rng.uniform(0, frame_px, (count, 2)) - size_px / 2
@@ -134,13 +134,16 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
     step = side_px / frame_px
     radians, stretch = np.broadcast_arrays(radians, stretch, step)[:2]
     cosine, sine = np.cos(radians), np.sin(radians)
-    linear = np.stack(
-        [
-            np.stack([cosine * stretch, -sine / stretch], axis=-1),
-            np.stack([sine * stretch, cosine / stretch], axis=-1),
-        ],
-        axis=-2,
-    ) * step[:, None, None]  # (N, 2, 2)
+    linear = (
+        np.stack(
+            [
+                np.stack([cosine * stretch, -sine / stretch], axis=-1),
+                np.stack([sine * stretch, cosine / stretch], axis=-1),
+            ],
+            axis=-2,
+        )
+        * step[:, None, None]
+    )  # (N, 2, 2)
     middle = np.full(2, (frame_px - 1) / 2)
     return np.concatenate([linear, (centre_px - linear @ middle)[..., None]], axis=-1)
 

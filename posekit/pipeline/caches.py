@@ -1,4 +1,4 @@
-"""Files that can always be made anew: used when their bytes are as they were, else remade."""
+"""Files that can always be made again: used while their bytes are as written, else remade."""
 
 import math
 import warnings
@@ -9,14 +9,14 @@ from posekit import files, locks
 def ensure(path, write, *, holds):
     """Have a cache file at `path`.
 
-    A digest in NAME.sha256, in the format of sha256sum, tells whether the file is as it was
-    written. A damaged one is set aside as NAME.damaged, with a warning. While one process writes
-    the file, others wait for it.
+    A digest in NAME.sha256, in the format of sha256sum, tells whether the file is as written. A
+    damaged one is set aside as NAME.damaged, with a warning. While one process writes the file,
+    others wait for it.
 
     Args:
         path: Path of the cache file.
         write: function of a temporary path that writes the file there.
-        holds: function of a path, whether a file without a digest, which earlier versions left,
+        holds: function of a path, whether a file without a digest, as earlier versions left it,
             can be used. It may raise anything for one that cannot.
 
     Raises:
@@ -36,7 +36,7 @@ def ensure(path, write, *, holds):
                 return
             aside = files.set_aside(path)
             warnings.warn(
-                f"{path}: the cache is damaged. It is set aside as {aside.name} and made anew.",
+                f"{path}: the cache is damaged. It is set aside as {aside.name} and made again.",
                 stacklevel=3,
             )
         # A file must never meet the digest of another one.

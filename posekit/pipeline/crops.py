@@ -8,11 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from posekit.errors import check_choice
-from posekit.pipeline import transforms as pipeline_transforms
-from posekit.pipeline import views
+from posekit.pipeline import transforms, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation, mirrored_matrices
 from posekit.pipeline.frames import FileRows, fetcher
-from posekit.pipeline.transforms import affine, blur, colour, erase, exchanged, flip_left_right
 
 WARPS = ("float", "whole")
 
@@ -28,7 +26,7 @@ class Crop:
         augmentation: augmentation.Augmentation of training crops.
         warp: str, one of WARPS, how training crops are computed: "float" by TensorFlow in
             float32; "whole" by OpenCV, several times as fast, in whole grey levels and from
-            places rounded to a thirty-second of a pixel: it is another training by a little.
+            coordinates rounded to a thirty-second of a pixel: trainings differ a little.
     """
 
     frame_px: int
@@ -40,10 +38,53 @@ class Crop:
     def __post_init__(self):
         check_choice("Crop()", "warp", self.warp, WARPS)
 
-    def draw(self, rng, count, *, varied):
-        """Parameters of `count` crops; `varied` False gives the box itself, unvaried."""
-        chosen = self.augmentation if varied else AUGMENTATIONS["none"]
-        return chosen.draw(
+    def varied(self, images, targets, mirror):
+        """How `batches.training_batches` makes its batches.
+
+        Args:
+            images, targets, mirror: as for `training_batches`.
+
+        Returns:
+            function of a batch's key (3 integers), indices and flips, tensors, to its images
+            (B, P, P, 3) and targets (B, K, 3). The images are float32, or uint8 where the crop is
+            warped in whole grey levels and nothing else is varied.
+        """
+        return (self._by_opencv if self.warp == "whole" else self._by_tensorflow)(
+            images, targets, mirror
+        )
+
+    def unvaried(self, images, targets):
+        """The box itself of each canvas, float32, with its targets: for evaluation."""
+        matrices = tf.repeat(self._matrix[None], tf.shape(images)[0], axis=0)
+        return self._warped(images, targets, matrices)
+
+    def cropped_targets(self, targets):
+        """Targets on the canvases as `unvaried` shows them.
+
+        Args:
+            targets: float32 (N, K, 3), x, y on the canvas and weight.
+
+        Returns:
+            float64 (N, K, 3), x, y in the crop's frame; a joint outside it has weight 0.
+        """
+        matrix = self._matrix
+        moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
+        inside = ((moved >= -0.5) & (moved <= self.frame_px - 0.5)).all(axis=-1)
+        weight = np.where(inside, targets[..., 2], 0)
+        return np.concatenate([moved, weight[..., None]], axis=-1)
+
+    def uncropped(self, keypoints_px):
+        """float64 (..., K, 2), (x, y) in the frame of `unvaried`, moved back to the canvas."""
+        matrix = self._matrix.astype(float)
+        return keypoints_px @ matrix[:, :2].T + matrix[:, 2]
+
+    @property
+    def _matrix(self):
+        """float32 (2, 3), from (x, y, 1) in the unvaried crop to (x, y) on the canvas."""
+        return self._sample(AUGMENTATIONS["none"], np.random.default_rng(0), 1)["matrices"][0]
+
+    def _sample(self, augmentation, rng, count):
+        return augmentation.sample(
             rng,
             count,
             canvas_px=self.canvas_px,
@@ -51,69 +92,82 @@ class Crop:
             frame_px=self.frame_px,
         )
 
+    def _parameters(self, key, count):
+        """Parameters of a training batch, a function of its key."""
+        rng = np.random.default_rng(np.asarray(key).tolist())
+        return self._sample(self.augmentation, rng, count)
 
-def crops_by_tensorflow(crop, images, targets, count, joint_mirror):
-    """Crops by TensorFlow, float32."""
-    fetch = fetcher(images, targets)
-
-    def varied(key, indices, flips):
-        batch_images, batch_targets = fetch(indices)
-        drawn = _in_graph(lambda seeds: _draw(crop, seeds, count), [key], _draw(crop, [0], count))
-        batch_images, batch_targets = affine(
-            tf.cast(batch_images, tf.float32),
-            batch_targets,
-            drawn["matrices"],
-            crop.frame_px,
-            resample=resampled,
+    def _warped(self, images, targets, matrices):
+        return transforms.affine(
+            tf.cast(images, tf.float32), targets, matrices, self.frame_px, resampler=resample
         )
-        batch_images = _in_other_light(crop, drawn, batch_images)
-        return flip_left_right(batch_images, batch_targets, flips, mirror=joint_mirror)
 
-    return varied
+    def _by_tensorflow(self, images, targets, mirror):
+        fetch = fetcher(images, targets)
 
-
-def crops_by_opencv(crop, images, targets, count, joint_mirror):
-    """Crops by OpenCV, uint8 where nothing but their place is varied: no other pass is needed."""
-    side = crop.frame_px
-    # One at a time: to copy them together first would cost a sixth of the whole.
-    each = images.each if isinstance(images, FileRows) else partial(map, images.__getitem__)
-
-    def cut(seeds, indices, flips):
-        drawn = _draw(crop, seeds, count)
-        matrices = mirrored_matrices(drawn["matrices"], flips, side)
-        frames = np.empty((count, side, side, 3), np.uint8)
-        for canvas, matrix, frame in zip(
-            each(indices), matrices.astype(float), frames, strict=True
-        ):
-            cv2.warpAffine(
-                canvas,
-                matrix,
-                (side, side),
-                dst=frame,
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_CONSTANT,
-                borderValue=(views.FILL,) * 3,
+        def batch(key, indices, flips):
+            count = indices.shape[0]
+            parameters = _in_graph(
+                lambda seeds: self._parameters(seeds, count), [key], self._parameters([0], count)
             )
-        return {**drawn, "matrices": matrices, "frames": frames}
+            shown, moved = self._warped(*fetch(indices), parameters["matrices"])
+            shown = self._jitter_colours(shown, parameters)
+            return transforms.flip_left_right(shown, moved, flips, mirror=mirror)
 
-    example = {**_draw(crop, [0], count), "frames": np.empty((count, side, side, 3), np.uint8)}
+        return batch
 
-    def varied(key, indices, flips):
-        drawn = _in_graph(cut, [key, indices, flips], example)
-        moved = pipeline_transforms.moved(tf.gather(targets, indices), drawn["matrices"], side)
-        moved = exchanged(moved, flips, joint_mirror)
-        return _in_other_light(crop, drawn, drawn["frames"]), moved
+    def _by_opencv(self, images, targets, mirror):
+        side = self.frame_px
+        # One at a time: to copy them together first would cost a sixth of the whole.
+        each = images.each if isinstance(images, FileRows) else partial(map, images.__getitem__)
 
-    return varied
+        def cut(key, indices, flips):
+            parameters = self._parameters(key, len(indices))
+            matrices = mirrored_matrices(parameters["matrices"], flips, side)
+            frames = np.empty((len(indices), side, side, 3), np.uint8)
+            for canvas, matrix, frame in zip(
+                each(indices), matrices.astype(float), frames, strict=True
+            ):
+                cv2.warpAffine(
+                    canvas,
+                    matrix,
+                    (side, side),
+                    dst=frame,
+                    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                    borderMode=cv2.BORDER_CONSTANT,
+                    borderValue=(views.FILL,) * 3,
+                )
+            return {**parameters, "matrices": matrices, "frames": frames}
 
+        def batch(key, indices, flips):
+            count = indices.shape[0]
+            frames = np.empty((count, side, side, 3), np.uint8)
+            example = {**self._parameters([0], count), "frames": frames}
+            parameters = _in_graph(cut, [key, indices, flips], example)
+            moved = transforms.transform_targets(
+                tf.gather(targets, indices), parameters["matrices"], side
+            )
+            moved = transforms.swap_sides(moved, flips, mirror)
+            return self._jitter_colours(parameters["frames"], parameters), moved
 
-def _draw(crop, seeds, count):
-    rng = np.random.default_rng(np.asarray(seeds).tolist())
-    return crop.draw(rng, count, varied=True)
+        return batch
+
+    def _jitter_colours(self, images, parameters):
+        strengths = self.augmentation
+        if strengths.light or strengths.blur or strengths.erase:
+            images = tf.cast(images, tf.float32)
+        if strengths.light:
+            light = (parameters[name] for name in ("gain", "contrast", "saturation", "brightness"))
+            images = transforms.colour(images, *light)
+        if strengths.blur:
+            images = transforms.blur(images, parameters["blur"])
+        if strengths.erase:
+            images = transforms.erase(images, parameters["rectangles_px"])
+        return images
 
 
 def _in_graph(function, inputs, example):
-    """A function of NumPy as a node of tf.data's graph.
+    """A function of NumPy arrays that returns a dict, as a node of tf.data's graph.
 
     Args:
         function: takes arrays, one for each input; returns a dict like `example`.
@@ -133,59 +187,13 @@ def _in_graph(function, inputs, example):
     return dict(zip(example, values, strict=True))
 
 
-def _in_other_light(crop, drawn, images):
-    varied = crop.augmentation
-    if varied.light or varied.blur or varied.erase:
-        images = tf.cast(images, tf.float32)
-    if varied.light:
-        images = colour(
-            images, drawn["gain"], drawn["contrast"], drawn["saturation"], drawn["brightness"]
-        )
-    if varied.blur:
-        images = blur(images, drawn["blur"])
-    if varied.erase:
-        images = erase(images, drawn["rectangles_px"])
-    return images
-
-
-def resampled(images, transforms, frame_px):
-    """`augment.resampled`, bit for bit, without computing what lies beyond the frame."""
+def resample(images, matrices, frame_px):
+    """`transforms.resample`, bit for bit, without computing what lies beyond the frame."""
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
-        transforms=transforms,
+        transforms=matrices,
         output_shape=[frame_px, frame_px],
         fill_value=float(views.FILL),
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
-
-
-def cropped_targets(targets, crop):
-    """Targets on the canvases as the unvaried crops show them.
-
-    Args:
-        targets: float32 (N, K, 3), x, y on the canvas and weight.
-        crop: Crop.
-
-    Returns:
-        float64 (N, K, 3), x, y in the crop's frame; a joint outside it has weight 0.
-    """
-    matrix = crop.draw(np.random.default_rng(0), 1, varied=False)["matrices"][0]
-    moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
-    inside = ((moved >= -0.5) & (moved <= crop.frame_px - 0.5)).all(axis=-1)
-    weight = np.where(inside, targets[..., 2], 0)
-    return np.concatenate([moved, weight[..., None]], axis=-1)
-
-
-def uncropped(keypoints_px, crop):
-    """From the frame of an unvaried crop back to the canvas; what `cropped_targets` does, undone.
-
-    Args:
-        keypoints_px: float (..., K, 2), (x, y) in the crop's frame.
-        crop: Crop.
-
-    Returns:
-        float64 (..., K, 2), (x, y) on the canvas.
-    """
-    matrix = crop.draw(np.random.default_rng(0), 1, varied=False)["matrices"][0].astype(float)
-    return keypoints_px @ matrix[:, :2].T + matrix[:, 2]

@@ -1,4 +1,4 @@
-"""The data of one experiment, ready to train on: images, split, frames and targets together."""
+"""The data of one experiment, ready to train on: images, split, frames and targets."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ class Experiment:
     Attributes:
         dataset: PoseDataset of N images.
         split: splits.Split of them.
-        frames: pipeline.Frames, the N images squashed to the frame.
+        frames: frames.Frames, the N images squashed to the frame.
         keypoints_frame_px: float64 (N, K, 2), (x, y) in the frame's pixels.
         profile: profiles.Profile.
         cache_dir: Path, folder of the caches.
@@ -45,10 +45,7 @@ class Experiment:
         return self.frames.images.shape[1]
 
     def images(self, part):
-        """uint8 (n, S, S, 3), the frames of one part of the split, or of "all".
-
-        Frames that stay in their file come as pipeline.FileRows, which reads what is indexed.
-        """
+        """uint8 (n, S, S, 3), the frames of one part, or of "all", see `Frames.rows`."""
         return self.frames.rows(self.split.indices(self.dataset, part))
 
     def part(self, part):
@@ -60,7 +57,7 @@ class Experiment:
 
         Args:
             part: str, as in `images`.
-            treatment: str, one of baselines.LABEL_TREATMENTS.
+            treatment: str, one of targets.LABEL_TREATMENTS.
 
         Returns:
             float32 (n, K, 3), x and y in frame pixels and weight.
@@ -68,14 +65,7 @@ class Experiment:
         return self._targets(self.keypoints_frame_px, part, treatment)
 
     def canvases(self, view, frame_px):
-        """The pictures as a network of that view and input side is trained on them.
-
-        Args:
-            view: str, one of views.VIEWS.
-            frame_px: int, side of the network's input, pixels.
-
-        Returns:
-            Canvases.
+        """Canvases for a network of that view and input side, pixels.
 
         Raises:
             PosekitError: no such view, or its canvas is smaller than the input.
@@ -111,7 +101,7 @@ class Experiment:
         return np.concatenate([positions_px, weights[..., None]], axis=-1).astype(np.float32)
 
     def with_data_fraction(self, fraction):
-        """The experiment with a part of the training images, see `splits.with_fewer_to_train`."""
+        """The experiment with a share of the training images, see `splits.with_fewer_to_train`."""
         return replace(self, split=splits.with_fewer_to_train(self.split, self.dataset, fraction))
 
     def describe(self):
@@ -137,7 +127,7 @@ class Canvases:
     Attributes:
         experiment: Experiment.
         view: views.View.
-        frames: pipeline.Frames, the N canvases.
+        frames: frames.Frames, the N canvases.
         boxes_px: float64 (N, 4), the boxes that the canvases show, pixels of the pictures.
     """
 
@@ -159,7 +149,7 @@ class Canvases:
         )
 
     def crop(self, frame_px, augmentation):
-        """pipeline.Crop of an input side and an augmentation; None where nothing is cut."""
+        """Crop of an input side and an augmentation; None where nothing is cut."""
         canvas_px = self.frames.images.shape[1]
         if canvas_px == frame_px and augmentation == AUGMENTATIONS["none"]:
             return None
@@ -178,7 +168,7 @@ def open_experiment(
     whole_if_fixed_test=False,
     cache_dir=CACHE_DIR,
 ):
-    """Read the data, decode it (or find it in the cache), group look-alikes and split.
+    """Read the data, decode it (or find it in the cache), group near-duplicates and split.
 
     Args:
         data: str, see `sources.load`.
@@ -195,7 +185,7 @@ def open_experiment(
         Experiment.
 
     Raises:
-        PosekitError: as `sources.load`, `pipeline.load_frames` and the split do.
+        PosekitError: as `sources.load`, `load_frames` and the split do.
     """
     chosen_profile = profiles.by_name(profile)
     make_split = splits.by_name(split)

@@ -18,8 +18,8 @@ from posekit.pipeline import caches, views
 
 MEMORY_LIMIT_BYTES = 1 << 30
 
-# So many frames are one task for a thread, which is then seldom asked what to do next; and so many
-# tasks are under way or wait to be written: all cores are busy, and memory stays small.
+# Frames of one task for a thread, enough to keep overhead small, and tasks that run or wait to be
+# written, enough to keep all cores busy in little memory.
 FRAMES_PER_TASK = 16
 TASKS_AHEAD = 8
 
@@ -29,17 +29,18 @@ FRAMES_VERSION = 2
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """Decoded images of one data set, each shown in a square.
-
-    Attributes:
-        images: uint8 (N, S, S, 3), in memory or mapped from the cache file.
-        placement: "memory" or "file", where `images` are.
-        megabytes: float, their size.
-    """
+    """Decoded images of one data set, uint8 (N, S, S, 3), in memory or mapped from a file."""
 
     images: np.ndarray
-    placement: str
-    megabytes: float
+
+    @property
+    def placement(self):
+        """Where the images are, "memory" or "file"."""
+        return "file" if isinstance(self.images, np.memmap) else "memory"
+
+    @property
+    def megabytes(self):
+        return self.images.nbytes / 1e6
 
     def rows(self, indices):
         """The chosen frames, (M, S, S, 3): an array where frames are in memory, else FileRows."""
@@ -50,12 +51,7 @@ class Frames:
 
 @dataclass(frozen=True, eq=False)
 class FileRows:
-    """Chosen frames of a file; only what is indexed is read.
-
-    Attributes:
-        images: uint8 (N, S, S, 3), mapped.
-        indices: int (M,), the chosen rows.
-    """
+    """Rows `indices`, int (M,), of `images`, uint8 (N, S, S, 3), mapped; read when indexed."""
 
     images: np.memmap
     indices: np.ndarray
@@ -78,21 +74,21 @@ class FileRows:
         return frames
 
     def each(self, chosen):
-        """The chosen frames one after the other, each in the place of the one before."""
+        """The chosen frames one after the other, all in one array that is overwritten."""
         frame = np.empty(self.images.shape[1:], np.uint8)
         for row in self.indices[chosen].tolist():
             self._read(row, frame)
             yield frame
 
     def _read(self, row, frame):
-        # Frames are read, not taken from the map: what a process has touched of a map counts as
-        # its memory, and an epoch touches all.
+        # Frames are read, not taken from the map: pages of a map count towards the process's memory
+        # once touched, and an epoch touches them all.
         start = self.images.offset + row % self.images.shape[0] * frame.nbytes
         size = os.preadv(self._file.fileno(), [frame], start)
         if size != frame.nbytes:
             raise PosekitError(
                 f"{self.images.filename}: frame {row} must have {frame.nbytes} bytes; got {size}. "
-                "The file was cut short after it was opened. Run it again, and it is made anew."
+                "The file was cut short after it was opened. Run again to make it again."
             )
 
     @cached_property
@@ -119,7 +115,7 @@ def load_frames(
         memory_limit_bytes: int; larger sets stay in the file and are mapped.
 
     Returns:
-        Frames, in the data set's order. Packed data have them with them.
+        Frames, in the data set's order; those of packed data come from the pack.
 
     Raises:
         PosekitError: images that do not decode, each named; or the cache is not writable or has
@@ -147,32 +143,25 @@ def load_frames(
 
 def _placed(images, memory_limit_bytes):
     """Frames of a mapped file: read whole where they fit into the limit."""
-    in_memory = images.nbytes <= memory_limit_bytes
-    return Frames(
-        np.load(images.filename, allow_pickle=False) if in_memory else images,
-        "memory" if in_memory else "file",
-        images.nbytes / 1e6,
-    )
+    fits = images.nbytes <= memory_limit_bytes
+    return Frames(np.load(images.filename, allow_pickle=False) if fits else images)
 
 
 def _write_frames(path, shape, dataset, boxes_px):
     """Decode all images into an .npy file, some frames at a time.
 
-    Frames are written, not mapped: a full disk is then an error, not the end of the process.
+    Frames are written, not mapped: a full disk is then an error and does not end the process.
     """
     count, frame_px = shape[:2]
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     problems = []
 
     def show(index):
-        encoded = dataset.read_image(str(dataset.image_ids[index]))
-        if boxes_px is None:
-            return decode_frame(encoded, frame_px)
-        return views.cut(decode(encoded).numpy(), boxes_px[index], frame_px)
-
-    def show_or_note(index):
         try:
-            return show(index)
+            encoded = dataset.read_image(str(dataset.image_ids[index]))
+            if boxes_px is None:
+                return decode_frame(encoded, frame_px)
+            return views.cut(decode(encoded).numpy(), boxes_px[index], frame_px)
         except (tf.errors.InvalidArgumentError, PosekitError) as error:
             problems.append(
                 f"image {dataset.image_ids[index]} {_fault(error)}. Repair or remove it, or "
@@ -181,7 +170,7 @@ def _write_frames(path, shape, dataset, boxes_px):
             return np.zeros(shape[1:], np.uint8)
 
     def show_some(start):
-        return np.stack([show_or_note(index) for index in range(count)[start:][:FRAMES_PER_TASK]])
+        return np.stack([show(index) for index in range(count)[start:][:FRAMES_PER_TASK]])
 
     with ThreadPoolExecutor(cores()) as pool, path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
@@ -197,15 +186,7 @@ def _write_frames(path, shape, dataset, boxes_px):
 def decode_frame(encoded, frame_px):
     """Decode one image and squash it to the frame.
 
-    Args:
-        encoded: bytes of a JPEG or PNG, see `decode`.
-        frame_px: int, the frame's side, pixels.
-
-    Returns:
-        uint8 (frame_px, frame_px, 3), RGB.
-
-    Raises:
-        tf.errors.InvalidArgumentError, PosekitError: as `decode` does.
+    Arguments and errors as for `decode`; uint8 (frame_px, frame_px, 3), see `image_files.squashed`.
     """
     return image_files.squashed(encoded, frame_px, lambda: decode(encoded).numpy())
 
@@ -229,15 +210,12 @@ def decode(encoded):
 
 
 def fetcher(images, targets):
-    """index batch -> its images (and targets), read from the array or the mapped file."""
+    """Function of a batch of indices: its images (and targets), as tensors."""
 
     def fetch(indices):
         batch = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
         batch.set_shape((None, *images.shape[1:]))
-        if targets is None:
-            return batch
-        chosen_targets = tf.gather(targets, indices)
-        return batch, chosen_targets
+        return batch if targets is None else (batch, tf.gather(targets, indices))
 
     return fetch
 
@@ -250,10 +228,6 @@ def _fault(error):
     """What is wrong with an image, to follow its name."""
     if isinstance(error, PosekitError) and str(error).startswith("must "):
         return str(error)
-    return f"must be a whole JPEG or PNG; got {_finding(error)}"
-
-
-def _finding(error):
-    first_line = str(error).split("\n")[0]
     # TensorFlow frames its messages with the names of graph node and operation.
-    return re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", first_line).strip(" .") or type(error).__name__
+    finding = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", str(error).split("\n")[0]).strip(" .")
+    return f"must be a whole JPEG or PNG; got {finding or type(error).__name__}"

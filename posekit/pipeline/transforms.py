@@ -1,16 +1,15 @@
-"""Augmentation as functions of drawn parameters, in `keras.ops`: any Keras backend runs them.
+"""Augmentation as functions of sampled parameters, in `keras.ops`: any Keras backend runs them.
 
-`augmentation` draws the parameters. Targets are float (N, K, 3): x, y in the images' pixels, and
-weight, 0 where the joint does not count.
+`augmentation` samples the parameters. Targets are float (N, K, 3): x, y in the images' pixels,
+and weight, 0 where the joint does not count.
 """
 
 from keras import ops
 
 from posekit.pipeline.views import FILL
-from posekit.skeleton import MIRROR
 
 
-def flip_left_right(images, targets, flip, *, mirror=MIRROR):
+def flip_left_right(images, targets, flip, *, mirror):
     """Mirror chosen examples of a batch: pixels, x, and which joint is left or right.
 
     Args:
@@ -34,7 +33,16 @@ def flip_left_right(images, targets, flip, *, mirror=MIRROR):
     )
 
 
-def affine(images, targets, matrices, frame_px, *, resample=None):
+def swap_sides(targets, flip, mirror):
+    """Targets with left and right joints swapped in chosen examples; no joint moves.
+
+    Args:
+        targets, flip, mirror: as for `flip_left_right`.
+    """
+    return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
+
+
+def affine(images, targets, matrices, frame_px, *, resampler=None):
     """Show each canvas in a frame by an affine map, and move its joints along.
 
     Args:
@@ -42,27 +50,20 @@ def affine(images, targets, matrices, frame_px, *, resample=None):
         targets: float (N, K, 3), x, y in the canvases' pixels and weight.
         matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) in the canvas.
         frame_px: int, side of the frame, pixels.
-        resample: what `resampled` does, faster on one backend, or None for it.
+        resampler: function like `resample`, faster on one backend, or None for that.
 
     Returns:
         images: float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
         targets: float (N, K, 3) in the frame; a joint outside it has weight 0.
     """
     last_row = ops.zeros_like(matrices[:, 0, :2])
-    transforms = ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1)  # (N, 8)
-    shown = (resample or resampled)(images, transforms, frame_px)
-    return shown, moved(targets, matrices, frame_px)
+    rows = ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1)  # (N, 8)
+    shown = (resampler or resample)(images, rows, frame_px)
+    return shown, transform_targets(targets, matrices, frame_px)
 
 
-def moved(targets, matrices, frame_px):
-    """The joints' part of `affine`.
-
-    Args:
-        targets, matrices, frame_px: as for `affine`.
-
-    Returns:
-        float (N, K, 3) in the frame; a joint outside it has weight 0.
-    """
+def transform_targets(targets, matrices, frame_px):
+    """The joints' part of `affine`; arguments and result as there."""
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]  # (N, 2, 2), (N, 2)
     (a, b), (c, d) = (linear[:, 0, 0], linear[:, 0, 1]), (linear[:, 1, 0], linear[:, 1, 1])
     determinant = (a * d - b * c)[:, None]
@@ -76,24 +77,12 @@ def moved(targets, matrices, frame_px):
     return ops.stack([moved_x, moved_y, weight], axis=-1)
 
 
-def exchanged(targets, flip, mirror=MIRROR):
-    """Which joint is left or right, exchanged in chosen examples; no joint moves.
-
-    Args:
-        targets, flip, mirror: as for `flip_left_right`.
-
-    Returns:
-        float (N, K, 3).
-    """
-    return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
-
-
-def resampled(images, transforms, frame_px):
+def resample(images, rows, frame_px):
     """Show each canvas in a frame.
 
     Args:
         images: float (N, S, S, 3), the canvases, S >= frame_px.
-        transforms: float (N, 8), as `keras.ops.image.affine_transform` takes them.
+        rows: float (N, 8), as `keras.ops.image.affine_transform` takes them.
         frame_px: int, side of the frame, pixels.
 
     Returns:
@@ -102,7 +91,7 @@ def resampled(images, transforms, frame_px):
     # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
     return ops.image.affine_transform(
         images,
-        transforms,
+        rows,
         interpolation="bilinear",
         fill_mode="constant",
         fill_value=FILL,

@@ -1,6 +1,6 @@
 """What part of a picture a network sees: all of it squashed, all of it whole, or one person.
 
-A view is a box of the picture, scaled to the network's square frame. Training draws its crops
+A view is a box of the picture, scaled to the network's square frame. Training cuts its crops
 from a larger canvas around the same box, so that a turned or shifted crop still shows picture.
 """
 
@@ -17,7 +17,7 @@ FILL = 127
 
 @dataclass(frozen=True)
 class View:
-    """A way to choose the box, and the canvas that training crops are drawn from.
+    """A way to choose the box, and the canvas that training crops are cut from.
 
     Attributes:
         name: str.

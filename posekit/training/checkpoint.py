@@ -124,7 +124,9 @@ class CheckpointFiles:
             return []
         recorded = files.read_json(path)
         if not (isinstance(recorded, list) and all(map(_is_record, recorded))):
-            raise PosekitError(f"{path}: must list epochs with digests; got {str(recorded)[:80]!r}.")
+            raise PosekitError(
+                f"{path}: must list epochs with digests; got {str(recorded)[:80]!r}."
+            )
         return recorded
 
     def _write_records(self, recorded):

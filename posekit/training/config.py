@@ -18,36 +18,36 @@ KEPT_EPOCHS = ("best", "last")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that shapes a training, beside the data. The defaults are the poster's way.
+    """Everything that shapes a training, apart from the data. The defaults are the poster's way.
 
     Attributes:
-        network: one of settings.NETWORKS.
-        label_treatment: one of baselines.LABEL_TREATMENTS; the loss it names is the one reported.
+        network: one of names.NETWORKS.
+        label_treatment: one of targets.LABEL_TREATMENTS; its loss is the one reported.
         epochs: int > 0.
-        seed: int >= 0, draws the weights, the order and the flips.
+        seed: int >= 0, of the weights, the order, the flips and the augmentation.
         batch_size: int > 0.
         learning_rate: float > 0, Adam's, at the start, or after the warm-up.
         schedule: "constant"; "cosine" down to zero over all epochs; or "warmup_cosine", the same
             after a linear rise over the first half epoch.
-        flip: one of settings.FLIPS.
-        patience: int > 0 or None; training stops after so many epochs without a better
+        flip: one of augmentation.FLIPS.
+        patience: int > 0 or None; training stops after this many epochs without a better
             validation loss.
-        head: one of models.names.HEADS; the poster's networks have "coordinates".
+        head: one of names.HEADS; the poster's networks have "coordinates".
         loss: one of the head's losses.
-        view: one of views.VIEWS, what part of a picture the network sees.
+        view: one of views.VIEWS, what part of an image the network sees.
         frame_px: int > 0, side of the network's input, pixels.
-        augmentation: one of augmentation.AUGMENTATIONS, beside the flips.
+        augmentation: one of augmentation.AUGMENTATIONS, in addition to the flips.
         weight_decay: float >= 0; above 0 the optimizer is AdamW.
         clip_norm: float > 0 or None, bound on the norm of all gradients together.
         weight_average: float in [0, 1), momentum of the average of the weights that is validated
             and saved; 0 saves the weights themselves.
-        dropout, stochastic_depth: float in [0, 1), see pose_networks.
+        dropout, stochastic_depth: float in [0, 1), see `residual_network`.
         initial_weights: None; "imagenet" for the "lite0" networks; or the path of a saved model
             whose layers of the same names the training starts from.
         mixed_precision: bool, compute in bfloat16; weights, head and loss stay float32.
-        keeps: one of settings.KEPT_EPOCHS, whose network is handed on: the one with the least
+        keeps: one of KEPT_EPOCHS, whose network is kept as the best: the one with the least
             validation MSE, or the last one, for a schedule that ends at zero: while the rate is
-            high, a lucky epoch's MSE says little of what its fall will bring.
+            high, one lucky epoch's MSE says little.
     """
 
     network: str
@@ -74,19 +74,19 @@ class TrainingConfig:
     keeps: str = "best"
 
     def __post_init__(self):
-        check_choice("TrainingConfig()", "network", self.network, NETWORKS)
-        check_choice(
-            "TrainingConfig()", "label_treatment", self.label_treatment, LABEL_TREATMENTS
-        )
-        check_choice("TrainingConfig()", "schedule", self.schedule, SCHEDULES)
-        check_choice("TrainingConfig()", "flip", self.flip, FLIPS)
-        check_choice("TrainingConfig()", "keeps", self.keeps, KEPT_EPOCHS)
-        check_choice("TrainingConfig()", "head", self.head, tuple(HEADS))
+        choices = {
+            "network": NETWORKS,
+            "label_treatment": LABEL_TREATMENTS,
+            "schedule": SCHEDULES,
+            "flip": FLIPS,
+            "keeps": KEPT_EPOCHS,
+            "head": HEADS,
+            "view": views.VIEWS,
+            "augmentation": AUGMENTATIONS,
+        }
+        for name, known in choices.items():
+            check_choice("TrainingConfig()", name, getattr(self, name), tuple(known))
         check_choice("TrainingConfig()", "loss", self.loss, HEADS[self.head])
-        check_choice("TrainingConfig()", "view", self.view, tuple(views.VIEWS))
-        check_choice(
-            "TrainingConfig()", "augmentation", self.augmentation, tuple(AUGMENTATIONS)
-        )
         least = {"epochs": 1, "seed": 0, "batch_size": 1, "frame_px": 32}
         if self.patience is not None:
             least["patience"] = 1

@@ -10,10 +10,9 @@ _PR_FUTEX_HASH_SET_SLOTS = 1
 def use_global_futex_hash():
     """Opt this process out of Linux 6.16's per-process futex hash; do nothing elsewhere.
 
-    On kernel 6.18 TensorFlow's CPU training was seen to stall for tens of seconds, every thread
+    On kernel 6.18 TensorFlow's CPU training was seen to stall for tens of seconds, all threads
     asleep in a futex wait, and less often without the per-process hash. It is no cure: one cause
-    is tf.data's tuner, which `pipeline` turns off. The call is harmless: an older kernel refuses
-    it.
+    is tf.data's tuner, which `batches` turns off. An older kernel refuses the call, harmlessly.
 
     Source: prctl(2), PR_FUTEX_HASH_SET_SLOTS with 0 slots selects the global hash.
     """
@@ -26,8 +25,8 @@ def start(seed, *, deterministic=False):
 
     Args:
         seed: int >= 0, seeds Python, NumPy and TensorFlow.
-        deterministic: bool, one thread and deterministic kernels: the very same weights in
-            every run, several times slower.
+        deterministic: bool, one thread and deterministic kernels: the same weights in every
+            run, several times slower.
     """
     use_global_futex_hash()
     import keras

@@ -24,7 +24,7 @@ from posekit.datasets import splits
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.models import heads, losses
 from posekit.models.build import build
-from posekit.pipeline import augmentation, batches, crops
+from posekit.pipeline import augmentation, batches
 from posekit.provenance import provenance
 from posekit.training import checkpoint, engine, keras_patches, records, runs, stalls, tensorboard
 from posekit.training.checkpoint import CheckpointFiles
@@ -169,7 +169,7 @@ def _describe(config, experiment, canvases, crop):
 
     def framed(part):
         targets = canvases.targets(part, config.label_treatment)
-        return targets if crop is None else crops.cropped_targets(targets, crop)
+        return targets if crop is None else crop.cropped_targets(targets)
 
     train, validation = framed("train"), framed("validation")
     return {

@@ -65,16 +65,15 @@ def open_run(folder):
 
 
 def folder_name(config, model, experiment):
-    """A name that differs where the training would: a finished one is found again by it."""
+    """A name that differs where the training would, so that a finished one is found by it."""
     settings = asdict(config)
     if config.keeps == "best":
-        # Trainings of before there was a choice are found again.
+        # Trainings from before there was a choice are found again.
         del settings["keeps"]
     if config.initial_weights not in (None, IMAGENET):
-        # A path may hold other weights the next time, and the same ones may move: what they are
-        # counts, not where.
+        # The weights count, not the path: another file may lie there later, and this one may move.
         settings["initial_weights"] = "from a file"
-    shapes_it = [
+    key_parts = [
         TRAINING_VERSION,
         settings,
         model.get_config(),
@@ -82,7 +81,7 @@ def folder_name(config, model, experiment):
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
     ]
-    described = json.dumps(shapes_it, sort_keys=True)
+    described = json.dumps(key_parts, sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"
 

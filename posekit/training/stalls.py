@@ -41,33 +41,24 @@ class Watchdog(keras.callbacks.Callback):
     def __enter__(self):
         self._file = self._path.open("a", encoding="utf-8")
         self._restarted = time.monotonic()
-        self._restart()
+        self.restart()
         return self
 
     def __exit__(self, *error):
-        self._restart()
+        self.restart()
         faulthandler.cancel_dump_traceback_later()
         self._file.close()
         if not self._path.stat().st_size:
             self._path.unlink()
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._restart()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._restart()
-
-    def on_test_batch_end(self, batch, logs=None):
-        self._restart()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._restart()
-
-    def _restart(self):
+    def restart(self, *arguments, logs=None):
+        """Start the timer again; report it if it had run out."""
         now = time.monotonic()
         seconds, self._restarted = now - self._restarted, now
         faulthandler.dump_traceback_later(self._limit_seconds, repeat=True, file=self._file)
         if seconds >= self._limit_seconds:
             message = f"training stood still for {seconds:.0f} s"
-            print(f"warning: {message}; all stacks are in {self._path}", file=sys.stderr, flush=True)
-            print(f"{message} until {time.strftime('%Y-%m-%d %H:%M:%S')}\n", file=self._file, flush=True)
+            print(f"warning: {message}; all stacks are in {self._path}", file=sys.stderr)
+            print(f"{message} until {time.ctime()}\n", file=self._file, flush=True)
+
+    on_epoch_begin = on_train_batch_end = on_test_batch_end = on_epoch_end = restart

@@ -164,7 +164,7 @@ def test_choices_are_the_librarys_own():
     assert choices == {
         "profile": tuple(profiles.PROFILES),
         "split_kind": tuple(splits.SPLITS),
-        "network": NETWORKS,
+        "network": tuple(NETWORKS),
         "label_treatment": targets.LABEL_TREATMENTS,
         "schedule": SCHEDULES,
         "flip": FLIPS,
@@ -251,7 +251,7 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
 
     picture = synthetic_folder / "images" / f"{image_ids[0]}.jpg"
     frame = decode_frame(picture.read_bytes(), 96)
-    in_frame_px = saved.load(trained)(frame[None], training=False).numpy().reshape(14, 2)
+    in_frame_px = saved.load(trained, joints=14)(frame[None], training=False).numpy().reshape(14, 2)
     with Image.open(picture) as image:
         expected_px = resize_keypoints(in_frame_px, (96, 96), image.size)
     np.testing.assert_allclose(keypoints_px[0], expected_px, atol=0.01)

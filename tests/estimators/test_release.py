@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from functools import partial
 
 import h5py
 import keras
@@ -16,11 +15,11 @@ from posekit.estimators import loading, recipes, release
 from posekit.estimators.passes import ONE_PASS, to_json
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
-from posekit.models import build, residual
+from posekit.models import names, residual
 from posekit.training.config import TrainingConfig
 from posekit.training.runs import open_run
 
-NARROW = partial(residual.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1))
+NARROW = {"widths": (8, 8, 16, 16), "blocks": (1, 1, 1, 1)}
 STAGE = {
     "label_treatment": "masked",
     "network": "residual",
@@ -37,7 +36,7 @@ def built(experiment, tmp_path_factory):
     """(folder of the model, folder of the trainings, the estimator) of a tiny two-stage model."""
     folder, run_dir = tmp_path_factory.mktemp("models") / "tiny", tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(build.NETWORKS, "residual", NARROW)
+        patched.setitem(names.NETWORKS, "residual", ("residual.residual_network", NARROW))
         patched.setitem(recipes.RECIPES, "tiny_whole", {**STAGE, "view": "whole"})
         patched.setitem(
             recipes.RECIPES, "tiny_person", {**STAGE, "view": "person", "starts_from": "tiny_whole"}
@@ -108,7 +107,7 @@ def test_the_files_load_without_posekit_in_safe_mode(built):
 
 
 def test_half_the_bytes_and_the_same_network(tmp_path):
-    network = NARROW(head="soft_argmax", frame_px=64)
+    network = residual.residual_network(head="soft_argmax", frame_px=64, joints=14, **NARROW)
     path = tmp_path / "network.keras"
     network.save(path)
     whole = _weight_bytes(path)

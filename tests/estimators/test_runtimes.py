@@ -17,8 +17,8 @@ def poster():
 
 
 def built(name, head):
-    network = build.NETWORKS[name](
-        head=head, frame_px=FRAME_PX, dropout=0.2, stochastic_depth=0.2
+    network = build.network(
+        name, head=head, frame_px=FRAME_PX, dropout=0.2, stochastic_depth=0.2, joints=14
     )
     # Fresh heads of lite0 answer almost nothing, and nothing is easily equal.
     rng = np.random.default_rng(1)

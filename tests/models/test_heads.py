@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from posekit import geometry
 from posekit.errors import PosekitError
-from posekit.models import heads
+from posekit.models import heads, names
 
 FRAME_PX = 48
 HEIGHT, WIDTH = 12, 16  # of maps, unequal so that x and y cannot be exchanged
@@ -40,8 +40,8 @@ def loss_function(name, loss, frame_px=FRAME_PX):
 
 
 def loss_of(name, loss, targets, output, *, frame_px=FRAME_PX):
-    value = loss_function(name, loss, frame_px)(tf.constant(targets, tf.float32), tf.constant(output))
-    return float(value)
+    targets, output = tf.constant(targets, tf.float32), tf.constant(output)
+    return float(loss_function(name, loss, frame_px)(targets, output))
 
 
 def at(places_px, weights=1.0):
@@ -55,8 +55,14 @@ def some_places(count=3, joints=4):
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(PosekitError, match="'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'argmax'"):
+    known = "'coordinates', 'spread', 'soft_argmax', 'simcc'"
+    with pytest.raises(PosekitError, match=f"{known}; got 'argmax'"):
         heads.by_name("argmax")
+
+
+def test_the_settings_name_every_head_and_users_are_told_how_to_read_it():
+    assert list(heads.HEADS) == list(names.HEADS)
+    assert all(len(head.reading) > 20 and head.losses for head in heads.HEADS.values())
 
 
 def test_cell_centres_by_hand():
@@ -111,6 +117,9 @@ def test_coordinates_are_x_and_y_of_one_joint_after_the_other(name):
     places_px = some_places()
     got = heads.by_name(name).coordinates(output_at(name, places_px), FRAME_PX)
     assert got.shape == (3, 8)
+    keypoints_px = heads.by_name(name).keypoints_px(output_at(name, places_px), FRAME_PX)
+    np.testing.assert_array_equal(keypoints_px, np.asarray(got, float).reshape(3, 4, 2))
+    assert keypoints_px.dtype == float
     # The Gaussians are cut off at the frame.
     np.testing.assert_allclose(got, places_px.reshape(3, 8), atol=0.05)
 

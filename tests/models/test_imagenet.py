@@ -14,7 +14,7 @@ from posekit.models import imagenet, lite0
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(0)
-    return lite0.lite0_network(head="soft_argmax", frame_px=32)
+    return lite0.lite0_network(head="soft_argmax", frame_px=32, joints=14)
 
 
 def weighted(network):

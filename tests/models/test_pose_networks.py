@@ -20,21 +20,27 @@ SMALL = {"widths": (4, 4, 8, 8), "blocks": (1, 1, 1, 1)}
 def residual(**options):
     keras.utils.set_random_seed(0)
     return residual_network(
-        **{"head": "soft_argmax", "frame_px": 32, **SMALL, **options}
+        **{"head": "soft_argmax", "frame_px": 32, "joints": JOINT_COUNT, **SMALL, **options}
     )
 
 
 @pytest.fixture(scope="module")
 def lite0():
     keras.utils.set_random_seed(0)
-    return lite0_network(head="soft_argmax", frame_px=32)
+    return lite0_network(head="soft_argmax", frame_px=32, joints=JOINT_COUNT)
 
 
 @pytest.fixture(scope="module")
 def short():
     keras.utils.set_random_seed(0)
     return lite0_network(
-        head="simcc", frame_px=64, stages=5, frozen_stages=0, dropout=0.2, stochastic_depth=0.8
+        head="simcc",
+        frame_px=64,
+        joints=JOINT_COUNT,
+        stages=5,
+        frozen_stages=0,
+        dropout=0.2,
+        stochastic_depth=0.8,
     )
 
 
@@ -86,16 +92,19 @@ def test_lite0_without_its_last_stages_is_the_same_as_far_as_it_goes(lite0, shor
     assert lite0.get_layer("block15_project").output.shape == (None, 1, 1, 320)
 
 
-def test_the_settings_name_every_network():
-    poster = {name for name in names.NETWORKS if name.startswith("poster")}
-    assert set(names.NETWORKS) - poster == set(build.NETWORKS)
+@pytest.mark.parametrize("name", names.NETWORKS)
+def test_every_network_is_built_by_its_name(name):
+    network = build.network(
+        name, head="coordinates", frame_px=32, dropout=0.0, stochastic_depth=0.0, joints=3
+    )
+    assert network.input_shape == (None, 32, 32, 3) and network.output_shape == (None, 6)
 
 
 def test_other_frames_and_heads_are_refused():
     with pytest.raises(PosekitError, match=r"residual_network\(\): .* multiple of 32; got 100"):
         residual(frame_px=100)
     with pytest.raises(PosekitError, match=r"lite0_network\(\): .* multiple of 32; got 48"):
-        lite0_network(head="soft_argmax", frame_px=48)
+        lite0_network(head="soft_argmax", frame_px=48, joints=JOINT_COUNT)
     with pytest.raises(PosekitError, match="'simcc'; got 'argmax'"):
         residual(head="argmax")
 
@@ -149,14 +158,19 @@ def test_frozen_stages_keep_their_weights(lite0):
 def test_nothing_or_the_whole_trunk_can_be_frozen(short):
     assert trainable_names(short) == {layer.name for layer in short.layers if layer.weights}
     frozen = lite0_network(
-        head="coordinates", frame_px=32, stages=5, frozen_stages=5
+        head="coordinates", frame_px=32, joints=JOINT_COUNT, stages=5, frozen_stages=5
     )
     assert trainable_names(frozen) == {"coordinates_unit"}
 
 
 def test_large_depthwise_kernels_can_keep_their_weights():
     network = lite0_network(
-        head="coordinates", frame_px=32, stages=5, frozen_stages=0, fixed_kernel=5
+        head="coordinates",
+        frame_px=32,
+        joints=JOINT_COUNT,
+        stages=5,
+        frozen_stages=0,
+        fixed_kernel=5,
     )
     fixed = {layer.name for layer in network.layers if layer.weights} - trainable_names(network)
     # The third and the fifth stage: blocks 3 and 4, and 8 to 10.
@@ -272,4 +286,4 @@ def test_transfer_refuses_strangers_and_other_shapes():
 
 def test_a_trunk_that_ends_elsewhere_is_refused():
     with pytest.raises(PosekitError, match="`stages` must be one of 5, 7; got 6"):
-        lite0_network(head="soft_argmax", frame_px=64, stages=6)
+        lite0_network(head="soft_argmax", frame_px=64, joints=JOINT_COUNT, stages=6)

@@ -12,7 +12,7 @@ CANVAS_PX, BOX_PX, FRAME_PX = 100, 60.0, 32
 
 
 def draws(*, seed=0, **strengths):
-    return Augmentation(**strengths).draw(
+    return Augmentation(**strengths).sample(
         np.random.default_rng(seed), COUNT, canvas_px=CANVAS_PX, box_px=BOX_PX, frame_px=FRAME_PX
     )
 
@@ -91,7 +91,7 @@ def test_the_seed_alone_decides():
     turned = augmentation.by_name("turned")
     options = {"canvas_px": CANVAS_PX, "box_px": BOX_PX, "frame_px": FRAME_PX}
     first, again, other = (
-        turned.draw(np.random.default_rng(seed), 6, **options) for seed in (3, 3, 4)
+        turned.sample(np.random.default_rng(seed), 6, **options) for seed in (3, 3, 4)
     )
     shapes = {name: values.shape for name, values in first.items()}
     assert shapes == {

@@ -311,7 +311,7 @@ def drawn(count=12, *, batch_size=4, seed=0, epochs=1, **options):
     """[(number, flipped)] of each example in each epoch, checked against its targets."""
     images, targets = numbered(count)
     batches, steps = training_batches(
-        images, targets, batch_size=batch_size, seed=seed, epochs=epochs, **options
+        images, targets, batch_size=batch_size, seed=seed, epochs=epochs, mirror=MIRROR, **options
     )
     seen = []
     for batch_images, batch_targets in batches.as_numpy_iterator():
@@ -403,7 +403,9 @@ def test_evaluation_keeps_order_and_tail():
 
 def test_no_pipeline_starts_the_tuner_that_makes_iterators_slow_to_destroy():
     images, targets = numbered(12)
-    training, _ = training_batches(images, targets, batch_size=4, seed=0, epochs=1)
+    training, _ = training_batches(
+        images, targets, batch_size=4, seed=0, epochs=1, mirror=MIRROR
+    )
     for dataset in (training, evaluation_batches(images, batch_size=4)):
         assert dataset.options().autotune.enabled is False
         assert dataset.options().deterministic is True
@@ -440,6 +442,7 @@ def batches_of(crop, *, count=12, seed=0, epochs=1, first_epoch=0, flip="random"
         seed=seed,
         epochs=epochs,
         first_epoch=first_epoch,
+        mirror=MIRROR,
         flip=flip,
         crop=crop,
     )
@@ -486,16 +489,16 @@ def test_uncropping_undoes_cropping():
     crop = crops.Crop(24, 40, 0.6, AUGMENTATIONS["turned"])
     canvas = np.random.default_rng(0).uniform(10, 30, (5, 14, 2))
     targets = np.concatenate([canvas, np.ones((5, 14, 1))], axis=-1).astype(np.float32)
-    cropped = crops.cropped_targets(targets, crop)
+    cropped = crop.cropped_targets(targets)
     assert np.abs(cropped[..., :2] - canvas).min() > 1  # it moves them
-    np.testing.assert_allclose(crops.uncropped(cropped[..., :2], crop), canvas, atol=1e-4)
+    np.testing.assert_allclose(crop.uncropped(cropped[..., :2]), canvas, atol=1e-4)
 
 
 def test_cropped_targets_are_those_of_evaluation():
     images, targets = dotted()
     batches = evaluation_batches(images, targets, batch_size=12, crop=VARIED)
     ((_, moved),) = batches.as_numpy_iterator()
-    got = crops.cropped_targets(targets, VARIED)
+    got = VARIED.cropped_targets(targets)
     np.testing.assert_allclose(got[..., :2], moved[..., :2], atol=1e-4)
     np.testing.assert_array_equal(got[..., 2], targets[..., 2])
 
@@ -563,7 +566,13 @@ def test_warping_in_whole_levels_shows_the_same_faster():
     for warp in crops.WARPS:
         crop = crops.Crop(64, 64, 1.0, turned, warp)
         dataset, _ = training_batches(
-            images, targets.astype(np.float32), batch_size=8, seed=3, epochs=1, crop=crop
+            images,
+            targets.astype(np.float32),
+            batch_size=8,
+            seed=3,
+            epochs=1,
+            mirror=MIRROR,
+            crop=crop,
         )
         batches[warp] = next(dataset.as_numpy_iterator())
     (exact, exact_targets), (whole, whole_targets) = batches["float"], batches["whole"]

@@ -176,7 +176,7 @@ def test_a_persons_crop_shows_all_joints_with_a_margin(experiment):
     canvases = experiment.canvases("person", 96)
     crop = canvases.crop(96, AUGMENTATIONS["none"])
     targets = canvases.targets("train", "masked")
-    moved = crops.cropped_targets(targets, crop)
+    moved = crop.cropped_targets(targets)
     counted = targets[..., 2] > 0
     low_px = np.where(counted[..., None], moved[..., :2], np.inf).min(axis=1)
     high_px = np.where(counted[..., None], moved[..., :2], -np.inf).max(axis=1)

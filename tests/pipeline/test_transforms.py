@@ -24,7 +24,8 @@ def batch():
 
 
 def flipped(images, targets, flip):
-    return [part.numpy() for part in flip_left_right(images, targets, np.array(flip))]
+    both = flip_left_right(images, targets, np.array(flip), mirror=LSP.mirror)
+    return [part.numpy() for part in both]
 
 
 def test_twice_is_identity(batch):

@@ -19,10 +19,11 @@ from posekit import locks
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.evaluation import scores as evaluation_scores
-from posekit.models import poster, residual
-from posekit.models.build import NETWORKS, build
+from posekit.models import names, poster
+from posekit.models.build import build
 from posekit.models.saved import load
 from posekit.pipeline.experiment import open_experiment
+from posekit.skeleton import JOINT_COUNT
 from posekit.training import checkpoint, optimizer, records
 from posekit.training import fit as training_fit
 from posekit.training.checkpoint import CheckpointFiles
@@ -181,7 +182,7 @@ def test_a_finished_training_on_a_read_only_disk_is_handed_back(
 def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
     def weights():
         with seeded(BATCH_NORM.seed):
-            return build(BATCH_NORM).get_weights()
+            return build(BATCH_NORM, joints=JOINT_COUNT).get_weights()
 
     undisturbed, network = weights(), poster.poster_network
 
@@ -191,7 +192,7 @@ def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
 
     # As Keras has it, where nothing else draws.
     keras.utils.set_random_seed(BATCH_NORM.seed)
-    plain = build(BATCH_NORM).get_weights()
+    plain = build(BATCH_NORM, joints=JOINT_COUNT).get_weights()
     monkeypatch.setattr(poster, "poster_network", drawing)
     for others in (plain, weights()):
         for ours, theirs in zip(undisturbed, others, strict=True):
@@ -287,7 +288,7 @@ def test_a_network_with_a_flipped_bit_is_refused(undisturbed, tmp_path):
     path = shutil.copy(undisturbed.folder / "best.keras", tmp_path)
     flip_a_bit(Path(path))
     with pytest.raises(PosekitError, match=r"best\.keras: must be a Keras model .* CRC"):
-        load(path)
+        load(path, joints=JOINT_COUNT)
 
 
 def test_a_training_in_use_is_refused(undisturbed, small, tmp_path):
@@ -332,7 +333,7 @@ def test_the_best_network_is_kept_and_patience_counts_from_it(tmp_path, last_is_
         recorder.on_epoch_end(epoch, {"loss": 9.0, "mse": 9.0, "val_mse": validation_mse})
     assert model.stop_training
     biases = [
-        load(tmp_path / name).get_layer("coordinates_unit").bias.numpy()
+        load(tmp_path / name, joints=JOINT_COUNT).get_layer("coordinates_unit").bias.numpy()
         for name in ("best.keras", "last.keras")
     ]
     np.testing.assert_array_equal(biases, [np.full(28, kept), np.full(28, 3)])
@@ -362,7 +363,7 @@ def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path, monke
 
 def test_a_choice_that_came_later_leaves_the_names_of_trainings(small):
     settings = config()
-    model = build(settings)
+    model = build(settings, joints=JOINT_COUNT)
     name = folder_name(settings, model, small)
     kept = folder_name(replace(settings, keeps="last"), model, small)
     described = asdict(settings)
@@ -404,10 +405,8 @@ def test_a_warm_up_rises_for_half_an_epoch():
 def narrow_residual():
     """Trainings of a residual network with one narrow block a stage."""
     with pytest.MonkeyPatch.context() as patched:
-        narrow = partial(
-            residual.residual_network, widths=(8, 8, 16, 16), blocks=(1, 1, 1, 1)
-        )
-        patched.setitem(NETWORKS, "residual", narrow)
+        narrow = {"widths": (8, 8, 16, 16), "blocks": (1, 1, 1, 1)}
+        patched.setitem(names.NETWORKS, "residual", ("residual.residual_network", narrow))
         yield
 
 
@@ -454,7 +453,7 @@ def test_a_varied_averaged_training_resumes_as_if_undisturbed(
 
 
 def test_the_average_is_what_is_saved(averaged):
-    model = build(averaged.config)
+    model = build(averaged.config, joints=JOINT_COUNT)
     model.compile(optimizer.make_optimizer(averaged.config, 2))
     checkpoint.restore(model, averaged.folder / "checkpoint.weights.h5", 2)
     saved = averaged.last_model()
@@ -474,7 +473,7 @@ def test_dropout_draws_on_after_an_interruption(tmp_path, narrow_residual):
 
     def compiled():
         keras.utils.set_random_seed(settings.seed)
-        model = build(settings)
+        model = build(settings, joints=JOINT_COUNT)
         model.compile(optimizer.make_optimizer(settings, 2), loss="mse", run_eagerly=True)
         return model
 
@@ -505,7 +504,7 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
     settings = config(
         **MAPS | {"initial_weights": str(averaged.folder / "best.keras"), "frame_px": 96}
     )
-    started = build(settings)
+    started = build(settings, joints=JOINT_COUNT)
     trained = averaged.best_model()
     for name in ("stem", "stage2_1_first", "decoder8", "map_logits"):
         for ours, theirs in zip(
@@ -513,7 +512,7 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
         ):
             np.testing.assert_array_equal(ours, theirs)
     # Other weights to start from are another training.
-    other = build(config(**MAPS))
+    other = build(config(**MAPS), joints=JOINT_COUNT)
     names = {folder_name(settings, model, small) for model in (started, other)}
     assert len(names) == 2
     # The same weights elsewhere are the same training.

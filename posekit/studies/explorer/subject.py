@@ -84,7 +84,7 @@ def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skelet
         np.where(labelled[:, None], keypoints_px, 0.0), box_px, VARIED_PX
     )
     targets = np.column_stack([on_canvas_px, labelled])[None].astype(np.float32)
-    sampled = augmentation.draw(rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX)
+    sampled = augmentation.sample(rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX)
     images, targets = transforms.affine(canvas, targets, sampled["matrices"], VARIED_PX)
     images = transforms.colour(
         images, sampled["gain"], sampled["contrast"], sampled["saturation"], sampled["brightness"]
