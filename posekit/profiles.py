@@ -45,58 +45,29 @@ class Profile:
     activity_fractions: tuple
 
 
+_SIZES = {
+    "name": ("smoke", "quick", "full"),
+    "purpose": (
+        "does everything run? (CI)",
+        "the whole story on synthetic people",
+        "the real data",
+    ),
+    "synthetic_images": (240, 2000, 10000),
+    "max_images": (240, 2000, None),
+    "epochs": (2, 8, 30),
+    "comparison_epochs": (2, 8, 10),
+    "seeds": (2, 3, 3),
+    "batch_size": (16, 32, 64),
+    "resamples": (100, 1000, 1000),
+    "saliency_images": (8, 64, 200),
+    "ladder": ("shortest", "short", "whole"),
+    "ladder_epochs": (2, 8, 12),
+    "activity_steps": (10, 80, 1500),
+    "activity_fractions": ((0.5, 1.0), (0.1, 0.3, 1.0), (0.05, 0.1, 0.25, 0.5, 1.0)),
+}
 PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile(
-            name="smoke",
-            purpose="does everything run? (CI)",
-            synthetic_images=240,
-            max_images=240,
-            epochs=2,
-            comparison_epochs=2,
-            seeds=2,
-            batch_size=16,
-            resamples=100,
-            saliency_images=8,
-            ladder="shortest",
-            ladder_epochs=2,
-            activity_steps=10,
-            activity_fractions=(0.5, 1.0),
-        ),
-        Profile(
-            name="quick",
-            purpose="the whole story on synthetic people",
-            synthetic_images=2000,
-            max_images=2000,
-            epochs=8,
-            comparison_epochs=8,
-            seeds=3,
-            batch_size=32,
-            resamples=1000,
-            saliency_images=64,
-            ladder="short",
-            ladder_epochs=8,
-            activity_steps=80,
-            activity_fractions=(0.1, 0.3, 1.0),
-        ),
-        Profile(
-            name="full",
-            purpose="the real data",
-            synthetic_images=10000,
-            max_images=None,
-            epochs=30,
-            comparison_epochs=10,
-            seeds=3,
-            batch_size=64,
-            resamples=1000,
-            saliency_images=200,
-            ladder="whole",
-            ladder_epochs=12,
-            activity_steps=1500,
-            activity_fractions=(0.05, 0.1, 0.25, 0.5, 1.0),
-        ),
-    )
+    values[0]: Profile(**dict(zip(_SIZES, values, strict=True)))
+    for values in zip(*_SIZES.values(), strict=True)
 }
 
 

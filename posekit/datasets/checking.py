@@ -32,36 +32,22 @@ ACROSS = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
 
 
 class Finding(NamedTuple):
-    """One error or warning.
+    """One error or warning."""
 
-    Attributes:
-        image: str, the image's name; empty where it concerns no single image.
-        level: str, ERROR or WARNING.
-        text: str, a sentence to follow the name.
-    """
-
-    image: str
-    level: str
-    text: str
+    image: str  # the image's name; empty where it concerns no single image
+    level: str  # ERROR or WARNING
+    text: str  # a sentence to follow the name
 
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """What a check found.
+    """What a check found."""
 
-    Attributes:
-        name: str, of the data set.
-        image_count: int, pictures checked, whether or not they can be used.
-        dataset: PoseDataset of what can be used, or None.
-        findings: list of Finding, by image in the order of the data.
-        notes: tuple of str, sentences: how the data were read.
-    """
-
-    name: str
-    image_count: int
-    dataset: PoseDataset | None
-    findings: list
-    notes: tuple = ()
+    name: str  # of the data set
+    image_count: int  # pictures checked, whether or not they can be used
+    dataset: PoseDataset | None  # of what can be used, or None
+    findings: list  # of Finding, by image in the order of the data
+    notes: tuple = ()  # of str, sentences: how the data were read
 
     def images(self, level):
         """Names of the images with a finding of that level, in order."""

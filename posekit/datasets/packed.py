@@ -30,23 +30,14 @@ ADVICE = "Pack the data again: python -m posekit data pack."
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """An open packed data set; called with an image id, it reads that picture.
-
-    Attributes:
-        folder: Path.
-        manifest: dict, packed.json.
-        image_ids: str (N,), in the order of all arrays.
-        groups: int (N,), images with one number show nearly the same picture.
-        starts: int (N + 1,), where each picture begins in pictures.bin, bytes.
-        checksums: uint32 (N,), CRC-32 of each picture's file.
-    """
+    """An open packed data set; called with an image id, it reads that picture."""
 
     folder: Path
-    manifest: dict
-    image_ids: np.ndarray
-    groups: np.ndarray
-    starts: np.ndarray
-    checksums: np.ndarray
+    manifest: dict  # packed.json
+    image_ids: np.ndarray  # str (N,), in the order of all arrays
+    groups: np.ndarray  # int (N,), images with one number show nearly the same picture
+    starts: np.ndarray  # int (N + 1,), where each picture begins in pictures.bin, bytes
+    checksums: np.ndarray  # uint32 (N,), CRC-32 of each picture's file
 
     def __call__(self, image_id):
         index = self._index_of[image_id]

@@ -40,25 +40,15 @@ JOINT_FIELDS = ("joints", "joint_set", "name", "torso", "mirror", "limbs", "line
 
 @dataclass(frozen=True)
 class OwnData:
-    """Where own data are, and how they are read.
+    """Where own data are, and how they are read."""
 
-    Attributes:
-        annotations: Path of the COCO JSON file.
-        images: Path of the pictures' folder.
-        category: str, the category of people, or None for the only one with keypoints.
-        people: str, one of PEOPLE.
-        pixel_centre: float, the coordinate of the first pixel's centre in the annotations.
-        skeleton: Skeleton.
-        sources: for each joint the names of the keypoints whose middle it is; none, never
-            labelled.
-    """
-
-    annotations: Path
-    images: Path
-    category: str | None
-    people: str
-    pixel_centre: float
+    annotations: Path  # of the COCO JSON file
+    images: Path  # of the pictures' folder
+    category: str | None  # the category of people, or None for the only one with keypoints
+    people: str  # one of PEOPLE
+    pixel_centre: float  # the coordinate of the first pixel's centre in the annotations
     skeleton: Skeleton
+    # For each joint the names of the keypoints whose middle it is; none, never labelled.
     sources: tuple
 
 

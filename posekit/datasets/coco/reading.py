@@ -38,58 +38,34 @@ NAME = "coco"
 
 
 class Person(NamedTuple):
-    """One annotated person.
-
-    Attributes:
-        annotation_id: int.
-        keypoints_px: float64 (K, 2), (x, y), pixels; 0 where not labelled.
-        labelled: bool (K,), True where the joint counts.
-        outside: names of the joints that are labelled outside of the picture.
-        occluded: bool (K,), labelled but hidden.
-        box_px: float64 (4,), x, y, width and height, pixels.
-    """
+    """One annotated person."""
 
     annotation_id: int
-    keypoints_px: np.ndarray
-    labelled: np.ndarray
-    outside: tuple
-    occluded: np.ndarray
-    box_px: np.ndarray
+    keypoints_px: np.ndarray  # float64 (K, 2), (x, y), pixels; 0 where not labelled
+    labelled: np.ndarray  # bool (K,), True where the joint counts
+    outside: tuple  # names of the joints that are labelled outside of the picture
+    occluded: np.ndarray  # bool (K,), labelled but hidden
+    box_px: np.ndarray  # float64 (4,), x, y, width and height, pixels
 
 
 class Picture(NamedTuple):
-    """One picture that can be read, and its people.
+    """One picture that can be read, and its people."""
 
-    Attributes:
-        image_id: int, the file's own.
-        name: str, the file's name in the folder of pictures.
-        size_px: (width, height), pixels, upright.
-        people: list of Person, crowds left out.
-    """
-
-    image_id: int
-    name: str
-    size_px: tuple
-    people: list
+    image_id: int  # the file's own
+    name: str  # the file's name in the folder of pictures
+    size_px: tuple  # (width, height), pixels, upright
+    people: list  # of Person, crowds left out
 
 
 @dataclass(frozen=True, eq=False)
 class Inspected:
-    """All that own data hold.
+    """All that own data hold."""
 
-    Attributes:
-        pictures: list of Picture, in the order of the file.
-        category_id: int, of the people.
-        faults: list of (picture's name or "", what is wrong): parts that cannot be used.
-        bad_images: list of the same, for pictures that cannot be read.
-        files: what `containers.open_container` gives for the folder of pictures.
-    """
-
-    pictures: list
-    category_id: int
-    faults: list
-    bad_images: list
-    files: object
+    pictures: list  # of Picture, in the order of the file
+    category_id: int  # of the people
+    faults: list  # of (picture's name or "", what is wrong): parts that cannot be used
+    bad_images: list  # of the same, for pictures that cannot be read
+    files: object  # what `containers.open_container` gives for the folder of pictures
 
 
 def read(own, *, bad_images="error"):
@@ -260,19 +236,12 @@ def _pictures(own, files, images):
 
 @dataclass(frozen=True)
 class Layout:
-    """How results are written to fit a file of annotations.
+    """How results are written to fit a file of annotations."""
 
-    Attributes:
-        image_ids: dict, name of a picture's file -> its id.
-        category_id: int.
-        joints: for each keypoint of the file the joint that it is, None for no joint.
-        pixel_centre: float, see own_data.OwnData.
-    """
-
-    image_ids: dict
+    image_ids: dict  # name of a picture's file -> its id
     category_id: int
-    joints: tuple
-    pixel_centre: float
+    joints: tuple  # for each keypoint of the file the joint that it is, None for no joint
+    pixel_centre: float  # see own_data.OwnData
 
 
 def layout_of(own):

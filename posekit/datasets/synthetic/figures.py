@@ -41,17 +41,11 @@ RADII = {
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A posed person in camera axes (x right, y up, z to the camera), in body heights.
+    """A posed person in camera axes (x right, y up, z to the camera), in body heights."""
 
-    Attributes:
-        points: name -> float64 (3,): the 14 joints, and what else is drawn between.
-        frames: "chest" and "head" -> float64 (3, 3), columns are their left, up and forward.
-        radii: name -> float, half the thickness of the body there.
-    """
-
-    points: dict
-    frames: dict
-    radii: dict
+    points: dict  # name -> float64 (3,): the 14 joints, and what else is drawn between
+    frames: dict  # "chest" and "head" -> float64 (3, 3), columns are their left, up and forward
+    radii: dict  # name -> float, half the thickness of the body there
 
     def joints(self):
         """float64 (14, 3), the joints in the order of `skeleton.JOINTS`."""

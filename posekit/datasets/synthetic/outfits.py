@@ -22,14 +22,7 @@ MOUTH_COLOUR = (170, 60, 60)
 
 @dataclass(frozen=True)
 class Outfit:
-    """What a person wears and looks like.
-
-    Attributes:
-        skin, hair, top, trousers, shoes, emblem: (red, green, blue), 0 to 255.
-        sleeve, leg: float, the share of the upper arm and of the thigh that is covered; 1 covers
-            the whole arm or leg.
-        long_hair: bool.
-    """
+    """What a person wears and looks like; colours are (red, green, blue), 0 to 255."""
 
     skin: tuple
     hair: tuple
@@ -37,6 +30,7 @@ class Outfit:
     trousers: tuple
     shoes: tuple
     emblem: tuple
+    # The share of the upper arm and of the thigh that is covered; 1 covers the whole arm or leg.
     sleeve: float
     leg: float
     long_hair: bool

@@ -14,24 +14,16 @@ STREAMS = ("frame", "pose", "look", "crowd", "place", "grain", "missing", "junk"
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything a picture will show except the background: who, where, how large, seen from where.
+    """Everything a picture will show except the background."""
 
-    Attributes:
-        size_px: (width, height), int.
-        activity: str, the main person's pose family.
-        person_count: int, 1 + distractors.
-        people: list of (figures.Figure, outfits.Outfit, Camera), from the farthest to
-            the nearest; the last is the main person, the largest and the one labelled.
-        light: float64 (3,), the unit vector towards the light.
-        keypoints_px: float64 (14, 2), the main person's joints, all inside the picture.
-    """
-
-    size_px: tuple
-    activity: str
-    person_count: int
+    size_px: tuple  # (width, height), int
+    activity: str  # the main person's pose family
+    person_count: int  # 1 + distractors
+    # Of (figures.Figure, outfits.Outfit, Camera), from the farthest to the nearest; the last is the
+    # main person, the largest and the one labelled.
     people: list
-    light: np.ndarray
-    keypoints_px: np.ndarray
+    light: np.ndarray  # float64 (3,), the unit vector towards the light
+    keypoints_px: np.ndarray  # float64 (14, 2), the main person's joints, all inside the picture
 
 
 def plan(index, seed):

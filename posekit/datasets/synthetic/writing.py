@@ -42,23 +42,14 @@ synthetic.json          what made this folder.
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One picture and what is known of it.
+    """One picture and what is known of it."""
 
-    Attributes:
-        image: uint8 (H, W, 3), RGB.
-        keypoints_px: float64 (14, 2), true for all joints.
-        labelled: bool (14,).
-        occluded: bool (14,), True where another part of the person covers the joint.
-        activity: str, the pose family.
-        person_count: int, at least 1.
-    """
-
-    image: np.ndarray
-    keypoints_px: np.ndarray
-    labelled: np.ndarray
-    occluded: np.ndarray
-    activity: str
-    person_count: int
+    image: np.ndarray  # uint8 (H, W, 3), RGB
+    keypoints_px: np.ndarray  # float64 (14, 2), true for all joints
+    labelled: np.ndarray  # bool (14,)
+    occluded: np.ndarray  # bool (14,), True where another part of the person covers the joint
+    activity: str  # the pose family
+    person_count: int  # at least 1
 
 
 def example(index, seed):
