@@ -45,7 +45,7 @@ def from_root(path):
 
 @contextmanager
 def replacing(path):
-    """Yield a temporary path beside `path`; on success it is renamed to `path`.
+    """Yield a temporary path next to `path`; on success it is renamed to `path`.
 
     Raises:
         PosekitError: the path is a folder, its folder cannot be made or written to, or there is
@@ -84,7 +84,7 @@ def replacing(path):
 
 @contextmanager
 def new_folder(folder):
-    """Yield a temporary folder beside `folder`; on success it is renamed to `folder`.
+    """Yield a temporary folder next to `folder`; on success it is renamed to `folder`.
 
     What killed processes left of the same folder is removed: each temporary folder is locked, and
     the system frees the lock of a process that is killed.
@@ -134,7 +134,7 @@ def _force_to_disk(path):
 
 
 def reserve(path, size_bytes):
-    """Empty a file and see that there is room for so many bytes in it, where the system can tell.
+    """Empty a file and reserve `size_bytes` for it, where the system can.
 
     Raises:
         OSError: there is no room.

@@ -24,7 +24,7 @@ SIDE_LIMIT_PX = 65_535
 # bytes of the file: without a limit, one of a megabyte keeps a reader busy for a minute.
 SCAN_LIMIT = 1000
 
-# EXIF's tag, and those of its values 1 to 8 that exchange width and height.
+# EXIF's tag, and those of its values 1 to 8 that swap width and height.
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 # A picture of the pixel limit fits even where it is not compressed at all.
@@ -208,7 +208,7 @@ def _check_sums(encoded):
 
 def _of_header(error):
     if isinstance(error, Image.DecompressionBombError):
-        # Pillow refuses more than twice its own limit before it tells the size.
+        # Pillow refuses more than twice its own limit before it gives the size.
         return PosekitError(f"must have at most {PIXEL_LIMIT:,} pixels; got {_finding(error)}")
     return PosekitError(f"must be a JPEG or PNG picture; got a damaged header ({_finding(error)})")
 

@@ -1,6 +1,6 @@
 """Read Leeds Sports Pose (LSP), its extended set (LSPet) or the synthetic set, folder or zip.
 
-All three come as `images/im*.jpg` (or .png) beside `joints.mat`; data/README.md describes them.
+All three come as `images/im*.jpg` (or .png) next to `joints.mat`; data/README.md describes them.
 """
 
 import csv
@@ -32,7 +32,7 @@ def read(source, *, bad_images="error"):
     """Read labels and image sizes; pictures themselves are read on demand.
 
     The set is LSP when `joints` in joints.mat is (3, 14, N), LSPet when it is (14, 3, N), and
-    the synthetic set when synthetic.json lies beside it. The i-th label belongs to the i-th
+    the synthetic set when synthetic.json lies next to it. The i-th label belongs to the i-th
     picture in the order of file names. An EXIF orientation is ignored: labels are in the frame
     of the file as stored.
 
@@ -151,7 +151,7 @@ def picture_names(caller, files):
     problems = []
     if "joints.mat" not in files.names:
         problems.append(
-            "`joints.mat` must lie beside the folder `images`; "
+            "`joints.mat` must lie next to the folder `images`; "
             f"got none among {len(files.names)} files. {ADVICE}"
         )
     if not names:
@@ -271,7 +271,7 @@ def _annotations(caller, files, image_ids):
     """The synthetic set's extras, in the order of `image_ids`."""
     if "annotations.csv" not in files.names:
         raise PosekitError(
-            f"{caller}: `annotations.csv` must lie beside synthetic.json; got none. "
+            f"{caller}: `annotations.csv` must lie next to synthetic.json; got none. "
             "Write the synthetic set again."
         )
     text = files.read("annotations.csv").decode("utf-8", errors="replace")

@@ -176,10 +176,10 @@ def changed(image, joint, values):
 
 
 BAD_SETS = {
-    "nothing": ({}, "`joints.mat` must lie beside.*0 files.*\n.*`images` must hold pictures"),
+    "nothing": ({}, "`joints.mat` must lie next to.*0 files.*\n.*`images` must hold pictures"),
     "no labels": (
         without(lspet_files(labels(2)), "joints.mat"),
-        "`joints.mat` must lie beside.*got none among 2 files",
+        "`joints.mat` must lie next to.*got none among 2 files",
     ),
     "no pictures": (
         {"joints.mat": mat(joints=labels(1))},
@@ -241,7 +241,7 @@ BAD_SETS = {
     ),
     "synthetic set without annotations": (
         without(synthetic_files(labels(3)), "annotations.csv"),
-        "`annotations.csv` must lie beside synthetic.json; got none",
+        "`annotations.csv` must lie next to synthetic.json; got none",
     ),
     "annotations without a column": (
         synthetic_files(labels(3)) | {"annotations.csv": b"image,activity\nim00001,run\n"},

@@ -143,7 +143,7 @@ def _joints(path, stored):
     if stored["joint_set"] != LSP.name:
         problems.append(f"`joint_set` must be {LSP.name!r}; got {stored['joint_set']!r:.200}.")
     if described:
-        problems.append(f"`{next(iter(described))}` must be left out beside `joint_set`.")
+        problems.append(f"`{next(iter(described))}` must be left out next to `joint_set`.")
     if sorted(sources) != sorted(LSP.joints):
         problems.append(
             f"`joints` must name each of {', '.join(LSP.joints)}; got {', '.join(sources)}. Write "

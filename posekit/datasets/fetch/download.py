@@ -1,7 +1,7 @@
 """Get LSP and LSPet from a list of sources, verify them, and put them in place whole.
 
-The list is mirrors.toml beside this file. However a source packs its files, the result is a plain
-zip of joints.mat, the pictures and the authors' README.txt.
+The list is mirrors.toml. However a source packs its files, the result is a plain zip of joints.mat,
+the pictures and the authors' README.txt.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patie
 
     The sources are tried in order until one gives the set: the right number of pictures, all
     whole, labels of the right shape, and the known content. Where the content is not known, that
-    of the first copy is recorded beside it, and no other is taken later. An existing copy is
+    of the first copy is recorded next to it, and no other is taken later. An existing copy is
     verified and left alone. After an error or an interruption, what has arrived is kept in a
     hidden folder, and the next call resumes from it.
 
@@ -64,7 +64,7 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patie
     except OSError as error:
         raise PosekitError(
             f"{folder}: must be a folder with space to write to; got {error}. "
-            "Run the command again to go on."
+            "Run the command again to resume."
         ) from error
     return target
 

@@ -80,7 +80,7 @@ def download(session, url, path, *, patience, show_progress=True):
         if fruitless > len(patience.waits_seconds):
             raise PosekitError(
                 f"{url}: must arrive whole; got {reached:,} bytes so far, and at last: {finding}. "
-                "Run the command again to go on from there."
+                "Run the command again to resume."
             )
         time.sleep(patience.waits_seconds[max(fruitless - 1, 0)])
 

@@ -1,6 +1,6 @@
 """Pose families: how the joint angles of people who stand, run, climb, ... vary, within limits.
 
-The numbers are in pose_families.toml beside this file.
+The numbers are in pose_families.toml.
 """
 
 import tomllib

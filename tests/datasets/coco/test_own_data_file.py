@@ -101,7 +101,7 @@ def test_every_shipped_mapping_is_sound():
         ),
         (
             'annotations = "a.json"\njoint_set = "lsp"\ntorso = []\n[joints]',
-            "`torso` must be left out beside `joint_set`",
+            "`torso` must be left out next to `joint_set`",
         ),
         ("annotations", "must be a TOML file; got "),
         ('a = "\x1b"', "must be a TOML file; got "),

@@ -221,7 +221,7 @@ WRONG_SETS = {
     "other numbers": (lsp_files(labels(3), first=2), "from im0001 to im0003; got im0002"),
     "broken picture": (broken_picture(), "`im0002` must be a whole JPEG .* do not decode"),
     "bad labels": (FILES | {"joints.mat": PAGE}, "`joints.mat` must be a MATLAB file; got 1000"),
-    "nothing": ({"README.txt": b""}, "`joints.mat` must lie beside"),
+    "nothing": ({"README.txt": b""}, "`joints.mat` must lie next to"),
 }
 
 
