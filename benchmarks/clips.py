@@ -39,7 +39,7 @@ def draw_clip(seed, *, seconds, frames_per_second=30.0, size_px=(320, 240), pose
         Frame; the same arguments always give the same ones.
     """
     rng = np.random.default_rng(seed)
-    family = rng.choice(list(pose_families.FAMILIES))
+    family = rng.choice(list(pose_families.tables()["families"]))
     body, view, outfit = figures.draw_body(rng), figures.draw_view(rng), outfits.draw_outfit(rng)
     count = round(seconds * frames_per_second)
     changes = int(seconds / pose_seconds / 2) + 2

@@ -4,16 +4,22 @@ The numbers are in pose_families.toml.
 """
 
 import tomllib
+from functools import cache
 from pathlib import Path
-
-_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-# Angle -> (smallest, largest); angle -> (mean, standard deviation); family -> its variants, each
-# with the angles in which it differs from relaxed people. All in degrees.
-LIMITS_DEG, RELAXED, FAMILIES = _TABLES["limits"], _TABLES["relaxed"], _TABLES["families"]
 
 SIDED = ("shoulder_", "elbow_", "hip_", "knee_", "ankle_")
 # These turn about an axis that a mirror reverses, so their means are written for a leading left.
 REVERSED_BY_MIRROR = ("root_roll", "spine_lean", "spine_twist", "neck_turn")
+
+
+@cache
+def tables():
+    """The tables `limits`, `relaxed` and `families` of pose_families.toml, in degrees.
+
+    Angle -> smallest and largest; angle -> mean and standard deviation; family -> its variants,
+    each with the angles in which it differs from relaxed people.
+    """
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def draw_pose(rng, family):
@@ -21,17 +27,17 @@ def draw_pose(rng, family):
 
     Args:
         rng: np.random.Generator.
-        family: str, a key of `FAMILIES`.
+        family: str, one of the families.
 
     Returns:
-        dict angle -> degrees within `LIMITS_DEG`; the names of limbs' angles start with `left_`
+        dict angle -> degrees within the limits; the names of limbs' angles start with `left_`
         or `right_`.
     """
-    variants = FAMILIES[family]
-    chosen = RELAXED | variants[rng.integers(len(variants))]
+    variants = tables()["families"][family]
+    chosen = tables()["relaxed"] | variants[rng.integers(len(variants))]
     leading = ("left", "right")[rng.integers(2)]
     pose = {}
-    for angle, (low, high) in LIMITS_DEG.items():
+    for angle, (low, high) in tables()["limits"].items():
         sides = ("left", "right") if angle.startswith(SIDED) else (None,)
         for side in sides:
             role = "lead" if side == leading else "trail"

@@ -7,7 +7,6 @@ import numpy as np
 from posekit.datasets.synthetic import figures, outfits, pose_families
 from posekit.datasets.synthetic.rendering import Camera
 
-ACTIVITIES = tuple(pose_families.FAMILIES)
 # Random numbers of one stream do not change with how many another has given.
 STREAMS = ("frame", "pose", "look", "crowd", "place", "grain", "missing", "junk")
 
@@ -39,7 +38,7 @@ def plan(index, seed):
     size_px = _draw_frame_size(frame_rng)
     reach = 0.2 + 0.75 * frame_rng.beta(3, 3)
     light = frame_rng.normal(0, 1, 3) * [1, 0.6, 0.3] + [0, 0.7, 0.6]
-    activity = ACTIVITIES[pose_rng.integers(len(ACTIVITIES))]
+    activity = _draw_activity(pose_rng)
 
     figure = _draw_figure(pose_rng, activity, figures.draw_body(look_rng))
     camera = _frame_person(frame_rng, figure, size_px, reach)
@@ -69,6 +68,11 @@ def _draw_frame_size(rng):
     return round(side * np.sqrt(aspect)), round(side / np.sqrt(aspect))
 
 
+def _draw_activity(rng):
+    families = tuple(pose_families.tables()["families"])
+    return families[rng.integers(len(families))]
+
+
 def _draw_figure(rng, activity, body):
     return figures.assemble(body, pose_families.draw_pose(rng, activity), figures.draw_view(rng))
 
@@ -86,7 +90,7 @@ def _frame_person(rng, figure, size_px, reach):
 
 def _draw_distractor(rng, size_px, main_camera):
     """A smaller person, as far from the main one as the best of a few random positions."""
-    figure = _draw_figure(rng, ACTIVITIES[rng.integers(len(ACTIVITIES))], figures.draw_body(rng))
+    figure = _draw_figure(rng, _draw_activity(rng), figures.draw_body(rng))
     positions_px = rng.uniform(0, size_px, (4, 2))
     away_px = np.linalg.norm(positions_px - main_camera.shift_px, axis=-1)
     camera = main_camera._replace(
