@@ -78,7 +78,7 @@ def per_image(pred_px, experiment, part):
 
 
 def correct_joints(pred_px, dataset, *, threshold=0.2):
-    """Which joints are correct in PCK's sense, and for which joints that is known.
+    """Which joints are correct as in `metrics.PoseErrors.pck`, and for which that is known.
 
     Args:
         pred_px: float (N, K, 2), (x, y) in pixels of the original images.
@@ -87,15 +87,12 @@ def correct_joints(pred_px, dataset, *, threshold=0.2):
 
     Returns:
         correct: bool (N, K), within the threshold; False where it is not known.
-        counted: bool (N, K), labelled in an image whose torso can be measured. As in
-            `metrics.pck`, a torso of length zero makes its joints wrong.
+        counted: bool (N, K), labelled in an image whose torso can be measured.
     """
-    torso_px = geometry.torso_length_px(
-        dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
-    )[:, None]  # (N, 1)
-    counted = dataset.labelled & ~np.isnan(torso_px)
-    error_px = np.linalg.norm(pred_px - dataset.keypoints_px, axis=-1)  # (N, K)
-    return counted & (torso_px > 0) & (error_px <= threshold * torso_px), counted
+    errors = metrics.PoseErrors(
+        pred_px, dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
+    )
+    return tuple(errors.pck(threshold))
 
 
 def _groups(experiment, part):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.evaluation import per_image
+from posekit.evaluation import metrics, per_image
 from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
 from posekit.report import pages
@@ -21,16 +21,6 @@ from posekit.training import records as training_records
 # Of the bootstrap over image groups: the same two runs always give the same page.
 SEED = 0
 RESAMPLES = 1000
-
-# What a score is called, and its decimals.
-SCORES = {
-    "pck_0.2": ("PCK@0.2", 3),
-    "pck_auc": ("area under PCK's curve", 3),
-    "pcp_0.5": ("strict PCP@0.5", 3),
-    "mpjpe_px": ("mean joint error (px)", 2),
-    "mpjpe_torso": ("mean joint error (torso lengths)", 3),
-    "frame_mse": ("squared error in the 96 px frame", 1),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -407,11 +397,13 @@ def _score_rows(pair, names):
     """The differences of a pair as people read them, all text; `better` is None or a name."""
     rows = []
     for row in pair["scores"] or []:
-        words, digits = SCORES.get(row["score"], (row["score"], 3))
+        # A file of another version may hold other scores.
+        score = metrics.SCORES.get(row["score"]) or metrics.Score(row["score"], "", 3, False)
+        digits = score.digits
         low, high = row["interval"]
         rows.append(
             {
-                "score": words,
+                "score": score.title,
                 "first": f"{row['first']:.{digits}f}",
                 "second": f"{row['second']:.{digits}f}",
                 "difference": f"{row['difference']:+.{digits}f}",
