@@ -230,18 +230,15 @@ def test_a_failed_rerun_is_no_verification(rerun, monkeypatch, tmp_path, capsys)
 def test_a_real_run_is_verified(tmp_path, monkeypatch, capsys):
     cells = [
         new_markdown_cell("# A title"),
-        new_code_cell(
-            'run_dir = ""\nseed = 0\nwords = []', metadata={"tags": ["parameters"]}
-        ),
+        new_code_cell('run_dir = ""\nseed = 0\nwords = []', metadata={"tags": ["parameters"]}),
         new_code_cell(
             "import time\n"
             "import numpy as np\n"
-            "from posekit import artifacts\n"
+            "from posekit import notebook\n"
+            "session = notebook.start(run_dir)\n"
             "drawn = np.random.default_rng(seed).normal(size=3)\n"
             "result = {'drawn': drawn, 'words': words, 'seconds': time.time()}\n"
-            "artifacts.write_json(\n"
-            "    run_dir + '/training.json', {**result, **artifacts.provenance(seed=seed)}\n"
-            ")"
+            "session.write('training.json', result)"
         ),
     ]
     notebooks = tmp_path / "notebooks"
@@ -254,6 +251,6 @@ def test_a_real_run_is_verified(tmp_path, monkeypatch, capsys):
     assert main(["report", "--verify", str(run_dir)]) == 0
     assert "verified: all values are equal" in capsys.readouterr().out
     (row,) = json.loads((run_dir / "verification.json").read_text())["files"]
-    # Three numbers, two words, the seed.
-    assert (row["file"], row["equal"]) == ("training.json", 6)
+    # Three numbers, two words; as settings these words and the seed.
+    assert (row["file"], row["equal"]) == ("training.json", 8)
     assert json.loads((run_dir / "training.json").read_text()) == first
