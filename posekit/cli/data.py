@@ -146,10 +146,10 @@ def check_data(options):
     else:
         named = {Path(path): checking.check(path) for path in data.split(os.pathsep)}
     for checked in named.values():
-        print(data_page.in_words(checked), end="")
+        print(data_page.to_text(checked), end="")
     if options.html is not None or any(checked.findings for checked in named.values()):
         first = next(iter(named))
-        page = data_page.place_beside(first) if options.html is None else options.html
+        page = data_page.path_for(first) if options.html is None else options.html
         files.write_text(page, data_page.page(list(named.values())))
         print(page)
     for checked in named.values():

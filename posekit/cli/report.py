@@ -108,7 +108,7 @@ def _verify(run_dir):
         shutil.rmtree(rerun_dir)
         raise
     files.write_json(run_dir / "verification.json", {**result, **provenance()})
-    print(verify.in_words(result))
+    print(verify.to_text(result))
     if not result["agrees"]:
         print(f"the rerun stays in {rerun_dir}")
         return 1
@@ -127,7 +127,7 @@ def _compare(first_dir, second_dir, html):
         stem = "-and-".join(run.folder.resolve().name for run in (first, second))
         html = files.from_root("reports") / f"compare-{stem}.html"
     files.write_text(html, compare.page(result, names))
-    print(compare.in_words(result, names))
+    print(compare.to_text(result, names))
     print(html)
     return 0 if any(pair["scores"] or pair["over_seeds"] for pair in result["pairs"]) else 1
 
@@ -184,7 +184,7 @@ def runs(options):
         tables[kind] = report_runs.select(tables[kind], **chosen)
     html = options.html or folder / "runs.html"
     files.write_text(html, report_runs.page(folder, tables, written_to=html.parent))
-    print(report_runs.as_text(tables[options.of], options.of))
+    print(report_runs.to_text(tables[options.of], options.of))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     print(html)

@@ -206,14 +206,14 @@ def _add_sweep(commands):
         help="folder of the trainings, the table and the page (default: reports/sweep-NAME, after "
         "the study's file)",
     )
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
         help="of a running Dask scheduler, tcp://host:8786, whose workers see the same folders "
         "(default: train on this machine)",
     )
-    place.add_argument(
+    where.add_argument(
         "--workers",
         type=positive_integer,
         default=1,

@@ -1,12 +1,11 @@
-"""Two runs side by side: curves over each other, and differences with their intervals.
+"""Compare two runs: their curves in one figure, and differences with intervals.
 
-A run is the folder of a report or of trainings, or one training's own folder. Trainings of the two
-are paired by their settings, those that differ least first; seeds of the same settings belong
-together.
+A run is the folder of a report, of trainings, or of one training. Trainings are paired by their
+settings, the most similar first; trainings that differ in the seed alone belong together.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from posekit import files
@@ -54,7 +53,7 @@ class Variant:
 
 
 def open_run(folder):
-    """Read what there is to compare.
+    """Read a run.
 
     Args:
         folder: Path of a report, of trainings, or of one training.
@@ -63,8 +62,7 @@ def open_run(folder):
         Run.
 
     Raises:
-        PosekitError: there is no such folder, it holds nothing of the kind, or a file in it is
-            damaged.
+        PosekitError: there is no such folder, it holds no run, or a file in it is damaged.
     """
     if not folder.is_dir():
         finding = "a file" if folder.exists() else "nothing there"
@@ -81,17 +79,19 @@ def open_run(folder):
             raise PosekitError(
                 f"{path}: must be a report's index; got {error!r} reading it."
             ) from error
-    places = [folder] if (folder / "config.json").is_file() else _trainings_in(folder)
-    if index is None and not places:
+    folders = [folder]
+    if not (folder / "config.json").is_file():
+        folders = sorted(path.parent for path in folder.glob("training/*/history.json"))
+    if index is None and not folders:
         raise PosekitError(
             f"{folder}: must be the folder of a report or of a training; got neither index.json "
             "nor training/*/history.json in it. `python -m posekit runs` lists what there is."
         )
-    return Run(folder, index, _variants(map(training_records.read, places)))
+    return Run(folder, index, _variants(map(training_records.read, folders)))
 
 
 def compare(first, second):
-    """All that two runs can be compared in.
+    """Compare two runs in everything that they share.
 
     Args:
         first, second: Run.
@@ -134,7 +134,7 @@ def page(result, names):
     )
 
 
-def in_words(result, names):
+def to_text(result, names):
     """The differences as text for a terminal, problems last."""
     lines = []
     for pair in result["pairs"]:
@@ -155,51 +155,38 @@ def names_of(first, second):
     return str(one), str(other)
 
 
-def _trainings_in(folder):
-    return sorted(path.parent for path in folder.glob("training/*/history.json"))
-
-
 def _variants(records):
-    grouped = defaultdict(dict)
+    grouped = {}
     for record in records:
         settings = {name: value for name, value in record.config.items() if name != "seed"}
         data = {name: record.data.get(name) for name in ("fingerprint", "split")}
         key = repr((sorted(settings.items()), data))
-        grouped[key][record.config.get("seed")] = record, settings, data
-    variants = []
-    for trainings in grouped.values():
-        _, settings, data = next(iter(trainings.values()))
-        records = {seed: record for seed, (record, _, _) in trainings.items()}
-        variants.append(Variant(settings, data, records))
-    return variants
+        variant = grouped.setdefault(key, Variant(settings, data, {}))
+        variant.trainings[record.config.get("seed")] = record
+    return list(grouped.values())
 
 
 def _matched(firsts, seconds):
     """Pairs of variants, the most alike first, each in one pair at most; and who is left."""
-    by_likeness = sorted(
-        (
-            (len(_differing(one, other)), one.data != other.data, place, other_place)
-            for place, one in enumerate(firsts)
-            for other_place, other in enumerate(seconds)
-        ),
-    )
-    pairs, taken, other_taken = [], set(), set()
-    for _, _, place, other_place in by_likeness:
-        if place not in taken and other_place not in other_taken:
-            pairs.append((firsts[place], seconds[other_place]))
-            taken.add(place)
-            other_taken.add(other_place)
+    pairs, left, other_left = [], list(firsts), list(seconds)
+    while left and other_left:
+        pair = min(
+            product(left, other_left),
+            key=lambda pair: (len(_differing(*pair)), pair[0].data != pair[1].data),
+        )
+        pairs.append(pair)
+        left.remove(pair[0])
+        other_left.remove(pair[1])
     alone = [
         {"side": side, "title": f"{_title(variant)}, {variant.settings.get('epochs')} epochs"}
-        for side, variants, used in (("first", firsts, taken), ("second", seconds, other_taken))
-        for place, variant in enumerate(variants)
-        if place not in used
+        for side, variants in (("first", left), ("second", other_left))
+        for variant in variants
     ]
     return pairs, alone
 
 
 def _differing(one, other):
-    """Settings that both name and differ in; an earlier version did not know all of today's."""
+    """Names of settings that both have and that differ; older trainings lack some settings."""
     return [
         name
         for name in one.settings
@@ -249,21 +236,21 @@ def _pair(one, other):
 
 
 def _obstacles(one, other):
-    """Why two variants' errors are not of the same images seen the same way; empty if they are."""
+    """Why two variants cannot be compared image by image; empty if they can."""
     problems = []
     fingerprints = [variant.data["fingerprint"] for variant in (one, other)]
     if fingerprints[0] != fingerprints[1]:
         problems.append(
-            f"Not comparable: other data, fingerprint {fingerprints[0]} and {fingerprints[1]}."
+            f"Not comparable: different data, fingerprints {fingerprints[0]} and {fingerprints[1]}."
         )
     elif one.data["split"] != other.data["split"]:
         problems.append(
-            f"Not comparable: another split, {_split_words(one)} and {_split_words(other)}."
+            f"Not comparable: different splits, {_split_words(one)} and {_split_words(other)}."
         )
     views = [variant.settings.get("view", "squashed") for variant in (one, other)]
     if views[0] != views[1]:
         problems.append(
-            f"Not comparable: the networks see other parts of a picture, {views[0]} and {views[1]}."
+            f"Not comparable: the networks see different parts of a picture, {views[0]} and {views[1]}."
         )
     return problems
 
@@ -303,13 +290,13 @@ def _scores(one, other):
 
 
 def _in_common(one, other):
-    """One's trainings of the seeds that both have; all of them where there are none."""
+    """One's trainings of the seeds that both have; all of them if no seed is shared."""
     common = {seed: record for seed, record in one.trainings.items() if seed in other.trainings}
     return common or one.trainings
 
 
 def _over_seeds(one, other):
-    """Student's interval of the validation error's difference; None where it means nothing."""
+    """Student's interval of the validation error's difference; None if the errors differ in kind."""
     seeds = sorted(set(one.trainings) & set(other.trainings))
     same_error = all(
         one.settings.get(name) == other.settings.get(name)
@@ -326,7 +313,7 @@ def _over_seeds(one, other):
 
 
 def _conditions(first, second):
-    """Under what conditions the two were made, as text; several values of a side are listed."""
+    """The conditions of both runs, as text; several values of one run are listed."""
     sides = [_described(run) for run in (first, second)]
     names = list(dict.fromkeys([*sides[0], *sides[1]]))
     values = {name: [side.get(name) for side in sides] for name in names}
@@ -394,7 +381,7 @@ def _headline_rows(index):
 
 
 def _score_rows(pair, names):
-    """The differences of a pair as people read them, all text; `better` is None or a name."""
+    """The differences of a pair as text; `better` is None or a name."""
     rows = []
     for row in pair["scores"] or []:
         # A file of another version may hold other scores.

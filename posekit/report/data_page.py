@@ -1,6 +1,6 @@
 """What `datasets.checking` found, as lines for a terminal and as a page with thumbnails.
 
-A page of photographs shows them: it goes where the data are, or where it is asked to go.
+The page contains photographs, so by default it is stored with the data.
 """
 
 import base64
@@ -14,19 +14,19 @@ from posekit.errors import PosekitError
 from posekit.geometry import resize_keypoints
 from posekit.report import pages
 
-# More pictures than a person looks through; each takes about ten kilobytes of the page.
+# More than anyone looks through; each takes about ten kilobytes of the page.
 THUMBNAIL_LIMIT = 300
 THUMBNAIL_PX = 240
 
 NAME = "check.html"
 
 
-def place_beside(path):
-    """Where the page of data goes by default: in their folder, or beside their file."""
+def path_for(path):
+    """Default path of the page: in the data's folder, or next to their file."""
     return path / NAME if path.is_dir() else path.with_name(f"{path.stem}-{NAME}")
 
 
-def in_words(checked):
+def to_text(checked):
     """A line for each finding: the image, how grave it is, what is wrong; then the notes.
 
     Args:
@@ -87,7 +87,7 @@ def _rows(checked, room):
 
 
 def _records(dataset):
-    """Picture's name -> where its people are in the data set."""
+    """Picture's name -> indices of its people in the data set."""
     records = {}
     if dataset is not None:
         for index, name in enumerate(checking.picture_names(dataset)):
@@ -96,7 +96,7 @@ def _records(dataset):
 
 
 def _thumbnail(dataset, index):
-    """A picture with one person's labels, base64 text of a JPEG; None where it does not decode."""
+    """A picture with one person's labels, base64 text of a JPEG; None if it does not decode."""
     try:
         image = image_files.decode(dataset.read_image(str(dataset.image_ids[index])))
     except PosekitError:

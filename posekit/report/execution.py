@@ -1,4 +1,4 @@
-"""One notebook, run by papermill's engine in the Python that asks for it."""
+"""Run one notebook with papermill's engine, in the Python of the caller."""
 
 import copy
 import logging
@@ -114,6 +114,6 @@ def _error(executed, cell_index, name, message):
 
 
 def _number(executed, cell_index):
-    """A cell's place, from 1, in the notebook as written: papermill's added cell does not count."""
+    """The number of a cell, from 1, in the notebook as written, without the cell papermill adds."""
     cells = executed.cells[: cell_index + 1]
     return sum("injected-parameters" not in cell.metadata.get("tags", []) for cell in cells)

@@ -26,7 +26,7 @@ def title_of(name, notebook):
 
 
 def answer_of(notebook):
-    """What the last cell says, as plain text: its markdown, or what it displayed or printed."""
+    """The last cell as plain text: its markdown, or what it displayed or printed."""
     last = notebook.cells[-1]
     if last.cell_type == "markdown":
         text = last.source
@@ -66,7 +66,7 @@ def headline_of(run_dir, name):
 
 
 def data_fingerprints(run_dir, names):
-    """The fingerprints of all data that the artifacts of these notebooks were made from."""
+    """Fingerprints of all data behind the artifacts of these notebooks."""
     paths = [run_dir / artifact for artifact, producer in PRODUCER.items() if producer in names]
     described = [_data_of(files.read_json(path)) for path in paths if path.exists()]
     return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})
@@ -89,9 +89,9 @@ def figures_of(notebook):
 
 
 def settle_lines(text):
-    """Leave of each line what a terminal shows last, after carriage returns and backspaces.
+    """Keep of each line what a terminal shows last, after carriage returns and backspaces.
 
-    A progress bar redraws its line many times; in a page all of them would be read.
+    A progress bar redraws its line many times; a page would show every version.
     """
     lines = []
     for line in text.replace("\r\n", "\n").split("\n"):

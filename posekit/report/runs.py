@@ -16,41 +16,17 @@ KINDS = ("reports", "trainings")
 
 # What the tables show; the settings of a training are columns as well, see `columns`.
 SHOWN = {
-    "trainings": (
-        "run",
-        "network",
-        "label_treatment",
-        "view",
-        "seed",
-        "epochs",
-        "epochs_done",
-        "data",
-        "images",
-        "validation_mse",
-        "mean_pose_mse",
-        "share_of_mean_pose",
-        "best_epoch",
-        "minutes",
-        "finished",
-    ),
-    "reports": (
-        "run",
-        "profile",
-        "data",
-        "seed",
-        "overrides",
-        "notebooks",
-        "minutes",
-        "finished",
-        "commit",
-    ),
+    "trainings": """
+        run network label_treatment view seed epochs epochs_done data images validation_mse
+        mean_pose_mse share_of_mean_pose best_epoch minutes finished
+    """.split(),
+    "reports": "run profile data seed overrides notebooks minutes finished commit".split(),
 }
 
 # Columns that the page filters by, each where the rows differ in it.
-FILTERS = (
-    *("run", "profile", "network", "head", "loss", "label_treatment", "view", "frame_px"),
-    *("augmentation", "seed", "epochs", "data"),
-)
+FILTERS = """
+    run profile network head loss label_treatment view frame_px augmentation seed epochs data
+""".split()
 
 _CONDITION = re.compile(r"(?P<column>\w+)\s*(?P<operator><=|>=|!=|=|<|>|~)(?P<value>.*)", re.DOTALL)
 _COMPARE = {
@@ -64,15 +40,15 @@ _COMPARE = {
 
 
 def find(folder):
-    """Look for finished reports and trainings, however deep.
+    """Find finished reports and trainings at any depth.
 
     Args:
         folder: Path.
 
     Returns:
         (dict of kind -> rows, problems). A row is a dict of column -> str, number or None, with
-        the Path "folder" of what it describes. `problems` are sentences about folders that look
-        like one and cannot be read; a training without a finished epoch is left out.
+        the Path "folder" of what it describes. `problems` name folders that look like a run
+        but cannot be read; a training without a finished epoch is left out.
 
     Raises:
         PosekitError: there is no such folder.
@@ -93,20 +69,20 @@ def find(folder):
 
 
 def select(rows, *, sort=None, reverse=False, where=()):
-    """Keep the rows that fulfil all conditions, in the order of a column.
+    """The rows that meet all conditions, sorted by a column.
 
     Args:
         rows: list of dict, as from `find`.
         sort: str, a column, or None for the newest first.
-        reverse: bool, whether the greatest value comes first.
+        reverse: bool, whether the largest value comes first.
         where: str each, COLUMN, one of = != < <= > >= ~ and a value; ~ looks for a part of the
-            text, whatever its case.
+            text and ignores case.
 
     Returns:
         list of dict; rows without a value in the column come last.
 
     Raises:
-        PosekitError: no such column, no condition, or an order of what is no number.
+        PosekitError: no such column, no condition, or < and the like without a number.
     """
     for condition in where:
         keep = _condition(rows, condition)
@@ -126,7 +102,7 @@ def columns(rows):
     return [name for name in names if name != "folder"]
 
 
-def as_text(rows, kind):
+def to_text(rows, kind):
     """The shown columns of the rows as aligned text, for a terminal."""
     if not rows:
         return f"no {kind}"
@@ -139,7 +115,7 @@ def as_text(rows, kind):
 
 
 def page(folder, tables, *, written_to):
-    """The HTML page of some rows, which readers sort and filter further without any script.
+    """The HTML page of tables that sort and filter without any script.
 
     Args:
         folder: Path that `find` looked in.
@@ -170,7 +146,7 @@ def _append(rows, problems, describe, folder, root):
         rows.append(describe(folder, root))
     except PosekitError as error:
         problems.append(str(error))
-    # A file of another program, or of a version to come, may have any shape.
+    # A file of another program or a later version may have any shape.
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problems.append(f"{folder}: must be a run of posekit; got {error!r} reading it.")
 
@@ -223,12 +199,12 @@ def _report_row(folder, root):
 
 
 def _name_of_data(data):
-    """Without the folders before it: what a table has room for."""
+    """The names of the data's files, without their folders."""
     return None if data is None else "+".join(re.findall(r"[^/:]+(?=:|$)", str(data)))
 
 
 def _condition(rows, text):
-    """A function of a row that tells whether it fulfils a condition."""
+    """A condition as a function of a row."""
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise PosekitError(
@@ -267,7 +243,7 @@ def _order(value):
 
 
 def _table(kind, rows, written_to):
-    """What the template needs of one table: headings, cells, each row's place by each column."""
+    """What the template needs of one table: headings, cells, each row's rank by each column."""
     names = [name for name in SHOWN[kind] if any(row.get(name) is not None for row in rows)]
     ranks = {name: _ranks([row.get(name) for row in rows]) for name in names}
     choices = {name: _choices([row.get(name) for row in rows]) for name in FILTERS}
@@ -275,14 +251,14 @@ def _table(kind, rows, written_to):
     return {
         "kind": kind,
         "columns": [
-            {"name": name, "is_number": _is_number_column(rows, name), "place": place}
-            for place, name in enumerate(names)
+            {"name": name, "is_number": _is_number_column(rows, name), "index": index}
+            for index, name in enumerate(names)
         ],
         "choices": choices,
         "rows": [
             {
                 "cells": [shown(row.get(name)) for name in names],
-                "ranks": [ranks[name][place] for name in names],
+                "ranks": [ranks[name][index] for name in names],
                 "classes": [
                     f"{name}-{values.index(shown(row.get(name)))}"
                     for name, values in choices.items()
@@ -290,13 +266,13 @@ def _table(kind, rows, written_to):
                 "link": _link(kind, row, written_to),
                 "title": _settings_line(row),
             }
-            for place, row in enumerate(rows)
+            for index, row in enumerate(rows)
         ],
     }
 
 
 def _ranks(values):
-    """Each row's place when the column is sorted upwards; what is missing comes last."""
+    """Each row's rank when the column is sorted upwards; missing values come last."""
     known = sorted({_order(value) for value in values if value is not None})
     return [len(known) if value is None else known.index(_order(value)) for value in values]
 

@@ -1,4 +1,4 @@
-"""Does a report run again to the same numbers? What to rerun, and how the two runs compare."""
+"""Verify a report: does a rerun give the same numbers?"""
 
 import re
 
@@ -24,7 +24,7 @@ CONDITIONS = ("python", "versions", "git_commit", "cores", "onednn_fpmath_mode")
 
 
 def settings(run_dir):
-    """What reruns the finished notebooks of a run with the parameters that they had.
+    """The settings that rerun a run's finished notebooks with the same parameters.
 
     Args:
         run_dir: Path of the run.
@@ -60,11 +60,11 @@ def settings(run_dir):
 
 
 def compare(first_dir, second_dir):
-    """Compare all that two runs of the same notebooks recorded, times left out.
+    """Compare everything that two runs of the same notebooks recorded, except times.
 
     Args:
-        first_dir: Path of the run to verify. What it holds beyond the other, such as trainings
-            with other settings, does not count.
+        first_dir: Path of the run to verify. Files that only this run has, such as trainings with
+            other settings, are ignored.
         second_dir: Path of its rerun.
 
     Returns:
@@ -92,7 +92,7 @@ def compare(first_dir, second_dir):
     }
 
 
-def in_words(result):
+def to_text(result):
     """A comparison as text: conditions that differ, a line for each file, the verdict."""
     files = result["files"]
     width = max((len(row["file"]) for row in files), default=0)
@@ -119,19 +119,19 @@ def _read(path):
 
 
 def _values(content, path=""):
-    """path -> value of all that a rerun should find again; list items go by their label."""
+    """path -> value of everything that a rerun should reproduce; list items go by their label."""
     if isinstance(content, dict):
         inner = {f"{path}.{key}".lstrip("."): content[key] for key in content}
         inner = {key: value for key, value in inner.items() if key not in CONDITIONS}
     elif isinstance(content, list):
-        inner = {f"{path}[{_label(item, place)}]": item for place, item in enumerate(content)}
+        inner = {f"{path}[{_label(item, position)}]": item for position, item in enumerate(content)}
     else:
         return {} if CLOCK.search(path) else {path: content}
     return {leaf: value for key in inner for leaf, value in _values(inner[key], key).items()}
 
 
-def _label(item, place):
-    return item.get("label", place) if isinstance(item, dict) else place
+def _label(item, position):
+    return item.get("label", position) if isinstance(item, dict) else position
 
 
 def _compared(first, second):
@@ -156,7 +156,7 @@ _ABSENT = "nothing"
 
 
 def _relative_difference(first, second):
-    """0 where equal, up to 2 for numbers, infinite for what is no number and differs."""
+    """0 if equal, up to 2 for numbers, infinite for other values that differ."""
     if first == second:
         return 0.0
     numbers = (int, float)

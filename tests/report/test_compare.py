@@ -102,8 +102,8 @@ def test_one_seed_has_no_spread(tmp_path):
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        ({"fingerprint": "bb22"}, "Not comparable: other data, fingerprint aa11 and bb22."),
-        ({"view": "person"}, "other parts of a picture, squashed and person."),
+        ({"fingerprint": "bb22"}, "Not comparable: different data, fingerprints aa11 and bb22."),
+        ({"view": "person"}, "different parts of a picture, squashed and person."),
     ],
 )
 def test_what_is_not_comparable_is_said(tmp_path, change, finding):
@@ -122,7 +122,7 @@ def test_another_split_is_not_comparable(tmp_path):
     old, new = '"name": "standard", "seed": 0', '"name": "x", "seed": 5'
     path.write_text(path.read_text().replace(old, new))
     (problem,) = compared(first, second)["problems"]
-    assert "another split, name standard, seed 0, images 40" in problem
+    assert "different splits, name standard, seed 0, images 40" in problem
     assert "and name x, seed 5, images 40" in problem
 
 
@@ -182,7 +182,7 @@ def test_nothing_comparable_is_exit_status_1_with_a_page(capsys, tmp_path):
     second = write_training(tmp_path / "b", fingerprint="bb22")
     page = tmp_path / "page.html"
     assert main(["report", "--compare", str(first), str(second), "--html", str(page)]) == 1
-    assert "Not comparable: other data" in capsys.readouterr().out
-    assert "Not comparable: other data" in page.read_text()
+    assert "Not comparable: different data" in capsys.readouterr().out
+    assert "Not comparable: different data" in page.read_text()
     assert main(["report", "--compare", str(first), str(tmp_path / "none")]) == 2
     assert "must be the folder of a report or of a training" in capsys.readouterr().err

@@ -103,7 +103,7 @@ def test_equal_runs_agree_whatever_the_clock_says(tmp_path):
         "beyond": 0,
         "largest": None,
     }
-    assert verify.in_words(result).splitlines()[-1] == "verified: all values are equal"
+    assert verify.to_text(result).splitlines()[-1] == "verified: all values are equal"
 
 
 def test_a_small_difference_is_within_the_tolerance(tmp_path):
@@ -112,7 +112,7 @@ def test_a_small_difference_is_within_the_tolerance(tmp_path):
     row = row_of(result, "training/net/history.json")
     assert result["agrees"] and (row["equal"], row["within"], row["beyond"]) == (1, 1, 0)
     assert row["largest"]["path"] == "[0].validation_mse"
-    last = verify.in_words(result).splitlines()[-1]
+    last = verify.to_text(result).splitlines()[-1]
     assert last == "verified: 1 values differ, none by more than 0.0005 of its size"
 
 
@@ -131,7 +131,7 @@ def test_a_large_difference_is_named(tmp_path, headline, path, first, second):
     row = row_of(result)
     assert not result["agrees"] and row["beyond"] == 1
     assert row["largest"] == {"path": path, "first": first, "second": second}
-    words = verify.in_words(result)
+    words = verify.to_text(result)
     assert f"{path}: {first} then, {second} now" in words
     assert words.endswith("not verified: 1 values differ by more than 0.0005 of its size")
 
@@ -159,7 +159,7 @@ def test_other_versions_and_data_are_named(tmp_path):
         "data fingerprint",
         "keras",
     ]
-    words = verify.in_words(result)
+    words = verify.to_text(result)
     assert "other keras: 3.15.1 then, 4.0 now" in words
     assert "other data fingerprint: aa then, bb now" in words
     assert "cores" not in words
