@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from posekit.report import runner
 from posekit.report.names import PRODUCER
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+SWEEP = PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"
 COMMON_PARAMETERS = {
     *("run_dir", "data", "profile", "seed", "split", "bad_images", "deterministic"),
 }
@@ -54,6 +56,25 @@ def test_cells_are_thin(path):
         assert len(cell.source.splitlines()) <= MOST_LINES, f"cell {cell.id} is too long"
 
 
+@pytest.mark.parametrize("path", [*NOTEBOOKS, SWEEP], ids=lambda path: path.stem)
+def test_begins_with_a_session_and_writes_through_it(path):
+    cells = [cell.source for cell in code_cells(path)]
+    imports = [line for cell in cells for line in cell.splitlines() if "import " in line]
+    allowed = (
+        r"from (posekit|posekit\.(studies|datasets|evaluation|models|estimators|saliency)\b\S*)"
+    )
+    allowed += " import |from IPython.display import "
+    assert [line for line in imports if not re.match(allowed, line)] == []
+    assert [line for line in imports if re.search("engine|provenance|files|report", line)] == []
+    starts = re.findall(r"notebook\.start\(([^)]*)\)", "\n".join(cells))
+    assert len(starts) == 1
+    if path != SWEEP:
+        given = set(re.findall(r"(\w+)=\1", starts[0]))
+        assert given == COMMON_PARAMETERS - {"run_dir"}
+        written = set(re.findall(r"session\.write\(\"(.+?)\"", "\n".join(cells)))
+        assert written == {name for name, writer in PRODUCER.items() if writer == path.stem}
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_parameters_are_literals_that_papermill_sees(path):
     tagged = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
@@ -85,6 +106,7 @@ def check_report(index_path, run_dir):
         written = json.loads((run_dir / artifact).read_text())
         assert written["headline"], artifact
         check_story(written, artifact)
+        check_settings(written, PROJECT_ROOT / "notebooks" / f"{notebook}.ipynb")
         page = (run_dir / f"{notebook}.html").read_text()
         assert "Answer." in page and "data:image/png;base64," in page, notebook
         assert f"Commit {written['git_commit'] or 'unknown'}; Python" in page, notebook
@@ -92,6 +114,12 @@ def check_report(index_path, run_dir):
     check_everything_else_tells_its_story(index, index_path.read_text(), run_dir)
     sanity = json.loads((run_dir / "sanity.json").read_text())
     assert [row["passed"] for row in sanity["checks"]] == [True] * 5
+
+
+def check_settings(written, path):
+    """An artifact lists every parameter of its notebook, but for the folder that it is in."""
+    declared = set(papermill.inspect_notebook(path)) - {"run_dir"}
+    assert declared == set(written["settings"]), path
 
 
 def check_story(written, name):
