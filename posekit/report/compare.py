@@ -271,16 +271,13 @@ def _scores(one, other):
         if not (record.folder / per_image.FILE).is_file()
     ]
     if missing:
-        return (
-            None,
-            None,
-            [
-                f"No intervals: {per_image.FILE} is missing in {missing[0]}"
-                f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}. A training of an "
-                "earlier version has none: run its command again, which scores what is finished "
-                "without training it anew."
-            ],
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        problem = (
+            f"No intervals: {per_image.FILE} is missing in {missing[0]}{others}. A training of an "
+            "earlier version has none: run its command again, which scores finished trainings "
+            "without training them again."
         )
+        return None, None, [problem]
     read = [[per_image.read(record.folder / per_image.FILE) for record in side] for side in sides]
     if not per_image.are_alike([*read[0], *read[1]]):
         return None, None, ["No intervals: the two were not scored on the same images and labels."]

@@ -1,4 +1,4 @@
-"""What a notebook depends on beside its data: code, files of the project, earlier notebooks.
+"""What a notebook depends on besides its data: code, files of the project, earlier notebooks.
 
 Everything is read from source, so no list has to be kept: the modules of posekit that a notebook
 imports, directly or not; the files that these modules name by a constant, such as

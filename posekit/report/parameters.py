@@ -1,6 +1,6 @@
 """The parameters of notebooks: what each declares, and what a run gives to each.
 
-papermill passes over a misspelt name, a missing tag and a derived value; here each is an error.
+papermill ignores a misspelt name, a missing tag and a derived value; here each is an error.
 """
 
 import ast
@@ -14,8 +14,8 @@ PLAIN_TYPES = (str, int, float, bool, type(None))
 
 _BARE_WORD = re.compile(r"[\w./~:+-]+")
 
-# What Python's parser and `ast.literal_eval` raise for texts that are no literals, from a dict with
-# a list for a key to a thousand brackets in each other.
+# What Python's parser and `ast.literal_eval` raise for texts that are no literals, such as a dict
+# with a list for a key, or a thousand nested brackets.
 _NO_LITERAL = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 
 

@@ -77,7 +77,7 @@ def run(
         notebooks_dir: path of the folder with `NN_name.ipynb`.
 
     Returns:
-        path of index.html. index.json beside it holds the same facts.
+        path of index.html. index.json next to it holds the same facts.
 
     Raises:
         PosekitError: before anything runs: an unknown notebook or parameter, a value of another
