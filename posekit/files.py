@@ -207,6 +207,29 @@ def read_bounded(path, limit_bytes):
     return content
 
 
+def read_text(path, limit_bytes):
+    """Read a person's text file as editors save them; PosekitError as for `read_bounded`."""
+    return decode_text(read_bounded(path, limit_bytes))
+
+
+def decode_text(content):
+    """Text of a file's bytes: UTF-8, UTF-16 or UTF-32 by their marks or zeros, else Latin-1.
+
+    Args:
+        content: bytes, as Windows' editors save them too: with a mark at the beginning.
+
+    Returns:
+        str without the mark.
+    """
+    # JSON's rule for UTF-16 and UTF-32 without marks holds for all text that begins with ASCII.
+    for encoding in (json.detect_encoding(content), "utf-8"):
+        try:
+            return content.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
 def write_csv(path, rows):
     """Write a list of dicts with equal keys as CSV, atomically."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -117,5 +117,7 @@ def in_words(skeleton):
             "no joint has a side: mirrored pictures keep the joints as they are. If some are left "
             "and right, list the pairs as `mirror` in own_data.toml (docs/own_data.md)."
         )
-    named = [f"{skeleton.joints[left]} / {skeleton.joints[right]}" for left, right in skeleton.pairs]
+    named = [
+        f"{skeleton.joints[left]} / {skeleton.joints[right]}" for left, right in skeleton.pairs
+    ]
     return f"a mirror exchanges {', '.join(named)}."

@@ -101,9 +101,45 @@ def test_names_that_come_twice(tmp_path):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_compressions_without_bounds(tmp_path, method):
-    path = zip_with(tmp_path / "set.zip", "images/a.jpg", b"a" * 100, compress_type=method)
-    refused(path, f"`images/a.jpg` must be stored or deflated; got compression method {method}")
+def test_other_compressions_are_read_within_bounds(tmp_path, method):
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+    dataset = lsp.read(path)
+    assert dataset.read_image("im00001") == FILES["images/im00001.jpg"]
+    # Of 200 MB that declare 5,000 bytes no more than these are inflated.
+    size = 200 << 20
+    bomb = zip_with(tmp_path / "bomb.zip", "images/a.jpg", bytes(size), compress_type=method)
+    patched(bomb, struct.pack("<I", size), struct.pack("<I", 5000))
+    with memory_below(8 << 20), pytest.raises(PosekitError, match="must be readable; got Bad CRC"):
+        containers.open_tree(bomb).read("images/a.jpg")
+
+
+@pytest.mark.parametrize(("method", "called"), [(9, "Deflate64"), (93, "Zstandard"), (77, "which")])
+def test_compressions_that_nobody_here_knows(tmp_path, method, called):
+    path = write_zip(tmp_path / "set.zip", FILES)
+    with zipfile.ZipFile(path, "a") as archive:
+        for entry in archive.infolist():
+            entry.compress_type = method
+        archive._didModify = True
+    message = refused(path, f"`joints.mat` must be readable; got compression method {method}")
+    assert called in message and "Unpack the zip and name the folder" in message
+    assert "Do not trust" not in message
+
+
+@pytest.mark.parametrize(
+    ("start", "called"),
+    [
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        (b"Rar!\x1a\x07", "a RAR archive"),
+        (b"\x1f\x8b\x08", "a file of gzip"),
+    ],
+)
+def test_archives_that_are_no_zip(tmp_path, start, called):
+    path = tmp_path / "set.zip"
+    path.write_bytes(start + bytes(100))
+    refused(path, f"neither .{called}.*: unpack it and name the folder")
 
 
 def test_too_many_files(monkeypatch, tmp_path):

@@ -104,7 +104,7 @@ def _check_own(own):
     else:
         findings += _of_dataset(dataset)
     count = len(inspected.pictures) + len(inspected.bad_images)
-    notes = (sides.in_words(own.skeleton),)
+    notes = (*inspected.notes, sides.in_words(own.skeleton))
     return Checked(reading.NAME, count, dataset, _sorted(findings), notes)
 
 

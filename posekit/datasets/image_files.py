@@ -9,8 +9,9 @@ import io
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps
+from PIL import Image
 
+from posekit.datasets import orientation
 from posekit.errors import PosekitError
 
 FORMATS = ("JPEG", "PNG")
@@ -23,10 +24,6 @@ SIDE_LIMIT_PX = 65_535
 # A progressive JPEG has about ten scans. Each passes over the whole picture and may take but a few
 # bytes of the file: without a limit, one of a megabyte keeps a reader busy for a minute.
 SCAN_LIMIT = 1000
-
-# EXIF's tag, and those of its values 1 to 8 that swap width and height.
-ORIENTATION = 0x0112
-SIDEWAYS = (5, 6, 7, 8)
 # A picture of the pixel limit fits even where it is not compressed at all.
 FILE_LIMIT_BYTES = 256 << 20
 
@@ -37,17 +34,29 @@ def read_size_px(file, *, upright=False):
     Raises:
         PosekitError: no readable header of a JPEG or PNG, or a size beyond the limits.
     """
+    return read_frame(file)[0] if upright else _read_header(file, lambda image: image.size)
+
+
+def read_frame(file):
+    """Width and height of the upright picture, and EXIF's orientation, as `read_size_px` reads."""
+
+    def frame(image):
+        found = orientation.orientation_of(image)
+        return orientation.upright_size(image.size, found), found
+
+    return _read_header(file, frame)
+
+
+def _read_header(file, read):
     try:
         with Image.open(file, formats=FORMATS) as image:
-            size_px = image.size
-            if upright and _orientation(image) in SIDEWAYS:
-                size_px = size_px[::-1]
+            size_px, found = image.size, read(image)
     except Image.UnidentifiedImageError:
         raise PosekitError("must be a JPEG or PNG picture; got no JPEG or PNG header") from None
     except Exception as error:
         raise _of_header(error) from error
     _check_size(size_px)
-    return size_px
+    return found
 
 
 def decode(encoded, *, upright=False):
@@ -80,7 +89,7 @@ def decode(encoded, *, upright=False):
         try:
             if image.format == "PNG":
                 _check_sums(encoded)
-            return _rgb(ImageOps.exif_transpose(image) if upright else image)
+            return _rgb(_upright(image) if upright else image)
         except Exception as error:
             raise PosekitError(
                 f"must be a whole JPEG or PNG image; got {len(encoded)} bytes that do not decode "
@@ -157,20 +166,18 @@ def upright(encoded):
     """
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-            orientation = _orientation(image)
+            is_upright = orientation.orientation_of(image) == 1
     except Exception:
         return encoded  # decoding it will say what is wrong
-    if orientation == 1:
+    if is_upright:
         return encoded
     turned = io.BytesIO()
     Image.fromarray(decode(encoded, upright=True)).save(turned, "PNG", compress_level=1)
     return turned.getvalue()
 
 
-def _orientation(image):
-    """EXIF's orientation, 1 where there is none; of a PNG, Pillow would have to decode it all."""
-    orientation = image.getexif().get(ORIENTATION, 1) if image.format == "JPEG" else 1
-    return orientation if orientation in range(1, 9) else 1
+def _upright(image):
+    return orientation.turned(image, orientation.orientation_of(image))
 
 
 def _rgb(image):

@@ -68,7 +68,7 @@ def test_every_fault_of_own_data_is_named(tmp_path):
 
 def test_data_of_which_nothing_can_be_used(tmp_path):
     stored = content(1)
-    stored["annotations"][0]["keypoints"] = None
+    stored["annotations"][0]["keypoints"] = "none"
     checked = checking.check(write(tmp_path, stored))
     assert checked.dataset is None
     assert [image for image, _ in found(checked, ERROR)] == ["im1.jpg", ""]

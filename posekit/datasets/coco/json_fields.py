@@ -3,41 +3,17 @@
 What is wrong with a field is a sentence; `reading` adds the file and the annotation.
 """
 
-import json
+import numpy as np
 
-from posekit import files
+from posekit import sides
 from posekit.datasets import image_files
+from posekit.datasets.exports.finding import printable
+from posekit.datasets.exports.values import identity, number
 from posekit.errors import PosekitError
-
-# COCO's largest file of keypoints has 238 MB and some 30 million values.
-LIMIT_BYTES = 256 << 20
-VALUE_LIMIT = 60_000_000
-
-
-def read_json(path):
-    """The object in a stranger's JSON file, dict; PosekitError where it is too large or none."""
-    content = files.read_bounded(path, LIMIT_BYTES)
-    # Each value follows one of these; in memory it takes ten times the bytes that it has here.
-    value_count = sum(content.count(mark) for mark in (b",", b"[", b"{"))
-    if value_count > VALUE_LIMIT:
-        raise PosekitError(
-            f"{path}: must hold at most {VALUE_LIMIT:,} values; got about {value_count:,}."
-        )
-    try:
-        stored = json.loads(content, parse_constant=_refuse_constant)
-    # Not only what is no JSON: also numbers of too many digits and lists nested without end.
-    except (ValueError, RecursionError) as error:
-        raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
-    if not isinstance(stored, dict):
-        raise PosekitError(
-            f"{path}: must be an object with images, annotations and categories; got "
-            f"{type(stored).__name__}."
-        )
-    return stored
 
 
 def table(caller, content, field):
-    """The list of objects under `field` in what `read_json` gave; PosekitError without one."""
+    """The list of objects under `field` in a file's content; PosekitError without one."""
     rows = content.get(field)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise PosekitError(
@@ -50,13 +26,15 @@ def table(caller, content, field):
 def category_of(caller, own, categories):
     """The one category, dict, that fits own data: its keypoints hold all that the joints need.
 
+    Where they are spelled otherwise ("Left Wrist"), they are as `own.sources` spells them.
+
     Raises:
         PosekitError: no category fits, or several do.
     """
     fitting = [
         category
         for category in categories
-        if is_id(category.get("id"))
+        if identity(category.get("id")) is not None
         and isinstance(keypoints := category.get("keypoints"), list)
         and keypoints
         and all(isinstance(name, str) for name in keypoints)
@@ -71,70 +49,136 @@ def category_of(caller, own, categories):
         )
     (category,) = fitting
     wanted = {keypoint for sources in own.sources for keypoint in sources}
-    missing = sorted(wanted - set(category["keypoints"]))
+    keypoints = _spelled(category["keypoints"], wanted)
+    missing = sorted(wanted - set(keypoints))
     if missing:
         raise PosekitError(
             f"{caller}: the keypoints must hold {', '.join(sorted(wanted))}; got none named "
             f"{', '.join(missing)} among {', '.join(map(repr, category['keypoints'])):.2000}. Say "
             "in an own_data.toml which keypoint each joint is (docs/own_data.md)."
         )
-    return category
+    return {**category, "id": identity(category["id"]), "keypoints": keypoints}
+
+
+def _spelled(keypoints, wanted):
+    """Keypoints, with those that are wanted under another spelling ("Left Wrist") as wanted."""
+    free = {sides.canonical(name): name for name in wanted - set(keypoints)}
+    by_canonical = {}
+    for name in keypoints:
+        by_canonical.setdefault(sides.canonical(name), []).append(name)
+    other = {
+        found[0]: free[key]
+        for key, found in by_canonical.items()
+        if key in free and len(found) == 1
+    }
+    return [other.get(name, name) for name in keypoints]
 
 
 def problem_of_image(image, listed):
     """What is wrong with an entry of `images`, or None; `listed` are the ids before it."""
-    name = image.get("file_name")
-    if not is_id(image.get("id")):
-        return f"`id` must be a whole number; got {image.get('id')!r:.60}."
-    if image["id"] in listed:
-        return f"`id` must be there once; got {image['id']} again."
-    if not isinstance(name, str) or not name.strip("./\\ ") or not name.isprintable():
+    name, image_id = image.get("file_name"), identity(image.get("id"))
+    if image_id is None:
+        return f"`id` must be a whole number or a name; got {image.get('id')!r:.60}."
+    if image_id in listed:
+        return f"`id` must be there once; got {image_id} again."
+    if not isinstance(name, str) or not name.strip("./\\ ") or not _is_printable(name):
         # Shown with escapes: a terminal would obey such a name.
         return f"`file_name` must be a printable name; got {name!r:.200}."
     for field in ("width", "height"):
-        if not isinstance(image.get(field, 0), (int, float, type(None))):
-            return f"`{field}` must be a number; got {image[field]!r:.60}."
+        value = image.get(field)
+        is_unknown = value is None or value == "" or value != value  # NaN
+        if not is_unknown and number(value) is None:
+            return f"`{field}` must be a number; got {value!r:.60}."
     return None
 
 
-def problem_of_annotation(annotation, picture, keypoint_count):
-    """What is wrong with an annotation of a person, or None."""
-    if picture is None:
-        return (
-            f"`image_id` must be the id of an image; got {annotation.get('image_id')!r:.60}."
-        )
-    if not is_id(annotation.get("id", 0)):
-        return f"`id` must be a whole number; got {annotation['id']!r:.60}."
+def declared_size(image):
+    """(width, height) that an entry of `images` tells, or None where it tells none."""
+    sides_px = number(image.get("width")), number(image.get("height"))
+    return tuple(map(round, sides_px)) if all(side and side > 0 for side in sides_px) else None
+
+
+def is_crowd(annotation):
+    """Whether an annotation is of a crowd."""
+    return annotation.get("iscrowd") is True or number(annotation.get("iscrowd")) == 1
+
+
+def has_keypoints(annotation):
+    """Whether an annotation has keypoints: boxes, and tracks outside of the picture, have none."""
+    return annotation.get("keypoints") not in (None, [], "")
+
+
+def has_confidences(annotation):
+    """Whether what should be visibilities are confidences: shares of 1."""
     keypoints = annotation.get("keypoints")
-    if not isinstance(keypoints, list) or len(keypoints) != 3 * keypoint_count:
-        got = f"{len(keypoints)} values" if isinstance(keypoints, list) else f"{keypoints!r:.60}"
-        return (
-            f"`keypoints` must hold x, y and v of each of {keypoint_count} keypoints, "
-            f"{3 * keypoint_count} values; got {got}."
+    flags = _flat(keypoints)[2::3] if isinstance(keypoints, list) else []
+    return any(type(flag) is float and 0 < flag < 1 for flag in flags)
+
+
+def keypoints_of(annotation, names, *, are_fractions=False):
+    """The keypoints of an annotation.
+
+    Args:
+        annotation: dict with `keypoints`.
+        names: list of str, K names of the keypoints.
+        are_fractions: bool, whether the coordinates are shares of the picture.
+
+    Returns:
+        float64 (K, 3), x, y and v, 0 where v is 0, or None; and what is wrong, or None.
+    """
+    keypoints = annotation["keypoints"]
+    flat = _flat(keypoints) if isinstance(keypoints, list) else None
+    if flat is None or len(flat) != 3 * len(names):
+        got = f"{len(flat)} values" if flat is not None else f"{keypoints!r:.60}"
+        return None, (
+            f"`keypoints` must hold x, y and v of each of {len(names)} keypoints, "
+            f"{3 * len(names)} values; got {got}."
         )
-    if not all(map(_is_coordinate, keypoints)):
-        wrong = next(value for value in keypoints if not _is_coordinate(value))
-        return (
-            f"`keypoints` must be numbers of at most {image_files.SIDE_LIMIT_PX:,}; got "
-            f"{wrong!r:.60}."
-        )
-    if not set(keypoints[2::3]) <= {0, 1, 2}:
-        wrong = next(value for value in keypoints[2::3] if value not in (0, 1, 2))
-        return f"the visibility in `keypoints` must be 0, 1 or 2; got {wrong!r:.60}."
+    values = np.zeros((len(names), 3))
+    limit = 100.0 if are_fractions else image_files.SIDE_LIMIT_PX
+    for index, name in enumerate(names):
+        *position, flag = flat[3 * index : 3 * index + 3]
+        shown = int(flag) if isinstance(flag, bool) else number(flag)
+        if shown is None and flag is None and position == [None, None]:
+            continue
+        if shown is None or not (0 <= shown <= 1 or shown == 2):
+            return None, (
+                "the visibility in `keypoints` must be 0, 1 or 2, or a confidence from 0 to 1; "
+                f"got {flag!r:.60} for {name!r:.60}."
+            )
+        if shown == 0:
+            continue  # the position of what is not labelled means nothing
+        numbers = [number(value) for value in position]
+        for value, read in zip(position, numbers, strict=True):
+            if read is None or abs(read) > limit:
+                return None, (
+                    f"`keypoints` must be numbers of at most {limit:,}; got {value!r:.60} for "
+                    f"{name!r:.60}."
+                )
+        values[index] = *numbers, shown
+    return values, None
+
+
+def box_of(annotation):
+    """x, y, width and height of an annotation's box, or None; and what is wrong, or None."""
     box = annotation.get("bbox")
-    if box and not (isinstance(box, list) and len(box) == 4 and all(map(_is_coordinate, box))):
-        return f"`bbox` must be x, y, width and height, numbers; got {box!r:.200}."
-    return None
+    if not box:
+        return None, None
+    numbers = [number(value) for value in box] if isinstance(box, list) else []
+    if len(numbers) != 4 or any(
+        side is None or abs(side) > image_files.SIDE_LIMIT_PX for side in numbers
+    ):
+        return None, f"`bbox` must be x, y, width and height, numbers; got {box!r:.200}."
+    return numbers, None
 
 
-def is_id(value):
-    """Whether a value can be an id: a whole number that NumPy holds."""
-    return type(value) is int and abs(value) < 2**63
+def _flat(keypoints):
+    """Keypoints in one list, also where each has a list of its own."""
+    if keypoints and all(isinstance(one, list) and len(one) == 3 for one in keypoints):
+        return [value for one in keypoints for value in one]
+    return keypoints
 
 
-def _refuse_constant(text):
-    raise ValueError(f"{text}, which is no number")
-
-
-def _is_coordinate(value):
-    return type(value) in (int, float) and abs(value) <= image_files.SIDE_LIMIT_PX
+def _is_printable(name):
+    # Bytes of no encoding can be shown as Latin-1; for what cannot, "?" stands in.
+    return printable(name).count("?") == name.count("?")

@@ -25,7 +25,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from posekit import files, joint_sets
+from posekit import files, joint_sets, sides
+from posekit.datasets.containers import is_junk, open_tree, split_path
+from posekit.datasets.exports import recognition
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import LSP, Skeleton
 
@@ -50,33 +52,137 @@ class OwnData:
     skeleton: Skeleton
     # For each joint the names of the keypoints whose middle it is; none, never labelled.
     sources: tuple
+    recognised: recognition.Opened | None = None
+
+    def open(self):
+        """The labels, a recognition.Opened; PosekitError where there are none."""
+        return self.recognised or recognition.open_labels(self.annotations, self.images)
 
 
 def find(path):
     """The OwnData that a path names, or None.
 
-    The path is that of a TOML file, a COCO JSON file, or a folder with an `own_data.toml` or with
-    one JSON file and no joints.mat.
+    Args:
+        path: Path of a TOML file; of a JSON, XML or YAML file that `exports.recognition` reads; or
+            of a folder or zip with an `own_data.toml` or with what a labelling tool exports.
+
+    Returns:
+        OwnData, or None for any other path, and for what holds a joints.mat.
 
     Raises:
-        PosekitError: the TOML file is not as the module describes it.
+        PosekitError: the TOML file is not as the module describes it, or a layout is recognised
+            that cannot be read.
     """
     if path.is_dir():
-        path = _in_folder(path)
-    if path.suffix == ".toml":
+        return _in_folder(path)
+    suffix = path.suffix.lower()
+    if suffix == ".zip" and path.is_file():
+        return _in_zip(path)
+    if suffix == ".toml":
         return _read(path)
-    if path.suffix == ".json":
-        return _complete(path, {"annotations": path.name})
+    if suffix in (".json", ".xml", ".yaml", ".yml"):
+        return _undescribed(path, _images_of(path))
     return None
 
 
 def _in_folder(folder):
-    """The file in a folder that describes own data, or the folder itself."""
     if (folder / NAME).is_file():
-        return folder / NAME
-    # CVAT and COCO keep the annotations in a folder of their own.
-    found = [*folder.glob("*.json"), *folder.glob("annotations/*.json")]
-    return found[0] if len(found) == 1 and not (folder / "joints.mat").exists() else folder
+        return _read(folder / NAME)
+    if (folder / "joints.mat").exists():
+        return None
+    # The labels of one set have a file of their own, here or in a folder next to the pictures.
+    found = [
+        file
+        for file in (*folder.glob("*.json"), *folder.glob("annotations/*.json"))
+        if not is_junk(file.name)
+    ]
+    if len(found) == 1 and not any(folder.glob("*.y*ml")):
+        return _undescribed(found[0], _images_of(found[0]))
+    opened = recognition.recognise(folder)
+    return None if opened is None else _of_opened(folder, folder, opened)
+
+
+def _in_zip(path):
+    names = open_tree(path).names
+    described = sorted((name for name in names if Path(name).name == NAME), key=len)
+    if described:
+        return _read(path / described[0])
+    if any(Path(name).name == "joints.mat" for name in names):
+        return None
+    opened = recognition.recognise(path)
+    return None if opened is None else _of_opened(path, path, opened)
+
+
+def _undescribed(path, images):
+    """The own data of a file of labels alone."""
+    return _of_opened(path, images, recognition.open_labels(path, images))
+
+
+def _of_opened(annotations, images, opened):
+    skeleton, sources = _joints_of_labels(annotations, opened)
+    return OwnData(
+        annotations=annotations,
+        images=images,
+        category=None,
+        people="largest",
+        pixel_centre=opened.pixel_centre,
+        skeleton=skeleton,
+        sources=sources,
+        recognised=opened,
+    )
+
+
+def _joints_of_labels(path, opened):
+    """COCO's 17 joints, or where the keypoints are others, with shoulders and hips, these."""
+    skeleton, sources = _joints(path, {})
+    named = [
+        category
+        for category in opened.content.get("categories", [])
+        if isinstance(category, dict) and isinstance(category.get("keypoints"), list)
+    ]
+    if len(named) != 1 or not all(isinstance(name, str) for name in named[0]["keypoints"]):
+        return skeleton, sources
+    names = named[0]["keypoints"]
+    spelled = {sides.canonical(name): name for name in names}
+    torso = [spelled.get(name) for name in ("left_shoulder", "right_hip")]
+    if set(skeleton.joints) <= set(spelled) or None in torso:
+        return skeleton, sources
+    described = {"joints": names, "torso": torso, "lines": _lines(named[0], len(names))}
+    if opened.flipped is not None:
+        described["mirror"] = opened.flipped
+    return joint_sets.parse(str(path), described), tuple((name,) for name in names)
+
+
+def _lines(category, count):
+    """The lines of a category's skeleton, pairs of names; COCO counts its ends from 1."""
+    pairs = category.get("skeleton")
+    return [
+        [category["keypoints"][end - 1] for end in pair]
+        for pair in (pairs if isinstance(pairs, list) else [])
+        if isinstance(pair, list)
+        and len(pair) == 2
+        and all(type(end) is int and 1 <= end <= count for end in pair)
+        and pair[0] != pair[1]
+    ]
+
+
+def _pixel_centre(annotations):
+    """CVAT's XML and YOLO measure from the picture's corner; COCO counts pixels."""
+    return 0.5 if annotations.suffix.lower() in (".xml", ".yaml", ".yml") else 0.0
+
+
+def _images_of(annotations):
+    """The folder of the pictures of a file of labels, where nothing else is said."""
+    if annotations.suffix.lower() == ".zip" or annotations.is_dir():
+        return annotations
+    archive, _ = split_path(annotations)
+    if archive != annotations:
+        return annotations.parent
+    parent = annotations.parent
+    for folder in (parent / "images", parent.parent / "images"):
+        if folder.is_dir():
+            return folder
+    return parent.parent if parent.name == "annotations" else parent
 
 
 def _read(path):
@@ -104,17 +210,14 @@ def _read(path):
 
 def _complete(path, stored):
     annotations = path.parent / stored["annotations"]
-    folders = (annotations.parent / "images", annotations.parent.parent / "images")
-    images = next((folder for folder in folders if folder.is_dir()), annotations.parent)
-    if "images" in stored:
-        images = path.parent / stored["images"]
+    images = path.parent / stored["images"] if "images" in stored else _images_of(annotations)
     skeleton, sources = _joints(path, stored)
     return OwnData(
         annotations=annotations,
         images=images,
         category=stored.get("category"),
         people=stored.get("people", "largest"),
-        pixel_centre=float(stored.get("pixel_centre", 0.0)),
+        pixel_centre=float(stored.get("pixel_centre", _pixel_centre(annotations))),
         skeleton=skeleton,
         sources=sources,
     )
@@ -126,7 +229,7 @@ def _joints(path, stored):
     if isinstance(joints, str):
         shipped = sorted(file.stem for file in MAPPINGS.glob("*.toml"))
         file = MAPPINGS / f"{joints}.toml" if joints in shipped else path.parent / joints
-        if not file.is_file():
+        if not file.is_file() and split_path(file)[0] == file:
             raise PosekitError(
                 f"{path}: `joints` must be a table, one of {', '.join(map(repr, shipped))} or the "
                 f"path of a file of joints; got {joints!r:.200}."
@@ -174,9 +277,13 @@ def _sources(caller, joints):
 
 
 def _read_toml(path):
-    content = files.read_bounded(path, LIMIT_BYTES)
+    archive, inner = split_path(path)
+    if inner:
+        text = files.decode_text(open_tree(archive).read(inner))
+    else:
+        text = files.read_text(path, LIMIT_BYTES)
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(text)
     # Not only what is no TOML: also lists nested without end.
     except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must be a TOML file; got {error}.") from error

@@ -13,7 +13,8 @@ Label Studio measure keypoints from the corner as well, so that the first pixel'
 
 Of several people in a picture the one with the largest box is read, or, with people = "all", each
 as a record of its own. A joint counts when v > 0 and it lies in the picture; a picture without
-such a person is left out, and so are crowds. Pictures are shown upright, as annotators saw them.
+such a person is left out, and so are crowds and annotations without keypoints. Pictures are shown
+upright, as annotators saw them; `orientation` decides in which frame the labels are.
 
 Source: cocodataset.org, "Data format"; that keypoints are pixels from 0 to W - 1, while outlines
 are measured from 0 to W: github.com/facebookresearch/detectron2/pull/175.
@@ -22,25 +23,32 @@ are measured from 0 to W: github.com/facebookresearch/detectron2/pull/175.
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
 
 from posekit import geometry
-from posekit.datasets import image_files
+from posekit.datasets import image_files, orientation
 from posekit.datasets.coco import json_fields
-from posekit.datasets.containers import escapes, open_container
+from posekit.datasets.containers import split_path
+from posekit.datasets.exports.finding import Finder, printable
+from posekit.datasets.exports.values import identity
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
 
 NAME = "coco"
 
+# Networks that write their predictions as labels are sure of a joint from here on.
+CONFIDENCE = 0.5
+# Sizes that tools have rounded.
+ROUNDING_PX = 1
+
 
 class Person(NamedTuple):
     """One annotated person."""
 
-    annotation_id: int
+    annotation_id: int | str
     keypoints_px: np.ndarray  # float64 (K, 2), (x, y), pixels; 0 where not labelled
     labelled: np.ndarray  # bool (K,), True where the joint counts
     outside: tuple  # names of the joints that are labelled outside of the picture
@@ -51,9 +59,13 @@ class Person(NamedTuple):
 class Picture(NamedTuple):
     """One picture that can be read, and its people."""
 
-    image_id: int  # the file's own
-    name: str  # the file's name in the folder of pictures
+    image_id: int | str  # the file's own
+    name: str  # the file's name in the folder of pictures, as it can be printed
+    file: str  # its name among the folder's or zip's files
     size_px: tuple  # (width, height), pixels, upright
+    orientation: int  # EXIF's
+    declared_px: tuple | None  # (width, height) in the labels' file, if any
+    are_fractions: bool  # whether the labels' numbers are shares of the upright picture
     people: list  # of Person, crowds left out
 
 
@@ -65,11 +77,15 @@ class Inspected:
     category_id: int  # of the people
     faults: list  # of (picture's name or "", what is wrong): parts that cannot be used
     bad_images: list  # of the same, for pictures that cannot be read
-    files: object  # what `containers.open_container` gives for the folder of pictures
+    files: object  # what `containers.open_tree` gives for the pictures
+    notes: list  # of str, how the data were read, and what is left out without being a fault
 
 
 def read(own, *, bad_images="error"):
-    """Read labels and image sizes of OwnData; pictures are read on demand, `bad_images` as in lsp.
+    """Read labels and image sizes of OwnData; pictures are read on demand.
+
+    `bad_images` is "error", or "skip" to drop annotations and pictures that cannot be used, with a
+    warning that names them.
 
     Returns:
         PoseDataset named "coco" with the joints of `own`, in the order of the file. Image ids are
@@ -83,19 +99,21 @@ def read(own, *, bad_images="error"):
     check_choice("coco.read()", "bad_images", bad_images, ("error", "skip"))
     inspected = inspect(own)
     caller = str(own.annotations)
-    problems = [_sentence(*fault) for fault in inspected.faults]
+    for note in inspected.notes:
+        warnings.warn(f"{caller}: {note}", stacklevel=3)
+    bad = [*inspected.faults, *inspected.bad_images]
     if bad_images == "error":
-        problems += [
+        problems = [_sentence(*fault) for fault in inspected.faults] + [
             f'{_sentence(*fault)} Get it again, or drop it with bad_images="skip" '
             "(--skip-bad-images)."
             for fault in inspected.bad_images
         ]
-    raise_problems(caller, problems)
-    if inspected.bad_images:
-        named = "; ".join(_sentence(*fault) for fault in inspected.bad_images[:10])
+        raise_problems(caller, problems)
+    elif bad:
+        what = "annotations and pictures" if inspected.faults else "pictures"
+        named = "; ".join(_sentence(*fault) for fault in bad[:10])
         warnings.warn(
-            f"{caller}: dropped {len(inspected.bad_images)} pictures that cannot be used: {named}",
-            stacklevel=3,
+            f"{caller}: dropped {len(bad)} {what} that cannot be used: {named}", stacklevel=3
         )
     return dataset_of(own, inspected)
 
@@ -121,7 +139,7 @@ def dataset_of(own, inspected):
         f"{picture.name}#{person.annotation_id}" if everyone else picture.name
         for picture, person in chosen
     ]
-    name_of = {key: picture.name for key, (picture, _) in zip(names, chosen, strict=True)}
+    file_of = {key: picture.file for key, (picture, _) in zip(names, chosen, strict=True)}
     files = inspected.files
     extras = {
         "occluded": np.array([person.occluded for _, person in chosen]),
@@ -140,7 +158,7 @@ def dataset_of(own, inspected):
         image_sizes_px=np.array([picture.size_px for picture, _ in chosen], np.int64),
         fixed_test=np.zeros(len(chosen), bool),
         has_fixed_test=False,
-        read_image=lambda image_id: image_files.upright(files.read(name_of[image_id])),
+        read_image=lambda image_id: image_files.upright(files.read(file_of[image_id])),
         extras=extras,
         skeleton=own.skeleton,
     )
@@ -162,41 +180,28 @@ def inspect(own):
             or the folder of pictures is missing.
     """
     caller = str(own.annotations)
-    content = json_fields.read_json(own.annotations)
-    categories, images, annotations = (
-        json_fields.table(caller, content, field) for field in ("categories", "images", "annotations")
-    )
-    category = json_fields.category_of(caller, own, categories)
-    if not own.images.is_dir():
+    if not own.images.exists() and split_path(own.images)[0] == own.images:
         raise PosekitError(
             f"{caller}: the folder of its pictures must be there; got {own.images}. Name it as "
             "`images` in an own_data.toml."
         )
-    files = open_container(own.images)
-    pictures, problem_of, faults = _pictures(own, files, images)
-    source_indices = [
-        [category["keypoints"].index(keypoint) for keypoint in sources] for sources in own.sources
-    ]
-    annotated, annotation_ids = set(), set()
-    for number, annotation in enumerate(annotations):
-        if annotation.get("category_id") != category["id"] or annotation.get("iscrowd") == 1:
-            continue
-        image_id = annotation.get("image_id")
-        picture = pictures.get(image_id) if json_fields.is_id(image_id) else None
-        problem = json_fields.problem_of_annotation(annotation, picture, len(category["keypoints"]))
-        annotation_id = annotation.get("id", number)
-        if problem is None and annotation_id in annotation_ids:
-            problem = "`id` must be there once; got it again."
-        if problem is not None:
-            called = annotation_id if json_fields.is_id(annotation_id) else f"number {number}"
-            faults.append((picture.name if picture else "", f"annotation {called}: {problem}"))
-            continue
-        annotated.add(image_id)
-        annotation_ids.add(annotation_id)
-        if image_id not in problem_of:
-            picture.people.append(_person(own, annotation, annotation_id, picture, source_indices))
+    opened = own.open()
+    categories, images, annotations = (
+        json_fields.table(caller, opened.content, field)
+        for field in ("categories", "images", "annotations")
+    )
+    category = json_fields.category_of(caller, own, categories)
+    pictures, problem_of, faults, notes = _pictures(own, opened, images)
+    found, annotated, more = _annotations(category, annotations, pictures)
+    faults += found.faults
+    notes = [*opened.notes, *notes, *more]
+    usable = {
+        image_id: picture for image_id, picture in pictures.items() if image_id not in problem_of
+    }
+    labelled = {key: found.of_picture.get(key, []) for key in usable}
+    notes += _place_people(own, category, usable, labelled, problem_of)
     return Inspected(
-        pictures=[each for image_id, each in pictures.items() if image_id not in problem_of],
+        pictures=[each for image_id, each in usable.items() if image_id not in problem_of],
         category_id=category["id"],
         faults=faults,
         # Pictures without annotations need not exist: COCO's own lists name many of them.
@@ -205,33 +210,205 @@ def inspect(own):
             for image_id, problem in problem_of.items()
             if image_id in annotated
         ],
-        files=files,
+        files=opened.files,
+        notes=notes,
     )
 
 
-def _pictures(own, files, images):
-    """Id -> Picture without people; id -> what is wrong with the file; faults of the list."""
-    pictures, problem_of, faults, names = {}, {}, [], set()
-    for number, image in enumerate(images):
-        problem = json_fields.problem_of_image(image, pictures)
+class _Found(NamedTuple):
+    """Annotations that can be used: image id -> list of (id, keypoints, box), and faults."""
+
+    of_picture: dict
+    faults: list
+
+
+def _annotations(category, annotations, pictures):
+    """_Found; ids of the images that are annotated; notes."""
+    names, faults = category["keypoints"], []
+    of_picture, annotated, ids = defaultdict(list), set(), set()
+    mine = [
+        (number, annotation)
+        for number, annotation in enumerate(annotations)
+        if identity(annotation.get("category_id")) == category["id"]
+    ]
+    are_confidences = any(json_fields.has_confidences(annotation) for _, annotation in mine)
+    left_out = defaultdict(int)
+    for number, annotation in mine:
+        if json_fields.is_crowd(annotation):
+            left_out["of crowds"] += 1
+            continue
+        if not json_fields.has_keypoints(annotation):
+            left_out["without keypoints"] += 1
+            continue
+        image_id = identity(annotation.get("image_id"))
+        picture = pictures.get(image_id)
+        annotation_id = number if annotation.get("id") is None else identity(annotation["id"])
+        values, box, problem = None, None, None
+        if picture is None:
+            got = annotation.get("image_id")
+            problem = f"`image_id` must be the id of an image; got {got!r:.60}."
+        elif annotation_id is None:
+            problem = f"`id` must be a whole number or a name; got {annotation['id']!r:.60}."
+        else:
+            values, problem = json_fields.keypoints_of(
+                annotation, names, are_fractions=picture.are_fractions
+            )
         if problem is None:
-            name = _located(own.images, image["file_name"])
-            if name in names:
-                problem = f"`file_name` must be there once; got {name} again."
+            box, problem = json_fields.box_of(annotation)
+        if problem is None and annotation_id in ids:
+            problem = "`id` must be there once; got it again."
+        if problem is not None:
+            called = f"number {number}" if annotation_id is None else annotation_id
+            faults.append((picture.name if picture else "", f"annotation {called}: {problem}"))
+            continue
+        if are_confidences:
+            values[:, 2] = np.where(values[:, 2] >= CONFIDENCE, 2, 0)
+        annotated.add(image_id)
+        ids.add(annotation_id)
+        of_picture[image_id].append((annotation_id, values, box))
+    notes = [f"{count} annotations {what} are left out." for what, count in left_out.items()]
+    if are_confidences:
+        notes.append(
+            "the visibilities are confidences, as predictions have them: a joint counts from "
+            f"{CONFIDENCE} on."
+        )
+    return _Found(of_picture, faults), annotated, notes
+
+
+def _pictures(own, opened, images):
+    """Id -> Picture without people; id -> what is wrong with the file; faults; notes."""
+    finder = Finder(opened.files)
+    pictures, problem_of, faults = {}, {}, []
+    located, entries = {}, {}
+    for number, image in enumerate(images):
+        problem = json_fields.problem_of_image(image, entries)
         if problem is not None:
             faults.append(("", f"entry {number} of `images`: {problem}"))
             continue
-        size_px = None
+        entries[identity(image["id"])] = (number, image)
+    found = {
+        key: finder.find(image["file_name"], image.get("near", ()))
+        for key, (_, image) in entries.items()
+    }
+    # A file that somebody names exactly is not another's with a name like it.
+    exact = {name for name, is_exact in found.values() if is_exact}
+    other_names = []
+    for key, (number, image) in entries.items():
+        name, is_exact = found[key]
+        if name is not None and not is_exact and name in exact:
+            name = None
+        if name is not None and name in located:
+            problem = f"`file_name` must be there once; got {printable(name)} again."
+            faults.append(("", f"entry {number} of `images`: {problem}"))
+            continue
+        shown = printable(image["file_name"] if name is None else name)
         if name is None:
-            problem_of[image["id"]] = f"must be a file in {own.images}; got none."
+            problem_of[key] = f"must be a file in {own.images}; got none."
         else:
-            names.add(name)
-            try:
-                size_px = _size_px(files, name, image)
-            except PosekitError as error:
-                problem_of[image["id"]] = str(error)
-        pictures[image["id"]] = Picture(image["id"], name or image["file_name"], size_px, [])
-    return pictures, problem_of, faults
+            located[name] = key
+            if not is_exact:
+                other_names.append(f"{printable(image['file_name'])} is {shown}")
+        pictures[key] = _picture(opened.files, key, shown, name, image, problem_of)
+    notes = []
+    if other_names:
+        notes.append(f"{len(other_names)} pictures are found under other names: {other_names[0]}.")
+    if opened.is_export:
+        _shorten(pictures)
+    return pictures, problem_of, faults, notes
+
+
+def _picture(files, key, shown, name, image, problem_of):
+    declared_px = json_fields.declared_size(image)
+    size_px, turn = None, 1
+    if name is not None:
+        try:
+            with files.open(name) as file:
+                size_px, turn = image_files.read_frame(file)
+        except PosekitError as error:
+            problem_of[key] = f"{error}."
+        except Exception as error:  # whatever a damaged zip raises
+            problem_of[key] = f"must be readable; got {error}."
+    if size_px is not None and declared_px is not None:
+        if max(abs(a - b) for a, b in zip(declared_px, size_px, strict=True)) <= ROUNDING_PX:
+            declared_px = size_px
+        elif sorted(declared_px) != sorted(size_px):
+            problem_of[key] = _other_size(declared_px, size_px)
+    return Picture(key, shown, name, size_px, turn, declared_px, bool(image.get("fractions")), [])
+
+
+def _shorten(pictures):
+    """Leave out of all names the folders that they have in common."""
+    folders = [PurePosixPath(picture.name).parts[:-1] for picture in pictures.values()]
+    shared = 0
+    while folders and all(len(parts) > shared for parts in folders):
+        if len({parts[shared] for parts in folders}) > 1:
+            break
+        shared += 1
+    for key, picture in pictures.items():
+        parts = PurePosixPath(picture.name).parts[shared:]
+        pictures[key] = picture._replace(name="/".join(parts))
+
+
+def _other_size(declared_px, size_px):
+    return (
+        f"must have the size that its annotations were made on, {declared_px[0]} x "
+        f"{declared_px[1]}; got {size_px[0]} x {size_px[1]}. Use the pictures that were annotated."
+    )
+
+
+def _place_people(own, category, pictures, labelled, problem_of):
+    """Add the people to their pictures, in the upright picture's pixels; notes."""
+    index_of = {name: index for index, name in enumerate(category["keypoints"])}
+    source_indices = [[index_of[keypoint] for keypoint in sources] for sources in own.sources]
+    points = {
+        key: np.concatenate(
+            [np.zeros((0, 2)), *(one[:, :2][one[:, 2] > 0] for _, one, _ in people)]
+        )
+        - own.pixel_centre
+        for key, people in labelled.items()
+    }
+    turned = [key for key, each in pictures.items() if not each.are_fractions]
+    seen = [
+        orientation.Labelled(each.size_px, each.declared_px, each.orientation, points[key])
+        for key in turned
+        for each in (pictures[key],)
+    ]
+    stored = {
+        key
+        for key, is_stored in zip(turned, orientation.in_stored_frame(seen), strict=True)
+        if is_stored
+    }
+    upright_though = 0
+    for key, picture in pictures.items():
+        other = picture.declared_px not in (None, picture.size_px) and not picture.are_fractions
+        if other and picture.orientation not in orientation.SIDEWAYS:
+            # Width and height exchanged by a slip: right where the labels lie in the picture.
+            ends = np.array(picture.size_px) - 0.5
+            if ((points[key] < -0.5) | (points[key] > ends)).any():
+                problem_of[key] = _other_size(picture.declared_px, picture.size_px)
+                continue
+        upright_though += bool(other and key not in stored and labelled[key])
+        for annotation_id, values, box in labelled[key]:
+            if picture.are_fractions:
+                size_px = np.array(picture.size_px, float)
+                values = np.concatenate([values[:, :2] * size_px, values[:, 2:]], axis=1)
+                box = None if box is None else np.array(box) * np.tile(size_px, 2)
+            picture.people.append(
+                _person(own, annotation_id, values, box, picture, source_indices, key in stored)
+            )
+    notes = []
+    if upright_though:
+        notes.append(
+            f"{upright_though} pictures: width and height are those of the file as stored, the "
+            "labels are read in the picture as viewers show it."
+        )
+    count = sum(bool(labelled[key]) for key in stored)
+    if count:
+        notes.append(
+            f"{count} pictures: the labels are in the frame of the file as stored and are turned "
+            "with the picture, which viewers show turned."
+        )
+    return notes
 
 
 @dataclass(frozen=True)
@@ -251,12 +428,15 @@ def layout_of(own):
     several folders are left out. PosekitError as for `inspect`, except for the pictures.
     """
     caller = str(own.annotations)
-    content = json_fields.read_json(own.annotations)
-    category = json_fields.category_of(caller, own, json_fields.table(caller, content, "categories"))
+    content = own.open().content
+    category = json_fields.category_of(
+        caller, own, json_fields.table(caller, content, "categories")
+    )
     names = defaultdict(list)
     for image in json_fields.table(caller, content, "images"):
-        if isinstance(image.get("file_name"), str) and json_fields.is_id(image.get("id")):
-            names[PureWindowsPath(image["file_name"]).name].append(image["id"])
+        image_id = identity(image.get("id"))
+        if isinstance(image.get("file_name"), str) and image_id is not None:
+            names[PureWindowsPath(image["file_name"]).name].append(image_id)
     joint_of = {sources[0]: joint for joint, sources in enumerate(own.sources) if len(sources) == 1}
     return Layout(
         image_ids={name: ids[0] for name, ids in names.items() if len(ids) == 1},
@@ -276,49 +456,21 @@ def plain_layout(skeleton, names):
     )
 
 
-def _located(folder, file_name):
-    """A picture's name in the folder, or None; annotation tools write other machines' paths too."""
-    last = PureWindowsPath(file_name).name
-    for name in (last,) if escapes(file_name) else (file_name, last):
-        try:
-            if (folder / name).is_file():
-                return name
-        except OSError:  # a name longer than any file system takes
-            continue
-    return None
-
-
-def _size_px(files, name, image):
-    """Size of a picture, upright; PosekitError with the rest of a sentence about it."""
-    try:
-        with files.open(name) as file:
-            size_px = image_files.read_size_px(file, upright=True)
-    except OSError as error:
-        raise PosekitError(f"must be readable; got {error}.") from error
-    except PosekitError as error:
-        raise PosekitError(f"{error}.") from error
-    declared = image.get("width"), image.get("height")
-    if all(declared) and declared != size_px:
-        raise PosekitError(
-            f"must have the size that its annotations were made on, {declared[0]} x "
-            f"{declared[1]}; got {size_px[0]} x {size_px[1]}. Use the pictures that were annotated."
-        )
-    return size_px
-
-
-def _person(own, annotation, number, picture, source_indices):
-    stored = np.array(annotation["keypoints"], float).reshape(-1, 3)
-    width, height = picture.size_px
-    joint_count = len(source_indices)
-    keypoints_px = np.zeros((joint_count, 2))
-    known, occluded = np.zeros(joint_count, bool), np.zeros(joint_count, bool)
+def _person(own, number, values, box, picture, source_indices, is_stored):
+    size_px = picture.size_px
+    keypoints_px = np.zeros((len(source_indices), 2))
+    known, occluded = np.zeros(len(source_indices), bool), np.zeros(len(source_indices), bool)
     for joint, sources in enumerate(source_indices):
-        flags = stored[sources, 2]
+        flags = values[sources, 2]
         if sources and (flags > 0).all():
-            keypoints_px[joint] = stored[sources, :2].mean(axis=0) - own.pixel_centre
+            keypoints_px[joint] = values[sources, :2].mean(axis=0) - own.pixel_centre
             known[joint], occluded[joint] = True, (flags == 1).any()
+    if is_stored:
+        turned = orientation.points_to_upright(keypoints_px, size_px, picture.orientation)
+        keypoints_px = np.where(known[:, None], turned, 0.0)
+        box = box and orientation.box_to_upright(box, size_px, picture.orientation).tolist()
     # The picture's own pixels reach from half a pixel before 0 to half a pixel beyond the last.
-    inside = ((keypoints_px >= -0.5) & (keypoints_px <= np.array([width, height]) - 0.5)).all(-1)
+    inside = ((keypoints_px >= -0.5) & (keypoints_px <= np.array(size_px) - 0.5)).all(-1)
     names = own.skeleton.joints
     return Person(
         annotation_id=number,
@@ -326,13 +478,13 @@ def _person(own, annotation, number, picture, source_indices):
         labelled=known & inside,
         outside=tuple(names[joint] for joint in np.flatnonzero(known & ~inside)),
         occluded=occluded,
-        box_px=_box_px(annotation.get("bbox"), keypoints_px, known),
+        box_px=_box_px(box, keypoints_px, known),
     )
 
 
 def _box_px(stored, keypoints_px, known):
     """The annotation's box, or that of its joints where it has none."""
-    if stored and min(stored[2:]) > 0:
+    if stored is not None and min(stored[2:]) > 0:
         return np.array(stored, float)
     if not known.any():
         return np.zeros(4)

@@ -10,7 +10,7 @@ import pytest
 
 from posekit import files
 from posekit.cli.main import main
-from posekit.datasets.coco import json_fields, own_data
+from posekit.datasets.coco import own_data
 from posekit.errors import PosekitError
 from posekit.estimators import loading
 from posekit.evaluation import baselines
@@ -106,7 +106,7 @@ def test_the_five_joints_arrive(experiment):
     assert len(dataset) == 20 and dataset.skeleton.joints == JOINTS
     assert dataset.skeleton.mirror == (0, 2, 1, 4, 3)
     # The head is the middle of two keypoints of the drawn people.
-    with_names = json_fields.read_json(dataset_annotations(experiment))
+    with_names = files.read_json(dataset_annotations(experiment))
     names = with_names["categories"][0]["keypoints"]
     stored = np.reshape(with_names["annotations"][0]["keypoints"], (-1, 3))
     ends = stored[[names.index("neck"), names.index("head_top")]]

@@ -131,9 +131,10 @@ def test_a_folder_as_annotation_tools_leave_it(tmp_path):
     (tmp_path / "annotations").mkdir()
     path.rename(tmp_path / "annotations" / "person_keypoints_default.json")
     assert len(sources.load(str(tmp_path), **LOADING)) == 2
-    # Of two files nobody knows which is meant, and a set of LSP's layout may hold any file.
+    # A file of other things is left alone, and a set of LSP's layout may hold any file.
     (tmp_path / "other.json").write_text("{}")
-    assert own_data.find(tmp_path) is None
+    with pytest.warns(UserWarning, match="recognised COCO keypoints in annotations/person_keyp"):
+        assert len(sources.load(str(tmp_path), **LOADING)) == 2
     (tmp_path / "other.json").rename(tmp_path / "joints.mat")
     assert own_data.find(tmp_path) is None
 

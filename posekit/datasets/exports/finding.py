@@ -1,0 +1,132 @@
+"""Find a picture under the name that a stranger's file has for it.
+
+Names differ between machines: macOS composes letters otherwise than Windows and Linux (NFD and
+NFC), web tools encode blanks (%20), Windows writes \\ and drive letters and ignores case, old
+archives hold Latin-1 and code page 437. A file is taken where it is the only one that fits.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+# Label Studio puts this before the name of each file that is uploaded.
+_UPLOAD = re.compile(r"^[0-9a-f]{8}-")
+
+
+class Finder:
+    """Finds pictures among the files of a folder or zip.
+
+    Args:
+        tree: what `containers.open_tree` gives; its names are listed only where one is not there.
+    """
+
+    def __init__(self, tree):
+        self._tree = tree
+        self._by_key = None
+
+    def find(self, file_name, near=()):
+        """The file that is meant.
+
+        Args:
+            file_name: str, as a stranger's file names it: a path, an address.
+            near: folders in which the file is to be looked for first.
+
+        Returns:
+            (name or None, is_exact): the file among the names, and whether it has the very name.
+        """
+        parts = _parts(file_name)
+        for start in range(len(parts)):
+            tail = "/".join(parts[start:])
+            for folder in (*near, ""):
+                name = f"{folder}/{tail}" if folder else tail
+                if self._tree.has(name):
+                    return name, True
+        for wanted in (parts, [*parts[:-1], _UPLOAD.sub("", parts[-1])] if parts else []):
+            for is_whole in (True, False):
+                found = self._only(wanted, near, is_whole)
+                if found is not None:
+                    return found, False
+        return None, False
+
+    def _only(self, parts, near, is_whole):
+        """The one file with such a last part, or None; `is_whole` compares its ending too."""
+        if not parts:
+            return None
+        wanted = {_without_ending(key) if not is_whole else key for key in _keys(parts[-1])}
+        candidates = {name for key in wanted for name in self._index[is_whole].get(key, ())}
+        if len(candidates) > 1:
+            # More of the path tells them apart.
+            agreeing = {name: _agreement(name, parts) for name in candidates}
+            most = max(agreeing.values())
+            candidates = {name for name, count in agreeing.items() if count == most}
+        if len(candidates) > 1:
+            candidates = {name for name in candidates if str(PurePosixPath(name).parent) in near}
+        return candidates.pop() if len(candidates) == 1 else None
+
+    @property
+    def _index(self):
+        """is_whole -> key of the last part -> names."""
+        if self._by_key is None:
+            self._by_key = {True: defaultdict(set), False: defaultdict(set)}
+            for name in self._tree.names:
+                for key in _keys(PurePosixPath(name).name):
+                    self._by_key[True][key].add(name)
+                    self._by_key[False][_without_ending(key)].add(name)
+        return self._by_key
+
+
+def printable(name):
+    """A name that a terminal, a page and a file can show: bytes of no encoding as Latin-1."""
+    shown = name if name.isprintable() else _from_bytes(name)
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
+
+
+def _parts(file_name):
+    # Label Studio's local files are "/data/local-files/?d=photos/im1.jpg".
+    text = file_name.partition("?d=")[2] or file_name
+    if re.match(r"[A-Za-z][\w+.-]+://", text):
+        text = text.partition("://")[2].partition("?")[0]
+    parts = [part for part in re.split(r"[/\\]", text) if part not in ("", ".", "..")]
+    return parts[1:] if parts and re.fullmatch("[A-Za-z]:", parts[0]) else parts
+
+
+def _keys(part):
+    """All that a name may mean, composed and in lower case."""
+    found = {part, unquote(part), _from_bytes(part)}
+    for wrong in ("latin-1", "cp1252", "cp437", "cp850"):
+        # Bytes of UTF-8 that were read as another encoding, and the other way round.
+        for encoding, meant in ((wrong, "utf-8"), ("cp437", wrong)):
+            try:
+                found.add(part.encode(encoding).decode(meant))
+            except UnicodeError:
+                continue
+    return {
+        unicodedata.normalize("NFC", unicodedata.normalize("NFC", one).casefold()) for one in found
+    }
+
+
+def _from_bytes(name):
+    """A name whose bytes are no UTF-8, as Latin-1."""
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeDecodeError:
+        return name.encode("utf-8", "surrogateescape").decode("latin-1")
+    except UnicodeEncodeError:
+        return name
+
+
+def _without_ending(key):
+    stem, dot, ending = key.rpartition(".")
+    return stem if dot and stem and re.fullmatch("[a-z0-9]{2,5}", ending) else key
+
+
+def _agreement(name, parts):
+    """How many of the last parts of two paths mean the same."""
+    count = 0
+    for mine, wanted in zip(name.split("/")[-2::-1], parts[-2::-1], strict=False):
+        if not _keys(mine) & _keys(wanted):
+            break
+        count += 1
+    return count

@@ -1,0 +1,179 @@
+"""Label Studio's own exports, JSON and JSON-MIN, as the content of a COCO keypoints file.
+
+A task is a picture. Its results are keypoints, in percent of the picture as it is shown, and
+boxes; keypoints belong to the box that is their parent, or that alone holds them, else all of a
+picture are one person's.
+
+Source: labelstud.io/guide/export, "Label Studio JSON format of annotated tasks".
+"""
+
+from collections import Counter, defaultdict
+
+from posekit.datasets.exports.values import number
+
+CATEGORY = 1
+
+
+def is_label_studio(stored):
+    """Whether parsed JSON is a list of Label Studio's tasks."""
+    return (
+        isinstance(stored, list)
+        and bool(stored)
+        and all(isinstance(task, dict) for task in stored)
+        and any("data" in task or "annotation_id" in task or _rows_of(task) for task in stored)
+    )
+
+
+def content_of(caller, stored):
+    """Tasks as images, annotations and categories.
+
+    Args:
+        caller: str, the file, for messages.
+        stored: list of dict, see `is_label_studio`.
+
+    Returns:
+        dict as of a COCO file, whose images say that the numbers are `fractions`; and a list of
+        notes, sentences.
+    """
+    images, people, notes = [], [], []
+    names = {}  # in their order
+    several = unclear = 0
+    for index, task in enumerate(stored):
+        rows, count = _results(task)
+        several += count > 1
+        keypoints = [row for row in rows if _label(row) and _position(row)]
+        for row in keypoints:
+            names.setdefault(_label(row))
+        images.append({"id": index, "file_name": _file_name(task), "fractions": True} | _size(rows))
+        found = _people(keypoints, [row for row in rows if _box(row)])
+        unclear += found is None
+        for box, points in found or []:
+            people.append({"image_id": index, "bbox": box, "points": points})
+    if several:
+        notes.append(f"{several} pictures are annotated several times: the first one counts.")
+    if unclear:
+        notes.append(
+            f"{unclear} pictures hold a keypoint several times and no boxes that tell people "
+            "apart: they are left out. Draw a box around each person, as their parent."
+        )
+    annotations = [
+        {
+            "id": number_,
+            "image_id": person["image_id"],
+            "category_id": CATEGORY,
+            "bbox": person["bbox"],
+            "keypoints": [
+                value
+                for name in names
+                for value in (*person["points"].get(name, (0, 0)), 2 * (name in person["points"]))
+            ],
+        }
+        for number_, person in enumerate(people)
+    ]
+    category = {"id": CATEGORY, "name": "person", "keypoints": list(names)}
+    return {"images": images, "categories": [category], "annotations": annotations}, notes
+
+
+def _rows_of(task):
+    """The results that JSON-MIN keeps in the task itself."""
+    return [
+        row
+        for value in task.values()
+        if isinstance(value, list)
+        for row in value
+        if isinstance(row, dict) and ("keypointlabels" in row or "rectanglelabels" in row)
+    ]
+
+
+def _results(task):
+    """The rows of the annotation that counts, each a dict with `value`; how many there are."""
+    made = task.get("annotations", task.get("completions"))
+    if not isinstance(made, list):
+        return [{"value": row, **row} for row in _rows_of(task)], 1
+    made = [
+        one
+        for one in made
+        if isinstance(one, dict)
+        and isinstance(one.get("result"), list)
+        and not (one.get("was_cancelled") or one.get("skipped"))
+    ]
+    made.sort(key=lambda one: not one.get("ground_truth"))
+    return [row for one in made[:1] for row in one["result"] if isinstance(row, dict)], len(made)
+
+
+def _file_name(task):
+    data = task.get("data") if isinstance(task.get("data"), dict) else task
+    texts = [
+        value
+        for key, value in data.items()
+        if isinstance(value, str) and key not in ("id", "created_at", "updated_at")
+    ]
+    pictures = [text for text in texts if "." in text[-6:] or "?d=" in text]
+    return next(iter(pictures or texts), task.get("file_upload"))
+
+
+def _size(rows):
+    for row in rows:
+        size = number(row.get("original_width")), number(row.get("original_height"))
+        if all(size):
+            return {"width": size[0], "height": size[1]}
+    return {}
+
+
+def _value(row):
+    return row["value"] if isinstance(row.get("value"), dict) else {}
+
+
+def _label(row):
+    labels = _value(row).get("keypointlabels")
+    is_label = isinstance(labels, list) and labels and isinstance(labels[0], str)
+    return labels[0] if is_label else None
+
+
+def _position(row):
+    """x and y as fractions of the picture, or None."""
+    value = _value(row)
+    found = number(value.get("x")), number(value.get("y"))
+    return None if None in found else tuple(each / 100 for each in found)
+
+
+def _box(row):
+    """x, y, width and height as fractions of the picture, or None."""
+    value = _value(row)
+    found = [number(value.get(field)) for field in ("x", "y", "width", "height")]
+    if None in found or "keypointlabels" in value or value.get("rotation"):
+        return None
+    return [each / 100 for each in found]
+
+
+def _people(keypoints, boxes):
+    """(box or None, name -> position) of each person; None where they cannot be told apart."""
+    box_of = {row.get("id"): _box(row) for row in boxes}
+    groups = defaultdict(list)
+    for row in keypoints:
+        parent = row.get("parentID")
+        if not isinstance(parent, str) or parent not in box_of:
+            holding = [key for key, box in box_of.items() if _holds(box, _position(row))]
+            parent = holding[0] if len(holding) == 1 else None
+        groups[parent].append(row)
+    if (
+        max(
+            Counter(
+                (parent, _label(row)) for parent, rows in groups.items() for row in rows
+            ).values(),
+            default=1,
+        )
+        > 1
+    ):
+        return None
+    return [
+        (box_of.get(parent), {_label(row): _position(row) for row in rows})
+        for parent, rows in groups.items()
+    ]
+
+
+def _holds(box, position):
+    return all(
+        start <= at <= start + side
+        for start, side, at in zip(box[:2], box[2:], position, strict=True)
+    )
