@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from posekit import geometry
-from posekit.datasets import image_files
+from posekit.datasets import image_files, orientation
 from posekit.datasets.containers import ADVICE, open_container
 from posekit.datasets.joints_mat import read_joints
 from posekit.datasets.pose_dataset import PoseDataset
@@ -33,11 +33,11 @@ def read(source, *, bad_images="error"):
 
     The set is LSP when `joints` in joints.mat is (3, 14, N), LSPet when it is (14, 3, N), and
     the synthetic set when synthetic.json lies next to it. The i-th label belongs to the i-th
-    picture in the order of file names. An EXIF orientation is ignored: labels are in the frame
-    of the file as stored.
+    picture in the order of file names. Pictures are upright; `orientation` decides in which frame
+    the labels are.
 
     Args:
-        source: path of a folder, or of a zip that may have one leading folder.
+        source: path of a folder or zip; the set may lie in a folder of it.
         bad_images: "error" refuses a set with pictures whose header is unreadable; "skip" drops
             these pictures with a warning that names them.
 
@@ -60,13 +60,22 @@ def read(source, *, bad_images="error"):
     fixed_test = _fixed_test(caller, kind, image_ids)
     _check_values(caller, image_ids, joints)
     extras = _annotations(caller, files, image_ids) if kind == "synthetic" else {}
-    image_sizes_px, problem_of = _read_sizes(files, names)
+    image_sizes_px, turns, problem_of = _read_frames(files, names)
     keep = _keep_readable(caller, bad_images, names, problem_of)
 
     keypoints_px, flags = joints[..., :2], joints[..., 2]
+    if (turns != 1).any():
+        counted = np.ones_like(flags, bool) if kind == "lsp" else flags == 1
+        keypoints_px = _upright(keypoints_px, counted, image_sizes_px, turns)
+    turned = set(image_ids[turns != 1].tolist())
     if kind == "lsp":
         extras["occluded"] = flags == 1
     name_of = dict(zip(image_ids.tolist(), names, strict=True))
+
+    def read_image(image_id):
+        encoded = files.read(name_of[image_id])
+        return image_files.upright(encoded) if image_id in turned else encoded
+
     dataset = PoseDataset(
         name=kind,
         image_ids=image_ids,
@@ -75,7 +84,7 @@ def read(source, *, bad_images="error"):
         image_sizes_px=image_sizes_px,
         fixed_test=fixed_test,
         has_fixed_test=kind in FIXED_TEST_NUMBERS,
-        read_image=lambda image_id: files.read(name_of[image_id]),
+        read_image=read_image,
         extras=extras,
         skeleton=LSP,
     )
@@ -109,7 +118,7 @@ def unreadable(source):
     """The pictures of a set whose header cannot be read: list of (image id, what is wrong)."""
     files = open_container(Path(source))
     names = picture_names(str(source), files)
-    _, problem_of = _read_sizes(files, names)
+    *_, problem_of = _read_frames(files, names)
     return [(_stem(names[index]), problem) for index, problem in problem_of.items()]
 
 
@@ -311,20 +320,43 @@ def _annotations(caller, files, image_ids):
     }
 
 
-def _read_sizes(files, names):
-    """int64 (N, 2) of (width, height) from the headers, and what is wrong by index."""
-    sizes = np.zeros((len(names), 2), np.int64)
+def _read_frames(files, names):
+    """int64 (N, 2) of upright sizes and (N,) of orientations; what is wrong by index."""
+    sizes, turns = np.ones((len(names), 2), np.int64), np.ones(len(names), np.int64)
     problem_of = {}
     for index, name in enumerate(names):
         # Pillow reads only the header here, and a zip is inflated only as far as that.
         try:
             with files.open(name) as file:
-                sizes[index] = image_files.read_size_px(file)
+                sizes[index], turns[index] = image_files.read_frame(file)
         except PosekitError as error:
             problem_of[index] = str(error)
         except Exception as error:
             problem_of[index] = f"must be readable; got {error}"
-    return sizes, problem_of
+    return sizes, turns, problem_of
+
+
+def _upright(keypoints_px, counted, sizes_px, turns):
+    """Keypoints in the upright pictures, where they are in the frames as stored."""
+    sizes = [tuple(size_px) for size_px in sizes_px.tolist()]
+    stored = orientation.in_stored_frame(
+        [
+            orientation.Labelled(size_px, None, turn, keypoints_px[index][counted[index]])
+            for index, (size_px, turn) in enumerate(zip(sizes, turns.tolist(), strict=True))
+        ]
+    )
+    if any(stored):
+        warnings.warn(
+            f"{sum(stored)} pictures: the labels are in the frame of the file as stored and are "
+            "turned with the picture, which viewers show turned.",
+            stacklevel=3,
+        )
+    keypoints_px = keypoints_px.copy()
+    for index in np.flatnonzero(stored):
+        keypoints_px[index] = orientation.points_to_upright(
+            keypoints_px[index], sizes[index], turns[index]
+        )
+    return keypoints_px
 
 
 def _keep_readable(caller, bad_images, names, problem_of):

@@ -65,6 +65,15 @@ class PoseDataset:
             extras={name: values[indices] for name, values in self.extras.items()},
         )
 
+    def with_prefix(self, prefix):
+        """The same data set with ids that begin with `prefix` and a slash."""
+        start = f"{prefix}/"
+        return replace(
+            self,
+            image_ids=np.array([start + image_id for image_id in self.image_ids.tolist()]),
+            read_image=lambda image_id: self.read_image(image_id.removeprefix(start)),
+        )
+
     def fingerprint(self):
         """Sixteen hex digits that change with any id, label, picture or the images' order."""
         return self._fingerprint

@@ -47,9 +47,8 @@ def load(
         folder = PROJECT_ROOT / "data" / name
         writing.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)
-    dataset = join(
-        [_read(from_root(path), bad_images=bad_images) for path in data.split(os.pathsep)]
-    )
+    paths = [from_root(path) for path in data.split(os.pathsep)]
+    dataset = join(_told_apart([_read(path, bad_images=bad_images) for path in paths], paths))
     if bad_images == "skip":
         dataset = _without_bad_images(dataset)
     limited = max_images is not None and not (whole_if_fixed_test and dataset.has_fixed_test)
@@ -65,6 +64,53 @@ def _read(path, *, bad_images):
     if own is None:
         return lsp.read(path, bad_images=bad_images)
     return reading.read(own, bad_images=bad_images)
+
+
+def _told_apart(datasets, paths):
+    """Own data whose pictures have the names of other sets', with the set's name before each id.
+
+    Labelling tools call every clip's frames frame_000000 and so on. The same set given twice keeps
+    its ids: joining refuses it.
+    """
+    ids = [set(dataset.image_ids.tolist()) for dataset in datasets]
+    clashing = [
+        index
+        for index, dataset in enumerate(datasets)
+        if dataset.name == reading.NAME
+        and any(ids[index] & ids[other] for other in range(len(datasets)) if other != index)
+        and not any(
+            _are_same(dataset, datasets[other]) for other in range(len(datasets)) if other != index
+        )
+    ]
+    names = _short_names([paths[index] for index in clashing])
+    told_apart = list(datasets)
+    for index, name in zip(clashing, names, strict=True):
+        told_apart[index] = datasets[index].with_prefix(name)
+    if clashing:
+        warnings.warn(
+            f"{len(clashing)} sets have pictures of the same names: the ids begin with "
+            f"{', '.join(names)}.",
+            stacklevel=3,
+        )
+    return told_apart
+
+
+def _are_same(one, other):
+    arrays = ("image_ids", "keypoints_px", "labelled")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+
+
+def _short_names(paths):
+    """A name for each path that no other has: its folder or zip, with as many above as it takes."""
+    shown = [
+        path.parent if path.suffix in (".json", ".toml", ".xml", ".yaml", ".yml") else path
+        for path in paths
+    ]
+    for count in range(1, 1 + max((len(path.parts) for path in shown), default=0)):
+        names = ["_".join(path.with_suffix("").parts[-count:]) for path in shown]
+        if len(set(names)) == len(names):
+            return [name.replace("#", "_") for name in names]
+    return [f"set{number}" for number in range(1, len(paths) + 1)]
 
 
 def _without_bad_images(dataset):
