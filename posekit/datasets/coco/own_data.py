@@ -175,12 +175,12 @@ def _images_of(annotations):
     """The folder of the pictures of a file of labels, where nothing else is said."""
     if annotations.suffix.lower() == ".zip" or annotations.is_dir():
         return annotations
-    archive, _ = split_path(annotations)
-    if archive != annotations:
-        return annotations.parent
     parent = annotations.parent
+    archive, inner = split_path(annotations)
+    names = open_tree(archive).names if inner else []
     for folder in (parent / "images", parent.parent / "images"):
-        if folder.is_dir():
+        _, start = split_path(folder)
+        if folder.is_dir() or any(start and name.startswith(f"{start}/") for name in names):
             return folder
     return parent.parent if parent.name == "annotations" else parent
 

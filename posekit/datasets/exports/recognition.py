@@ -119,6 +119,9 @@ def _of_file(caller, content, pictures):
         read, notes = label_studio.content_of(caller, stored)
         kind = "Label Studio's JSON"
         return Opened(kind, read, pictures, pixel_centre=0.5, notes=tuple(notes))
+    called = None if _is_coco(stored) else _called(stored)
+    if called is not None:
+        raise PosekitError(f"{caller}: must hold keypoints; got {called}. {READ_EXPORTS}")
     if not isinstance(stored, dict):
         raise PosekitError(
             f"{caller}: must be an object with images, annotations and categories; got "
