@@ -44,16 +44,9 @@ def build(config, *, joints):
 
 
 def network(name, *, frame_px, joints, **settings):
-    """The network of that name, uncompiled, with random weights.
+    """The network of that name, one of names.NETWORKS, uncompiled, with random weights.
 
-    Args:
-        name: str, one of names.NETWORKS.
-        frame_px: int, side of the square input, pixels.
-        joints: int.
-        **settings: head, dropout and stochastic_depth; the poster's networks take none of them.
-
-    Returns:
-        keras.Model.
+    `settings` are head, dropout and stochastic_depth; the poster's networks take none of them.
     """
     path, options = names.NETWORKS[name]
     module, function = path.split(".")

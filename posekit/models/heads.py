@@ -223,24 +223,13 @@ HEADS = {head.name: head for head in (Coordinates(), Spread(), SoftArgmax(), Sim
 
 
 def by_name(name):
-    """The head of that name.
-
-    Raises:
-        PosekitError: there is none; the message lists those there are.
-    """
+    """The head of that name; PosekitError lists the names where there is none."""
     check_choice("heads.by_name()", "head", name, tuple(HEADS))
     return HEADS[name]
 
 
 def log_map(logits):
-    """Log-probabilities over the cells of each map.
-
-    Args:
-        logits: float (N, h, w, K).
-
-    Returns:
-        float32 (N, h * w, K); the exponentials over axis 1 sum to 1.
-    """
+    """Log-probabilities, float32 (N, h * w, K), over the cells of maps, logits (N, h, w, K)."""
     _, height, width, joints = ops.shape(logits)
     flat = ops.reshape(ops.cast(logits, "float32"), (-1, height * width, joints))
     return ops.log_softmax(flat, axis=1)

@@ -17,15 +17,7 @@ def _squared_error_and_count(y_true, y_pred):
 
 
 def weighted_mse(y_true, y_pred):
-    """Mean squared error of one batch over its counted coordinates, in pixels squared.
-
-    Args:
-        y_true: float (N, K, 3), x, y and weight.
-        y_pred: float (N, 2K), x0, y0, x1, y1, ...
-
-    Returns:
-        float scalar; 0 where nothing in the batch counts.
-    """
+    """Mean squared error of a batch over its counted coordinates, pixels squared; 0 without any."""
     total, count = _squared_error_and_count(y_true, y_pred)
     return total / ops.maximum(count, 1.0)
 

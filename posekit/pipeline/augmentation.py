@@ -109,11 +109,7 @@ AUGMENTATIONS = {
 
 
 def by_name(name):
-    """The augmentation of that name.
-
-    Raises:
-        PosekitError: there is none; the message lists those there are.
-    """
+    """The augmentation of that name; PosekitError lists the names where there is none."""
     check_choice("augmentation.by_name()", "augmentation", name, tuple(AUGMENTATIONS))
     return AUGMENTATIONS[name]
 
@@ -149,15 +145,9 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
 
 
 def mirrored_matrices(matrices, flip, frame_px):
-    """Maps of mirrored frames: what they show is what mirroring afterwards would show.
+    """Matrices of `crop_matrices`, (N, 2, 3), mirrored where `flip`, bool (N,), says so.
 
-    Args:
-        matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) on the canvas.
-        flip: bool (N,), which of them to mirror.
-        frame_px: int, side of the frame, pixels.
-
-    Returns:
-        float (N, 2, 3), of the dtype of `matrices`.
+    The frame then shows what mirroring it afterwards would show; the dtype stays.
     """
     along_x, along_y, offset = np.moveaxis(matrices, -1, 0)
     mirrored = np.stack([-along_x, along_y, offset + along_x * (frame_px - 1)], axis=-1)

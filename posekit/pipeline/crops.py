@@ -59,13 +59,9 @@ class Crop:
         return self._warped(images, targets, matrices)
 
     def cropped_targets(self, targets):
-        """Targets on the canvases as `unvaried` shows them.
+        """Targets (N, K, 3) on the canvases as `unvaried` moves them, float64.
 
-        Args:
-            targets: float32 (N, K, 3), x, y on the canvas and weight.
-
-        Returns:
-            float64 (N, K, 3), x, y in the crop's frame; a joint outside it has weight 0.
+        A joint outside the crop has weight 0.
         """
         matrix = self._matrix
         moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
@@ -167,16 +163,7 @@ class Crop:
 
 
 def _in_graph(function, inputs, example):
-    """A function of NumPy arrays that returns a dict, as a node of tf.data's graph.
-
-    Args:
-        function: takes arrays, one for each input; returns a dict like `example`.
-        inputs: list of tensors.
-        example: dict of arrays, the shapes and dtypes that come out.
-
-    Returns:
-        dict of tensors.
-    """
+    """A function of NumPy arrays as a node of tf.data's graph; returns a dict like `example`."""
     values = tf.numpy_function(
         lambda *arrays: list(map(function(*arrays).__getitem__, example)),
         inputs,

@@ -53,15 +53,7 @@ class Experiment:
         return self.split.part(self.dataset, part)
 
     def targets(self, part, treatment):
-        """Targets of one part under a label treatment, as the losses want them.
-
-        Args:
-            part: str, as in `images`.
-            treatment: str, one of targets.LABEL_TREATMENTS.
-
-        Returns:
-            float32 (n, K, 3), x and y in frame pixels and weight.
-        """
+        """float32 (n, K, 3), x and y in frame pixels and weight, under a label treatment."""
         return self._targets(self.keypoints_frame_px, part, treatment)
 
     def canvases(self, view, frame_px):
@@ -141,7 +133,7 @@ class Canvases:
         return self.frames.rows(self.experiment.split.indices(self.experiment.dataset, part))
 
     def targets(self, part, treatment):
-        """Targets of one part on the canvases; as for `Experiment.targets`."""
+        """As `Experiment.targets`, on the canvases."""
         keypoints_px = self.experiment.dataset.keypoints_px
         canvas_px = self.frames.images.shape[1]
         return self.experiment._targets(

@@ -34,11 +34,7 @@ def flip_left_right(images, targets, flip, *, mirror):
 
 
 def swap_sides(targets, flip, mirror):
-    """Targets with left and right joints swapped in chosen examples; no joint moves.
-
-    Args:
-        targets, flip, mirror: as for `flip_left_right`.
-    """
+    """Targets whose left and right joints are swapped in chosen examples; no joint moves."""
     return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
 
 
@@ -78,16 +74,7 @@ def transform_targets(targets, matrices, frame_px):
 
 
 def resample(images, rows, frame_px):
-    """Show each canvas in a frame.
-
-    Args:
-        images: float (N, S, S, 3), the canvases, S >= frame_px.
-        rows: float (N, 8), as `keras.ops.image.affine_transform` takes them.
-        frame_px: int, side of the frame, pixels.
-
-    Returns:
-        float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
-    """
+    """The images' part of `affine`; rows (N, 8) as `keras.ops.image.affine_transform` takes."""
     # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
     return ops.image.affine_transform(
         images,
@@ -103,13 +90,10 @@ def colour(images, gain, contrast, saturation, brightness):
     """Change the light: contrast about the image's mean, saturation about each pixel's grey.
 
     Args:
-        images: float (N, H, W, 3), 0 to 255.
+        images: float (N, H, W, 3), 0 to 255; the result is clipped to that.
         gain: float (N, 3), factor of each channel; 1 changes nothing.
         contrast, saturation: float (N,), factors; 1 changes nothing.
         brightness: float (N,), added, grey levels.
-
-    Returns:
-        float (N, H, W, 3), clipped to [0, 255].
     """
     mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
     images = mean + (images - mean) * contrast[:, None, None, None]
@@ -123,11 +107,8 @@ def blur(images, amount):
     """Mix each image with itself smoothed by the binomial kernel [1, 2, 1] / 4 in x and y.
 
     Args:
-        images: float (N, H, W, 3).
+        images: float (N, H, W, 3); border row and column repeat outwards.
         amount: float (N,) in [0, 1], share of the smoothed image.
-
-    Returns:
-        float (N, H, W, 3). The border row and column repeat outwards.
     """
     padded = ops.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
     rows = (padded[:, :-2] + padded[:, 2:]) / 4 + padded[:, 1:-1] / 2
@@ -142,9 +123,6 @@ def erase(images, rectangles_px):
         images: float (N, H, W, 3).
         rectangles_px: float (N, 4), left, top, right and bottom, pixels; the pixels whose centres
             lie in [left, right) x [top, bottom) are covered. Equal ends cover nothing.
-
-    Returns:
-        float (N, H, W, 3).
     """
     _, height, width, _ = ops.shape(images)
     x = ops.cast(ops.arange(width), images.dtype)[None]

@@ -43,11 +43,7 @@ VIEWS = {
 
 
 def by_name(name):
-    """The view of that name.
-
-    Raises:
-        PosekitError: there is none; the message lists those there are.
-    """
+    """The view of that name; PosekitError lists the names where there is none."""
     check_choice("views.by_name()", "view", name, tuple(VIEWS))
     return VIEWS[name]
 

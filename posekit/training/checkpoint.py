@@ -83,14 +83,10 @@ class CheckpointFiles:
         return 0
 
     def write(self, name, write):
-        """Write a file of the coming epoch; the one that it replaces is kept.
-
-        Args:
-            name: str.
-            write: function of a temporary path that writes the file there.
+        """Write a file of the coming epoch with a function of a path; the one it replaces is kept.
 
         Raises:
-            PosekitError: as `artifacts.replacing` does.
+            PosekitError: as `files.replacing` does.
         """
         path = self.folder / name
         with files.replacing(path) as temporary:
@@ -156,11 +152,9 @@ def _copy(source, target):
 
 
 def resume(model, folder, steps):
-    """Load the training's checkpoint, where there is one.
+    """Load a training's checkpoint into its compiled model, where there is one.
 
     Args:
-        model: keras.Model, compiled; changed in place.
-        folder: Path of the training.
         steps: int, of an epoch.
 
     Returns:

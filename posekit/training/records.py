@@ -37,10 +37,7 @@ class TrainingRecord:
 
     @property
     def best_epoch(self):
-        """Number (from 1) of the epoch whose network is kept as the best.
-
-        The one with the least validation MSE, or the last one where `keeps_last`.
-        """
+        """Number (from 1) of the epoch whose network is kept as the best."""
         if self.keeps_last:
             return self.history["epoch"][-1]
         return self.history["epoch"][int(np.argmin(self.history["validation_mse"]))]
@@ -52,17 +49,10 @@ class TrainingRecord:
 
 
 def read(folder):
-    """Read a training back.
-
-    Args:
-        folder: a training's own folder.
-
-    Returns:
-        TrainingRecord.
+    """The TrainingRecord of a training's own folder.
 
     Raises:
-        PosekitError: the folder holds no training, or a file of another kind than
-            `training.fit` writes.
+        PosekitError: the folder holds no training, or a file of another kind than `fit` writes.
     """
     folder = Path(folder)
     path = folder / "config.json"
@@ -90,11 +80,7 @@ def read(folder):
 
 
 def read_history(folder):
-    """The rows of the finished epochs; empty where there is no history.
-
-    Raises:
-        PosekitError: a history of another kind than `training.fit` writes.
-    """
+    """The rows of the finished epochs; empty where there is no history. Errors as for `read`."""
     path = folder / "history.json"
     if not path.is_file():
         return []

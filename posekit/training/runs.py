@@ -43,17 +43,7 @@ class TrainingRun(records.TrainingRecord):
 
 
 def open_run(folder):
-    """Read a training back.
-
-    Args:
-        folder: a training's own folder.
-
-    Returns:
-        TrainingRun.
-
-    Raises:
-        PosekitError: the folder holds no training, or a file of another kind than `fit` writes.
-    """
+    """The TrainingRun of a training's own folder; errors as for `records.read`."""
     record = records.read(folder)
     try:
         config = TrainingConfig(**record.config)

@@ -11,16 +11,7 @@ import tensorflow as tf
 
 
 def callbacks(folder, network, *, mean_pose_mse):
-    """The callbacks of one training, in order.
-
-    Args:
-        folder: Path of the training's logs.
-        network: keras.Model, uncompiled.
-        mean_pose_mse: float or None, validation MSE of the mean pose.
-
-    Returns:
-        list of keras.callbacks.Callback.
-    """
+    """The callbacks of one training, in order; arguments as for `BaselineAndGraph`."""
     return [
         # Keras would write the graph of a whole training step, in which the network is lost.
         keras.callbacks.TensorBoard(folder, write_graph=False),
@@ -29,7 +20,13 @@ def callbacks(folder, network, *, mean_pose_mse):
 
 
 class BaselineAndGraph(keras.callbacks.Callback):
-    """The graph and the mean pose's line; arguments as for `callbacks`."""
+    """The graph and the mean pose's line.
+
+    Args:
+        folder: Path of the training's logs.
+        network: keras.Model, uncompiled.
+        mean_pose_mse: float or None, validation MSE of the mean pose.
+    """
 
     def __init__(self, folder, network, *, mean_pose_mse):
         super().__init__()

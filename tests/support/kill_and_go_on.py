@@ -133,10 +133,9 @@ def train_and_note(root, run_dir, epochs):
 
 def report(notebooks_dir, run_dir):
     """Run a report, or go on with it; a file `converting` is there while a page is made."""
-    from posekit.report import index as report_index
     from posekit.report import runner
 
-    make_page = report_index.notebook_page
+    make_page = runner.notebook_page
 
     def announced(*args, **options):
         # The tool's one look inside: a conversion leaves no trace until it is over.
@@ -145,7 +144,7 @@ def report(notebooks_dir, run_dir):
         (run_dir / "converting").unlink()
         return page
 
-    report_index.notebook_page = announced
+    runner.notebook_page = announced
     runner.run(run_dir, parameters={}, resume=True, notebooks_dir=notebooks_dir)
 
 
