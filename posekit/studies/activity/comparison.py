@@ -132,9 +132,7 @@ class _Sample:
     def contrast(self, score, signs, confusions):
         """A signed sum of the score of several confusions (S, n, C, C), pooled over their seeds.
 
-        Returns:
-            value: float.
-            interval: [low, high], over pictures.
+        Returns the value, float, and its interval over pictures, [low, high].
         """
 
         def statistic(sums):  # (R, M, C, C)

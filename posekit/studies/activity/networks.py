@@ -33,18 +33,13 @@ def classifier(kind, *, activities, frame_px, features, joints):
 
     Args:
         kind: str, one of KINDS.
-        activities: int, how many there are.
+        activities, features, joints: int, how many there are; the last two are the cues'.
         frame_px: int, side of the square picture, pixels.
-        features: int, how many features the cues have.
-        joints: int, how many joints they have.
 
     Returns:
-        keras.Model with the named inputs of its kind: "image" (N, frame_px,
-        frame_px, 3), 0 to 255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0,
-        x1, y1, ... in the frame. It gives (N, activities), probabilities.
-
-    Raises:
-        PosekitError: no such kind.
+        keras.Model with the named inputs of its kind: "image" (N, frame_px, frame_px, 3), 0 to
+        255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0, x1, y1, ... in the
+        frame. It gives (N, activities), probabilities.
     """
     check_choice("classifier()", "kind", kind, tuple(KINDS))
     sizes = KINDS[kind]
@@ -66,15 +61,10 @@ def classifier(kind, *, activities, frame_px, features, joints):
 
 
 def cue_reader(pose_network):
-    """A network that computes the pose branch's cues.
+    """A network that computes the pose branch's cues; it shares the pose network's weights.
 
-    Args:
-        pose_network: keras.Model from pictures to coordinates, with convolutions.
-
-    Returns:
-        keras.Model, pictures (N, S, S, 3), 0 to 255, to a dict of "features" (N, F), the mean of
-        each map that its last convolution and what follows on it in maps give, and
-        "keypoints_px" (N, 2K). It shares the pose network's weights.
+    From pictures (N, S, S, 3), 0 to 255, to "features" (N, F), the mean of each map that its last
+    convolution and what follows on it in maps give, and "keypoints_px" (N, 2K).
     """
     maps = [layer.output for layer in pose_network.layers if len(layer.output.shape) == 4][-1]
     features = layers.GlobalAveragePooling2D(name="features")(maps)
@@ -83,14 +73,9 @@ def cue_reader(pose_network):
 
 
 def whole_network(pose_network, network):
-    """The pose network and a trained classifier as one network, from a picture to its activity.
+    """The pose network, copied and frozen, and a trained classifier of kind "both" as one network.
 
-    Args:
-        pose_network: keras.Model, as for `cue_reader`; a frozen copy of it is used.
-        network: keras.Model of `classifier`, of the kind "both".
-
-    Returns:
-        keras.Model, pictures (N, S, S, 3), 0 to 255, to probabilities (N, activities).
+    From pictures (N, S, S, 3), 0 to 255, to probabilities (N, activities).
     """
     # Without a copy the caller's network would be frozen as well.
     copy = keras.models.clone_model(pose_network)

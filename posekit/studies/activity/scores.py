@@ -12,18 +12,10 @@ from posekit.evaluation import bootstrap
 
 
 def confusion_per_picture(true, predicted, count):
-    """What each picture adds to the confusion matrix, summed over networks.
+    """What each picture adds to the confusion matrix, float64 (N, count, count), rows the truth.
 
-    Args:
-        true: int (N,), true activities, 0 to `count` - 1.
-        predicted: int (S, N), activities predicted by S networks.
-        count: int > 0, activities.
-
-    Returns:
-        float64 (N, count, count), sums over the networks; rows are the truth.
-
-    Raises:
-        PosekitError: a shape or range above is violated.
+    `true`, int (N,), lies in 0..count - 1. The activities that S networks predicted, int (S, N),
+    are summed.
     """
     true, predicted = np.asarray(true), np.asarray(predicted)
     caller, problems = "confusion_per_picture()", []
@@ -47,25 +39,12 @@ def confusion_per_picture(true, predicted, count):
 
 
 def accuracy(confusion):
-    """Share of pictures whose activity was predicted correctly.
-
-    Args:
-        confusion: float (..., C, C), counts; rows are the truth.
-
-    Returns:
-        float (...), in [0, 1]; NaN without pictures.
-    """
+    """Share of pictures whose activity was predicted correctly, float (...); NaN without any."""
     return _ratio(np.trace(confusion, axis1=-2, axis2=-1), confusion.sum(axis=(-2, -1)))
 
 
 def f1(confusion):
-    """Harmonic mean of precision and recall, of each activity.
-
-    Args:
-        confusion: float (..., C, C), counts; rows are the truth.
-
-    Returns:
-        float (..., C), in [0, 1]; NaN for an activity without pictures.
+    """Harmonic mean of precision and recall, float (..., C); NaN for activities without pictures.
 
     Source: van Rijsbergen, "Information Retrieval", 1979, chapter 7, with equal weights: twice
     the correct pictures over the sum of the true and the predicted ones.
@@ -76,14 +55,7 @@ def f1(confusion):
 
 
 def macro_f1(confusion):
-    """Mean of `f1` over the activities that have pictures; each counts alike, however rare.
-
-    Args:
-        confusion: float (..., C, C), counts; rows are the truth.
-
-    Returns:
-        float (...), in [0, 1]; NaN without pictures.
-    """
+    """Mean of `f1` over the activities that have pictures, float (...); each counts alike."""
     of_each = f1(confusion)
     measured = ~np.isnan(of_each)
     return _ratio(np.where(measured, of_each, 0).sum(axis=-1), measured.sum(axis=-1))
@@ -93,19 +65,15 @@ SCORES = {"accuracy": accuracy, "macro_f1": macro_f1}
 
 
 def interval(statistic, counted, groups, *, seed, resamples):
-    """95 % interval of a number that follows from confusions of the same pictures.
+    """95 % interval, [low, high], of a number that follows from confusions of the same pictures.
 
     Args:
         statistic: function of float (R, M, C, C), R resamples of M confusions, to float (R,).
         counted: list of M arrays of `confusion_per_picture`, of the same pictures in order.
-        groups: int or str (N,), the group of each picture.
-        seed: int, every draw derives from it.
-        resamples: int >= 1.
+        groups: int or str (N,), the group of each picture; whole groups are drawn.
 
-    Returns:
-        [low, high], the 2.5 and 97.5 percentiles; a resample that measures nothing is left out.
-
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile
+    interval). A resample that measures nothing is left out.
     """
     stacked = np.stack(counted, axis=1)  # (N, M, C, C)
     sums = bootstrap.resampled_sums(

@@ -23,44 +23,27 @@ READ_BATCH = 64
 
 @dataclass(frozen=True)
 class Budget:
-    """What a classifier's training may use.
-
-    Attributes:
-        steps: int > 0.
-        batch_size: int > 0, pictures in a step.
-        learning_rate: float > 0, AdamW's, at the start; a cosine takes it to zero.
-        weight_decay: float >= 0.
-    """
+    """What a classifier's training may use."""
 
     steps: int
     batch_size: int
-    learning_rate: float = 2e-3
+    learning_rate: float = 2e-3  # AdamW's, at the start; a cosine takes it to zero
     weight_decay: float = 0.02
 
 
 @dataclass(frozen=True, eq=False)
 class Cues:
-    """The pose branch's inputs for N pictures, as they are and, where M is 2, mirrored.
+    """The pose branch's inputs for N pictures, as they are and, where M is 2, mirrored."""
 
-    Attributes:
-        features: float32 (M, N, F).
-        keypoints_px: float32 (M, N, 2K), x0, y0, x1, y1, ... in the frame.
-    """
-
-    features: np.ndarray
-    keypoints_px: np.ndarray
+    features: np.ndarray  # float32 (M, N, F)
+    keypoints_px: np.ndarray  # float32 (M, N, 2K), x0, y0, x1, y1, ... in the frame
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """N pictures as classifiers see them.
+    """N pictures as classifiers see them."""
 
-    Attributes:
-        images: uint8 (N, S, S, 3), an array or pipeline.FileRows.
-        cues: Cues.
-    """
-
-    images: np.ndarray
+    images: np.ndarray  # uint8 (N, S, S, 3), or frames.FileRows
     cues: Cues
 
     def inputs(self, names, rows, flips):
@@ -79,10 +62,7 @@ class Pictures:
 
 
 def predicted_cues(reader, images, *, mirrored):
-    """Cues of uint8 images (N, S, S, 3) by a network of `networks.cue_reader`.
-
-    Where `mirrored`, the mirrored pictures are predicted as well.
-    """
+    """Cues of uint8 images (N, S, S, 3), mirrored ones too, by a `networks.cue_reader`."""
     outputs = []
     for flipped in (False, True)[: 1 + mirrored]:
         batches = evaluation_batches(images, batch_size=READ_BATCH)
@@ -117,18 +97,10 @@ def _filled(keypoints_px, labelled):
 
 
 def share_of_each(codes, fraction, *, seed):
-    """A part of the pictures of each activity, at least one of each.
+    """A part of the pictures of each activity, at least one of each, int (M,), ascending.
 
-    Args:
-        codes: int (N,), activities; -1 is never chosen.
-        fraction: float in (0, 1].
-        seed: int. Of two fractions, the larger one holds all pictures of the smaller one.
-
-    Returns:
-        int (M,), ascending.
-
-    Raises:
-        PosekitError: the fraction is out of range.
+    `codes`, int (N,), are activities; -1 is never chosen. Of two fractions in (0, 1], the larger
+    one holds all pictures of the smaller one.
     """
     if not 0 < fraction <= 1:
         raise PosekitError(f"share_of_each(): `fraction` must lie in (0, 1]; got {fraction!r}.")
@@ -142,13 +114,9 @@ def share_of_each(codes, fraction, *, seed):
 
 
 def schedule(rows, budget, *, seed):
-    """Which pictures each step sees, and which of them mirrored: a function of the seed alone.
+    """Pictures of each step, and which of them are mirrored: int and bool (steps, batch_size).
 
-    All of `rows`, int (M,), are seen before one is seen again.
-
-    Returns:
-        rows: int (steps, batch_size).
-        flips: bool (steps, batch_size).
+    All of `rows`, int (M,), are seen before one is seen again; the seed alone decides.
     """
     rng = np.random.default_rng(seed)
     shape = (budget.steps, budget.batch_size)
@@ -160,11 +128,8 @@ def schedule(rows, budget, *, seed):
 class Trainer:
     """A classifier that is compiled once and trained any number of times, each from new weights.
 
-    To compile it again for each training would take longer than a short training does.
-
-    Args:
-        build: function without arguments that makes the network, uncompiled.
-        budget: Budget.
+    To compile it again for each training would take longer than a short training does. `build`
+    makes the network, uncompiled.
     """
 
     def __init__(self, build, budget):
@@ -178,16 +143,11 @@ class Trainer:
         self._optimizer_state = [np.array(variable) for variable in optimizer.variables]
 
     def train(self, pictures, codes, rows, *, seed):
-        """Train `network` from new weights.
+        """Train `network` from new weights on `rows`, int (M,), of pictures with `codes`, int (N,).
 
         Args:
             pictures: Pictures, mirrored ones too.
-            codes: int (N,), their activities.
-            rows: int (M,), which of them to train on.
             seed: int, of the weights, the order and what is mirrored.
-
-        Raises:
-            PosekitError: the loss is no longer finite.
         """
         keras.utils.set_random_seed(seed)
         _assign(_variables(self.network), _variables(self._build()))

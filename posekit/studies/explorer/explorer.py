@@ -24,30 +24,18 @@ CACHED = 16
 
 @dataclass(frozen=True)
 class State:
-    """What the panel is set to.
-
-    Attributes:
-        joint: str, a name of the data set's joints.
-        order: str, one of ORDERS: images as stored, or those with the largest error first, of all
-            joints or of `joint`.
-        activity: str, only images of it are browsed; None browses all.
-        image: int, which image is shown, as an index into the data set.
-        truth, prediction, saliency: bool, the overlays.
-        augmentation: augmentation.Augmentation, how strongly the picture is varied.
-        mirrored: bool.
-        draw: int >= 0, seed of the augmentation.
-    """
+    """What the panel is set to."""
 
     joint: str
-    order: str = "index"
-    activity: str | None = None
-    image: int = 0
-    truth: bool = True
+    order: str = "index"  # images as stored, or the largest error first: of all joints, of `joint`
+    activity: str | None = None  # only its images are browsed; None browses all
+    image: int = 0  # index into the data set
+    truth: bool = True  # an overlay, as the next two
     prediction: bool = True
     saliency: bool = False
     augmentation: Augmentation = AUGMENTATIONS["none"]
     mirrored: bool = False
-    draw: int = 0
+    draw: int = 0  # seed of the augmentation
 
     @property
     def variation(self):
@@ -68,14 +56,9 @@ class Explorer:
         activities: str (N,), or None where they are not known.
 
     Attributes:
-        dataset, activities: as given, activities as an array.
         poses: estimators.Poses of the N stored images, or None without a model.
-        joints: names of the K joints.
         error_px: float (N, K), pixels; NaN where a joint is not labelled or there is no model.
         image_error_px: float (N,), mean over each image's labelled joints; NaN likewise.
-
-    Raises:
-        PosekitError: no images, not one activity for each, or a model of other joints.
     """
 
     def __init__(self, dataset, *, estimator=None, gradient_stage=None, activities=None):
@@ -130,13 +113,7 @@ class Explorer:
         return self._gradient_stage is not None
 
     def browsed(self, state):
-        """The images of the state's activity in its order, int (M,).
-
-        Images without a known error come last.
-
-        Raises:
-            PosekitError: no such order, joint or activity.
-        """
+        """The images of the state's activity in its order, int (M,); those without an error last."""
         check_choice("browsed()", "order", state.order, self.orders)
         check_choice("browsed()", "joint", state.joint, self.joints)
         shown = np.arange(len(self.dataset))
@@ -193,11 +170,7 @@ class Explorer:
         return overlay_px
 
     def subject(self, state):
-        """The `subject.Subject` of a state.
-
-        Raises:
-            PosekitError: no such image.
-        """
+        """The `subject.Subject` of a state."""
         if not 0 <= state.image < len(self.dataset):
             raise PosekitError(
                 f"subject(): `image` must be in 0..{len(self.dataset) - 1}; got {state.image}."
@@ -297,13 +270,8 @@ class Explorer:
 def open_explorer(dataset, *, model=NO_MODEL, activities=None):
     """An Explorer with a model by its name.
 
-    Args:
-        dataset: PoseDataset.
-        model: as for `loading.load`, a path relative to the project's root; or NO_MODEL.
-        activities: a name for each image; None takes those of the data set.
-
-    Raises:
-        PosekitError: as `loading.load` and `Explorer` do.
+    `model` is as for `loading.load`, a path relative to the project's root; or NO_MODEL.
+    `activities` has a name for each image; None takes those of the data set.
     """
     if activities is None:
         activities = dataset.extras.get("activity")

@@ -18,17 +18,14 @@ WORST_COUNT = 10
 
 
 def choose_images(experiment, part, *, count=None):
-    """At most `count` evenly spread images of a part, int (n,) into the data set.
-
-    None takes as many as the profile's saliency_images.
-    """
+    """At most `count` (None: saliency_images) evenly spread images of a part, int (n,)."""
     indices = experiment.split.indices(experiment.dataset, part)
     count = count or experiment.profile.saliency_images
     return indices[evenly_spread(len(indices), count)]
 
 
 def usable_model(model, dataset):
-    """`model` as for `open_explorer`, or NO_MODEL where it ships and the joints are not LSP's.
+    """`model`, or NO_MODEL where it ships and the joints are not LSP's.
 
     A shipped model is the notebook's default and would end every report on other joints.
     """
@@ -43,10 +40,7 @@ def usable_model(model, dataset):
 
 
 def states_to_keep(explorer, *, joint, seed):
-    """The panel's states that a report shows, dict of heading -> State.
-
-    `joint` is a name or None for the last; `seed` is the augmentation's.
-    """
+    """States that a report shows, dict of heading -> State; `seed` is the augmentation's."""
     start = explorer.start()
     shown = replace(start, joint=joint or start.joint)
     heading = "first image"
@@ -61,13 +55,7 @@ def states_to_keep(explorer, *, joint, seed):
 
 
 def report(explorer, experiment, indices, *, model, part, seed):
-    """Everything notebook 00 reports, JSON-ready.
-
-    Args:
-        explorer: Explorer of the images `indices`, see `choose_images`.
-        model, part: str, as stored in the result.
-        seed: int, of the bootstrap.
-    """
+    """Everything notebook 00 reports on the images `indices`, JSON-ready."""
     dataset = explorer.dataset
     result = {
         "data": experiment.describe(),

@@ -43,14 +43,8 @@ _WIDE = {"width": "27em"}
 class Panel:
     """Browse the pictures of an Explorer; the last line of a cell shows it.
 
-    Args:
-        explorer: Explorer.
-        state: State to begin with; None begins with `explorer.start()`.
-
-    Attributes:
-        state: State, what the panel shows now.
-        controls: SimpleNamespace of the widgets that hold a part of the state, by its name;
-            `strengths` is a dict by an Augmentation's. None until the panel is shown.
+    It begins with `state`, or with `explorer.start()`. `controls` holds the widgets by the name of
+    the part of the state that they set; it is None until the panel is shown.
     """
 
     def __init__(self, explorer, state=None):

@@ -18,12 +18,7 @@ _CELL = 'style="text-align:right;padding:0 0.6em"'
 
 
 class Still:
-    """Pictures of the panel; the last line of a cell shows them.
-
-    Args:
-        html: str, for pages.
-        picture_png: bytes, for what shows one picture alone.
-    """
+    """Pictures of the panel, as HTML and as one PNG; the last line of a cell shows them."""
 
     def __init__(self, html, picture_png):
         self.html, self.picture_png = html, picture_png

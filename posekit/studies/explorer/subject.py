@@ -17,25 +17,15 @@ VARIED_PX = 320  # side of the square that a varied picture is resampled to
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A picture and its person.
+    """A picture and its person; without a model, nothing is predicted."""
 
-    Attributes:
-        image: uint8 (H, W, 3), RGB.
-        true_px: float (K, 2), (x, y), pixels of `image`; anything where not labelled.
-        labelled: bool (K,).
-        scale: float, pixels of the stored picture for a pixel of `image`.
-        predicted_px: float (K, 2), pixels of `image`, or None without a model.
-        confidences: float (K,), NaN where not known, or None without a model.
-        input_box_px: float (4,), what the last network saw, or None.
-    """
-
-    image: np.ndarray
-    true_px: np.ndarray
-    labelled: np.ndarray
-    scale: float = 1.0
-    predicted_px: np.ndarray | None = None
-    confidences: np.ndarray | None = None
-    input_box_px: np.ndarray | None = None
+    image: np.ndarray  # uint8 (H, W, 3), RGB
+    true_px: np.ndarray  # float (K, 2), (x, y), pixels of `image`; anything where not labelled
+    labelled: np.ndarray  # bool (K,)
+    scale: float = 1.0  # pixels of the stored picture for a pixel of `image`
+    predicted_px: np.ndarray | None = None  # float (K, 2), pixels of `image`
+    confidences: np.ndarray | None = None  # float (K,), NaN where not known
+    input_box_px: np.ndarray | None = None  # float (4,), what the last network saw
 
     @property
     def shown_box_px(self):
@@ -66,17 +56,8 @@ def distances_px(predicted_px, true_px, labelled):
 def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skeleton):
     """A picture as training varies it: the whole of it in a square, cut, lit and covered.
 
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        keypoints_px: float (K, 2), (x, y), pixels; anything where not labelled.
-        labelled: bool (K,).
-        augmentation: augmentation.Augmentation.
-        mirrored: bool, whether it is mirrored last.
-        rng: numpy.random.Generator, used alike whatever the strengths.
-        skeleton: Skeleton.
-
-    Returns:
-        Subject without a prediction; what is not in the square counts as not labelled.
+    Arguments as the fields of `Subject`; `rng` is used alike whatever the strengths. Returns a
+    Subject without a prediction; what is not in the square counts as not labelled.
     """
     box_px = geometry.whole_boxes(image.shape[1::-1])
     canvas = views.cut(image, box_px, VARIED_PX)[None].astype(np.float32)
@@ -102,16 +83,8 @@ def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skelet
 def shown_saliency(subject, stage, joint):
     """Which pixels of the panel's square move a joint: `saliency.joint_saliency`, warped to it.
 
-    Args:
-        subject: Subject with a prediction.
-        stage: estimators.Stage, the last one, with a Keras network.
-        joint: int.
-
-    Returns:
-        float32 (PICTURE_PX, PICTURE_PX), >= 0; 0 outside the network's input.
-
-    Raises:
-        PosekitError: the network cannot be differentiated.
+    `stage` is the estimator's last, with a Keras network. Returns float32 (PICTURE_PX, PICTURE_PX),
+    >= 0; 0 outside the network's input.
     """
     if stage.view == "squashed":
         crop = image_files.squash(subject.image, stage.frame_px)

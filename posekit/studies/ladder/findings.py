@@ -32,16 +32,9 @@ SHIPPED_PARTS = ("validation", "development")
 
 
 def steps(experiment, *, epochs=None, with_imagenet=None):
-    """The steps that are run on these data, see `steps.for_profile`.
+    """The steps that are run on these data; synthetic data have none that starts from them.
 
-    Args:
-        experiment: Experiment.
-        epochs: int > 0, of every network, or None for the profile's.
-        with_imagenet: bool, whether to start from ImageNet weights, or None to do so where they
-            are available.
-
-    Returns:
-        tuple of Step; synthetic data have none that starts from synthetic people.
+    `epochs` None takes the profile's; `with_imagenet` None, whether the weights are available.
     """
     if with_imagenet is None:
         with_imagenet = imagenet.WEIGHTS.is_file()
@@ -54,15 +47,9 @@ def steps(experiment, *, epochs=None, with_imagenet=None):
 
 
 def load_or_run(experiment, run_dir, *, seeds, epochs=None):
-    """The tracked ladder where it was run on these data with these steps, else a new one.
+    """The tracked ladder where it was run on these data with these steps, else `run_ladder`'s.
 
-    Args:
-        experiment, run_dir, seeds: as for `run_ladder`.
-        epochs: int > 0, of every network, or None to load a ladder of any number and to run a
-            new one with the profile's.
-
-    Returns:
-        dict of `run_ladder`.
+    `epochs` None loads a ladder of any number, and runs a new one with the profile's.
     """
     stored = tracked()
     if stored is not None:
@@ -166,15 +153,9 @@ def joint_arguments(result):
 
 
 def pictures(result, experiment, run_dir, *, count):
-    """Synthetic validation pictures with the last step's poses.
+    """`count` synthetic validation pictures with the last step's poses, for plots.prediction_grid.
 
-    Args:
-        result: dict of `run_ladder`.
-        experiment, run_dir: as for `run_ladder`, the same; its trainings are found there.
-        count: int, how many pictures, evenly spread over the part.
-
-    Returns:
-        dict of plots.prediction_grid's arguments, or None where the data are photographs.
+    None where the data are photographs.
     """
     if experiment.dataset.name != SYNTHETIC:
         return None

@@ -45,9 +45,6 @@ def run_ladder(steps, experiment, run_dir, *, seeds, out=None):
         dict, JSON-ready: data, profile, epochs, seeds, joints, images by part, mean_pose (its
         validation scores), complete, rungs (the steps from the bottom up, see `_row`), needs and
         headline.
-
-    Raises:
-        PosekitError: a training's loss is no longer finite, or a folder is not writable.
     """
     out = Path(run_dir) / ARTIFACT if out is None else Path(out)
     samples = _samples(experiment)
@@ -174,11 +171,7 @@ def _trained(step, experiment, run_dir, seed, samples):
 
 
 def train(step, experiment, run_dir, seed):
-    """The trainings of one step.
-
-    Returns:
-        list of TrainingRun: first those that only gave initial weights, then one for each stage.
-    """
+    """The trainings of one step: those that only gave initial weights, then one for each stage."""
     before, runs = [], []
     for stage in step.stages:
         config = replace(stage, seed=seed)

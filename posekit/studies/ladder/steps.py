@@ -23,28 +23,18 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True)
 class Step:
-    """One way from a picture to a pose.
+    """One way from a picture to a pose."""
 
-    Attributes:
-        key: str, as stored in ladder.json.
-        title: str, a few words.
-        idea: str, one sentence: why it might help.
-        stages: tuple of TrainingConfig, one network after the other; `run.train` sets the seeds.
-            `initial_weights` SYNTHETIC means a network of the same settings that was trained on
-            synthetic people first, ITSELF one that was trained from ImageNet's weights.
-        change: tuple of str, the settings in which it differs from its parent; "stages" where it
-            has one network more.
-        looks: the passes, as for `loading.from_runs`.
-        parent: str, key of the step that it was made from; None for the first.
-    """
-
-    key: str
-    title: str
-    idea: str
+    key: str  # as stored in ladder.json
+    title: str  # a few words
+    idea: str  # one sentence: why it might help
+    # One TrainingConfig for each network; `run.train` sets the seeds. `initial_weights` SYNTHETIC
+    # means a network of the same settings that was trained on synthetic people first, ITSELF one
+    # that was trained from ImageNet's weights.
     stages: tuple
-    change: tuple = ()
-    looks: tuple = ONE_PASS
-    parent: str | None = None
+    change: tuple = ()  # names of what differs from its parent; "stages" for one network more
+    looks: tuple = ONE_PASS  # the passes, as for `loading.from_runs`
+    parent: str | None = None  # key of the step that it was made from
 
     def changed(self, key, title, idea, **settings):
         """The step that differs from this one in the named fields of TrainingConfig alone.
@@ -83,15 +73,9 @@ class Step:
 
 
 def for_profile(profile, *, epochs=None, imagenet=True):
-    """A profile's steps, from the bottom up; a parent comes before its children.
+    """A profile's steps, from the bottom up, tuple of Step; a parent comes before its children.
 
-    Args:
-        profile: profiles.Profile.
-        epochs: int > 0, of every network; None takes the profile's ladder_epochs.
-        imagenet: bool, whether there are ImageNet weights; without them their steps are left out.
-
-    Returns:
-        tuple of Step.
+    `epochs` None takes the profile's ladder_epochs; without `imagenet` weights, their steps go.
     """
     epochs = profile.ladder_epochs if epochs is None else epochs
     if profile.ladder == "whole":
@@ -102,11 +86,7 @@ def for_profile(profile, *, epochs=None, imagenet=True):
 
 
 def main_line(steps):
-    """Keys of the steps from the first to the last, list of str; the others are branches.
-
-    Raises:
-        PosekitError: a step's parent does not come before it.
-    """
+    """Keys of the steps from the first to the last, list of str; the others are branches."""
     by_key = {}
     for step in steps:
         if step.parent is not None and step.parent not in by_key:

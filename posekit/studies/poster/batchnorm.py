@@ -18,18 +18,9 @@ TIMED_PAIRS = 8
 
 
 def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **settings):
-    """Train both networks for every seed; a training that exists already is reused.
+    """Both networks trained for every seed, dict of network -> list of TrainingRun.
 
-    Args:
-        experiment: Experiment.
-        run_dir: folder of the run.
-        label_treatment: str.
-        seeds: list of int, shared by both networks.
-        epochs: int, or None for the profile's comparison_epochs.
-        **settings: further fields of TrainingConfig.
-
-    Returns:
-        dict, network -> list of TrainingRun, one for each seed.
+    `epochs` None takes comparison_epochs; `settings` are further fields of TrainingConfig.
     """
     profile = experiment.profile
     runs = {network: [] for network in LABELS}
@@ -185,14 +176,8 @@ def _difference(paired):
 def paired_step_seconds(images, targets, *, pairs, warm_up=2):
     """Seconds of one training step with and without batch normalisation, alternating.
 
-    Args:
-        images: uint8 (B, S, S, 3), the one batch.
-        targets: float32 (B, K, 3).
-        pairs: int > 0, timed steps of each network.
-        warm_up: int, untimed steps before.
-
-    Returns:
-        dict, network name -> float (pairs,), seconds.
+    All steps see one batch: uint8 images (B, S, S, 3), float32 targets (B, K, 3). Returns a dict,
+    network name -> float (pairs,); `warm_up` steps before are not timed.
     """
     networks = {}
     for batch_norm in (True, False):

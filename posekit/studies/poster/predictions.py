@@ -17,14 +17,7 @@ BIN_COUNT = 4
 
 
 def trained_model(run_dir, experiment):
-    """The network that notebook 02 trained first, and what its artifact says of it.
-
-    Args:
-        run_dir: folder of the run.
-        experiment: Experiment that the network will be evaluated on.
-
-    Returns:
-        (keras.Model, dict of `recipe.describe`).
+    """The network that notebook 02 trained first, and the dict of `recipe.describe` on it.
 
     Raises:
         PosekitError: notebook 02 has not written its artifact or its model into this run, or it
@@ -56,8 +49,8 @@ def predict_parts(model, experiment, parts=("train", "validation")):
 def ranked(pred_frame_px, experiment, part, count):
     """The `count` best, median and worst predictions, as plots.prediction_grid's arguments.
 
-    An image's error is its mean joint error in frame pixels over the labelled joints; images
-    without any are left out.
+    Their measure is the mean error of the labelled joints, frame pixels; images without any are
+    left out.
     """
     chosen = experiment.part(part)
     true_px = experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
@@ -91,11 +84,9 @@ def ranked(pred_frame_px, experiment, part, count):
 def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
     """PCK@0.2 of a part in equal bins of how unlike the training poses each pose is.
 
-    Mirrored training poses count as training poses, since training flips.
-
-    Returns:
-        list of dict, a row for each bin: label, pck, interval, mean_pose_pck, images. Poses
-        with too few labelled joints to compare are left out.
+    Mirrored training poses count as training poses, since training flips. A row for each bin has
+    label, pck, interval, mean_pose_pck and images; poses with too few labelled joints to compare
+    are left out.
     """
     chosen, train = experiment.part(part), experiment.part("train")
     mirrored_px, mirrored_labelled = mirror_keypoints(
@@ -121,11 +112,7 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
 
 
 def pck_by_person_count(pred_frame_px, experiment, part="validation", *, seed):
-    """PCK@0.2 of a part by the number of people in the picture; [] where that is unknown.
-
-    Returns:
-        list of dict as `pck_by_contortion`.
-    """
+    """The same rows by the number of people in the picture; [] where that is unknown."""
     counts = experiment.part(part).extras.get("person_count")
     if counts is None:
         return []
@@ -178,10 +165,7 @@ def bin_arguments(rows, xlabel):
 
 
 def report(predictions, described, experiment, *, seed):
-    """Everything notebook 04 reports on the dict of `predict_parts`, JSON-ready.
-
-    `described` is from `trained_model`; `seed` is the bootstrap's.
-    """
+    """Everything notebook 04 reports on `predict_parts` and `trained_model`, JSON-ready."""
     scores = {part: score(pred, experiment, part, seed=seed) for part, pred in predictions.items()}
     targets = experiment.targets("train", "masked")
     for name, pose in baselines.constant_poses(targets, experiment.frame_px).items():

@@ -9,18 +9,9 @@ from posekit.wording import comparability, headline, number, verdict, with_inter
 
 
 def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None, **settings):
-    """Train the network with batch normalisation once per label treatment.
+    """The network with batch normalisation by label treatment, dict of TrainingRun.
 
-    Args:
-        experiment: Experiment.
-        run_dir: folder of the run.
-        label_treatments: list of str; later notebooks use the first one's network.
-        seed: int.
-        epochs: int, or None for the profile's.
-        **settings: further fields of TrainingConfig.
-
-    Returns:
-        dict, label treatment -> TrainingRun.
+    Later notebooks use the first one's. `settings` are further fields of TrainingConfig.
     """
     return {
         treatment: fit(

@@ -46,16 +46,9 @@ def person_boxes_frame_px(experiment, chosen):
 
 
 def joint_maps(model, images, joint, *, seed, joints):
-    """Plain gradient and SmoothGrad of one joint, dict of float (N, S, S).
+    """Plain gradient and SmoothGrad of one of the model's `joints`, dict of float (N, S, S).
 
-    Args:
-        model: keras.Model of `joints`, a tuple of names.
-        images: uint8 (N, S, S, 3).
-        joint: str.
-        seed: int, of SmoothGrad's noise.
-
-    Raises:
-        PosekitError: unknown joint.
+    `images` are uint8 (N, S, S, 3); `seed` is that of SmoothGrad's noise.
     """
     check_choice("joint_maps()", "joint", joint, joints)
     index = joints.index(joint)
@@ -68,14 +61,9 @@ def joint_maps(model, images, joint, *, seed, joints):
 def edge_correlations(networks, images, groups, *, seed, resamples):
     """How closely each convolution's map follows the images' Sobel edges.
 
-    Args:
-        networks: dict, "trained" and "untrained" -> keras.Model of the same layers.
-        images: uint8 (N, S, S, 3).
-        groups: (N,), image groups of the bootstrap with `seed` and `resamples`.
-
-    Returns:
-        dict, name -> dict, layer -> {"value", "interval"}: mean correlation over the images; and
-        "trained minus untrained", the paired difference.
+    `networks` are "trained" and "untrained", Keras models of the same layers. Returns a dict, name
+    -> layer -> {"value", "interval"}, mean correlation over the images (N, S, S, 3); and "trained
+    minus untrained", the paired difference. The bootstrap draws `groups` (N,).
     """
     correlations = {
         name: {
@@ -100,14 +88,9 @@ def edge_correlations(networks, images, groups, *, seed, resamples):
 def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
     """Mean share of each map inside the person's box, and the box's share of the image.
 
-    Args:
-        maps_by_name: dict, name -> float (N, S, S).
-        boxes_px: float (N, 4), frame pixels.
-        groups: (N,), image groups of the bootstrap with `seed` and `resamples`.
-
-    Returns:
-        dict, name (and "box area") -> {"value", "interval"}; and for each map "NAME minus box
-        area", the paired difference.
+    Maps are float (N, S, S) by name, boxes float (N, 4), frame pixels; the bootstrap draws `groups`
+    (N,). Returns a dict, name (and "box area") -> {"value", "interval"}; and for each map "NAME
+    minus box area", the paired difference.
     """
     side = next(iter(maps_by_name.values())).shape[1]
     area = saliency_checks.box_area_share(boxes_px, (side, side))

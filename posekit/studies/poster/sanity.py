@@ -34,14 +34,8 @@ LEAST_STEPS = 24
 def check(experiment, *, label_treatment, seed):
     """Test data, split, loss and training, with small trainings that are thrown away.
 
-    Args:
-        experiment: Experiment.
-        label_treatment: one of targets.LABEL_TREATMENTS.
-        seed: int, of weights, batches and the shuffle.
-
-    Returns:
-        dict, JSON-ready: data, label_treatment, checks and headline. Each check has a `name`, what
-        is `expected` and `measured`, as text, whether it `passed`, and its `numbers`.
+    Returns data, label_treatment, checks and headline, JSON-ready. Each check has a `name`, what is
+    `expected` and `measured`, as text, whether it `passed`, and its `numbers`.
     """
     network = _Network(experiment, label_treatment, seed)
     with fused_kernels():
@@ -64,11 +58,7 @@ def check(experiment, *, label_treatment, seed):
 
 
 def require(result):
-    """A sentence that all checks passed.
-
-    Raises:
-        PosekitError: not all did; each that failed is named.
-    """
+    """A sentence that all checks passed; PosekitError names each that did not."""
     raise_problems(
         "sanity.require()",
         [

@@ -19,11 +19,7 @@ SCORES = {
 
 
 def read(run_dir):
-    """The table of a study, see `table.build`.
-
-    Raises:
-        PosekitError: there is none, or none of its trials has succeeded.
-    """
+    """The table of a study, see `table.build`; PosekitError where no trial has succeeded."""
     result = files.read_json(run_dir / table.ARTIFACT)
     if not result["choices"]:
         raise PosekitError(

@@ -12,17 +12,9 @@ NOTEBOOK = files.PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"
 
 
 def write(run_dir, title):
-    """Run the notebook and write executed/sweep.ipynb and sweep.html in the study's folder.
+    """Run the notebook; write executed/sweep.ipynb and sweep.html, whose Path comes back.
 
-    Args:
-        run_dir: Path, absolute; it holds sweep.json.
-        title: str, the page's.
-
-    Returns:
-        Path of sweep.html.
-
-    Raises:
-        PosekitError: a cell failed; the page then ends with it.
+    `run_dir`, absolute, holds sweep.json. If a cell fails, the page ends with its PosekitError.
     """
     notebook = load_notebook_node(str(NOTEBOOK))
     with tqdm(total=len(notebook.cells), disable=None, leave=False) as bar:

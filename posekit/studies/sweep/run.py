@@ -41,9 +41,6 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
 
     Returns:
         dict of `table.build`, failed trials included.
-
-    Raises:
-        PosekitError: no scheduler answers, or the folder cannot be written to.
     """
     rows = [None] * len(study.trials)
     with _client(scheduler, workers) as client, _bar(study) as bar:

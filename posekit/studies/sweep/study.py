@@ -37,15 +37,10 @@ FRACTION = "data_fraction"
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a study.
-
-    Attributes:
-        config: TrainingConfig.
-        data_fraction: float in (0, 1], see `splits.with_fewer_to_train`.
-    """
+    """One training of a study."""
 
     config: TrainingConfig
-    data_fraction: float
+    data_fraction: float  # in (0, 1], see `splits.with_fewer_to_train`
 
     def settings(self):
         """All settings, JSON-ready: the fields of TrainingConfig and data_fraction."""
@@ -54,21 +49,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study's file says.
+    """What a study's file says; settings as for `experiment.open_experiment`."""
 
-    Attributes:
-        name: str, the file's name without its ending.
-        data, profile, split, seed, bad_images: as for `experiment.open_experiment`.
-        trials: tuple of Trial, in the order of the file, none twice.
-    """
-
-    name: str
+    name: str  # the file's without its ending
     data: str
     profile: str
     split: str
     seed: int
     bad_images: str
-    trials: tuple
+    trials: tuple  # of Trial, in the order of the file, none twice
 
     @property
     def varied(self):
@@ -78,17 +67,7 @@ class Study:
 
 
 def read(path):
-    """Read and check a study.
-
-    Args:
-        path: path of a YAML file.
-
-    Returns:
-        Study.
-
-    Raises:
-        PosekitError: the file is missing or not YAML, or settings are wrong; all are listed.
-    """
+    """The Study in a YAML file; PosekitError lists all wrong settings."""
     path = Path(path)
     stored = _load(path)
     defaults = {

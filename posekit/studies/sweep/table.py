@@ -14,19 +14,12 @@ OUTCOME = ("folder", "train_images", "epochs_trained", "best_epoch", "minutes", 
 
 
 def build(study, rows):
-    """A study's results so far.
+    """A study's results so far, JSON-ready.
 
-    Args:
-        study: Study.
-        rows: list of dict, one for each trial that has ended, see `trial.train`; a failed one has
-            only its settings and `error`, a str.
-
-    Returns:
-        dict, JSON-ready: study, data (of the first trial that succeeded), varied (settings other
-        than the seed that differ), complete, trials (the rows) and choices: for each combination
-        of settings its label, settings, seeds, minutes of a training, scores and mean_pose. A
-        score is {"values" by seed, "mean", "interval"}, the 95 % interval of the mean over seeds
-        or None for a single seed.
+    `rows` has the row of each trial that has ended, see `trial.train`; a failed one has only its
+    settings and `error`. `data` is that of the first trial that succeeded, `varied` the settings
+    other than the seed that differ. `choices` are the combinations of settings. Their scores are
+    {"values" by seed, "mean", "interval"}, the 95 % interval of the mean, None for a single seed.
     """
     varied = [name for name in study.varied if name != "seed"]
     done = [row for row in rows if row["error"] is None]

@@ -18,19 +18,9 @@ _ALONE = threading.Lock()
 
 
 def train(study, trial, run_dir, cache_dir, report):
-    """Train, resume, or find the training finished; one at a time in a process.
+    """Train, resume, or find the training finished, one at a time in a process: the trial's row.
 
-    Args:
-        study, trial: Study and Trial.
-        run_dir: folder of the study's trainings.
-        cache_dir: folder of the caches.
-        report: function of the number of finished epochs, called as each epoch begins.
-
-    Returns:
-        dict, JSON-ready: the trial's row, see `table`.
-
-    Raises:
-        PosekitError: as `open_experiment` and `fit` do.
+    `report` is called with the number of finished epochs as each epoch begins.
     """
     with _ALONE:
         try:
