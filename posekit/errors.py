@@ -28,6 +28,13 @@ def raise_problems(caller, problems):
     raise PosekitError(f"{caller}: " + "\n  ".join(shown))
 
 
+def brief(error, most=200):
+    """The first line of another library's message, at most so many characters of it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text.rstrip(".") if len(text) <= most else f"{text[:most].rstrip()} ..."
+
+
 def check_choice(caller, field, value, choices):
     """Raise unless `value` is one of `choices`, which the message lists."""
     if value not in choices:

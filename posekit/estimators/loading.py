@@ -67,7 +67,7 @@ def _network(path, head, skeleton, compiled):
         saved.check_shapes(path, network, head=head, joints=skeleton.joint_count)
         return network
     network = saved.load(path, head=head, joints=skeleton.joint_count)
-    return runtimes.compiled(network) if compiled else network
+    return runtimes.compiled(network, str(path)) if compiled else network
 
 
 def _settings(path):

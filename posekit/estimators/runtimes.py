@@ -6,6 +6,7 @@ outputs differ by rounding alone. Exported files (`export`) are read here as wel
 
 import logging
 import os
+import re
 import sys
 import warnings
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from contextlib import contextmanager
 import numpy as np
 import tensorflow as tf
 
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, brief
+from posekit.models import saved
 
 
 class LiteRtNetwork:
@@ -90,11 +92,41 @@ class OnnxNetwork:
         return self._session.run(None, {self._input: np.ascontiguousarray(images)})[0]
 
 
-def compiled(network):
-    """The LiteRtNetwork of a keras.Model with one input and one output; its weights are copied."""
-    with quiet():
-        flatbuffer = converter(network).convert()
-    return LiteRtNetwork(flatbuffer)
+def compiled(network, name=None):
+    """A Keras network made fast for prediction; its weights are copied.
+
+    Args:
+        network: keras.Model with one input and one output, in any precision.
+        name: str, of the model in messages; None for the network's own.
+
+    Returns:
+        LiteRtNetwork, or, where LiteRT lacks one of its operations, the keras.Model in float32.
+        One line on the standard error then says so.
+
+    Raises:
+        PosekitError: neither of them can run it.
+    """
+    name = name or network.name
+    picture = np.zeros((1, *network.input_shape[1:]), np.float32)
+    try:
+        network = saved.in_float32(network)
+        with quiet():
+            fast = LiteRtNetwork(converter(network).convert())
+            # Some operations convert and fail only as they run.
+            fast.predict_on_batch(picture)
+        return fast
+    # Each step has errors of its own, and any of them means that LiteRT cannot.
+    except Exception as error:
+        lacking = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
+        reason = f"it lacks {', '.join(lacking)}" if lacking else brief(error, 100)
+    try:
+        network.predict_on_batch(picture)
+    except Exception as error:
+        raise PosekitError(
+            f"{name}: must be a network that predicts from a picture; got {brief(error)}."
+        ) from error
+    print(f"{name}: Keras runs it, slower than LiteRT, which cannot: {reason}", file=sys.stderr)
+    return network
 
 
 @contextmanager
@@ -164,7 +196,7 @@ def read(path):
     except Exception as error:
         raise PosekitError(
             f"{path}: must be a model with one input and one output that its runtime reads; "
-            f"got {error}"
+            f"got {brief(error)}."
         ) from error
 
 

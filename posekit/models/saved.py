@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, brief
 from posekit.models import heads
+
+# What a layer's dtype says where it isn't described as a policy.
+_FLOATS = ("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16")
 
 
 def load(path, *, head="coordinates", joints):
@@ -35,7 +39,7 @@ def load(path, *, head="coordinates", joints):
     # Keras raises errors of many kinds for a file that is no model; all mean the same here.
     except Exception as error:
         raise PosekitError(
-            f"{path}: must be a Keras model file that loads in safe mode; got {error}"
+            f"{path}: must be a Keras model file that loads in safe mode; got {brief(error)}."
         ) from error
     check_shapes(path, model, head=head, joints=joints)
     return model
@@ -54,20 +58,65 @@ def check_shapes(path, network, *, head, joints):
         for name, known in heads.HEADS.items()
         if head in (None, name)
     }
-    if not any(_fits(network.output_shape, shape) for shape in shapes.values()):
+    input_shape, output_shape = _shape(network, "input"), _shape(network, "output")
+    if not any(_fits(output_shape, shape) for shape in shapes.values()):
         wanted = " or ".join(f"{shape} ({name})" for name, shape in shapes.items())
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {joints} joints; "
-            f"got {network.output_shape}."
+            f"got {output_shape}."
         )
-    side = network.input_shape[1] if len(network.input_shape) == 4 else None
-    if side is None or network.input_shape != (None, side, side, 3):
+    side = input_shape[1] if isinstance(input_shape, tuple) and len(input_shape) == 4 else None
+    if side is None or input_shape != (None, side, side, 3):
         raise PosekitError(
-            f"{path}: the model's input must be square RGB images; got shape {network.input_shape}."
+            f"{path}: the model's input must be square RGB images of one size, (None, S, S, 3); "
+            f"got shape {input_shape}."
         )
+
+
+def in_float32(network):
+    """A Keras network with the same weights that computes in float32, whatever it was saved in.
+
+    Half precision is for training on GPUs: a CPU is slow in it, and LiteRT lacks most of it.
+
+    Args:
+        network: keras.Model.
+
+    Returns:
+        keras.Model: the network itself where it computes in float32 already.
+    """
+    described = keras.saving.serialize_keras_object(network)
+    plain = _with_float32(described)
+    if plain == described:
+        return network
+    copy = keras.saving.deserialize_keras_object(plain)
+    copy.set_weights([np.asarray(weight, np.float32) for weight in network.get_weights()])
+    return copy
+
+
+def _with_float32(described):
+    """A serialized object in which every policy of plain or mixed floats is float32."""
+    if isinstance(described, list):
+        return [_with_float32(each) for each in described]
+    if not isinstance(described, dict):
+        return described
+    if described.get("class_name") == "DTypePolicy":
+        return {**described, "config": {"name": "float32"}}
+    return {
+        key: "float32" if key == "dtype" and value in _FLOATS else _with_float32(value)
+        for key, value in described.items()
+    }
+
+
+def _shape(network, end):
+    """A network's shape at one end: a tuple, or what else Keras says of it, for the message."""
+    try:
+        shape = getattr(network, f"{end}_shape")
+    except (AttributeError, ValueError) as error:
+        return f"none ({brief(error, 80)})"
+    return shape
 
 
 def _fits(shape, pattern):
-    return len(shape) == len(pattern) and all(
+    return isinstance(shape, tuple) and len(shape) == len(pattern) and all(
         wanted in (None, size) for size, wanted in zip(shape, pattern, strict=True)
     )
