@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import select
 import shlex
 import sys
 
@@ -18,7 +19,8 @@ def main(arguments=None):
 
     Returns:
         int, the exit status: 0 success, 1 a failed notebook, other numbers in a verified report,
-        or faults in data or photographs, 2 bad input, 130 interrupted.
+        or faults in data or photographs, 2 bad input, 130 interrupted, 141
+        where the reader of its output has gone.
     """
     chosen = parser().parse_args(arguments)
     # TensorFlow reads this as it loads: without a GPU it would print errors in every process.
@@ -26,7 +28,13 @@ def main(arguments=None):
     message = f"stopped; finished work is kept\nto resume: {_resuming(chosen, arguments)}"
     try:
         with exit_on_interrupt(message):
-            return chosen.run(chosen)
+            status = chosen.run(chosen)
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:
+        if not _reader_has_gone():
+            raise
+        return 141  # what shells show of a process that SIGPIPE ends
     except PosekitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,6 +55,21 @@ def parser():
     for group in (data, train, evaluate, predict, report):
         group.add(commands)
     return parser
+
+
+def _reader_has_gone():
+    """Whether the output goes into a pipe that nobody reads on, as of `head`; then it is shut."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        pipe = select.poll()
+        pipe.register(stream.fileno(), select.POLLOUT)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in pipe.poll(0)):
+            # Python flushes it at its end, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            gone = True
+    return gone
 
 
 def _resuming(chosen, arguments):
