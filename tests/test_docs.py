@@ -31,7 +31,7 @@ from posekit.cli import main
 from posekit.datasets import sources
 from posekit.datasets.synthetic import writing
 from posekit.estimators import loading
-from posekit.estimators.predict import video_files
+from posekit.estimators.predict import video_writing
 from posekit.files import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT
@@ -164,7 +164,7 @@ def workshop(estimator_folder, tmp_path_factory):
     photo = sorted((people / "images").iterdir())[0]
     Image.open(photo).resize((400, 600)).save(folder / "photo.jpg")
     shutil.copy(photo, folder / "holiday")
-    with video_files.writing(folder / "clips" / "one.mp4", 10, (64, 48)) as show:
+    with video_writing.writing(folder / "clips" / "one.mp4", 10, (64, 48)) as show:
         show(0.1, np.zeros((48, 64, 3), np.uint8))
     joints = labels(60)
     joints[..., 1] %= 10

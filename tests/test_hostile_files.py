@@ -291,6 +291,8 @@ BAD_PICTURES = {
     ),
 }
 
+OTHER_FORMATS = ("GIF", "BMP", "TIFF", "WebP")
+
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("case", BAD_PICTURES)
@@ -302,8 +304,13 @@ def test_bad_pictures_are_refused_before_they_are_decoded(tmp_path, case):
         assert "Get it again, or drop it" in message
         with pytest.warns(UserWarning, match="dropped 1 pictures that cannot be used: .*im00002"):
             assert len(lsp.read(tmp_path, bad_images="skip")) == 1
+        path = tmp_path / "images" / "im00002.jpg"
+        if case in OTHER_FORMATS:  # fine as a photograph of one's own
+            assert photos.read_photo(path).ndim == 3
+            return
+        finding = finding.replace("like neither", "like none")
         with pytest.raises(PosekitError, match=rf"im00002\.jpg: must .*({finding})"):
-            photos.read_photo(tmp_path / "images" / "im00002.jpg")
+            photos.read_photo(path)
 
 
 def test_a_large_photograph_is_welcome(monkeypatch, tmp_path):

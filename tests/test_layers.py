@@ -29,7 +29,8 @@ LIGHT_FILES = """
     evaluation/baselines evaluation/pose_statistics evaluation/saliency_checks
     estimators/recipes estimators/passes estimators/manifest estimators/decoding
     estimators/calibration estimators/predict/pose_files estimators/predict/smoothing
-    estimators/predict/video_files
+    estimators/predict/video_files estimators/predict/video_writing
+    estimators/predict/inputs estimators/predict/pictures
 """.split()
 
 

@@ -35,7 +35,8 @@ def _add_predict(commands):
         "predict",
         predict,
         "Draw and write poses in photographs, videos or a webcam.",
-        details="The exit status is 1 if an input could not be read; all others are still done.",
+        details="The exit status is 1 if a picture or film could not be read; all others are still "
+        "done.\nWhat else a folder holds is listed as left out.",
         example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
     )
     source = parser.add_mutually_exclusive_group(required=True)
@@ -44,7 +45,8 @@ def _add_predict(commands):
         nargs="*",
         default=[],
         metavar="IMAGE",
-        help="JPEG, PNG or video files, folders of them, or quoted patterns",
+        help="pictures (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, HEIC), films, folders of them, or "
+        "quoted patterns",
     )
     source.add_argument(
         "--camera",
@@ -64,7 +66,8 @@ def _add_predict(commands):
         type=Path,
         default=Path("."),
         help="folder for NAME_pose.png, in which joints that are more likely wrong than right "
-        "are pale, and NAME_pose.json; for a video, NAME_pose.mp4 without sound (default: here)",
+        "are pale, and NAME_pose.json; for a video, NAME_pose.mp4 with its sound; where two files have "
+        "the same NAME, their endings or folders stay in it (default: here)",
     )
     parser.add_argument(
         "--format",
@@ -105,7 +108,7 @@ def predict(options):
     from tqdm import tqdm
 
     from posekit.estimators import loading
-    from posekit.estimators.predict import photos
+    from posekit.estimators.predict import inputs, photos
     from posekit.training import engine
 
     smoothing = _smoothing(options)
@@ -113,7 +116,7 @@ def predict(options):
     engine.start(0)
     if options.camera is not None:
         return _predict_camera(loading.load(options.model), smoothing, options)
-    paths = photos.find_files(options.images)
+    paths, left_out = inputs.find_files(options.images)
     results = photos.predict_files(
         loading.load(options.model),
         paths,
@@ -130,9 +133,20 @@ def predict(options):
             tqdm.write(f"{result['image']}: {result['drawn']}, {result['poses']}")
         if result["problem"] is not None:
             problems.append(result["problem"])
+        if result["note"] is not None:
+            tqdm.write(f"warning: {result['note']}", file=sys.stderr)
+    for reason, others in left_out.items():
+        print(f"left out, {reason} ({len(others)}): {_listed(others)}", file=sys.stderr)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
+    if problems and len(paths) > 1:
+        print(f"{len(problems)} of {len(paths)} files have errors", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _listed(paths, most=10):
+    shown = ", ".join(path.name for path in paths[:most])
+    return shown if len(paths) <= most else f"{shown} and {len(paths) - most} more"
 
 
 def _predict_camera(estimator, smoothing, options):

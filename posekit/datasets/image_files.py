@@ -54,8 +54,8 @@ def _read_header(file, read):
     except Image.UnidentifiedImageError:
         raise PosekitError("must be a JPEG or PNG picture; got no JPEG or PNG header") from None
     except Exception as error:
-        raise _of_header(error) from error
-    _check_size(size_px)
+        raise of_header(error) from error
+    check_size(size_px)
     return found
 
 
@@ -81,15 +81,15 @@ def decode(encoded, *, upright=False):
             f"must be a JPEG or PNG image; got {len(encoded)} bytes that begin like neither"
         ) from None
     except Exception as error:
-        raise _of_header(error) from error
+        raise of_header(error) from error
     with image:
-        _check_size(image.size)
+        check_size(image.size)
         check_scans(encoded)
         # A damaged or hostile file can fail anywhere in a decoder, each with its own error.
         try:
             if image.format == "PNG":
                 _check_sums(encoded)
-            return _rgb(_upright(image) if upright else image)
+            return rgb(_upright(image) if upright else image)
         except Exception as error:
             raise PosekitError(
                 f"must be a whole JPEG or PNG image; got {len(encoded)} bytes that do not decode "
@@ -180,15 +180,27 @@ def _upright(image):
     return orientation.turned(image, orientation.orientation_of(image))
 
 
-def _rgb(image):
+def rgb(image):
+    """A PIL image in any mode as uint8 (H, W, 3), RGB. Of deeper channels the upper bits count."""
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips: everything from 256 on would be white.
         grey = (np.asarray(image) >> 8).astype(np.uint8)  # (H, W)
         return np.repeat(grey[..., None], 3, axis=-1)
+    if image.mode in ("I", "F"):
+        # Pillow clips here too; what is deeper than 8 bits is scaled to its own brightest value.
+        values = np.nan_to_num(np.asarray(image, np.float64)).clip(0)
+        brightest = values.max(initial=0)
+        if image.mode == "I":
+            scale = 255 if brightest <= 255 else max(brightest, 65535)
+        else:
+            scale = 1 if brightest <= 1 else brightest
+        grey = (values * (255 / scale)).round().astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
     return np.asarray(image.convert("RGB"))
 
 
-def _check_size(size_px):
+def check_size(size_px):
+    """Raise PosekitError where a width and height in pixels are beyond the limits."""
     width, height = size_px
     if width * height > PIXEL_LIMIT or max(size_px) > SIDE_LIMIT_PX:
         raise PosekitError(
@@ -213,7 +225,8 @@ def _check_sums(encoded):
         image.verify()
 
 
-def _of_header(error):
+def of_header(error):
+    """The PosekitError of what Pillow raises for a header."""
     if isinstance(error, Image.DecompressionBombError):
         # Pillow refuses more than twice its own limit before it gives the size.
         return PosekitError(f"must have at most {PIXEL_LIMIT:,} pixels; got {_finding(error)}")

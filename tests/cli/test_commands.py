@@ -448,6 +448,7 @@ def test_predict_takes_folders_and_names_bad_photographs_last(
     assert [line.split(".")[0] for line in err.splitlines()] == [
         f"error: {tmp_path / 'gone'}",
         f"error: {folder / 'a'}",
+        "2 of 4 files have errors",
     ]
     for name in ("b", "c"):
         described = files.read_json(tmp_path / "poses" / f"{name}_pose.json")
@@ -473,9 +474,9 @@ def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, t
 
 def test_predict_takes_videos_and_quoted_patterns(capsys, estimator_folder, tmp_path):
     import clips
-    from posekit.estimators.predict import video_files
+    from posekit.estimators.predict import video_writing
 
-    with video_files.writing(tmp_path / "clip.mp4", 30, (120, 90)) as show:
+    with video_writing.writing(tmp_path / "clip.mp4", 30, (120, 90)) as show:
         for frame in clips.draw_clip(0, seconds=0.2, size_px=(120, 90)):
             show(frame.seconds, frame.image)
     (tmp_path / "bad.mp4").write_text("no video")

@@ -1,8 +1,5 @@
-"""Poses for photographs and videos: find the files, read, predict, draw, write."""
+"""Poses for photographs and videos: read, predict, draw, write."""
 
-import glob
-import os
-from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,71 +10,33 @@ from posekit import drawing, files
 from posekit.datasets import image_files
 from posekit.datasets.coco import reading
 from posekit.errors import PosekitError, check_choice, raise_problems
-from posekit.estimators.predict import pose_files, video_files
+from posekit.estimators.predict import inputs, pictures, pose_files, video_files
+from posekit.estimators.predict.inputs import RESULTS, TABLE
 from posekit.estimators.predict.videos import output_paths, predict_video
 from posekit.provenance import provenance
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
 
 # Photographs in memory at a time; one of 24 megapixels takes 72 MB.
 CHUNK_SIZE = 8
 
-# Where the poses of all photographs go, as CSV and as COCO results.
-TABLE = "poses.csv"
-RESULTS = "coco_results.json"
-
-
-def find_files(paths):
-    """The photographs and videos of files, folders and patterns.
-
-    Args:
-        paths: list of paths. A folder stands for the JPEG, PNG and video files in it, a pattern
-            such as "clips/*.mp4" or "holiday/**/*.jpg" for those that it matches; sorted by name,
-            without hidden files and without the outputs of `predict_files`.
-
-    Returns:
-        list of Path, in the order given; a named file is listed whether or not it exists.
-
-    Raises:
-        PosekitError: a folder or pattern without such a file.
-    """
-    found, problems = [], []
-    for path in map(str, paths):
-        if os.path.isdir(path):
-            matches = _wanted(Path(path).iterdir())
-        elif os.path.exists(path) or not set(path) & set("*?["):
-            matches = [Path(path)]
-        else:
-            matches = _wanted(map(Path, glob.iglob(path, recursive=True)))
-        if not matches:
-            problems.append(
-                f"{path} must hold JPEG, PNG or video files; got none. Name another folder or "
-                "pattern."
-            )
-        found += matches
-    raise_problems("predict", problems)
-    return found
-
-
-def is_video(path):
-    """Whether a file's name is that of a video."""
-    return Path(path).suffix.lower() in video_files.SUFFIXES
-
 
 def read_photo(path):
-    """Decode a photograph upright, as its EXIF orientation says, RGB.
+    """Decode a photograph upright, as its orientation says, RGB.
 
     Args:
-        path: a JPEG or PNG file.
+        path: a file in one of `pictures.FORMATS`, or HEIC where pillow-heif is installed.
 
     Returns:
         uint8 (H, W, 3), RGB.
 
     Raises:
-        PosekitError: the file is missing, empty, not a whole image or beyond the limits of
+        PosekitError: the file is missing, empty, not a whole picture or beyond the limits of
             `image_files`.
     """
     path = Path(path)
+    if path.suffix.lower() in pictures.RAW_SUFFIXES and path.is_file():
+        raise PosekitError(
+            f"{path}: must be a finished picture; got a camera's raw file. Export it as JPEG."
+        )
     try:
         content = _read_bounded(path)
     except OSError as error:
@@ -85,9 +44,9 @@ def read_photo(path):
             f"{path}: the image must be a readable file; got {error.strerror}."
         ) from error
     try:
-        return image_files.decode(content, upright=True)
+        return pictures.decode(content)
     except PosekitError as error:
-        raise PosekitError(f"{path}: {error}.") from error
+        raise PosekitError(f"{path}: {error}.".replace("..", ".")) from error
 
 
 def predict_files(
@@ -106,10 +65,11 @@ def predict_files(
 
     Args:
         estimator: estimators.PoseEstimator.
-        paths: list of paths of photographs and videos.
+        paths: list of paths of photographs and videos, which differ.
         folder: where NAME_pose.png goes for a photograph, NAME_pose.mp4 for a video, and
-            NAME_pose.json for both; as CSV, NAME_pose.csv for a video, and `TABLE` for all
-            photographs together; as COCO results, `RESULTS` for all photographs.
+            NAME_pose.json for both, NAME being that of `inputs.output_names`; as CSV,
+            NAME_pose.csv for a video, and `TABLE` for all photographs together; as COCO results,
+            `RESULTS` for all photographs.
         box_px: None, or x, y, width and height of the person in the one photograph, pixels.
         file_format: str, one of pose_files.FORMATS.
         smoothing: smoothing.OneEuroFilter for videos, or None.
@@ -117,42 +77,51 @@ def predict_files(
             and keypoints; None counts the ids from 1 and takes the estimator's joints.
 
     Yields:
-        dict for each file: image, drawn, poses (paths) and problem (None). For an unreadable file,
-        problem says what is wrong with it; drawn and poses are None. A video that ends early has
-        all of them.
+        dict for each file: image, drawn, poses (paths), problem (None) and note (None). For an
+        unreadable file, problem says what is wrong with it; drawn and poses are None. A video that
+        ends early has all of them; one whose sound had to be left out has a note.
 
     Raises:
-        PosekitError: before anything is written, two files share a name, one would be
-            overwritten, there is a box but not one single photograph, smoothing without a video,
-            a video as COCO results, or annotations that do not list a photograph or have other
+        PosekitError: before anything is written, a file would be overwritten, there is a box but
+            not one single photograph, smoothing without a video, a video as COCO results, or
+            annotations that do not list a photograph or have other
             joints; later, the box does not fit or the folder is not writable.
     """
-    _check_files(paths, folder, box_px, file_format, smoothing)
-    photos = [path for path in paths if not is_video(path)]
+    paths = [Path(path) for path in paths]
+    names = dict(zip(paths, inputs.output_names(paths), strict=True))
+    videos = [path for path in paths if inputs.kind(path) == "video"]
+    photos = [path for path in paths if path not in set(videos)]
+    drawn = {path: Path(folder) / f"{names[path]}_pose.png" for path in photos}
+    drawn |= {path: output_paths(folder, names[path], "json")[0] for path in videos}
+    _check_files(photos, videos, drawn, box_px, file_format, smoothing)
     layout = None
     if file_format == "coco":
         layout = _coco_layout(estimator, photos, annotations)
     if photos:
-        with _photo_writer(folder, file_format, estimator, layout) as write:
-            yield from _predict_photos(estimator, photos, folder, box_px, write)
-    for path in filter(is_video, paths):
+        with _photo_writer(folder, file_format, estimator, layout, photos, drawn) as write:
+            yield from _predict_photos(estimator, photos, drawn, box_px, write)
+    for path in videos:
         try:
-            stream = video_files.VideoFile(path)
+            stream = video_files.open_video(path)
         except PosekitError as error:
-            yield {"image": path, "drawn": None, "poses": None, "problem": str(error)}
+            yield _unread(path, error)
             continue
         result = predict_video(
             estimator,
             stream,
             folder,
-            Path(path).stem,
+            names[path],
             file_format=file_format,
             smoothing=smoothing,
         )
         yield {**result, "image": path}
 
 
-def _predict_photos(estimator, paths, folder, box_px, write):
+def _unread(path, error):
+    return {"image": path, "drawn": None, "poses": None, "problem": str(error), "note": None}
+
+
+def _predict_photos(estimator, paths, drawn, box_px, write):
     boxes_px = None if box_px is None else np.array([box_px], float)
     for start in range(0, len(paths), CHUNK_SIZE):
         images = {}
@@ -160,31 +129,36 @@ def _predict_photos(estimator, paths, folder, box_px, write):
             try:
                 images[path] = read_photo(path)
             except PosekitError as error:
-                yield {"image": path, "drawn": None, "poses": None, "problem": str(error)}
+                yield _unread(path, error)
         if not images:
             continue
         poses = estimator.estimate(list(images.values()), boxes_px)
         for index, (path, image) in enumerate(images.items()):
-            drawn = _drawn_path(path, folder)
             keypoints_px, confidences = poses.keypoints_px[index], poses.confidences[index]
             shown = drawing.draw_skeleton(
                 image, keypoints_px, confidences=confidences, skeleton=estimator.skeleton
             )
-            _write_picture(drawn, shown)
+            _write_picture(drawn[path], shown)
             written = write(path, image, keypoints_px, confidences, poses.boxes_px[index])
-            yield {"image": path, "drawn": drawn, "poses": written, "problem": None}
+            yield {
+                "image": path,
+                "drawn": drawn[path],
+                "poses": written,
+                "problem": None,
+                "note": None,
+            }
 
 
 @contextmanager
-def _photo_writer(folder, file_format, estimator, layout):
+def _photo_writer(folder, file_format, estimator, layout, paths, drawn):
     """Yield a function that writes a photograph's pose and returns the path of the file."""
     folder, joints = Path(folder), estimator.skeleton.joints
     if file_format == "coco":
+        names = dict(zip(paths, inputs.file_names(paths), strict=True))
         with pose_files.writing_coco(folder / RESULTS, layout) as add:
 
             def write(path, image, keypoints_px, confidences, box_px):
-                name = Path(path).name
-                labels = {"image_id": layout.image_ids[name], "file_name": name}
+                labels = {"image_id": layout.image_ids[names[path]], "file_name": names[path]}
                 add(labels, keypoints_px, confidences)
                 return folder / RESULTS
 
@@ -201,7 +175,7 @@ def _photo_writer(folder, file_format, estimator, layout):
         made_by = provenance()
 
         def write(path, image, *pose):
-            written = folder / f"{Path(path).stem}_pose.json"
+            written = drawn[path].with_suffix(".json")
             content = {
                 "image": str(path),
                 "width_px": image.shape[1],
@@ -230,57 +204,25 @@ def _read_bounded(path):
     return bytes(content)
 
 
-def _wanted(paths):
-    return sorted(path for path in paths if _is_wanted(path))
-
-
-def _is_wanted(path):
-    pose_paths = (
-        *(path.with_suffix(suffix) for suffix in (".json", ".csv")),
-        *(path.with_name(name) for name in (TABLE, RESULTS)),
-    )
-    is_output = path.stem.endswith("_pose") and any(each.is_file() for each in pose_paths)
-    return (
-        path.suffix.lower() in SUFFIXES + video_files.SUFFIXES
-        and path.is_file()
-        and not path.name.startswith(".")
-        and not is_output
-    )
-
-
-def _drawn_path(path, folder):
-    if is_video(path):
-        return output_paths(folder, Path(path).stem, "json")[0]
-    return Path(folder) / f"{Path(path).stem}_pose.png"
-
-
-def _check_files(paths, folder, box_px, file_format, smoothing):
+def _check_files(photos, videos, drawn, box_px, file_format, smoothing):
     check_choice("predict", "format", file_format, pose_files.FORMATS)
     problems = []
-    stems = Counter(Path(path).stem for path in paths)
-    repeated = sorted(stem for stem, count in stems.items() if count > 1)
-    if repeated:
-        problems.append(
-            "image names must differ, the outputs are named after them; got "
-            f"{repeated[0]!r} more than once. Predict them into different folders."
-        )
-    inputs = {Path(path).resolve() for path in paths}
-    for path in paths:
-        drawn = _drawn_path(path, folder)
-        if drawn.resolve() in inputs:
+    files_read = {path.resolve() for path in drawn}
+    for path, picture in drawn.items():
+        if picture.resolve() in files_read:
             problems.append(
-                f"no image may be overwritten; got {drawn}, which is also where the drawn copy of "
-                f"{path} goes. Predict into another folder."
+                f"no image may be overwritten; got {picture}, which is also where the drawn copy "
+                f"of {path} goes. Predict into another folder."
             )
-    videos = sum(map(is_video, paths))
-    if box_px is not None and (len(paths) != 1 or videos):
+    if box_px is not None and (len(photos) != 1 or videos):
         problems.append(
-            f"a box needs exactly one image; got {len(paths) - videos} images and {videos} "
+            f"a box needs exactly one image; got {len(photos)} images and {len(videos)} "
             "videos. Predict each image with its box."
         )
     if file_format == "coco" and videos:
         problems.append(
-            f"COCO results need photographs; got {videos} videos. Choose another format for them."
+            f"COCO results need photographs; got {len(videos)} videos. Choose another format for "
+            "them."
         )
     if smoothing is not None and not videos:
         problems.append("smoothing needs a video; got images alone. Leave it out for them.")
@@ -288,7 +230,7 @@ def _check_files(paths, folder, box_px, file_format, smoothing):
 
 
 def _coco_layout(estimator, paths, annotations):
-    names = [Path(path).name for path in paths]
+    names = inputs.file_names(paths)
     if annotations is None:
         return reading.plain_layout(estimator.skeleton, names)
     layout = reading.layout_of(annotations)

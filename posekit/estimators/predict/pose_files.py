@@ -71,20 +71,26 @@ def writing_csv(path, columns, *, joints):
 
 
 @contextmanager
-def writing_json(path, head, *, joints):
+def writing_json(path, head, *, joints, tail=dict):
     """Yield a function that adds one pose to the list "frames" of a JSON file.
 
     Args:
         path: where to write.
         head: dict, what the file says of all frames.
         joints: K names.
+        tail: function without arguments, called at the end, of a dict of what comes last.
 
     Yields:
         function of (labels, keypoints_px, confidences, box_px); labels is a dict that comes
         first, the others are as for `pose_entry`.
     """
     opening = json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": ['
-    with _open_list(path, opening, "\n    ", "\n  ]\n}\n") as add:
+
+    def closing():
+        rest = json.dumps({"": 0, **tail()}, indent=2, allow_nan=False)[len('{\n  "": 0') :]
+        return f"\n  ]{rest}\n"
+
+    with _open_list(path, opening, "\n    ", closing) as add:
         yield lambda labels, *pose: add({**labels, **pose_entry(*pose, joints=joints)})
 
 
@@ -100,7 +106,7 @@ def writing_coco(path, layout):
         function of (labels, keypoints_px, confidences); labels is a dict with the image_id, and
         the others are as for `coco_result`.
     """
-    with _open_list(path, "[", "\n", "\n]\n") as add:
+    with _open_list(path, "[", "\n", lambda: "\n]\n") as add:
         yield lambda labels, *pose: add({**labels, **coco_result(layout, *pose)})
 
 
@@ -122,7 +128,7 @@ def _open_list(path, opening, indent, closing):
         try:
             yield add
         finally:
-            file.write(closing)
+            file.write(closing())
 
 
 def coco_result(layout, keypoints_px, confidences):

@@ -1,99 +1,319 @@
-"""Videos and webcams through OpenCV, frame by frame; one frame at a time is in memory."""
+"""Films and webcams, frame by frame with their times: never more than a few in memory.
+
+PyAV (FFmpeg) reads files: what is a film is decided by its content, whatever its name. Pillow
+reads animated pictures, OpenCV webcams.
+"""
 
 import math
 import os
 import sys
 import time
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
+import numpy as np
 
-from posekit.errors import PosekitError
-from posekit.estimators.predict.pose_files import keep_partial_on_interrupt
+from posekit.datasets import image_files
+from posekit.errors import PosekitError, brief
+from posekit.estimators.predict import pictures
 
-SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
+# What films are usually called; a file of such a name that is no film is an error.
+SUFFIXES = tuple(
+    ".mp4 .m4v .mov .qt .avi .mkv .webm .mpg .mpeg .m2v .vob .wmv .asf .ts .mts .m2ts .3gp .3g2 "
+    ".flv .f4v .ogv .dv .mxf .divx .rm .rmvb .mjpeg .mjpg .h264 .hevc".split()
+)
+# Demuxers of films. FFmpeg has others, for playlists, devices and patterns of names, with which a
+# file could make it open what else is on the machine or in the network.
+_DEMUXERS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,flv,live_flv,kux,"
+    "asf,asf_o,wtv,ogg,dv,mxf,gxf,lxf,rm,nut,nsv,nuv,mjpeg,mjpeg_2000,h261,h263,vc1,vc1test,"
+    "cavsvideo,dirac,dnxhd,smk,bink,roq,yuv4mpegpipe,ty,pva,pmp,film_cpk,4xm,flic,mv,dhav,mlv,"
+    "ser,evc,apv,swf,jv,thp,mtv"
+)
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
 
-# Of the formats that OpenCV writes everywhere, the one with exact frame rates and small files.
-WRITTEN_SUFFIX = ".mp4"
-_WRITTEN_CODEC = "mp4v"
-
-# Of a camera that does not say.
+# Of a camera or file that does not say.
 USUAL_FRAMES_PER_SECOND = 30.0
 _MOST_FRAMES_PER_SECOND = 1000
 
-# Some containers hold no frame count, only a rounded length.
-_COUNT_TOLERANCE = 0.05
+# A film that lasts so much less than its header says ended early; some headers are rounded.
+_LENGTH_TOLERANCE = 0.05
+# Pixels are stretched up to so many times; what a header says beyond is no camera's.
+_WIDEST_PIXEL = 4
+# Formats whose clocks may jump, as where two recordings were joined, and what counts as a jump.
+_JUMPING_FORMATS = {"mpegts", "mpeg", "mpegvideo"}
+JUMP_SECONDS = 10
 
 _ADVICE = "Convert it, for instance: ffmpeg -i {name} -c:v libx264 converted.mp4"
 
 
+def open_container(path):
+    """FFmpeg's view of a local film file.
+
+    Args:
+        path: Path or str of a plain file.
+
+    Returns:
+        av.container.InputContainer, which the caller closes.
+
+    Raises:
+        av.FFmpegError: no film that FFmpeg knows, or a damaged one.
+    """
+    # A bare name with a colon in it would be taken for an address.
+    return av.open(f"file:{os.path.abspath(path)}", options=_OPTIONS)
+
+
+def is_film(path):
+    """Whether a file holds moving pictures that FFmpeg knows, whatever its name."""
+    try:
+        with open_container(path) as container:
+            return _video_stream(container) is not None
+    except (av.FFmpegError, OSError, ValueError):
+        return False
+
+
+def open_video(path):
+    """The frames of a film's file.
+
+    Returns:
+        VideoFile, or Animation for an animated picture.
+
+    Raises:
+        PosekitError: as both do.
+    """
+    check_file(path)
+    return Animation(path) if pictures.is_animated(path) else VideoFile(path)
+
+
 class VideoFile:
-    """The frames of a video file, upright, in their order.
+    """The frames of a video file, upright, with square pixels, in their order.
 
     Attributes:
         name: str, the path as given.
-        size_px: (int, int), width and height of a frame as shown, pixels.
-        frames_per_second: float > 0; the mean where it varies.
-        frame_count: int or None, from the file's header, which may be a little off.
-        problem: None, or a sentence if the frames ended much earlier than the header says.
+        size_px: (int, int), width and height of a frame as shown, pixels: a film whose pixels are
+            no squares is stretched in width, one of a camera that was turned is turned back.
+            Frames of other sizes are scaled to the first one's.
+        frames_per_second: float > 0, the mean, as far as the header tells; for messages and bars.
+        frame_count: int or None, about how many there are, as far as the header tells.
+        start_seconds: float, the time that the file gives its first frame.
+        time_base: Fraction, seconds of the smallest step in time.
+        sound_path: Path, where the film's sound is read.
+        jumps: bool, whether its clock may jump, as where two recordings were joined.
+        problem: None, or a sentence once the frames have ended early or some did not decode.
 
     Raises:
-        PosekitError: there is no such file, nothing in it that OpenCV decodes, no frame, or no
-            frame rate.
+        PosekitError: there is no such file, nothing in it that FFmpeg decodes, or no frame.
     """
 
     def __init__(self, path):
         self.name = str(path)
         self.problem = None
-        _check_file(path)
-        # A bare name with a colon in it would be taken for an address.
-        self._capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
-        self._first = self._read()
+        check_file(path)
+        self.sound_path = Path(path)
+        self._advice = _ADVICE.format(name=Path(path).name)
+        try:
+            self._container = _open_or_explain(path)
+            self._stream = _video_stream(self._container)
+            self._check_stream()
+            self._damaged = 0
+            # Where the last packet ends: of the pictures, and of all streams.
+            self._ends_seconds = [-math.inf, -math.inf]
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+        except (av.FFmpegError, ValueError) as error:
+            if isinstance(error, PosekitError):
+                raise
+            raise self._no_video(brief(error)) from error
         if self._first is None:
-            finding = "none" if self._capture.isOpened() else "another format, or damage"
-            advice = _ADVICE.format(name=Path(path).name)
-            raise PosekitError(
-                f"{path}: must be a video with frames that OpenCV decodes; got {finding}. {advice}"
-            )
-        self.size_px = self._first.shape[1::-1]
-        self.frames_per_second = self._capture.get(cv2.CAP_PROP_FPS)
-        if not 0 < self.frames_per_second <= _MOST_FRAMES_PER_SECOND:
-            raise PosekitError(
-                f"{path}: must have from 0 to {_MOST_FRAMES_PER_SECOND} frames a second; got "
-                f"{self.frames_per_second}. {_ADVICE.format(name=Path(path).name)}"
-            )
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.frame_count = int(count) if math.isfinite(count) and count > 0 else None
+            raise self._no_video("none that is whole" if self._damaged else "none")
+        self.time_base = self._stream.time_base
+        self.frames_per_second = _believable_rate(self._stream)
+        self.frame_count = self._stream.frames or self._count_of_length()
+        self.size_px = _shown_size_px(self._first[1], self._stream)
+        if max(self.size_px) > image_files.SIDE_LIMIT_PX:
+            raise self._no_video(f"frames of {self.size_px[0]} x {self.size_px[1]}")
+        self.start_seconds = self._first[0] or 0.0
+        self.jumps = self._container.format.name in _JUMPING_FORMATS
 
     def frames(self):
-        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB); can be read once."""
-        count, bgr = 0, self._first
-        self._first = None
+        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB) ; can be read once.
+
+        Seconds are those at which a player shows the frame. They rise: frames that claim the time
+        of an earlier one follow it by a usual step.
+        """
+        count, seconds, step = 0, 0.0, 1 / self.frames_per_second
+        offset = -self.start_seconds
         try:
-            while bgr is not None and bgr.shape[1::-1] == self.size_px:
-                yield count / self.frames_per_second, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            shown = self._first
+            self._first = None
+            while shown is not None:
+                told, frame = shown
+                shown = None
+                if count:
+                    usual = seconds + step
+                    told_seconds = usual if told is None else told + offset
+                    if told_seconds <= seconds or (self.jumps and told_seconds > usual + JUMP_SECONDS):
+                        offset += usual - told_seconds
+                        told_seconds = usual
+                    seconds = told_seconds
+                yield seconds, _rgb(frame, self._stream, self.size_px)
+                del frame
                 count += 1
-                bgr = self._read()
+                shown = next(self._decoded, None)
+            self._judge_end(count, seconds + step)
         finally:
-            self._capture.release()
-        if bgr is not None:
-            self.problem = (
-                f"{self.name}: all frames must be {self.size_px[0]} x {self.size_px[1]}; got "
-                f"{bgr.shape[1]} x {bgr.shape[0]} at {count}. The frames before it are done."
+            self._decoded.close()
+            self._container.close()
+
+    def _decode(self):
+        """Yield (seconds or None, frame); what does not decode is counted and left out."""
+        stream, packets = self._stream, self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, EOFError):
+                return
+            except (av.FFmpegError, ValueError):
+                self._damaged += 1
+                return
+            if packet.pts is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                for index in (0, 1) if packet.stream is stream else (1,):
+                    self._ends_seconds[index] = max(self._ends_seconds[index], end)
+            if packet.stream is not stream:
+                continue
+            try:
+                decoded = packet.decode()
+            except EOFError:
+                return
+            except (av.FFmpegError, ValueError):
+                self._damaged += 1
+                continue
+            for frame in decoded:
+                yield _seconds_of(frame, stream), frame
+
+    def _check_stream(self):
+        stream = self._stream
+        if stream is None:
+            kinds = sorted({each.type for each in self._container.streams})
+            raise self._no_video(
+                "sound alone" if kinds == ["audio"] else " and ".join(kinds) or "nothing"
             )
-        elif self.frame_count and count + 1 < self.frame_count * (1 - _COUNT_TOLERANCE):
+        if stream.codec_context is None:
+            raise self._no_video("a codec that this FFmpeg has no decoder for")
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > image_files.PIXEL_LIMIT:
+            raise PosekitError(
+                f"{self.name}: frames must have at most {image_files.PIXEL_LIMIT:,} pixels; got "
+                f"{width} x {height}. Make the film smaller."
+            )
+        stream.thread_type = "AUTO"
+
+    def _no_video(self, finding):
+        return PosekitError(
+            f"{self.name}: must be a video with frames that FFmpeg decodes; got {finding}. "
+            f"{self._advice}"
+        )
+
+    def _count_of_length(self):
+        seconds = self._told_seconds()
+        return None if seconds is None else max(1, round(seconds * self.frames_per_second))
+
+    def _told_seconds(self):
+        """The film's length, as its header says, or None."""
+        if self._stream.duration:
+            seconds = float(self._stream.duration * self._stream.time_base)
+            if not self._container.format.name.startswith("mov"):
+                # Of a cut AVI the duration is what there is. An MP4's edits leave frames out.
+                seconds = max(seconds, self._stream.frames / self.frames_per_second)
+            return seconds
+        if self._container.duration:
+            return self._container.duration / av.time_base
+        return None
+
+    def _judge_end(self, count, seconds):
+        """Say what of the film is missing, as far as it shows."""
+        told = self._told_seconds()
+        # A container's length may count from before the first frame, and hold more sound.
+        read = (
+            max(seconds, self._ends_seconds[0] - self.start_seconds)
+            if self._stream.duration
+            else max(seconds, self._ends_seconds[1])
+        )
+        named = self._stream.frames
+        if told and read < told * (1 - _LENGTH_TOLERANCE) - 1 / self.frames_per_second:
+            length = f"{named} frames" if named > count else f"{told:.2f} seconds"
+            found = f"{count}" if named > count else f"{seconds:.2f}"
             self.problem = (
-                f"{self.name}: must have the {self.frame_count} frames that its header names; got "
-                f"{count} before one that does not decode. These are done; get the file again."
+                f"{self.name}: must have the {length} that its header names; got {found} before "
+                "one that does not decode. These are done; get the file again."
+            )
+        elif self._damaged:
+            parts = "part" if self._damaged == 1 else "parts"
+            self.problem = (
+                f"{self.name}: must be a whole film; got {self._damaged} damaged {parts} that did "
+                f"not decode. The other {count} frames are done; get the file again."
             )
 
-    def _read(self):
+
+class Animation:
+    """The frames of an animated GIF, WebP, PNG or AVIF; attributes as of `VideoFile`.
+
+    Args:
+        path: the file.
+
+    Raises:
+        PosekitError: its first frame does not decode, or it is beyond the limits of `image_files`.
+    """
+
+    def __init__(self, path):
+        self.name = str(path)
+        self.problem = None
+        self.sound_path = None
+        self.time_base = Fraction(1, 1000)
+        self.start_seconds = 0.0
+        self._file = Path(path).open("rb")  # noqa: SIM115 - closed when the frames end
         try:
-            read, bgr = self._capture.read()
-        except cv2.error:
-            return None
-        return bgr if read else None
+            self._image = pictures.open_picture(self._file)
+            self.frame_count = self._image.n_frames
+            first = image_files.rgb(self._image)
+        except PosekitError as error:
+            raise PosekitError(f"{path}: {error}.") from error
+        # A damaged file can fail anywhere in a decoder, each with its own error.
+        except Exception as error:
+            raise PosekitError(
+                f"{path}: must be a whole animated picture; got one that does not decode "
+                f"({brief(error)})."
+            ) from error
+        self.size_px = first.shape[1::-1]
+        self.frames_per_second = 1 / self._step_seconds()
+
+    def frames(self):
+        """As `VideoFile.frames`."""
+        seconds, count = 0.0, 0
+        try:
+            while count < self.frame_count:
+                self._image.seek(count)
+                image = image_files.rgb(self._image)
+                yield seconds, image
+                del image
+                seconds += self._step_seconds()
+                count += 1
+        except (OSError, EOFError, ValueError, SyntaxError, IndexError) as error:
+            self.problem = (
+                f"{self.name}: must have {self.frame_count} frames; got {count} before one that "
+                f"does not decode ({brief(error)}). These are done; get the file again."
+            )
+        finally:
+            self._file.close()
+
+    def _step_seconds(self):
+        # Browsers show frames that claim no time, or next to none, for a tenth of a second.
+        milliseconds = self._image.info.get("duration") or 0
+        return milliseconds / 1000 if milliseconds > 10 else 0.1
 
 
 class Camera:
@@ -144,68 +364,6 @@ class Camera:
         self.problem = f"{self.name}: stopped giving pictures after {count}; these are done."
 
 
-@contextmanager
-def writing(path, frames_per_second, size_px):
-    """Yield a function that adds a picture to a new MP4 file without sound.
-
-    The file appears whole when the block ends, as in `pose_files`. The format halves the
-    resolution of colours, so an odd width or height grows by one pixel, which repeats its
-    neighbour.
-
-    Args:
-        path: where to write, NAME.mp4.
-        frames_per_second: float > 0.
-        size_px: (int, int), width and height, pixels.
-
-    Yields:
-        function of (seconds, uint8 (H, W, 3) RGB): times rise. The frame of that time and all
-        missing ones before it become this picture; if the frame is written already, nothing does.
-
-    Raises:
-        PosekitError: OpenCV cannot write the file, or there is no room for it.
-    """
-    width, height = size_px
-    odd = (0, height % 2, 0, width % 2)  # top, bottom, left, right
-    even_size_px = (width + width % 2, height + height % 2)
-    written = 0
-    with keep_partial_on_interrupt(path) as temporary:
-        writer = cv2.VideoWriter(
-            str(temporary),
-            cv2.CAP_FFMPEG,
-            cv2.VideoWriter_fourcc(*_WRITTEN_CODEC),
-            # MPEG-4 counts time in at most 65535 steps a second.
-            round(frames_per_second, int(math.log10(65535 / frames_per_second))),
-            even_size_px,
-        )
-        if not writer.isOpened():
-            raise PosekitError(
-                f"{path}: must be a video that OpenCV can write; got a refusal of {width} x "
-                f"{height} pixels at {frames_per_second} frames a second. Make the input smaller."
-            )
-
-        def show(seconds, image):
-            nonlocal written
-            bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-            bgr = cv2.copyMakeBorder(bgr, *odd, cv2.BORDER_REPLICATE)
-            while written <= round(seconds * frames_per_second):
-                writer.write(bgr)
-                written += 1
-
-        try:
-            yield show
-        finally:
-            writer.release()
-        # OpenCV does not say when the disk is full.
-        check = cv2.VideoCapture(str(temporary), cv2.CAP_FFMPEG)
-        found = int(check.get(cv2.CAP_PROP_FRAME_COUNT))
-        check.release()
-        if found != written:
-            raise PosekitError(
-                f"{path}: there must be room for {written} frames; got {found} onto the disk. "
-                "Free some space, then run it again."
-            )
-
-
 def has_display():
     """Whether a window can be shown; Qt ends the process where Linux has no display."""
     return not sys.platform.startswith("linux") or bool(
@@ -227,7 +385,8 @@ def window(title):
         cv2.destroyAllWindows()
 
 
-def _check_file(path):
+def check_file(path):
+    """Raise PosekitError unless a path is a file that can be read."""
     try:
         # Some special files never end, or block when they are opened.
         if os.path.exists(path) and not os.path.isfile(path):
@@ -240,3 +399,88 @@ def _check_file(path):
         raise PosekitError(
             f"{path}: the video must be a readable file; got {error.strerror}."
         ) from error
+
+
+def _open_or_explain(path):
+    """Open a film; FFmpeg's own words of what is wrong with it, where it has some."""
+    level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
+    try:
+        with av.logging.Capture() as told:
+            return open_container(path)
+    except av.FFmpegError as error:
+        said = " ".join(message for _, _, message in told)
+        with open(path, "rb") as file:
+            begins_so = file.read(8)[4:] in (b"ftyp", b"mdat", b"wide", b"free", b"skip")
+        if begins_so and "moov atom not found" in said:
+            reason = "one without its index (moov), which is written last: it was cut off"
+        elif os.path.getsize(path) == 0:
+            reason = "an empty file"
+        else:
+            reason = "another format, or damage"
+        raise PosekitError(
+            f"{path}: must be a video with frames that FFmpeg decodes; got {reason}. "
+            f"{_ADVICE.format(name=Path(path).name)}"
+        ) from error
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skips)
+
+
+def _video_stream(container):
+    """The moving pictures of a container, or None; covers of music are none."""
+    still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    moving = [each for each in container.streams.video if not each.disposition & still]
+    best = container.streams.best("video")
+    return best if best in moving else next(iter(moving), None)
+
+
+def _believable_rate(stream):
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        # Some files count time in milliseconds and name no rate: FFmpeg then says 1000.
+        if rate and 0 < rate < _MOST_FRAMES_PER_SECOND:
+            return float(rate)
+    return USUAL_FRAMES_PER_SECOND
+
+
+def _seconds_of(frame, stream):
+    return None if frame.pts is None else float(frame.pts * (frame.time_base or stream.time_base))
+
+
+def _square_size_px(frame, stream):
+    """Width and height of a frame as stored, were its pixels squares."""
+    ratio = stream.sample_aspect_ratio or 1
+    if not 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL:
+        ratio = 1
+    return max(1, round(frame.width * ratio)), frame.height
+
+
+def _turn(frame):
+    """How to turn a frame as stored: (exchange x and y, then mirror x, mirror y)."""
+    stored = frame.side_data.get("DISPLAYMATRIX")
+    if stored is None:
+        return False, False, False
+    a, b, _, c, d, *_ = np.frombuffer(bytes(stored), np.int32).tolist()
+    # x of the shown frame is a * x + c * y of the stored one, y is b * x + d * y.
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, a < 0, d < 0
+    return True, c < 0, b < 0
+
+
+def _shown_size_px(frame, stream):
+    size_px = _square_size_px(frame, stream)
+    return size_px[::-1] if _turn(frame)[0] else size_px
+
+
+def _rgb(frame, stream, size_px):
+    exchanged, mirror_x, mirror_y = _turn(frame)
+    width, height = size_px[::-1] if exchanged else size_px
+    image = frame.to_ndarray(format="rgb24", width=width, height=height)
+    if exchanged:
+        image = image.transpose(1, 0, 2)
+    if mirror_x:
+        image = image[:, ::-1]
+    if mirror_y:
+        image = image[::-1]
+    return np.ascontiguousarray(image)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from posekit import drawing, geometry
 from posekit.errors import PosekitError
-from posekit.estimators.predict import pose_files, video_files
+from posekit.estimators.predict import pose_files, video_files, video_writing
 from posekit.provenance import provenance
 
 # Below it a pose is likely wrong: the person is searched for in the whole picture again.
@@ -60,14 +60,14 @@ class Tracker:
 def predict_video(
     estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None
 ):
-    """Predict a video; write a copy with the poses drawn, without sound, and a file of the poses.
+    """Predict a video; write a copy with the poses drawn, with its times and sound, and the poses.
 
     Both appear when the video ends. On Ctrl-C, what is done of a video file is kept as
     partial_NAME; a camera's files are whole, since that is how it ends.
 
     Args:
         estimator: estimators.PoseEstimator.
-        stream: video_files.VideoFile or video_files.Camera.
+        stream: video_files.VideoFile, video_files.Animation or video_files.Camera.
         folder: where STEM_pose.mp4 and STEM_pose.json or STEM_pose.csv go.
         stem: str.
         file_format: str, "json" or "csv". A CSV file has a row for each frame and joint.
@@ -75,8 +75,8 @@ def predict_video(
         show: None, or a function that gets each drawn frame and returns whether to stop.
 
     Returns:
-        dict: image (the video's name), drawn, poses (paths) and problem: None, or why the video
-        ended early.
+        dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
+        ended early, and note: None, or what became of its sound.
 
     Raises:
         PosekitError: another format, the folder is not writable, or there is no room.
@@ -89,10 +89,13 @@ def predict_video(
     tracker = Tracker(estimator)
     if smoothing is not None:
         smoothing.restart()
+    times = []  # of the first and the newest frame
     with ExitStack() as stack:
-        add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing))
+        add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing, times))
         add_picture = stack.enter_context(
-            video_files.writing(drawn_path, stream.frames_per_second, stream.size_px)
+            video_writing.writing(
+                drawn_path, stream.frames_per_second, stream.size_px, source=stream
+            )
         )
         bar = stack.enter_context(
             tqdm(
@@ -110,6 +113,7 @@ def predict_video(
                 )
                 labels = {"frame": index, "seconds": round(seconds, 4)}
                 add(labels, keypoints_px, confidences, poses.boxes_px[0])
+                times[1:] = [(index, seconds)]
                 add_picture(seconds, drawn)
                 bar.update()
                 if show is not None and show(drawn):
@@ -122,6 +126,7 @@ def predict_video(
         "drawn": drawn_path,
         "poses": poses_path,
         "problem": stream.problem,
+        "note": add_picture.note,
     }
 
 
@@ -129,21 +134,27 @@ def output_paths(folder, stem, file_format):
     """Where `predict_video` writes: (drawn video, poses)."""
     return tuple(
         Path(folder) / f"{stem}_pose{suffix}"
-        for suffix in (video_files.WRITTEN_SUFFIX, f".{file_format}")
+        for suffix in (video_writing.WRITTEN_SUFFIX, f".{file_format}")
     )
 
 
-def _writing(path, stream, estimator, smoothing):
+def _writing(path, stream, estimator, smoothing, times):
+    joints = estimator.skeleton.joints
     if path.suffix == ".csv":
-        joints = estimator.skeleton.joints
         return pose_files.writing_csv(path, ("frame", "seconds"), joints=joints)
     head = {
         "video": stream.name,
         "width_px": stream.size_px[0],
         "height_px": stream.size_px[1],
-        "frames_per_second": stream.frames_per_second,
         "model": estimator.name,
         "smoothing": None if smoothing is None else smoothing.settings(),
         "made_by": provenance(),
     }
-    return pose_files.writing_json(path, head, joints=estimator.skeleton.joints)
+
+    def tail():
+        """What is known at the end alone: a header's rate may be missing or wrong."""
+        (first, started), (last, ended) = (times[0], times[-1]) if times else ((0, 0), (0, 0))
+        rate = (last - first) / (ended - started) if last > first else stream.frames_per_second
+        return {"frames_per_second": round(rate, 4)}
+
+    return pose_files.writing_json(path, head, joints=joints, tail=tail)

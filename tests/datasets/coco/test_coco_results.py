@@ -9,7 +9,7 @@ from PIL import Image
 
 from posekit.datasets.coco import own_data, reading
 from posekit.errors import PosekitError
-from posekit.estimators.predict import photos, pose_files
+from posekit.estimators.predict import inputs, photos, pose_files
 from posekit.skeleton import LSP
 
 
@@ -138,9 +138,9 @@ def test_photographs_have_the_ids_of_the_annotations(truth, tmp_path):
     expected = np.hstack([truth.keypoints_px, truth.confidences[:, None].round(3)])
     np.testing.assert_array_equal(np.reshape(results[0]["keypoints"], (17, 3)), expected)
     # The copies that were drawn are not taken for photographs when they lie beside the results.
-    assert len(photos.find_files([tmp_path / "images"])) == 3
-    with pytest.raises(PosekitError, match="out must hold JPEG"):
-        photos.find_files([tmp_path / "out"])
+    assert len(inputs.find_files([tmp_path / "images"]).paths) == 3
+    with pytest.raises(PosekitError, match="out must hold pictures or films; got none"):
+        inputs.find_files([tmp_path / "out"])
 
 
 def test_photographs_of_no_annotations_are_counted(truth, tmp_path):

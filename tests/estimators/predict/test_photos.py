@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from posekit.errors import PosekitError
-from posekit.estimators.predict import photos, video_files
+from posekit.estimators.predict import inputs, photos, video_writing
 from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.skeleton import JOINTS, LSP
 
@@ -86,7 +86,7 @@ def test_missing_photo_is_named(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"not a picture"])
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "photo.jpg").write_bytes(content)
-    finding = rf"photo\.jpg: must be a JPEG or PNG image; got {len(content)} bytes that begin"
+    finding = rf"photo\.jpg: must be a picture .* got {len(content)} bytes that begin like none\."
     with pytest.raises(PosekitError, match=finding):
         photos.read_photo(tmp_path / "photo.jpg")
 
@@ -109,17 +109,17 @@ def test_folders_stand_for_their_pictures(tmp_path):
     for name in ("a_pose.png", "a_pose.json"):
         (folder / name).touch()
     names = ["a.png", "b.JPG", "c.jpeg", "yoga_pose.png"]
-    assert photos.find_files([folder]) == [folder / name for name in names]
+    assert inputs.find_files([folder]).paths == [folder / name for name in names]
     gone = tmp_path / "gone.jpg"
-    assert photos.find_files([str(gone), folder])[:2] == [gone, folder / "a.png"]
+    assert inputs.find_files([str(gone), folder]).paths[:2] == [gone, folder / "a.png"]
 
 
 def test_folders_without_pictures_are_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    finding = r"a must hold JPEG, PNG or video .* got none(.|\n)*b must hold JPEG, PNG or video"
+    finding = r"a must hold pictures or films; got none(.|\n)*b must hold pictures or films"
     with pytest.raises(PosekitError, match=finding):
-        photos.find_files([tmp_path / "a", tmp_path / "b"])
+        inputs.find_files([tmp_path / "a", tmp_path / "b"])
 
 
 @pytest.mark.parametrize("confidences", [np.nan, np.linspace(0, 1, 14)])
@@ -174,7 +174,7 @@ def test_a_bad_photograph_holds_up_no_other(monkeypatch, tmp_path, model):
     assert list(results) == ["gone", "lost", "text", "good", "fine"]
     for name in ("good", "fine"):
         assert results[name]["problem"] is None and results[name]["poses"].is_file()
-    for name, finding in (("gone", "No such file"), ("text", "10 bytes that begin like neither")):
+    for name, finding in (("gone", "No such file"), ("text", "10 bytes that begin like none")):
         assert f"{name}.png: " in results[name]["problem"] and finding in results[name]["problem"]
         assert results[name]["drawn"] is results[name]["poses"] is None
     # A chunk without a readable photograph asks for no pose.
@@ -194,9 +194,9 @@ def test_a_photograph_is_never_written_over(monkeypatch, tmp_path, model):
     monkeypatch.chdir(tmp_path)
     finding = r"overwritten; got .*x_pose\.png, which is also where the drawn copy of .*x\.jpg"
     with pytest.raises(PosekitError, match=finding):
-        predict(model, photos.find_files([tmp_path]), ".")
+        predict(model, inputs.find_files([tmp_path]).paths, ".")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.jpg", "x_pose.png"]
-    assert len(predict(model, photos.find_files([tmp_path]), "out")) == 2
+    assert len(predict(model, inputs.find_files([tmp_path]).paths, "out")) == 2
 
 
 def test_drawn_colours_are_not_swapped(tmp_path, model):
@@ -218,13 +218,6 @@ def test_doubtful_joints_are_drawn_otherwise(tmp_path):
     assert (drawn[2] != drawn[0]).any()
 
 
-def test_two_photographs_of_one_name_are_refused_before_anything_is_written(tmp_path, model):
-    paths = [tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.png"]
-    with pytest.raises(PosekitError, match="names must differ.*got 'x' more than once"):
-        predict(model, paths, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_box_goes_with_the_one_photograph(tmp_path, model):
     photo().save(tmp_path / "photo.png")
     (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, box_px=(-5, 0, 40, 80))
@@ -234,7 +227,7 @@ def test_the_box_goes_with_the_one_photograph(tmp_path, model):
 
 
 def clip(path):
-    with video_files.writing(path, 10, (64, 48)) as show:
+    with video_writing.writing(path, 10, (64, 48)) as show:
         show(0.2, np.zeros((48, 64, 3), np.uint8))
 
 
@@ -246,24 +239,24 @@ def test_patterns_stand_for_what_they_match(monkeypatch, tmp_path):
         (tmp_path / name).touch()
 
     def found(*patterns):
-        return [str(path) for path in photos.find_files(patterns)]
+        return [str(path) for path in inputs.find_files(patterns).paths]
 
     assert found("*.jpg") == ["[1].jpg", "a.jpg", "b.jpg"]
     assert found("?.*") == ["a.jpg", "b.jpg", "c.MP4"]
     assert found("**/*.mov", "deep/*") == ["deep/er/e.mov", "deep/d.jpg"]
     # A name that is there is no pattern.
     assert found("[1].jpg") == ["[1].jpg"]
-    with pytest.raises(PosekitError, match=r"\*\.png must hold .* files; got none"):
+    with pytest.raises(PosekitError, match=r"\*\.png must hold pictures or films; got none"):
         found("*.jpg", "*.png")
 
 
 def test_what_was_written_is_not_found_again(tmp_path, model):
     photo().save(tmp_path / "a.png")
     clip(tmp_path / "b.mp4")
-    inputs = [tmp_path / "a.png", tmp_path / "b.mp4"]
+    found = [tmp_path / "a.png", tmp_path / "b.mp4"]
     for file_format in ("json", "csv"):
-        predict(model, photos.find_files([tmp_path]), tmp_path, file_format=file_format)
-        assert photos.find_files([tmp_path]) == inputs
+        predict(model, inputs.find_files([tmp_path]).paths, tmp_path, file_format=file_format)
+        assert inputs.find_files([tmp_path]) == (found, {})
 
 
 def test_photographs_and_videos_go_together(tmp_path, model):
@@ -278,6 +271,7 @@ def test_photographs_and_videos_go_together(tmp_path, model):
     assert results[0]["problem"] is results[2]["problem"] is None
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["a_pose.png", "b_pose.csv", "b_pose.mp4", "poses.csv"]
+    assert [result["note"] for result in results] == [None] * 3
 
 
 def test_photographs_share_one_table(tmp_path, model):
@@ -315,8 +309,6 @@ def test_what_videos_do_not_go_with_is_refused(tmp_path, model):
         PosekitError, match="`format` must be one of 'json', 'csv', 'coco'; got 'xml'"
     ):
         predict(model, ["a.jpg"], tmp_path, file_format="xml")
-    with pytest.raises(PosekitError, match="names must differ.*got 'a' more than once"):
-        predict(model, ["a.jpg", "a.mp4"], tmp_path)
     finding = r"overwritten; got .*a_pose\.mp4, which is also where the drawn copy of .*a\.mov"
     with pytest.raises(PosekitError, match=finding):
         predict(model, [tmp_path / "a.mov", tmp_path / "a_pose.mp4"], tmp_path)

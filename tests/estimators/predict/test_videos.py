@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posekit.estimators.predict import video_files, videos
+from posekit.estimators.predict import video_files, video_writing, videos
 from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.skeleton import JOINTS, LSP
 
@@ -77,7 +77,7 @@ def test_a_pose_beyond_the_edge_still_gives_a_box_that_meets_the_picture():
 
 
 def clip(path, count=6):
-    with video_files.writing(path, 12.5, (64, 48)) as show:
+    with video_writing.writing(path, 12.5, (64, 48)) as show:
         for index in range(count):
             show(index / 12.5, np.full((48, 64, 3), 30 * index, np.uint8))
     return video_files.VideoFile(path)

@@ -1,0 +1,134 @@
+"""A person's own pictures in the formats that cameras, phones and browsers write."""
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from posekit.datasets import image_files, orientation
+from posekit.errors import PosekitError, brief
+
+# What pictures are usually called; a file of such a name that is no picture is an error.
+SUFFIXES = tuple(
+    ".jpg .jpeg .jfif .jpe .png .apng .webp .avif .avifs .gif .bmp .dib .tif .tiff .jp2 .j2k .jpx "
+    ".ppm .pgm .pbm .pnm .heic .heif .hif".split()
+)
+# Cameras' raw files are TIFFs whose first picture is a thumbnail.
+RAW_SUFFIXES = tuple(
+    ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq".split()
+)
+# Pillow reads others too, some with programs outside of it and some that fit almost any file.
+FORMATS = (
+    *image_files.FORMATS,
+    *("WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX", "SGI", "QOI"),
+)
+# Of these several pictures are an animation; of the others (MPO, TIFF) they are pages.
+_ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2")
+
+HEIC_ADVICE = "Install pillow-heif: .venv/bin/python -m pip install pillow-heif==1.8.1"
+
+
+def open_picture(file):
+    """Open a picture and check its size; nothing is decoded yet.
+
+    Args:
+        file: binary file, open for reading.
+
+    Returns:
+        PIL.Image.Image.
+
+    Raises:
+        PosekitError: no picture of `FORMATS` (or HEIF, with pillow-heif), or beyond the limits of
+            `image_files`. Callers put the file's name in front.
+    """
+    try:
+        image = Image.open(file, formats=_formats())
+    except Image.UnidentifiedImageError:
+        file.seek(0)
+        head = file.read(12)
+        if is_heif(head):
+            raise PosekitError(
+                "must be a picture that Pillow reads; got HEIC, which needs one more package. "
+                f"{HEIC_ADVICE}"
+            ) from None
+        size = file.seek(0, io.SEEK_END)
+        raise PosekitError(
+            f"must be a picture (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, HEIC); got {size} bytes "
+            "that begin like none"
+        ) from None
+    except Exception as error:
+        raise image_files.of_header(error) from error
+    try:
+        image_files.check_size(image.size)
+    except PosekitError:
+        image.close()
+        raise
+    return image
+
+
+def is_picture(path):
+    """Whether a file begins like a picture, whatever its name."""
+    try:
+        with Path(path).open("rb") as file:
+            if is_heif(file.read(12)):
+                return True
+            file.seek(0)
+            with Image.open(file, formats=_formats()):
+                return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:
+        return False
+
+
+def is_animated(path):
+    """Whether a picture moves: a GIF, WebP, PNG or AVIF of several frames."""
+    try:
+        with Path(path).open("rb") as file, Image.open(file, formats=_ANIMATED_FORMATS) as image:
+            return getattr(image, "n_frames", 1) > 1
+    # A damaged file fails anywhere in a decoder, each with its own error; its reader names it.
+    except Exception:
+        return False
+
+
+def decode(encoded):
+    """Decode a picture as a person sees it: turned upright, RGB.
+
+    Args:
+        encoded: bytes, of `FORMATS`, or HEIF with pillow-heif. Of several pages the first counts.
+
+    Returns:
+        uint8 (H, W, 3), RGB.
+
+    Raises:
+        PosekitError: as `open_picture`, or no whole picture.
+    """
+    with open_picture(io.BytesIO(encoded)) as image:
+        if image.format in ("JPEG", "MPO", "PNG"):
+            return image_files.decode(encoded, upright=True)
+        try:
+            image.load()  # a TIFF turns itself here
+            return image_files.rgb(orientation.turned(image, orientation.orientation_of(image)))
+        except Exception as error:
+            raise PosekitError(
+                f"must be a whole {image.format} picture; got {len(encoded)} bytes that do not "
+                f"decode ({brief(error)})"
+            ) from error
+
+
+def is_heif(head):
+    """Whether a file begins as HEIC does."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _formats():
+    """What of `FORMATS` this Pillow reads, and HEIF where pillow-heif is installed."""
+    Image.init()
+    try:
+        import pillow_heif
+    except ImportError:
+        pass
+    else:
+        pillow_heif.register_heif_opener()
+    return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
