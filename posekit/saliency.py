@@ -1,8 +1,9 @@
 """Which pixels move a predicted joint, and where the network's layers respond.
 
-Models map pixels 0..255 of shape (N, H, W, 3) to (N, 2 K) pixels, x and y of each joint in turn.
-They are called in inference mode throughout: the pictures of a batch are then independent, as
-batch normalisation uses its moving statistics.
+Models map pixels 0..255 of shape (N, H, W, C) to (N, 2 K) pixels, x and y of each joint in turn.
+They are called in inference mode throughout, as model(images, training=False): the pictures of a
+batch are then independent, as batch normalisation uses its moving statistics. Arguments that do not
+fit, or an output that does not depend on the images differentiably, raise PosekitError.
 """
 
 import keras
@@ -19,16 +20,12 @@ def joint_saliency(model, images, joint):
     """Largest absolute derivative over the channels of each pixel, of x + y of one joint.
 
     Args:
-        model: callable as model(batch, training=False), (N, H, W, C) to (N, 2 K).
+        model: callable as the module says.
         images: uint8 or float (N, H, W, C), 0..255.
         joint: int in 0..K - 1.
 
     Returns:
         float32 (N, H, W), >= 0, predicted pixels per grey level.
-
-    Raises:
-        PosekitError: a shape or range above is violated, or the output does not depend on the
-            images differentiably.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR 2014
     workshop, section 3.
@@ -41,20 +38,11 @@ def smooth_gradient(model, images, joint, *, seed, samples=16, noise_share=0.1):
     """SmoothGrad: `joint_saliency` of the gradient averaged over noisy copies of each picture.
 
     Args:
-        model: callable as model(batch, training=False), (N, H, W, C) to (N, 2 K).
-        images: uint8 or float (N, H, W, C), 0..255.
-        joint: int in 0..K - 1.
+        model, images, joint: as for `joint_saliency`, as is the result.
         seed: int, the only source of the noise.
         samples: int >= 1, noisy copies.
         noise_share: float >= 0, standard deviation of the noise as a share of the picture's
             value range (its largest minus its smallest value).
-
-    Returns:
-        float32 (N, H, W), >= 0, predicted pixels per grey level.
-
-    Raises:
-        PosekitError: a shape or range above is violated, or the output does not depend on the
-            images differentiably.
 
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017, section 3. The
     gradients are averaged with their signs and the absolute value is taken last.
@@ -83,14 +71,11 @@ def activation_maps(model, images):
     before the next pooling layer or layer with weights.
 
     Args:
-        model: keras.Model on (N, H, W, C) with Conv2D layers among `model.layers`.
+        model: keras.Model with Conv2D layers among `model.layers`.
         images: uint8 or float (N, H, W, C), 0..255.
 
     Returns:
         dict, name of the block's last layer -> float32 (N, h, w), >= 0, in the model's order.
-
-    Raises:
-        PosekitError: `images` has another shape, or the model has no Conv2D layer.
     """
     images = _pixels("activation_maps()", images)
     names = _block_ends(model)

@@ -2,7 +2,8 @@
 
 Poses are in the network's frame (the poster's: the picture squashed to 96 x 96 pixels), errors in
 its squared pixels. The poster does not say how it treats joints without a label, so a loss means
-nothing until its label treatment is named.
+nothing until its label treatment is named. Targets are float (N, K, 3), x, y, weight, from
+`Experiment.targets`.
 """
 
 import numpy as np
@@ -18,16 +19,10 @@ def image_centre(frame_px, joints):
 
 
 def constant_poses(targets, frame_px):
-    """The two constant guesses, fitted on targets.
+    """The two constant guesses, fitted on targets, dict of name -> float (K, 2), frame pixels.
 
-    Args:
-        targets: float (N, K, 3), x, y, weight, from `Experiment.targets`.
-        frame_px: int > 0, side of their frame, pixels.
-
-    Returns:
-        dict, name -> float (K, 2), frame pixels: "image_centre", and "mean_pose", the mean of the
-        targets that count, which is the constant with the least squared error. A joint that no
-        target counts is at the centre there as well.
+    "image_centre", and "mean_pose", the mean of the targets that count, which is the constant with
+    the least squared error. A joint that no target counts is at the centre there as well.
     """
     centre_px = image_centre(frame_px, targets.shape[1])
     counted = targets[..., 2] > 0
@@ -40,15 +35,7 @@ def constant_poses(targets, frame_px):
 def treatment_mse(pred_frame_px, targets):
     """Mean squared error per coordinate that counts, under the treatment that made the targets.
 
-    Args:
-        pred_frame_px: float (N, K, 2), (x, y) in the frame, or (K, 2), one pose for all images.
-        targets: float (N, K, 3), x, y, weight, from `Experiment.targets`.
-
-    Returns:
-        float, squared pixels of the frame; NaN when nothing counts.
-
-    Raises:
-        PosekitError: the predictions have another shape.
+    Predictions are float (N, K, 2), (x, y), or (K, 2), one pose for all; NaN when nothing counts.
     """
     shape = (*targets.shape[:2], 2)
     if np.shape(pred_frame_px) not in (shape, shape[1:]):
@@ -67,18 +54,9 @@ def constant_errors(train_targets, targets, frame_px):
 
 
 def constant_errors_by_treatment(train, scored, *, frame_px):
-    """`constant_errors` under each label treatment.
+    """`constant_errors` under each label treatment, dict of treatment -> dict.
 
-    Args:
-        train: (keypoints_frame_px, labelled), float (N, K, 2) and bool (N, K), to fit on.
-        scored: the same of the images that are scored.
-        frame_px: int > 0, side of the frame, pixels.
-
-    Returns:
-        dict, treatment -> {"image_centre": error, "mean_pose": error}.
-
-    Raises:
-        PosekitError: a wrong shape or dtype.
+    `train`, to fit on, and `scored` are (keypoints_frame_px, labelled): (N, K, 2) and bool (N, K).
     """
 
     def targets(part, treatment):
@@ -94,15 +72,7 @@ def constant_errors_by_treatment(train, scored, *, frame_px):
 
 
 def mean_pose_px(experiment, part):
-    """The training part's mean pose as the prediction for every image of a part.
-
-    Args:
-        experiment: Experiment whose training part holds an image.
-        part: str, as for `Experiment.part`.
-
-    Returns:
-        float64 (n, K, 2), (x, y) in pixels of the original images.
-    """
+    """The training part's mean pose for every image of a part, (n, K, 2), original pixels."""
     frame_px, chosen = experiment.frame_px, experiment.part(part)
     pose_frame_px = constant_poses(experiment.targets("train", "masked"), frame_px)["mean_pose"]
     return resize_keypoints(

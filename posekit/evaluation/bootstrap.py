@@ -76,19 +76,12 @@ def paired_difference_interval(
     """Interval of score a - score b for two models scored on the same images and labels.
 
     Both models share the denominators, so the difference is a ratio itself, and what makes an
-    image easy or hard for both models cancels.
+    image easy or hard for both models cancels. An interval without 0 favours one model.
 
     Args:
-        numerators_a: float (N,) or (N, M), sums per image of model a.
-        numerators_b: the same of model b.
-        denominators: float, the same shape, finite, >= 0; shared by both models.
-        groups, seed, resamples, confidence: as for `ratio_interval`.
+        numerators_a, numerators_b: float (N,) or (N, M), sums per image of each model.
 
-    Returns:
-        (low, high) as from `ratio_interval`. An interval without 0 favours one model.
-
-    Raises:
-        PosekitError: as for `ratio_interval`, or the two models differ in shape.
+    The other arguments, and the result, are as for `ratio_interval`.
     """
     numerators_a, numerators_b = np.asarray(numerators_a, float), np.asarray(numerators_b, float)
     if numerators_a.shape != numerators_b.shape:

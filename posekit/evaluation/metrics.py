@@ -22,14 +22,7 @@ PDJ_THRESHOLDS = np.arange(51) / 100
 
 
 class Score(NamedTuple):
-    """How a score is shown.
-
-    Attributes:
-        label: str.
-        unit: str, empty where it has none.
-        digits: int, its decimals.
-        lower_is_better: bool.
-    """
+    """How a score is shown; `digits` are its decimals, `unit` is empty where it has none."""
 
     label: str
     unit: str
@@ -54,10 +47,9 @@ SCORES = {
 
 
 class Sums(NamedTuple):
-    """A score as two sums: what each image adds to them, for each joint or stick.
+    """A score as two sums: what each image adds to them, float, int or bool (N, columns).
 
-    Attributes:
-        numerators, denominators: float, int or bool (N, columns); a column is a joint or a stick.
+    A column is a joint or a stick.
     """
 
     numerators: np.ndarray
@@ -124,9 +116,6 @@ class PoseErrors:
         joint of its image wrong, error zero included, as the division in the published evaluator
         (0 / 0 or x / 0) does.
 
-        Args:
-            threshold: float >= 0, share of the torso length.
-
         Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
         TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
         """
@@ -149,22 +138,12 @@ class PoseErrors:
         return Sums((1 - np.clip(first_correct - 0.5, 0, span) / span) * counted, counted)
 
     def pck_curve(self, thresholds=AUC_THRESHOLDS):
-        """PCK over all joints at each threshold, float (T,) in [0, 1].
-
-        Args:
-            thresholds: float (T,), >= 0, shares of the torso length.
-        """
+        """PCK over all joints at each share of the torso length, float (T,) in [0, 1]."""
         hits, counted = self._hits("pck_curve()", thresholds)
         return _divide(hits.sum(axis=1), counted.sum())
 
     def pdj(self, thresholds=PDJ_THRESHOLDS):
-        """Percentage of Detected Joints, as a share: PCK per joint at each threshold.
-
-        Args:
-            thresholds: float (T,), >= 0, shares of the torso length.
-
-        Returns:
-            float (T, K) in [0, 1].
+        """Percentage of Detected Joints: PCK per joint at each threshold, float (T, K) in [0, 1].
 
         Source: Sapp and Taskar, "MODEC: Multimodal Decomposable Models", CVPR 2013; Toshev and
         Szegedy, "DeepPose", CVPR 2014.
@@ -185,9 +164,6 @@ class PoseErrors:
         counts when all its joints are labelled: two, or the torso's four. A stick of length zero
         is wrong, error zero included, as the division in the published evaluator does. Sticks are
         in the order of `Skeleton.sticks`.
-
-        Args:
-            threshold: float >= 0, share of the stick's length.
 
         Source: Ferrari, Marin-Jimenez and Zisserman, "Progressive Search Space Reduction for
         Human Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
@@ -220,12 +196,8 @@ class PoseErrors:
     def frame_mse(self, image_sizes_px, frame_px=96):
         """The poster's loss: squared error of a coordinate in the squashed square frame, px².
 
-        An image of width W and height H is squashed to frame_px x frame_px, hence its errors
-        shrink by frame_px / W in x and frame_px / H in y.
-
-        Args:
-            image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
-            frame_px: number > 0, side of the frame, pixels.
+        An image of width W and height H, `image_sizes_px` (N, 2), is squashed to the frame, hence
+        its errors shrink by frame_px / W in x and frame_px / H in y.
         """
         sizes_px = _checked_sizes("frame_mse()", image_sizes_px, len(self._pred_px))
         error_px = (self._pred_px - self._true_px) * (frame_px / sizes_px)[:, None]  # (N, K, 2)
@@ -247,13 +219,8 @@ def per_image_sums(pred_px, true_px, labelled, image_sizes_px, *, skeleton, join
     """What each image adds to the two sums that a headline score divides.
 
     For two models on the same images, these go into `bootstrap.paired_difference_interval`.
-
-    Args:
-        pred_px, true_px, labelled, skeleton, joints: as for `PoseErrors`.
-        image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
-
-    Returns:
-        dict, name of SCORES -> (numerators, denominators), each float (N,).
+    Arguments are as for `PoseErrors` and `PoseErrors.frame_mse`. Returns a dict, name of SCORES ->
+    (numerators, denominators), each float (N,).
     """
     errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
     return {name: sums.per_image for name, sums in errors.headline(image_sizes_px).items()}
@@ -282,14 +249,11 @@ def evaluate(
 
     Returns:
         dict with plain numbers, None for a score that nothing counts towards:
-            image_count, group_count, scored_joint_count: int.
-            joints: names of the scored joints.
-            metrics: "pck_0.2", "pck_auc", "pcp_0.5", "mpjpe_px", "mpjpe_torso" and
-                "frame_mse", each {"value", "interval": [low, high]} with the 95 % interval of
+            image_count, group_count, scored_joint_count, and joints, their names.
+            metrics: name of SCORES -> {"value", "interval": [low, high]} with the 95 % interval of
                 `bootstrap.ratio_interval`.
-            pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score.
-            pck_interval_per_joint, mpjpe_px_interval_per_joint, pcp_interval_per_stick: name ->
-                [low, high], as for the totals.
+            pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score; the same with
+                "interval" in their names: name -> [low, high].
             pck_per_group, pcp_per_group: name -> mean of the group's joints or sticks.
             pck_curve: {"thresholds", "total"}, each a list (21,).
             pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
@@ -383,10 +347,7 @@ def _checked_sizes(caller, image_sizes_px, image_count):
 
 
 def _stick_ends(skeleton):
-    """Ends of each stick, int (S, 2), and the pairs of joints whose mid-points follow the joints.
-
-    The torso stick runs between two mid-points: for LSP the points 14 and 15.
-    """
+    """Ends of each stick, int (S, 2), and pairs of joints whose mid-points follow the joints."""
     ends, mid_points = [(start, end) for _, start, end in skeleton.limbs], ()
     if skeleton.torso_stick is not None:
         ends.append((skeleton.joint_count, skeleton.joint_count + 1))

@@ -20,17 +20,11 @@ LIMIT_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class PerImage:
-    """The sums of N images.
+    """The sums of N images."""
 
-    Attributes:
-        image_ids: str (N,).
-        groups: int or str (N,), the group of near-duplicates that each image belongs to.
-        sums: dict of `metrics.per_image_sums`: score -> (numerators, denominators), float (N,).
-    """
-
-    image_ids: np.ndarray
-    groups: np.ndarray
-    sums: dict
+    image_ids: np.ndarray  # str (N,)
+    groups: np.ndarray  # int or str (N,), the group of near-duplicates of each image
+    sums: dict  # of `metrics.per_image_sums`: score -> (numerators, denominators), float (N,)
 
     def value(self, score):
         """A score over all images; NaN where nothing counts towards it."""
@@ -75,10 +69,7 @@ def read(path):
 
 
 def mean(several):
-    """The mean of several PerImage of the same images, such as one for each seed.
-
-    The mean's scores are the means of theirs.
-    """
+    """The mean of PerImage of the same images, one for each seed; its scores are their means."""
     first = several[0]
     sums = {
         name: (np.mean([one.sums[name][0] for one in several], axis=0), denominators)
@@ -100,17 +91,10 @@ def are_alike(several):
 
 
 def differences(first, second, *, seed, resamples=1000):
-    """Each score of both, and the second's minus the first's with its paired interval.
+    """Each score of both PerImage, alike, and the second's minus the first's, list of dict.
 
-    Args:
-        first, second: PerImage, alike.
-        seed: int, of the bootstrap over image groups.
-        resamples: int >= 1.
-
-    Returns:
-        list of dict: score, first, second, difference, interval ([low, high], 95 %, see
-        `bootstrap.paired_difference_interval`) and better: "first", "second" or None where the
-        interval holds 0. A score that nothing counts towards is left out.
+    `interval` is that of `bootstrap.paired_difference_interval`, 95 %; `better` is "first",
+    "second" or None where it holds 0. A score that nothing counts towards is left out.
     """
     rows = []
     for name, (numerators, denominators) in first.sums.items():

@@ -1,4 +1,8 @@
-"""Statistics of poses: where a person is in the picture, and how unusual the pose is."""
+"""Statistics of poses: where a person is in the picture, and how unusual the pose is.
+
+Keypoints are float (N, K, 2), (x, y), pixels; labelled joints bool (N, K). What does not fit raises
+PosekitError.
+"""
 
 from typing import NamedTuple
 
@@ -26,19 +30,9 @@ class PoseComponents(NamedTuple):
 
 
 def person_share(keypoints_px, labelled, image_sizes_px):
-    """Width and height of the labelled joints' box relative to the picture.
+    """Width and height of the labelled joints' box as shares of the picture's, float64 (N, 2).
 
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels.
-        labelled: bool (N, K), True where the joint counts.
-        image_sizes_px: (N, 2), (width, height), pixels, > 0.
-
-    Returns:
-        float64 (N, 2), shares of the picture's width and height; NaN for a person without
-        labelled joints.
-
-    Raises:
-        PosekitError: a shape or dtype above is violated.
+    NaN for a person without labelled joints. `image_sizes_px` are (N, 2), (width, height).
     """
     return geometry.joint_boxes(keypoints_px, labelled)[:, 2:] / image_sizes_px
 
@@ -49,16 +43,9 @@ def normalise(keypoints_px, labelled):
     A missing joint would change a pose's centre and size, so only complete poses are usable.
     Rotation stays: standing upside down is a pose of its own.
 
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels.
-        labelled: bool (N, K), True where the joint counts.
-
     Returns:
         (normalised, usable). normalised: float64 (N, K, 2), without unit, NaN where not usable.
         usable: bool (N,), True where all joints are labelled and do not coincide.
-
-    Raises:
-        PosekitError: a shape or dtype above is violated.
     """
     check_keypoints("normalise()", labelled=labelled, keypoints_px=keypoints_px)
     whole = np.where(labelled.all(axis=1)[:, None, None], keypoints_px, np.nan)
@@ -81,9 +68,6 @@ def principal_components(normalised, count):
         PoseComponents. mean: (K, 2). components: (count, K, 2), orthogonal, each of unit length
         and with its largest entry positive. explained: (count,), share of the total variance,
         falling; NaN when all poses are equal. scores: (N, count), coordinates of each pose.
-
-    Raises:
-        PosekitError: a shape or range above is violated.
 
     Source: Jolliffe, "Principal Component Analysis", Springer 2002, section 3.5 (by SVD).
     """
@@ -120,18 +104,8 @@ def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighb
     corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs
     with fewer than `FEWEST_COMMON_JOINTS`, or whose common joints coincide, are left out.
 
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels of any frame.
-        labelled: bool (N, K), True where the joint counts.
-        training_px: float (M, K, 2), (x, y). Append mirrored poses if training mirrors them.
-        training_labelled: bool (M, K).
-        neighbours: int in 1..M, how many nearest training poses to average over.
-
-    Returns:
-        float64 (N,) in [0, 2]; NaN for a pose comparable with fewer than `neighbours` of them.
-
-    Raises:
-        PosekitError: a shape, dtype or range above is violated.
+    The M training poses should include mirrored ones if training mirrors them. Returns float64
+    (N,) in [0, 2]; NaN for a pose comparable with fewer than `neighbours`, in 1..M, of them.
     """
     caller = "contortion()"
     check_keypoints(caller, labelled=labelled, keypoints_px=keypoints_px)

@@ -15,10 +15,8 @@ def predict_px(model, canvases, part, *, head, frame_px):
     """Keypoints of every image of a part, shown to the network as training's validation does.
 
     Args:
-        model: keras.Model, (N, S, S, 3) pixels to the head's output.
+        model: keras.Model, (N, S, S, 3) pixels to the output of `head`.
         canvases: experiment.Canvases of the network's view.
-        part: str, as for `Experiment.images`.
-        head: str, one of heads.HEADS.
         frame_px: int, side of the network's input, pixels.
 
     Returns:

@@ -1,4 +1,8 @@
-"""Checks on saliency maps: do they merely follow edges, and do they lie on the person?"""
+"""Checks on saliency maps: do they merely follow edges, and do they lie on the person?
+
+Images are uint8 or float (N, H, W, 3), RGB; boxes float (N, 4), x, y, width, height, pixels, cut
+off at the border. What does not fit raises PosekitError.
+"""
 
 import cv2
 import numpy as np
@@ -8,16 +12,9 @@ from posekit.errors import PosekitError, raise_problems
 
 
 def sobel_edges(images):
-    """Gradient magnitude of the grey picture by Sobel's 3 x 3 kernels.
+    """Gradient magnitude of the grey picture by Sobel's 3 x 3 kernels, float32 (N, H, W), >= 0.
 
-    Args:
-        images: uint8 or float (N, H, W, 3), RGB.
-
-    Returns:
-        float32 (N, H, W), >= 0, grey levels per pixel: 1 on a ramp that rises 1 level a pixel.
-
-    Raises:
-        PosekitError: `images` is not (N, H, W, 3).
+    Its unit is grey levels per pixel: 1 on a ramp that rises 1 level a pixel.
 
     Source: Sobel and Feldman, "A 3x3 Isotropic Gradient Operator for Image Processing", 1968.
     """
@@ -37,20 +34,11 @@ def sobel_edges(images):
 
 
 def correlation_with_edges(maps, images):
-    """Pearson correlation of each map with its picture's edges.
+    """Pearson correlation of each map with its picture's edges, float64 (N,) in [-1, 1].
 
     Saliency that merely follows edges says little about the model: compare a trained model's
-    correlation with an untrained one's.
-
-    Args:
-        maps: float (N, h, w), finite, h <= H and w <= W.
-        images: uint8 or float (N, H, W, 3), RGB. Their edges are area-averaged to (h, w).
-
-    Returns:
-        float64 (N,) in [-1, 1]; NaN where the map or the picture is constant.
-
-    Raises:
-        PosekitError: a shape above is violated.
+    correlation with an untrained one's. Maps are float (N, h, w), finite, h <= H and w <= W; the
+    edges are area-averaged to them. NaN where the map or the picture is constant.
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """
@@ -82,19 +70,10 @@ def _standardised(maps):
 
 
 def share_in_box(maps, boxes_px):
-    """Share of each map's total that lies inside a box.
+    """Share of the total of each map, float (N, H, W), >= 0, inside a box: float64 (N,) in [0, 1].
 
-    A pixel counts by the part of it that the box covers. A constant map's share is thus `box_area_share`.
-
-    Args:
-        maps: float (N, H, W), finite, >= 0.
-        boxes_px: float (N, 4), x, y, width, height in the maps' pixels; cut off at the border.
-
-    Returns:
-        float64 (N,) in [0, 1]; NaN where the map is all zero or the box is NaN.
-
-    Raises:
-        PosekitError: a shape or range above is violated.
+    A pixel counts by the part of it that the box covers. A constant map's share is thus
+    `box_area_share`. NaN where the map is all zero or the box is NaN.
     """
     maps, boxes_px = np.asarray(maps, float), np.asarray(boxes_px, float)
     shapes = []
@@ -115,17 +94,9 @@ def share_in_box(maps, boxes_px):
 
 
 def box_area_share(boxes_px, size_px):
-    """Share of the picture's area that each box covers: what chance puts inside it.
+    """Share of the picture that each box covers, what chance puts in it: float64 (N,) in [0, 1].
 
-    Args:
-        boxes_px: float (N, 4), x, y, width, height, pixels; cut off at the border.
-        size_px: (width, height) of the picture, int, pixels.
-
-    Returns:
-        float64 (N,) in [0, 1]; NaN where the box is NaN.
-
-    Raises:
-        PosekitError: `boxes_px` is not (N, 4).
+    `size_px` is the picture's (width, height). NaN where the box is NaN.
     """
     boxes_px = np.asarray(boxes_px, float)
     if boxes_px.ndim != 2 or boxes_px.shape[1] != 4:

@@ -8,16 +8,7 @@ from posekit.evaluation.per_image import PerImage
 
 
 def score(pred_frame_px, experiment, part, *, seed, joints=None):
-    """All metrics of predictions in the frame.
-
-    Args:
-        pred_frame_px: float (n, K, 2), (x, y) in the frame, one per image of the part, or
-            (K, 2), one pose for all.
-        experiment, part, seed, joints: as for `score_original_px`.
-
-    Returns:
-        dict of `score_original_px`.
-    """
+    """`score_original_px` of predictions in the frame, float (n, K, 2), or (K, 2), one for all."""
     chosen, frame_px = experiment.part(part), experiment.frame_px
     pred_px = geometry.resize_keypoints(
         np.broadcast_to(pred_frame_px, chosen.keypoints_px.shape),
@@ -28,17 +19,10 @@ def score(pred_frame_px, experiment, part, *, seed, joints=None):
 
 
 def score_original_px(pred_px, experiment, part, *, seed, joints=None):
-    """All metrics of predictions in pixels of the original images.
+    """All metrics of predictions, float (n, K, 2) in pixels of the original images of a part.
 
-    Args:
-        pred_px: float (n, K, 2), (x, y), one per image of the part.
-        experiment: Experiment.
-        part: str, "train", "validation", "development", "test" or "all".
-        seed: int, of the bootstrap over image groups.
-        joints: names of the scored joints, None for all; see `metrics`.
-
-    Returns:
-        dict of `metrics.evaluate`, with the split and whether it is comparable.
+    `joints` are the names of the scored ones, None for all. Returns the dict of `metrics.evaluate`
+    with the part, its split and whether that is comparable.
     """
     chosen = experiment.part(part)
     scores = metrics.evaluate(
@@ -61,11 +45,7 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
 
 
 def per_image(pred_px, experiment, part):
-    """What each image of a part adds to the scores; arguments as for `score_original_px`.
-
-    Returns:
-        per_image.PerImage.
-    """
+    """What each image of a part adds to the scores, PerImage; as for `score_original_px`."""
     chosen = experiment.part(part)
     sums = metrics.per_image_sums(
         pred_px,
@@ -80,14 +60,8 @@ def per_image(pred_px, experiment, part):
 def correct_joints(pred_px, dataset, *, threshold=0.2):
     """Which joints are correct as in `metrics.PoseErrors.pck`, and for which that is known.
 
-    Args:
-        pred_px: float (N, K, 2), (x, y) in pixels of the original images.
-        dataset: PoseDataset of the N images.
-        threshold: float >= 0, share of the torso length.
-
-    Returns:
-        correct: bool (N, K), within the threshold; False where it is not known.
-        counted: bool (N, K), labelled in an image whose torso can be measured.
+    Both are bool (N, K). `pred_px` are in pixels of the original images of the PoseDataset. A joint
+    is counted where it is labelled in an image whose torso can be measured.
     """
     errors = metrics.PoseErrors(
         pred_px, dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton

@@ -1,4 +1,7 @@
-"""Do two variants of a model differ by more than their seeds do?"""
+"""Do two variants of a model differ by more than their seeds do?
+
+Scores are float (R,), one per seed; an empty list or one that is not finite raises PosekitError.
+"""
 
 import numpy as np
 from scipy import stats
@@ -7,17 +10,9 @@ from posekit.errors import PosekitError, raise_problems
 
 
 def seed_summary(values):
-    """Centre and spread of one score over seeds.
+    """Count, mean, standard deviation, min and max of one score over seeds.
 
-    Args:
-        values: float (R,), one score per seed, finite.
-
-    Returns:
-        dict of count, mean, standard_deviation (R - 1 in its denominator; None for a single
-        seed), min, max.
-
-    Raises:
-        PosekitError: `values` is empty, not one-dimensional or not finite.
+    The standard deviation has R - 1 in its denominator; it is None for a single seed.
     """
     values = _checked_scores("seed_summary()", "values", values)
     return {
@@ -30,16 +25,7 @@ def seed_summary(values):
 
 
 def mean_interval(values):
-    """95 % interval of a score's mean over seeds.
-
-    Args:
-        values: float (R,), one score per seed, finite.
-
-    Returns:
-        [low, high], or None for a single seed.
-
-    Raises:
-        PosekitError: `values` is empty, not one-dimensional or not finite.
+    """95 % interval, [low, high], of a score's mean over seeds; None for a single seed.
 
     Source: Student, "The Probable Error of a Mean", Biometrika 1908.
     """
@@ -50,18 +36,13 @@ def paired_difference(a, b, *, confidence=0.95):
     """Mean of a - b over seeds, with Student's t interval of the paired differences.
 
     Args:
-        a: float (R,), one score per seed, finite.
-        b: float (R,), the other variant's scores, same seeds in the same order.
+        a, b: float (R,), one score per seed, finite, of two variants; same seeds in the same order.
         confidence: float in (0, 1).
 
     Returns:
         dict of mean_difference, interval ([low, high]; None for a single seed), confidence,
         differences (list of R) and decided: whether the interval excludes 0. A single seed
         never decides.
-
-    Raises:
-        PosekitError: a list is empty or not finite, the lengths differ, or the confidence is out
-            of range.
 
     Source: Student, "The Probable Error of a Mean", Biometrika 1908 (paired t interval).
     """

@@ -9,17 +9,9 @@ from posekit.models import imagenet, names, saved
 
 
 def build(config, *, joints):
-    """The network of a configuration with its initial weights, uncompiled.
+    """The network of a TrainingConfig with its initial weights, uncompiled.
 
-    Args:
-        config: TrainingConfig; its seed is not used, Keras' own is.
-        joints: int, number of joints that the network predicts.
-
-    Returns:
-        keras.Model.
-
-    Raises:
-        PosekitError: the initial weights are missing or do not fit.
+    The configuration's seed is not used, Keras' own is.
     """
     policy = keras.config.dtype_policy()
     try:
@@ -56,15 +48,7 @@ def network(name, *, frame_px, joints, **settings):
 
 
 def transfer(source, target):
-    """Copy the weights of layers that both networks have, by name.
-
-    Args:
-        source: keras.Model.
-        target: keras.Model, changed in place; layers that `source` lacks keep their weights.
-
-    Raises:
-        PosekitError: no layer in common, or one whose weights differ in shape.
-    """
+    """Copy the weights of layers that both networks have, by name, into `target`."""
     known = {layer.name: layer for layer in source.layers if layer.weights}
     shared = [layer for layer in target.layers if layer.weights and layer.name in known]
     if not shared:

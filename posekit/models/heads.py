@@ -223,13 +223,13 @@ HEADS = {head.name: head for head in (Coordinates(), Spread(), SoftArgmax(), Sim
 
 
 def by_name(name):
-    """The head of that name; PosekitError lists the names where there is none."""
+    """The head of that name; PosekitError lists those there are."""
     check_choice("heads.by_name()", "head", name, tuple(HEADS))
     return HEADS[name]
 
 
 def log_map(logits):
-    """Log-probabilities, float32 (N, h * w, K), over the cells of maps, logits (N, h, w, K)."""
+    """Log-probabilities over the cells of maps (N, h, w, K), float32 (N, h * w, K)."""
     _, height, width, joints = ops.shape(logits)
     flat = ops.reshape(ops.cast(logits, "float32"), (-1, height * width, joints))
     return ops.log_softmax(flat, axis=1)

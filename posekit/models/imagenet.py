@@ -19,16 +19,10 @@ LIMIT_BYTES = 64 << 20
 
 
 def load_into(network, path=WEIGHTS):
-    """Give the trunk of an EfficientNet-Lite0 its ImageNet weights.
+    """Give the trunk of an EfficientNet-Lite0 its ImageNet weights; decoder and head keep theirs.
 
-    Args:
-        network: keras.Model, from `lite0_network`; changed in place. Its decoder and head keep
-            their weights.
-        path: npz file of `convert_lite0.py`: for each layer NAME of the trunk, NAME/kernel and
-            NAME/bias with the normalisation folded in.
-
-    Raises:
-        PosekitError: the file is missing or is not that file; the network is then as it was.
+    The file of `convert_lite0.py` has, for each layer NAME of the trunk, NAME/kernel and NAME/bias
+    with the normalisation folded in. Where it is not that file, the network stays as it was.
     """
     path = Path(path)
     if not path.is_file():

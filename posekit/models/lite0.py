@@ -37,9 +37,7 @@ def lite0_network(
     predicts faster; it is meant for pretrained weights (`imagenet.load_into`).
 
     Args:
-        head: str, one of heads.HEADS.
-        frame_px: int, side of the square input, pixels, a multiple of 32.
-        joints: int.
+        head, frame_px, joints, dropout, stochastic_depth: as for `residual_network`.
         stages: int, 7 for the whole trunk; 5 leaves out the two at stride 32, three quarters of
             the weights.
         frozen_stages: int in [0, 7], how many of the first stages keep their weights; the stem
@@ -47,13 +45,9 @@ def lite0_network(
         fixed_kernel: int or None; depthwise layers with kernels of at least this side keep their
             weights. TensorFlow's CPU gradient of 5 x 5 depthwise kernels takes a third of the
             step, for 2 % of the weights.
-        dropout, stochastic_depth: float in [0, 1), as for `residual_network`.
 
     Returns:
         keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
-
-    Raises:
-        PosekitError: no such head, another frame, or another number of stages.
     """
     check_choice("lite0_network()", "stages", stages, (5, len(LITE0_STAGES)))
     image = decoder.input_of("lite0_network()", frame_px)

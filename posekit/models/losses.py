@@ -17,7 +17,7 @@ def _squared_error_and_count(y_true, y_pred):
 
 
 def weighted_mse(y_true, y_pred):
-    """Mean squared error of a batch over its counted coordinates, pixels squared; 0 without any."""
+    """Mean squared error of one batch, pixels squared, scalar; 0 where nothing in it counts."""
     total, count = _squared_error_and_count(y_true, y_pred)
     return total / ops.maximum(count, 1.0)
 
@@ -25,9 +25,7 @@ def weighted_mse(y_true, y_pred):
 class WeightedMSE(keras.metrics.Metric):
     """`weighted_mse` over all batches seen: sums are kept and divided once.
 
-    Args:
-        coordinates: function from the network's output to predictions (N, 2K), pixels.
-        name: str.
+    `coordinates` is a function from the network's output to predictions (N, 2K), pixels.
     """
 
     def __init__(self, coordinates=lambda output: output, name="mse"):

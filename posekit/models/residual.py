@@ -30,9 +30,6 @@ def residual_network(
     Returns:
         keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
 
-    Raises:
-        PosekitError: no such head, or another frame.
-
     Source: He et al., "Deep Residual Learning", CVPR 2016; Huang et al., "Deep Networks with
     Stochastic Depth", ECCV 2016.
     """

@@ -13,18 +13,12 @@ _FLOATS = ("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16")
 
 
 def load(path, *, head="coordinates", joints):
-    """Read a saved network and check that it is one of ours.
+    """Read a saved network, uncompiled, and check that it is one of ours.
 
     Args:
         path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
         head: one of heads.HEADS, or None for any.
         joints: int, number of joints that it must predict.
-
-    Returns:
-        keras.Model, uncompiled, from square images (N, S, S, 3) to the head's output.
-
-    Raises:
-        PosekitError: the file is missing or unreadable, or its joints or input do not fit.
     """
     path = Path(path)
     if path.is_dir():
@@ -46,12 +40,9 @@ def load(path, *, head="coordinates", joints):
 
 
 def check_shapes(path, network, *, head, joints):
-    """Raise PosekitError unless a network goes from square images to the head's output.
+    """Raise PosekitError unless a network goes from square images to the output of `head`.
 
-    Args:
-        path: where it was read, for the message.
-        network: what has the attributes `input_shape` and `output_shape`.
-        head, joints: as for `load`.
+    `network` has the attributes `input_shape` and `output_shape`; `path` is for the message.
     """
     shapes = {
         name: known.output_shape(joints)

@@ -6,15 +6,10 @@ from keras import layers
 
 
 def layer_table(model):
-    """One row for each layer, for tables and for the architecture figure.
+    """One row for each layer of a built model: name, kind, output_shape, parameters, megaflops.
 
-    Args:
-        model: built keras.Model whose layers are each used once.
-
-    Returns:
-        list of dict: name, kind, output_shape (without the batch axis), parameters, and
-        megaflops, the forward floating-point operations of one image in millions, a
-        multiply-add counted as two; elementwise layers count as 0.
+    The shape is without the batch axis. Megaflops are the forward floating-point operations of one
+    image in millions, a multiply-add counted as two; elementwise layers count as 0.
     """
     return [
         {

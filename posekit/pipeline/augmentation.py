@@ -14,29 +14,18 @@ FLIPS = ("none", "random", "double")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strengths of one way to vary pictures; all zero shows every picture as it is.
+    """Strengths of one way to vary pictures; all zero shows every picture as it is."""
 
-    Attributes:
-        rotation_degrees: float >= 0, standard deviation of the rotation.
-        any_rotation: float in [0, 1], share of examples turned by any angle at all.
-        scale: float >= 1; the crop's side is between 1 / scale and scale times the box's, evenly
-            in the logarithm.
-        aspect: float >= 0, standard deviation of the logarithm of the stretch in x, the inverse
-            of that in y.
-        shift: float >= 0, the crop's centre moves by at most this share of its side.
-        light: float in [0, 1), strength of the changes of contrast, colour and brightness.
-        blur: float in [0, 1], share of examples that are blurred.
-        erase: float in [0, 1], share of examples with a covered rectangle.
-    """
-
-    rotation_degrees: float = 0.0
-    any_rotation: float = 0.0
+    rotation_degrees: float = 0.0  # standard deviation of the rotation
+    any_rotation: float = 0.0  # in [0, 1], share of examples turned by any angle at all
+    # The crop's side is between 1 / scale and scale times the box's, evenly in the logarithm.
     scale: float = 1.0
+    # Standard deviation of the logarithm of the stretch in x, the inverse of that in y.
     aspect: float = 0.0
-    shift: float = 0.0
-    light: float = 0.0
-    blur: float = 0.0
-    erase: float = 0.0
+    shift: float = 0.0  # the crop's centre moves by at most this share of its side
+    light: float = 0.0  # in [0, 1), strength of the changes of contrast, colour and brightness
+    blur: float = 0.0  # in [0, 1], share of examples that are blurred
+    erase: float = 0.0  # in [0, 1], share of examples with a covered rectangle
 
     def sample(self, rng, count, *, canvas_px, box_px, frame_px):
         """Parameters for one batch.
@@ -109,7 +98,7 @@ AUGMENTATIONS = {
 
 
 def by_name(name):
-    """The augmentation of that name; PosekitError lists the names where there is none."""
+    """The augmentation of that name; PosekitError lists those there are."""
     check_choice("augmentation.by_name()", "augmentation", name, tuple(AUGMENTATIONS))
     return AUGMENTATIONS[name]
 
@@ -118,8 +107,7 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
     """Maps from frame to canvas for square crops, turned about their centre.
 
     Args:
-        centre_px: float (N, 2), (x, y) of the crops' centres on the canvas, pixels.
-        side_px: float (N,), their sides, pixels of the canvas.
+        centre_px, side_px: float (N, 2) and (N,), where the crops are on the canvas, its pixels.
         frame_px: int, side of the frame they fill, pixels.
         radians: float or (N,), how far the crop is turned, from x towards y.
         stretch: float or (N,) > 0, factor of the crop's width, the inverse of that of its height.
@@ -145,9 +133,9 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
 
 
 def mirrored_matrices(matrices, flip, frame_px):
-    """Matrices of `crop_matrices`, (N, 2, 3), mirrored where `flip`, bool (N,), says so.
+    """Maps (N, 2, 3) as of `crop_matrices` for mirrored frames, where `flip`, bool (N,), is True.
 
-    The frame then shows what mirroring it afterwards would show; the dtype stays.
+    What they show is what mirroring afterwards would show.
     """
     along_x, along_y, offset = np.moveaxis(matrices, -1, 0)
     mirrored = np.stack([-along_x, along_y, offset + along_x * (frame_px - 1)], axis=-1)

@@ -119,19 +119,7 @@ def evaluation_batches(images, targets=None, *, batch_size, crop=None):
 
 
 def steps_per_epoch(image_count, *, batch_size, flip):
-    """How many whole batches an epoch of `training_batches` has.
-
-    Args:
-        image_count: int, training images.
-        batch_size: int > 0.
-        flip: str, one of FLIPS.
-
-    Returns:
-        int > 0.
-
-    Raises:
-        PosekitError: not even one batch is full.
-    """
+    """How many whole batches an epoch of `training_batches` has; PosekitError if none is full."""
     example_count = _example_count(image_count, flip)
     if example_count < batch_size:
         raise PosekitError(

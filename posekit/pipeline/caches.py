@@ -7,20 +7,14 @@ from posekit import files, locks
 
 
 def ensure(path, write, *, holds):
-    """Have a cache file at `path`.
+    """Have a cache file at `path`, written by `write(temporary_path)` where it is missing.
 
     A digest in NAME.sha256, in the format of sha256sum, tells whether the file is as written. A
     damaged one is set aside as NAME.damaged, with a warning. While one process writes the file,
     others wait for it.
 
-    Args:
-        path: Path of the cache file.
-        write: function of a temporary path that writes the file there.
-        holds: function of a path, whether a file without a digest, as earlier versions left it,
-            can be used. It may raise anything for one that cannot.
-
-    Raises:
-        PosekitError: the folder is not writable, or there is no room.
+    `holds` tells whether a file without a digest, as earlier versions left it, can be used. It may
+    raise anything for one that cannot.
     """
     if _is_as_written(path):
         return

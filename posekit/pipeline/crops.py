@@ -19,30 +19,22 @@ WARPS = ("float", "whole")
 class Crop:
     """How frames become a network's input: which share of them it sees, varied how.
 
-    Attributes:
-        frame_px: int, side of the network's input, pixels.
-        canvas_px: int, side of the frames that it is cut from, pixels, >= frame_px.
-        share: float in (0, 1], side of the box as a share of the canvas' side.
-        augmentation: augmentation.Augmentation of training crops.
-        warp: str, one of WARPS, how training crops are computed: "float" by TensorFlow in
-            float32; "whole" by OpenCV, several times as fast, in whole grey levels and from
-            coordinates rounded to a thirty-second of a pixel: trainings differ a little.
+    `warp` is how training crops are computed: "float" by TensorFlow in float32; "whole" by OpenCV,
+    several times as fast, in whole grey levels and from coordinates rounded to a thirty-second of a
+    pixel: trainings differ a little.
     """
 
-    frame_px: int
-    canvas_px: int
-    share: float
-    augmentation: Augmentation
+    frame_px: int  # side of the network's input, pixels
+    canvas_px: int  # side of the frames that it is cut from, pixels, >= frame_px
+    share: float  # in (0, 1], side of the box as a share of the canvas' side
+    augmentation: Augmentation  # of training crops
     warp: str = "float"
 
     def __post_init__(self):
         check_choice("Crop()", "warp", self.warp, WARPS)
 
     def varied(self, images, targets, mirror):
-        """How `batches.training_batches` makes its batches.
-
-        Args:
-            images, targets, mirror: as for `training_batches`.
+        """How `batches.training_batches` makes its batches; arguments as there.
 
         Returns:
             function of a batch's key (3 integers), indices and flips, tensors, to its images
@@ -59,10 +51,7 @@ class Crop:
         return self._warped(images, targets, matrices)
 
     def cropped_targets(self, targets):
-        """Targets (N, K, 3) on the canvases as `unvaried` moves them, float64.
-
-        A joint outside the crop has weight 0.
-        """
+        """Targets (N, K, 3) on the canvases as `unvaried` shows them, float64; weight 0 outside."""
         matrix = self._matrix
         moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
         inside = ((moved >= -0.5) & (moved <= self.frame_px - 0.5)).all(axis=-1)
@@ -163,7 +152,11 @@ class Crop:
 
 
 def _in_graph(function, inputs, example):
-    """A function of NumPy arrays as a node of tf.data's graph; returns a dict like `example`."""
+    """A function of NumPy arrays that returns a dict, as a node of tf.data's graph.
+
+    It takes an array for each of `inputs`, tensors; `example` has the shapes and dtypes that come
+    out.
+    """
     values = tf.numpy_function(
         lambda *arrays: list(map(function(*arrays).__getitem__, example)),
         inputs,

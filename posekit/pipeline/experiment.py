@@ -21,21 +21,12 @@ from posekit.skeleton import LSP
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What every notebook and command works on.
-
-    Attributes:
-        dataset: PoseDataset of N images.
-        split: splits.Split of them.
-        frames: frames.Frames, the N images squashed to the frame.
-        keypoints_frame_px: float64 (N, K, 2), (x, y) in the frame's pixels.
-        profile: profiles.Profile.
-        cache_dir: Path, folder of the caches.
-    """
+    """What every notebook and command works on."""
 
     dataset: PoseDataset
     split: splits.Split
-    frames: Frames
-    keypoints_frame_px: np.ndarray
+    frames: Frames  # the N images squashed to the frame
+    keypoints_frame_px: np.ndarray  # float64 (N, K, 2), (x, y) in the frame's pixels
     profile: profiles.Profile
     cache_dir: Path
 
@@ -53,15 +44,14 @@ class Experiment:
         return self.split.part(self.dataset, part)
 
     def targets(self, part, treatment):
-        """float32 (n, K, 3), x and y in frame pixels and weight, under a label treatment."""
+        """Targets of one part under one of LABEL_TREATMENTS, as the losses want them.
+
+        float32 (n, K, 3), x and y in frame pixels and weight.
+        """
         return self._targets(self.keypoints_frame_px, part, treatment)
 
     def canvases(self, view, frame_px):
-        """Canvases for a network of that view and input side, pixels.
-
-        Raises:
-            PosekitError: no such view, or its canvas is smaller than the input.
-        """
+        """Canvases for a network of that view and input side, pixels."""
         chosen = views.by_name(view)
         canvas_px = chosen.canvas_px or frame_px
         if frame_px > canvas_px:
@@ -114,19 +104,12 @@ class Experiment:
 
 @dataclass(frozen=True, eq=False)
 class Canvases:
-    """An experiment's pictures under one view, with room around the view's box.
-
-    Attributes:
-        experiment: Experiment.
-        view: views.View.
-        frames: frames.Frames, the N canvases.
-        boxes_px: float64 (N, 4), the boxes that the canvases show, pixels of the pictures.
-    """
+    """An experiment's pictures under one view, with room around the view's box."""
 
     experiment: Experiment
     view: views.View
-    frames: Frames
-    boxes_px: np.ndarray
+    frames: Frames  # the N canvases
+    boxes_px: np.ndarray  # float64 (N, 4), what the canvases show, pixels of the pictures
 
     def images(self, part):
         """uint8 (n, S, S, 3), the canvases of one part."""

@@ -104,18 +104,15 @@ def load_frames(
     cache_dir=CACHE_DIR,
     memory_limit_bytes=MEMORY_LIMIT_BYTES,
 ):
-    """The data set's frames, decoded now or read from the cache.
+    """The data set's frames, in its order, decoded now or read from the cache.
 
     Args:
-        dataset: PoseDataset of N images.
+        dataset: PoseDataset of N images; frames of packed data come from the pack.
         frame_px: int, side of the frame, pixels.
         boxes_px: float (N, 4), the box that each frame shows, see `views`; None for the whole
             picture with both axes scaled to the frame, whatever its aspect.
         cache_dir: folder of the cache file, made where missing.
         memory_limit_bytes: int; larger sets stay in the file and are mapped.
-
-    Returns:
-        Frames, in the data set's order; those of packed data come from the pack.
 
     Raises:
         PosekitError: images that do not decode, each named; or the cache is not writable or has
@@ -184,22 +181,14 @@ def _write_frames(path, shape, dataset, boxes_px):
 
 
 def decode_frame(encoded, frame_px):
-    """Decode one image and squash it to the frame.
-
-    Arguments and errors as for `decode`; uint8 (frame_px, frame_px, 3), see `image_files.squashed`.
-    """
+    """Decode one image and squash it to the frame, see `image_files.squashed`."""
     return image_files.squashed(encoded, frame_px, lambda: decode(encoded).numpy())
 
 
 def decode(encoded):
-    """Decode one image.
+    """Decode a JPEG or PNG to a uint8 tensor (H, W, 3), RGB.
 
-    Args:
-        encoded: bytes of a JPEG or PNG; its EXIF orientation is not applied, since the labels
-            are in the stored picture's frame.
-
-    Returns:
-        uint8 tensor (H, W, 3), RGB.
+    Its EXIF orientation is not applied, since the labels are in the stored picture's frame.
 
     Raises:
         tf.errors.InvalidArgumentError: no image that can be decoded in full.

@@ -20,10 +20,6 @@ def targets(keypoints_frame_px, labelled, treatment):
     Returns:
         targets_px: float64 (N, K, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
         weights: bool (N, K), True where the joint counts.
-
-    Raises:
-        PosekitError: a wrong shape, dtype or treatment, or a coordinate that counts is not
-            finite.
     """
     caller = "targets()"
     check_choice(caller, "treatment", treatment, LABEL_TREATMENTS)

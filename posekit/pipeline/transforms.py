@@ -1,7 +1,7 @@
 """Augmentation as functions of sampled parameters, in `keras.ops`: any Keras backend runs them.
 
-`augmentation` samples the parameters. Targets are float (N, K, 3): x, y in the images' pixels,
-and weight, 0 where the joint does not count.
+`augmentation` samples the parameters. Images are float (N, H, W, 3), 0 to 255. Targets are float
+(N, K, 3): x, y in the images' pixels, and weight, 0 where the joint does not count.
 """
 
 from keras import ops
@@ -12,14 +12,8 @@ from posekit.pipeline.views import FILL
 def flip_left_right(images, targets, flip, *, mirror):
     """Mirror chosen examples of a batch: pixels, x, and which joint is left or right.
 
-    Args:
-        images: (N, H, W, 3), any dtype.
-        targets: float (N, K, 3), x, y in the images' pixels and weight.
-        flip: bool (N,), which examples to mirror.
-        mirror: K integers, which joint each one becomes (`Skeleton.mirror`).
-
-    Returns:
-        (images, targets), same shapes and dtypes. Twice is identity.
+    `flip`, bool (N,), chooses; `mirror` says which joint each one becomes (`Skeleton.mirror`).
+    Images may have any dtype. Twice is identity.
     """
     width = ops.cast(ops.shape(images)[2], targets.dtype)
     mirrored = ops.stack(
@@ -34,7 +28,7 @@ def flip_left_right(images, targets, flip, *, mirror):
 
 
 def swap_sides(targets, flip, mirror):
-    """Targets whose left and right joints are swapped in chosen examples; no joint moves."""
+    """Targets with left and right joints swapped as by `flip_left_right`; no joint moves."""
     return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
 
 
@@ -59,7 +53,7 @@ def affine(images, targets, matrices, frame_px, *, resampler=None):
 
 
 def transform_targets(targets, matrices, frame_px):
-    """The joints' part of `affine`; arguments and result as there."""
+    """The joints' part of `affine`."""
     linear, offset = matrices[:, :, :2], matrices[:, :, 2]  # (N, 2, 2), (N, 2)
     (a, b), (c, d) = (linear[:, 0, 0], linear[:, 0, 1]), (linear[:, 1, 0], linear[:, 1, 1])
     determinant = (a * d - b * c)[:, None]
@@ -74,7 +68,7 @@ def transform_targets(targets, matrices, frame_px):
 
 
 def resample(images, rows, frame_px):
-    """The images' part of `affine`; rows (N, 8) as `keras.ops.image.affine_transform` takes."""
+    """The pictures' part of `affine`; `rows` (N, 8) are as Keras' `affine_transform` takes them."""
     # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
     return ops.image.affine_transform(
         images,
@@ -89,11 +83,8 @@ def resample(images, rows, frame_px):
 def colour(images, gain, contrast, saturation, brightness):
     """Change the light: contrast about the image's mean, saturation about each pixel's grey.
 
-    Args:
-        images: float (N, H, W, 3), 0 to 255; the result is clipped to that.
-        gain: float (N, 3), factor of each channel; 1 changes nothing.
-        contrast, saturation: float (N,), factors; 1 changes nothing.
-        brightness: float (N,), added, grey levels.
+    gain, (N, 3), is a factor of each channel; contrast and saturation, (N,), are factors;
+    brightness, (N,), is added, grey levels. The images are clipped to [0, 255].
     """
     mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
     images = mean + (images - mean) * contrast[:, None, None, None]
@@ -106,9 +97,7 @@ def colour(images, gain, contrast, saturation, brightness):
 def blur(images, amount):
     """Mix each image with itself smoothed by the binomial kernel [1, 2, 1] / 4 in x and y.
 
-    Args:
-        images: float (N, H, W, 3); border row and column repeat outwards.
-        amount: float (N,) in [0, 1], share of the smoothed image.
+    `amount`, (N,) in [0, 1], is the share of the smoothed image. The border repeats outwards.
     """
     padded = ops.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
     rows = (padded[:, :-2] + padded[:, 2:]) / 4 + padded[:, 1:-1] / 2
@@ -119,10 +108,8 @@ def blur(images, amount):
 def erase(images, rectangles_px):
     """Cover one rectangle of each image with `FILL`; its joints still count.
 
-    Args:
-        images: float (N, H, W, 3).
-        rectangles_px: float (N, 4), left, top, right and bottom, pixels; the pixels whose centres
-            lie in [left, right) x [top, bottom) are covered. Equal ends cover nothing.
+    rectangles_px, (N, 4), are left, top, right and bottom; the pixels whose centres lie in [left,
+    right) x [top, bottom) are covered. Equal ends cover nothing.
     """
     _, height, width, _ = ops.shape(images)
     x = ops.cast(ops.arange(width), images.dtype)[None]

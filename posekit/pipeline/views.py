@@ -17,17 +17,11 @@ FILL = 127
 
 @dataclass(frozen=True)
 class View:
-    """A way to choose the box, and the canvas that training crops are cut from.
-
-    Attributes:
-        name: str.
-        canvas_px: int or None, side of the canvas, pixels; None where it is the frame itself.
-        canvas_share: float in (0, 1], the box's side as a share of the canvas' side.
-    """
+    """A way to choose the box, and the canvas that training crops are cut from."""
 
     name: str
-    canvas_px: int | None
-    canvas_share: float
+    canvas_px: int | None  # side of the canvas, pixels; None where it is the frame itself
+    canvas_share: float  # in (0, 1], the box's side as a share of the canvas' side
 
 
 # LSPet's people are about 150 px tall and its pictures 250 px wide: larger canvases would only
@@ -43,21 +37,16 @@ VIEWS = {
 
 
 def by_name(name):
-    """The view of that name; PosekitError lists the names where there is none."""
+    """The view of that name; PosekitError lists those there are."""
     check_choice("views.by_name()", "view", name, tuple(VIEWS))
     return VIEWS[name]
 
 
 def cut(image, box_px, frame_px):
-    """Show a box of a picture in a square frame.
+    """Show a box of a picture in a square frame, uint8 (frame_px, frame_px, 3).
 
-    Args:
-        image: uint8 (H, W, 3).
-        box_px: float (4,), x, y, width, height, pixels; beyond the picture it shows `FILL`.
-        frame_px: int, side of the frame, pixels.
-
-    Returns:
-        uint8 (frame_px, frame_px, 3). Shrinking averages areas, enlarging is bilinear.
+    `box_px` is x, y, width, height; beyond the picture it shows `FILL`. Shrinking averages areas,
+    enlarging is bilinear.
     """
     height, width = image.shape[:2]
     scale = frame_px / np.asarray(box_px[2:], float)  # (2,), of x and y

@@ -4,6 +4,8 @@ pyplot keeps no reference to a figure and no setting after a call. Arguments tha
 and differ in length raise PosekitError.
 """
 
+# ruff: noqa: F401 (imported for `plots.NAME`)
+
 from posekit.plots.activity import confusions, scores_by_pictures
 from posekit.plots.choices import choices
 from posekit.plots.comparisons import (
@@ -32,30 +34,4 @@ from posekit.plots.statistics import (
     pose_components,
 )
 
-__all__ = [
-    "activation_grid",
-    "architecture",
-    "aspect_ratios",
-    "bias_and_variance",
-    "choices",
-    "confusions",
-    "constant_guesses",
-    "edge_correlation",
-    "error_by_bin",
-    "error_by_joint",
-    "joint_visibility",
-    "junk_coordinates",
-    "ladder_costs",
-    "ladder_steps",
-    "learning_curves",
-    "pck_curves",
-    "person_size",
-    "pose_components",
-    "prediction_grid",
-    "reliability",
-    "saliency_overlay",
-    "sample_grid",
-    "scores_by_pictures",
-    "seed_comparison",
-    "similar_pairs",
-]
+__all__ = [name for name, value in globals().items() if callable(value)]

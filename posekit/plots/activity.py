@@ -11,19 +11,13 @@ MARKERS = "osD^v"
 
 @styled
 def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy"):
-    """A score of several networks by how many pictures they were trained on.
+    """A score of several networks by how many pictures they were trained on, on a log axis.
 
     Args:
         pictures: F int > 0, ascending.
         scores_by_name: dict, name -> F dicts with "value" and "interval" ([low, high]).
-        constant: float, the score of one guess for all pictures, drawn as a line.
+        constant: float, the score of one guess for all pictures, drawn as the last line.
         ylabel: str.
-
-    Returns:
-        Figure with one axes, logarithmic to the right; a line for each name, then the constant's.
-
-    Raises:
-        PosekitError: a network has not one score for each number of pictures.
     """
     check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
@@ -55,16 +49,11 @@ def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy")
 def confusions(confusion_by_name, activities):
     """Confusion matrices: a panel for each network, a row for each true activity.
 
+    Colours are shares of the row, also in percent in each cell; rows without pictures stay empty.
+
     Args:
         confusion_by_name: non-empty dict, name -> (C, C) counts; rows are the truth.
         activities: C str.
-
-    Returns:
-        Figure with one axes for each name. Colours are shares of the row; the share in percent
-        stands in each cell. Rows without pictures stay empty.
-
-    Raises:
-        PosekitError: no network, or a confusion that does not fit the activities.
     """
     if not confusion_by_name:
         raise PosekitError("confusions(): `confusion_by_name` must hold a network; got none.")

@@ -15,9 +15,6 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
         mean_pose: float, drawn as a line: what a constant gets.
         xlabel: str, what is measured, with its unit.
         title: str, the question.
-
-    Returns:
-        Figure with one axes.
     """
     check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
     figure, ((axis,),) = new_figure(size_inches=(8, 1.4 + 0.32 * len(values_by_choice)))

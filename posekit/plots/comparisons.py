@@ -11,12 +11,7 @@ MARKERS = "osD^vP*"
 def seed_comparison(values_by_variant, *, ylabel="validation mean squared error (px²)"):
     """One line for each seed across the variants: do all seeds agree on the better one?
 
-    Args:
-        values_by_variant: dict, variant -> S values, in the same order of seeds.
-        ylabel: str.
-
-    Returns:
-        Figure with one axes, one line for each seed and a bar for each variant's mean.
+    values_by_variant has S values for each variant, in the same order of seeds.
     """
     check_equal_lengths("seed_comparison()", **values_by_variant)
     figure, ((axis,),) = new_figure(size_inches=(1.5 + 1.5 * len(values_by_variant), 3.6))
@@ -38,19 +33,7 @@ def seed_comparison(values_by_variant, *, ylabel="validation mean squared error 
 
 @styled
 def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the photograph)"):
-    """Error of each joint, for one or several models.
-
-    Args:
-        values_by_name: dict, name -> float (K,), NaN where not measured.
-        xlabel: str.
-        joints: K names.
-
-    Returns:
-        Figure with one axes and one line of markers for each name.
-
-    Raises:
-        PosekitError: a model has not one value for each joint.
-    """
+    """Error of each joint, float (K,) by model's name, NaN where not measured."""
     check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 4.2))
     positions = np.arange(len(joints))
@@ -88,9 +71,6 @@ def error_by_bin(
         xlabel: str, what is binned, with its unit.
         ylabel: str, what is measured, with its unit.
         title: str, the question.
-
-    Returns:
-        Figure with one axes and one line of B points.
     """
     check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
@@ -112,15 +92,7 @@ def error_by_bin(
 def edge_correlation(trained, untrained):
     """How far each layer's map resembles the picture's edges, trained and untrained.
 
-    Args:
-        trained: dict, layer name -> (value, low, high), in the network's order.
-        untrained: the same for the network before training, same layers.
-
-    Returns:
-        Figure with one axes and two lines, trained first.
-
-    Raises:
-        PosekitError: the numbers of layers differ.
+    Both are dicts, layer name -> (value, low, high), of the same layers in the network's order.
     """
     check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
     figure, ((axis,),) = new_figure(size_inches=(max(5, 0.75 * len(trained) + 2), 3.6))

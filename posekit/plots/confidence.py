@@ -7,14 +7,9 @@ from posekit.plots.style import colours, new_figure, styled
 
 @styled
 def reliability(measured):
-    """How often joints of about one confidence were right, against that confidence.
+    """How often joints of about one confidence were right, and how many joints have it.
 
-    Args:
-        measured: dict, name -> dict of `calibration.reliability`.
-
-    Returns:
-        Figure with two axes: the curves beside the diagonal, one line for each name, and how many
-        joints each bin holds.
+    `measured` is a dict, name -> dict of `calibration.reliability`.
     """
     figure, ((axis,), (counts,)) = new_figure(
         2, 1, size_inches=(6, 5.2), sharex=True, height_ratios=(3, 1)

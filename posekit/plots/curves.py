@@ -15,20 +15,15 @@ def learning_curves(
     key_validation="validation_mse",
     ylabel="mean squared error (px² of the frame)",
 ):
-    """Training and validation error by epoch, mean and range over the seeds.
+    """Training (dashed) and validation error by epoch, mean and range over the seeds.
 
     Args:
         histories: dict, variant -> list of histories, one for each seed. A history is a dict of
             equally long lists, "epoch" among them. Where seeds stop at different epochs, mean and
             range are those of the seeds still training.
         baselines: dict, name -> value drawn as a horizontal line, or None.
-        key_train: str, the history's key of the training error (dashed).
-        key_validation: str, the history's key of the validation error (solid).
+        key_train, key_validation: str, the history's keys of the two errors.
         ylabel: str.
-
-    Returns:
-        Figure with one axes, logarithmic upwards; two lines for each variant, training first,
-        then one for each baseline.
     """
     figure, ((axis,),) = new_figure(size_inches=(8, 4.2))
     for colour, (name, runs) in zip(colours(histories), histories.items(), strict=True):
@@ -58,15 +53,9 @@ def learning_curves(
 
 @styled
 def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso's length)"):
-    """Share of correct joints against the allowed error.
+    """Share of correct joints against the allowed error, (T,) thresholds.
 
-    Args:
-        curves: dict, name -> float (T,) in [0, 1], NaN or None where nothing was measured.
-        thresholds: float (T,).
-        xlabel: str.
-
-    Returns:
-        Figure with one axes and one line for each curve.
+    `curves` is a dict, name -> float (T,) in [0, 1], NaN or None where nothing was measured.
     """
     check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))

@@ -1,6 +1,9 @@
 """The ladder: scores step by step, bias and variance, and what accuracy costs.
 
 All figures number the steps from the bottom up, so a number means the same step in all of them.
+`rungs` is a non-empty list of dict, the steps from the bottom up: "key", "title", "parent" (the key
+of a step before it, or None), "branch" (bool, True where the staircase continues without it),
+"train" and "validation", score -> {"value", "interval": [low, high]}, "minutes" and "gigaflops".
 """
 
 import numpy as np
@@ -20,17 +23,7 @@ AXES = {
 def ladder_steps(rungs, mean_pose):
     """PCK and MSE of every step as a staircase; branches hang next to it.
 
-    Args:
-        rungs: non-empty list of dict, the steps from the bottom up, with "key", "title", "parent"
-            (a key or None), "branch" (bool, True where the staircase continues without it) and
-            "validation", score -> {"value", "interval": [low, high]}.
-        mean_pose: dict, score -> {"value"}, of the constant pose, drawn as a line.
-
-    Returns:
-        Figure with two axes, PCK first, the first step at the bottom.
-
-    Raises:
-        PosekitError: no step, or a parent that does not come before its step.
+    `mean_pose` is a dict, score -> {"value"}, of the constant pose, drawn as a line.
     """
     figure, left, right = _two_panels("ladder_steps()", rungs)
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
@@ -86,17 +79,7 @@ def _draw_steps(axis, rungs, score):
 
 @styled
 def bias_and_variance(rungs):
-    """The training and the validation score of every step, side by side.
-
-    Args:
-        rungs: non-empty list of dict as for `ladder_steps`, with "train" like "validation".
-
-    Returns:
-        Figure with two axes, PCK first, each with a pair of bars for every step.
-
-    Raises:
-        PosekitError: as for `ladder_steps`.
-    """
+    """The training and the validation score of every step, side by side."""
     figure, left, right = _two_panels("bias_and_variance()", rungs)
     positions = np.arange(len(rungs))
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
@@ -115,17 +98,7 @@ def bias_and_variance(rungs):
 
 @styled
 def ladder_costs(rungs):
-    """PCK against the minutes of training and against the operations of a picture.
-
-    Args:
-        rungs: non-empty list of dict as for `ladder_steps`, with "minutes" and "gigaflops", > 0.
-
-    Returns:
-        Figure with two axes, logarithmic to the right, one numbered point for each step.
-
-    Raises:
-        PosekitError: as for `ladder_steps`.
-    """
+    """PCK against the minutes of training and against the operations of a picture."""
     _check("ladder_costs()", rungs)
     figure, ((left, right),) = new_figure(1, 2, size_inches=(10, 3.8), sharey=True)
     for axis, cost, xlabel in (

@@ -20,17 +20,8 @@ def architecture(layers):
 
     Widths follow the channels. Sizes are drawn as roots and logarithms, since the last maps would
     vanish otherwise; the true ones are written below. Layers that keep the shape (normalisation,
-    activation, rescaling) are named under the box that they follow and count towards it.
-
-    Args:
-        layers: non-empty list of dict with "name", "kind" (the layer's class), "output_shape"
-            ((H, W, C) or (D,), without the batch axis) and "parameters" (int).
-
-    Returns:
-        Figure with one axes.
-
-    Raises:
-        PosekitError: `layers` is empty.
+    activation, rescaling) are named under the box that they follow and count towards it. `layers`
+    are the rows of `models.summary.layer_table`.
     """
     if not layers:
         raise PosekitError("architecture(): `layers` must hold at least one layer; got none.")

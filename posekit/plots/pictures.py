@@ -1,4 +1,4 @@
-"""Pictures with something drawn on them."""
+"""Pictures with something drawn on them, `titles` above and `columns` of them in a row."""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -27,12 +27,6 @@ def sample_grid(images, keypoints_px, labelled, *, skeleton, titles=None, column
         images: list of N uint8 (H, W, 3), of any sizes, RGB.
         keypoints_px: float (N, K, 2), (x, y), each in its picture's pixels.
         labelled: bool (N, K), True where the joint is drawn.
-        skeleton: Skeleton, which joints they are.
-        titles: N str, or None.
-        columns: int >= 1.
-
-    Returns:
-        Figure with N axes.
     """
     check_equal_lengths(
         "sample_grid()", images=images, keypoints_px=keypoints_px, labelled=labelled, titles=titles
@@ -50,12 +44,10 @@ def sample_grid(images, keypoints_px, labelled, *, skeleton, titles=None, column
 
 @styled
 def prediction_grid(images, true_px, pred_px, labelled, *, skeleton, titles=None, columns=6):
-    """Pictures with the annotated and the predicted skeleton.
+    """Pictures with the annotated and the predicted skeleton, as in `sample_grid`.
 
-    Args:
-        true_px: float (N, K, 2), annotated (x, y), each in its picture's pixels.
-        pred_px: float (N, K, 2), predicted (x, y), same pixel frame; drawn whole.
-        images, labelled, skeleton, titles, columns: as for `sample_grid`, as are the results.
+    true_px and pred_px are float (N, K, 2), (x, y), each in its picture's pixels; the prediction is
+    drawn whole.
     """
     check_equal_lengths(
         "prediction_grid()",
@@ -76,16 +68,11 @@ def prediction_grid(images, true_px, pred_px, labelled, *, skeleton, titles=None
 
 @styled
 def similar_pairs(images, pairs, *, titles=None, columns=4):
-    """Near-duplicate photographs side by side.
+    """Near-duplicate photographs side by side, `columns` pairs in a row.
 
     Args:
         images: list of uint8 (H, W, 3), or dict from image id to one, RGB.
         pairs: list of N (first, second), indices or ids into `images`.
-        titles: N str, or None.
-        columns: int >= 1, pairs in a row.
-
-    Returns:
-        Figure with 2 N axes, a pair in two neighbouring ones.
     """
     check_equal_lengths("similar_pairs()", pairs=pairs, titles=titles)
     title = "Are the two pictures of a pair the same photograph?"
@@ -107,15 +94,7 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
     Args:
         images: uint8 (N, H, W, 3), RGB.
         maps: float (N, H, W), >= 0.
-        titles: N str, or None.
         boxes: float (N, 4), x, y, width, height in the maps' pixels, drawn as frames, or None.
-        columns: int >= 1.
-
-    Returns:
-        Figure with N axes.
-
-    Raises:
-        PosekitError: the lengths differ, or maps and pictures differ in size.
     """
     check_equal_lengths("saliency_overlay()", images=images, maps=maps, titles=titles, boxes=boxes)
     if np.shape(maps) != np.shape(images)[:3]:
@@ -150,9 +129,6 @@ def activation_grid(images, maps_by_layer):
     Args:
         images: uint8 (N, H, W, 3), RGB.
         maps_by_layer: dict, layer name -> float (N, h, w), >= 0, in the network's order.
-
-    Returns:
-        Figure with N x (1 + layers) axes.
     """
     check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
     columns = 1 + len(maps_by_layer)

@@ -8,15 +8,7 @@ from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, new_figure,
 
 @styled
 def joint_visibility(labelled, *, skeleton):
-    """How often each joint is labelled.
-
-    Args:
-        labelled: bool (N, K), True where the joint counts.
-        skeleton: Skeleton, which joints they are.
-
-    Returns:
-        Figure with one axes and K bars.
-    """
+    """How often each joint is labelled; labelled is bool (N, K)."""
     figure, ((axis,),) = new_figure(size_inches=(6, 3.8))
     percent = 100 * np.mean(labelled, axis=0)
     names = [joint.replace("_", " ") for joint in skeleton.joints]
@@ -32,15 +24,7 @@ def joint_visibility(labelled, *, skeleton):
 
 @styled
 def junk_coordinates(keypoints_px, labelled):
-    """The stored coordinates of joints that are not labelled, over those that are.
-
-    Args:
-        keypoints_px: float (N, K, 2), (x, y) as stored, pixels.
-        labelled: bool (N, K), True where the joint counts.
-
-    Returns:
-        Figure with one axes and two lines of dots, labelled first. y points down.
-    """
+    """Stored coordinates (N, K, 2), px, of joints that are not labelled, over those that are."""
     figure, ((axis,),) = new_figure(size_inches=(5.5, 4.6))
     for colour, name, chosen in (
         (QUIET, "labelled", labelled),
@@ -64,14 +48,9 @@ def junk_coordinates(keypoints_px, labelled):
 
 @styled
 def person_size(shares):
-    """How much of the picture the person fills.
+    """How much of the picture the person fills: histograms with their medians.
 
-    Args:
-        shares: float (N, 2), width and height of the joints' box as shares of the picture's;
-            NaN rows are left out.
-
-    Returns:
-        Figure with one axes: two histograms with their medians.
+    shares, float (N, 2), are the joints' box over the picture, (width, height); NaN is left out.
     """
     figure, ((axis,),) = new_figure(size_inches=(6, 3.4))
     known = np.asarray(shares)[np.isfinite(shares).all(axis=1)]
@@ -89,14 +68,7 @@ def person_size(shares):
 
 @styled
 def aspect_ratios(image_sizes_px):
-    """How far pictures are from the square that they are squashed into.
-
-    Args:
-        image_sizes_px: int (N, 2), (width, height), pixels.
-
-    Returns:
-        Figure with one axes: a histogram on a logarithmic scale.
-    """
+    """How far pictures, (N, 2) of (width, height), are from the square they are squashed into."""
     figure, ((axis,),) = new_figure(size_inches=(6, 3.4))
     ratio = np.divide(*np.asarray(image_sizes_px, float).T)
     widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
@@ -116,21 +88,13 @@ def aspect_ratios(image_sizes_px):
 
 @styled
 def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
-    """The mean pose, and what each principal component changes about it.
+    """The mean pose, and on either side of it what each principal component changes.
 
     Args:
         mean: float (K, 2), (x, y), y pointing down.
         components: float (count, K, 2), of unit length.
         explained: float (count,), share of the variance.
         amplitude: float > 0, how far along a component the two drawn poses lie.
-        skeleton: Skeleton, which joints they are.
-
-    Returns:
-        Figure with 1 + 2 count axes: the mean pose first, then for each component the pose on
-        either side of the mean, minus over plus.
-
-    Raises:
-        PosekitError: the numbers of components differ.
     """
     check_equal_lengths("pose_components()", components=components, explained=explained)
     columns = 1 + len(components)
@@ -159,15 +123,12 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
 
 @styled
 def constant_guesses(scores, references):
-    """What it costs to predict the same pose for every image, beside published losses.
+    """What it costs to predict the same pose for every image, next to published losses.
 
     Args:
         scores: dict, treatment of missing joints -> dict, guess ("image_centre", "mean_pose")
             -> mean squared error, px² of the frame.
         references: dict, name -> mean squared error drawn as a vertical line.
-
-    Returns:
-        Figure with one axes: one bar for each treatment and guess.
     """
     guesses = list(dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess))
     figure, ((axis,),) = new_figure(size_inches=(7.5, 1.6 + 0.35 * len(scores) * len(guesses)))

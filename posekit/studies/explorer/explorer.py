@@ -113,7 +113,7 @@ class Explorer:
         return self._gradient_stage is not None
 
     def browsed(self, state):
-        """The images of the state's activity in its order, int (M,); those without an error last."""
+        """The images of the state's activity in its order, int (M,); those without error last."""
         check_choice("browsed()", "order", state.order, self.orders)
         check_choice("browsed()", "joint", state.joint, self.joints)
         shown = np.arange(len(self.dataset))
