@@ -322,9 +322,6 @@ def test_architecture_names_every_layer_once():
     assert len(axis.patches) == 3 * 3 + 3
 
 
-def test_architecture_needs_layers():
-    with pytest.raises(PosekitError, match="at least one layer; got none"):
-        network.architecture([])
 
 
 def test_unequal_lengths_are_named(rng):

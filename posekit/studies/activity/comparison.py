@@ -168,8 +168,11 @@ def _check(labels, experiment, fractions):
             f"{labels.source}: pictures of the validation part must have an `activity`; got none. "
             "Label more pictures."
         )
-    if not fractions or fractions[-1] != 1 or fractions != sorted(set(fractions)):
-        raise PosekitError(f"compare(): `fractions` must rise and end in 1; got {fractions}.")
+    rises = fractions == sorted(set(fractions))
+    if not fractions or not rises or fractions[0] <= 0 or fractions[-1] != 1:
+        raise PosekitError(
+            f"compare(): `fractions` must be above 0, rise and end in 1; got {fractions}."
+        )
 
 
 def _variants(labels, experiment, pose_network, budget):

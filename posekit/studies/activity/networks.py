@@ -11,7 +11,6 @@ Neural Networks", CS231n report, 2015, for the idea.
 import keras
 from keras import layers, ops
 
-from posekit.errors import check_choice
 from posekit.models.poster import BATCH_NORM_MOMENTUM
 
 # What each kind of network sees: widths of the image branch's convolutions, units of the pose
@@ -41,7 +40,6 @@ def classifier(kind, *, activities, frame_px, features, joints):
         255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0, x1, y1, ... in the
         frame. It gives (N, activities), probabilities.
     """
-    check_choice("classifier()", "kind", kind, tuple(KINDS))
     sizes = KINDS[kind]
     inputs, branches = {}, []
     if sizes["image_widths"]:

@@ -7,7 +7,6 @@ groups of near-duplicates are drawn, as for all intervals here (`bootstrap`).
 
 import numpy as np
 
-from posekit.errors import PosekitError, raise_problems
 from posekit.evaluation import bootstrap
 
 
@@ -17,21 +16,6 @@ def confusion_per_picture(true, predicted, count):
     `true`, int (N,), lies in 0..count - 1. The activities that S networks predicted, int (S, N),
     are summed.
     """
-    true, predicted = np.asarray(true), np.asarray(predicted)
-    caller, problems = "confusion_per_picture()", []
-    if true.ndim != 1 or not true.size:
-        problems.append(f"`true` must have shape (N,), N > 0; got {true.shape}.")
-    elif predicted.ndim != 2 or predicted.shape[1] != len(true) or not predicted.size:
-        problems.append(
-            f"`predicted` must have shape (S, {len(true)}), S > 0; got {predicted.shape}."
-        )
-    raise_problems(caller, problems)
-    for name, codes in (("true", true), ("predicted", predicted)):
-        wrong = (codes < 0) | (codes >= count)
-        if wrong.any():
-            raise PosekitError(
-                f"{caller}: `{name}` must lie in 0..{count - 1}; got {codes[wrong][0]}."
-            )
     counted = np.zeros((len(true), count, count))
     for each in predicted:
         counted[np.arange(len(true)), true, each] += 1

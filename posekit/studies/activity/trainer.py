@@ -102,8 +102,6 @@ def share_of_each(codes, fraction, *, seed):
     `codes`, int (N,), are activities; -1 is never chosen. Of two fractions in (0, 1], the larger
     one holds all pictures of the smaller one.
     """
-    if not 0 < fraction <= 1:
-        raise PosekitError(f"share_of_each(): `fraction` must lie in (0, 1]; got {fraction!r}.")
     order = np.random.default_rng(seed).permutation(len(codes))
     chosen = []
     for code in np.unique(codes[codes >= 0]):

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from posekit import drawing, files, geometry
-from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.errors import PosekitError, check_choice
 from posekit.estimators import loading, runtimes
 from posekit.pipeline import frames
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
@@ -62,15 +62,8 @@ class Explorer:
     """
 
     def __init__(self, dataset, *, estimator=None, gradient_stage=None, activities=None):
-        problems = []
         if not len(dataset):
-            problems.append("`dataset` must hold an image; got none.")
-        if activities is not None and len(activities) != len(dataset):
-            problems.append(
-                f"`activities` must have one name for each of {len(dataset)} images; "
-                f"got {len(activities)}."
-            )
-        raise_problems("Explorer()", problems)
+            raise PosekitError("Explorer(): `dataset` must hold an image; got none.")
         self.dataset = dataset
         self.joints = dataset.skeleton.joints
         self.activities = None if activities is None else np.array(activities, dtype=str)
@@ -171,10 +164,6 @@ class Explorer:
 
     def subject(self, state):
         """The `subject.Subject` of a state."""
-        if not 0 <= state.image < len(self.dataset):
-            raise PosekitError(
-                f"subject(): `image` must be in 0..{len(self.dataset) - 1}; got {state.image}."
-            )
         return self._subject(state.image, state.variation)
 
     def _make_subject(self, image, variation):

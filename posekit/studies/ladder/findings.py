@@ -2,7 +2,6 @@
 
 from dataclasses import fields
 
-
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import manifest, passes, recipes
@@ -11,12 +10,7 @@ from posekit.evaluation import metrics
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.models import imagenet
 from posekit.pipeline import frames
-from posekit.studies.ladder.run import (
-    SCORES,
-    estimator_of,
-    run_ladder,
-    train,
-)
+from posekit.studies.ladder.run import SCORES, estimator_of, run_ladder, train
 from posekit.studies.ladder.steps import for_profile
 from posekit.training import config
 from posekit.wording import comparability, number, verdict, with_interval

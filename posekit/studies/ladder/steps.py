@@ -6,7 +6,6 @@ A step is made from its parent by naming the settings that it changes, so nothin
 from dataclasses import asdict, dataclass, replace
 
 from posekit.datasets.sources import SYNTHETIC
-from posekit.errors import PosekitError
 from posekit.estimators.passes import ONE_PASS, to_json, to_text
 from posekit.estimators.recipes import TWO_QUICK_PASSES
 from posekit.models.names import IMAGENET
@@ -86,19 +85,12 @@ def for_profile(profile, *, epochs=None, imagenet=True):
 
 
 def main_line(steps):
-    """Keys of the steps from the first to the last, list of str; the others are branches."""
-    by_key = {}
-    for step in steps:
-        if step.parent is not None and step.parent not in by_key:
-            raise PosekitError(
-                f"main_line(): the `parent` of {step.key} must come before it; got {step.parent!r}."
-            )
-        by_key[step.key] = step
-    line, key = [], steps[-1].key
-    while key is not None:
-        line.append(key)
-        key = by_key[key].parent
-    return line[::-1]
+    """Keys of the steps from the last back to the first, list of str; the others are branches."""
+    parent_of = {step.key: step.parent for step in steps}
+    line = [steps[-1].key]
+    while parent_of[line[-1]] is not None:
+        line.append(parent_of[line[-1]])
+    return line
 
 
 def change_text(step, parent):

@@ -164,6 +164,6 @@ def test_labels_that_cannot_be_learned_are_refused(experiment, known, tmp_path):
     never_validated[experiment.split.validation] = -1
     with pytest.raises(PosekitError, match="pictures of the validation part must have .* got none"):
         compare(never_validated)
-    for fractions in ([0.5], [1, 0.5], []):
-        with pytest.raises(PosekitError, match="must rise and end in 1; got"):
+    for fractions in ([0.5], [1, 0.5], [0, 1], []):
+        with pytest.raises(PosekitError, match="must be above 0, rise and end in 1; got"):
             compare(known.codes, fractions=fractions)

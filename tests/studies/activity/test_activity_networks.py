@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from posekit.errors import PosekitError
 from posekit.models import poster
 from posekit.studies.activity import networks
 
@@ -52,9 +51,6 @@ def test_each_kind_has_its_own_inputs(kind, inputs):
     assert network.output_shape == (None, 3)
 
 
-def test_an_unknown_kind_is_refused():
-    with pytest.raises(PosekitError, match="one of 'image', 'pose', 'both'; got 'sound'"):
-        networks.classifier("sound", **SIZES)
 
 
 def test_neither_position_nor_size_of_the_person_counts():

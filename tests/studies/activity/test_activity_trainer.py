@@ -85,8 +85,6 @@ def test_shares_are_nested_and_of_each_activity():
     assert np.bincount(codes[large]).tolist() == [10, 5, 1]
     assert set(small) <= set(large)
     np.testing.assert_array_equal(share_of_each(codes, 1.0, seed=4), np.flatnonzero(codes >= 0))
-    with pytest.raises(PosekitError, match=r"`fraction` must lie in \(0, 1\]; got 0"):
-        share_of_each(codes, 0, seed=0)
 
 
 def test_true_cues_are_the_labelled_joints(experiment):

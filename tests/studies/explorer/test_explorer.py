@@ -302,15 +302,9 @@ def test_unknown_choices_are_named(explorer, start, change, message):
         explorer.browsed(replace(start, **change))
 
 
-@pytest.mark.parametrize("image", [-1, COUNT])
-def test_images_that_are_not_there_are_named(explorer, start, image):
-    with pytest.raises(PosekitError, match=rf"`image` must be in 0\.\.7; got {image}"):
-        explorer.picture(replace(start, image=image))
 
 
 def test_what_does_not_fit_is_named(dataset):
-    with pytest.raises(PosekitError, match="`activities` must have one name .* 8 images; got 2"):
-        Explorer(dataset, activities=["a", "b"])
     with pytest.raises(PosekitError, match="`dataset` must hold an image; got none"):
         Explorer(dataset.subset([]))
     with pytest.raises(PosekitError, match="must predict the 14 joints of .*; got 17"):
