@@ -19,6 +19,77 @@ _TEXT_OF_VALUE = {None: "none", ITSELF: "its own"}
 # Of the whole ladder, whatever the other notebooks' batches.
 BATCH_SIZE = 32
 
+# The steps after the first: the one that they are made from (None is the one before), key, title,
+# idea and settings.
+_MASKED = (
+    None, "masked", "Masked labels",
+    "The loss leaves out joints without a label.",
+    {"label_treatment": "masked"},
+)  # fmt: skip
+
+# Few and cheap steps for synthetic people; the schedule only helps longer trainings.
+SHORT = (
+    _MASKED,
+    (None, "map", "Residual network, map",
+     "A deeper network points at a position in a map instead of predicting two numbers.",
+     {"network": "residual_slim", "head": "soft_argmax", "loss": "cross_entropy"}),
+    (None, "schedule", "Schedule, average",
+     "Warm-up, a falling learning rate and averaged weights let training settle.",
+     {"schedule": "warmup_cosine", "learning_rate": 2e-3,
+      "clip_norm": 5.0, "weight_average": 0.95}),
+    (None, "cascade", "Cascade",
+     "A second network sees a square around the first one's pose.",
+     {"stages": "one more", "view": "person", "augmentation": "turned"}),
+)  # fmt: skip
+
+WHOLE = (
+    _MASKED,
+    (None, "l1", "Absolute errors",
+     "A few joints that are far off, or labelled wrongly, weigh less than when squared.",
+     {"loss": "l1"}),
+    (None, "residual", "Residual network",
+     "Skip connections let a deeper network train.",
+     {"network": "residual"}),
+    (None, "likelihood", "Coordinates with their spread",
+     "A network that predicts its uncertainty can discount doubtful labels.",
+     {"head": "spread", "loss": "laplace"}),
+    ("residual", "map", "Soft-argmax map",
+     "A coordinate is the mean position of a map: the network points instead of calculating.",
+     {"head": "soft_argmax"}),
+    (None, "cross_entropy", "Map cross-entropy",
+     "The loss asks every cell of the map for a peak at the joint.",
+     {"loss": "cross_entropy"}),
+    (None, "simcc", "SimCC instead of the map",
+     "Each axis is a classification over half pixels.",
+     {"head": "simcc"}),
+    ("cross_entropy", "schedule", "AdamW, schedule, average",
+     "Warm-up, a falling learning rate, weight decay and averaged weights let training settle.",
+     {"schedule": "warmup_cosine", "learning_rate": 2e-3,
+      "weight_decay": 0.05, "clip_norm": 5.0, "weight_average": 0.998}),
+    (None, "augmentation", "Augmentation",
+     "Rotated, scaled, shifted, recoloured and partly covered, no picture comes twice.",
+     {"augmentation": "turned"}),
+    (None, "whole", "Whole view, 128 px",
+     "Pictures keep their proportions, and limbs get more pixels.",
+     {"view": "whole", "frame_px": 128}),
+    (None, "drawn", "Synthetic people first",
+     "A network that was trained on synthetic people starts with an idea of limbs.",
+     {"initial_weights": SYNTHETIC}),
+    ("whole", "cascade", "Cascade",
+     "A second network sees a square around the first one's pose.",
+     {"stages": "one more", "view": "person"}),
+    (None, "imagenet", "ImageNet trunks",
+     "Both networks start from filters that were trained on a million other photographs.",
+     {"network": ("lite0_short", "lite0"),
+      "initial_weights": IMAGENET, "learning_rate": 1e-3}),
+    (None, "longer", "As long again",
+     "The second network is trained for as many epochs again.",
+     {"initial_weights": (IMAGENET, ITSELF)}),
+    (None, "second_look", "Second look, averaged",
+     "The second network runs again around its own pose: two sizes, one of them mirrored.",
+     {"looks": TWO_QUICK_PASSES}),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Step:
@@ -36,32 +107,27 @@ class Step:
     parent: str | None = None  # key of the step that it was made from
 
     def changed(self, key, title, idea, **settings):
-        """The step that differs from this one in the named fields of TrainingConfig alone.
+        """The step that differs from this one in the named settings alone.
 
-        Each setting is a value for all stages, or a tuple with one for each.
+        A setting is a field of TrainingConfig, a value for all stages or a tuple with one for each;
+        or `looks`. With `stages="one more"` they are those of another stage after the last.
         """
-        per_stage = {
-            name: value if isinstance(value, tuple) else (value,) * len(self.stages)
-            for name, value in settings.items()
-        }
-        stages = tuple(
-            replace(stage, **{name: values[index] for name, values in per_stage.items()})
-            for index, stage in enumerate(self.stages)
-        )
-        return self._child(key, title, idea, stages, tuple(settings))
-
-    def looking(self, key, title, idea, looks):
-        """The step with other test-time augmentation in its last stage."""
-        return self._child(key, title, idea, self.stages, ("looks",), looks=looks)
-
-    def followed(self, key, title, idea, **settings):
-        """The step with one stage more: the last one's settings, but for the named ones."""
-        stages = (*self.stages, replace(self.stages[-1], **settings))
-        return self._child(key, title, idea, stages, ("stages", *settings))
-
-    def _child(self, key, title, idea, stages, change, **others):
-        named = {"key": key, "title": title, "idea": idea, "stages": stages, "change": change}
-        return replace(self, **named, parent=self.key, **others)
+        change = tuple(settings)
+        looks = settings.pop("looks", self.looks)
+        if settings.pop("stages", None):
+            stages = (*self.stages, replace(self.stages[-1], **settings))
+        else:
+            stages = tuple(
+                replace(
+                    stage,
+                    **{
+                        name: value[index] if isinstance(value, tuple) else value
+                        for name, value in settings.items()
+                    },
+                )
+                for index, stage in enumerate(self.stages)
+            )
+        return Step(key, title, idea, stages, change, looks, self.key)
 
     def settings(self):
         """What decides its poses, JSON-ready; steps with equal settings are the same."""
@@ -78,10 +144,17 @@ def for_profile(profile, *, epochs=None, imagenet=True):
     """
     epochs = profile.ladder_epochs if epochs is None else epochs
     if profile.ladder == "whole":
-        return _whole(_poster("poster_plain", epochs, BATCH_SIZE), imagenet)
-    # Notebook 02 trains the first two steps, with the profile's epochs and batches.
-    poster = _poster("poster_batchnorm", epochs, profile.batch_size)
-    return _short(poster, with_schedule=profile.ladder == "short")
+        first = _poster("poster_plain", epochs, BATCH_SIZE)
+        rows = [row for row in WHOLE if imagenet or row[1] not in ("imagenet", "longer")]
+    else:
+        # Notebook 02 trains the first two steps, with the profile's epochs and batches.
+        first = _poster("poster_batchnorm", epochs, profile.batch_size)
+        rows = [row for row in SHORT if profile.ladder == "short" or row[1] != "schedule"]
+    steps = {first.key: first}
+    for parent, key, title, idea, settings in rows:
+        before = steps[parent] if parent else list(steps.values())[-1]
+        steps[key] = before.changed(key, title, idea, **settings)
+    return tuple(steps.values())
 
 
 def main_line(steps):
@@ -140,151 +213,3 @@ def _poster(network, epochs, batch_size):
             ),
         ),
     )
-
-
-def _masked(poster):
-    return poster.changed(
-        "masked",
-        "Masked labels",
-        "The loss leaves out joints without a label.",
-        label_treatment="masked",
-    )
-
-
-def _short(poster, with_schedule):
-    """Few and cheap steps for synthetic people; the schedule only helps longer trainings."""
-    masked = _masked(poster)
-    mapped = masked.changed(
-        "map",
-        "Residual network, map",
-        "A deeper network points at a position in a map instead of predicting two numbers.",
-        network="residual_slim",
-        head="soft_argmax",
-        loss="cross_entropy",
-    )
-    steps = [poster, masked, mapped]
-    if with_schedule:
-        steps.append(
-            mapped.changed(
-                "schedule",
-                "Schedule, average",
-                "Warm-up, a falling learning rate and averaged weights let training settle.",
-                schedule="warmup_cosine",
-                learning_rate=2e-3,
-                clip_norm=5.0,
-                weight_average=0.95,
-            )
-        )
-    cascade = steps[-1].followed(
-        "cascade",
-        "Cascade",
-        "A second network sees a square around the first one's pose.",
-        view="person",
-        augmentation="turned",
-    )
-    return (*steps, cascade)
-
-
-def _whole(poster, imagenet):
-    masked = _masked(poster)
-    absolute = masked.changed(
-        "l1",
-        "Absolute errors",
-        "A few joints that are far off, or labelled wrongly, weigh less than when squared.",
-        loss="l1",
-    )
-    residual = absolute.changed(
-        "residual",
-        "Residual network",
-        "Skip connections let a deeper network train.",
-        network="residual",
-    )
-    doubting = residual.changed(
-        "likelihood",
-        "Coordinates with their spread",
-        "A network that predicts its uncertainty can discount doubtful labels.",
-        head="spread",
-        loss="laplace",
-    )
-    mapped = residual.changed(
-        "map",
-        "Soft-argmax map",
-        "A coordinate is the mean position of a map: the network points instead of calculating.",
-        head="soft_argmax",
-    )
-    entropy = mapped.changed(
-        "cross_entropy",
-        "Map cross-entropy",
-        "The loss asks every cell of the map for a peak at the joint.",
-        loss="cross_entropy",
-    )
-    simcc = entropy.changed(
-        "simcc",
-        "SimCC instead of the map",
-        "Each axis is a classification over half pixels.",
-        head="simcc",
-    )
-    schedule = entropy.changed(
-        "schedule",
-        "AdamW, schedule, average",
-        "Warm-up, a falling learning rate, weight decay and averaged weights let training settle.",
-        schedule="warmup_cosine",
-        learning_rate=2e-3,
-        weight_decay=0.05,
-        clip_norm=5.0,
-        weight_average=0.998,
-    )
-    turned = schedule.changed(
-        "augmentation",
-        "Augmentation",
-        "Rotated, scaled, shifted, recoloured and partly covered, no picture comes twice.",
-        augmentation="turned",
-    )
-    whole = turned.changed(
-        "whole",
-        "Whole view, 128 px",
-        "Pictures keep their proportions, and limbs get more pixels.",
-        view="whole",
-        frame_px=128,
-    )
-    synthetic = whole.changed(
-        "drawn",
-        "Synthetic people first",
-        "A network that was trained on synthetic people starts with an idea of limbs.",
-        initial_weights=SYNTHETIC,
-    )
-    cascade = whole.followed(
-        "cascade",
-        "Cascade",
-        "A second network sees a square around the first one's pose.",
-        view="person",
-    )
-    steps = [
-        poster, masked, absolute, residual, doubting, mapped, entropy, simcc, schedule,
-        turned, whole, synthetic, cascade,
-    ]  # fmt: skip
-    top = cascade
-    if imagenet:
-        pretrained = cascade.changed(
-            "imagenet",
-            "ImageNet trunks",
-            "Both networks start from filters that were trained on a million other photographs.",
-            network=("lite0_short", "lite0"),
-            initial_weights=IMAGENET,
-            learning_rate=1e-3,
-        )
-        longer = pretrained.changed(
-            "longer",
-            "As long again",
-            "The second network is trained for as many epochs again.",
-            initial_weights=(IMAGENET, ITSELF),
-        )
-        steps += [pretrained, longer]
-        top = longer
-    second_look = top.looking(
-        "second_look",
-        "Second look, averaged",
-        "The second network runs again around its own pose: two sizes, one of them mirrored.",
-        TWO_QUICK_PASSES,
-    )
-    return (*steps, second_look)

@@ -160,7 +160,7 @@ def tiny_steps():
         "poster_plain", "poster_origin", epochs=1, seed=7, batch_size=16, frame_px=32
     )
     first = Step("poster", "First", "It is there.", (config,))
-    return first, first.looking("mirrored", "Second", "It looks twice.", MIRRORED_TOO)
+    return first, first.changed("mirrored", "Second", "It looks twice.", looks=MIRRORED_TOO)
 
 
 @pytest.fixture(scope="module")
