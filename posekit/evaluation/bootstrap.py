@@ -6,7 +6,7 @@ independent.
 
 import numpy as np
 
-from posekit.errors import raise_problems
+from posekit.errors import PosekitError, raise_problems
 
 
 def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, confidence=0.95):
@@ -70,9 +70,7 @@ def resampled_sums(columns, groups, *, seed, resamples):
     return sums
 
 
-def paired_difference_interval(
-    numerators_a, numerators_b, denominators, groups, *, seed, resamples=1000, confidence=0.95
-):
+def paired_difference_interval(numerators_a, numerators_b, denominators, groups, **settings):
     """Interval of score a - score b for two models scored on the same images and labels.
 
     Both models share the denominators, so the difference is a ratio itself, and what makes an
@@ -85,21 +83,11 @@ def paired_difference_interval(
     """
     numerators_a, numerators_b = np.asarray(numerators_a, float), np.asarray(numerators_b, float)
     if numerators_a.shape != numerators_b.shape:
-        raise_problems(
-            "paired_difference_interval()",
-            [
-                f"`numerators_b` must have the shape of `numerators_a`, {numerators_a.shape}; "
-                f"got {numerators_b.shape}. Score both models on the same images."
-            ],
+        raise PosekitError(
+            "paired_difference_interval(): `numerators_b` must have the shape of `numerators_a`, "
+            f"{numerators_a.shape}; got {numerators_b.shape}. Score both models on the same images."
         )
-    return ratio_interval(
-        numerators_a - numerators_b,
-        denominators,
-        groups,
-        seed=seed,
-        resamples=resamples,
-        confidence=confidence,
-    )
+    return ratio_interval(numerators_a - numerators_b, denominators, groups, **settings)
 
 
 def _percentiles(values, percents):

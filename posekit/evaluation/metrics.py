@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from posekit import geometry
-from posekit.errors import check_keypoints, raise_problems
+from posekit.errors import PosekitError, check_keypoints
 from posekit.evaluation.bootstrap import ratio_interval
 
 # Quotients, because np.arange(0, 0.21, 0.01) misses 0.2 itself by a rounding error.
@@ -311,9 +311,8 @@ def _selected(caller, joints, skeleton):
     unknown = [name for name in joints if name not in skeleton.joints]
     if unknown or not joints:
         finding = repr(unknown[0]) if unknown else "no name"
-        raise_problems(
-            caller,
-            [f"`joints` must hold names among {', '.join(skeleton.joints)}; got {finding}."],
+        raise PosekitError(
+            f"{caller}: `joints` must hold names among {', '.join(skeleton.joints)}; got {finding}."
         )
     return np.isin(skeleton.joints, joints)
 
@@ -323,8 +322,8 @@ def _check_thresholds(caller, field, thresholds, *, dimensions=0):
     wrong = ~(np.isfinite(thresholds) & (thresholds >= 0))
     kind = "one number" if dimensions == 0 else "a list of numbers"
     if thresholds.ndim != dimensions or wrong.any():
-        raise_problems(
-            caller, [f"`{field}` must be {kind}, finite and >= 0; got {thresholds.tolist()}."]
+        raise PosekitError(
+            f"{caller}: `{field}` must be {kind}, finite and >= 0; got {thresholds.tolist()}."
         )
     return thresholds
 
@@ -332,16 +331,16 @@ def _check_thresholds(caller, field, thresholds, *, dimensions=0):
 def _checked_sizes(caller, image_sizes_px, image_count):
     image_sizes_px = np.asarray(image_sizes_px, float)
     if image_sizes_px.shape != (image_count, 2):
-        raise_problems(
-            caller,
-            [f"`image_sizes_px` must have shape {(image_count, 2)}; got {image_sizes_px.shape}."],
+        raise PosekitError(
+            f"{caller}: `image_sizes_px` must have shape {(image_count, 2)}; "
+            f"got {image_sizes_px.shape}."
         )
     wrong = ~(np.isfinite(image_sizes_px) & (image_sizes_px > 0)).all(axis=1)
     if wrong.any():
         n = int(np.argmax(wrong))
-        raise_problems(
-            caller,
-            [f"`image_sizes_px` must be > 0 pixels; got {image_sizes_px[n].tolist()} at [{n}]."],
+        raise PosekitError(
+            f"{caller}: `image_sizes_px` must be > 0 pixels; got {image_sizes_px[n].tolist()} at "
+            f"[{n}]."
         )
     return image_sizes_px
 

@@ -30,7 +30,7 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
         chosen.keypoints_px,
         chosen.labelled,
         chosen.image_sizes_px,
-        _groups(experiment, part),
+        experiment.groups(part),
         seed=seed,
         resamples=experiment.profile.resamples,
         joints=joints,
@@ -54,7 +54,7 @@ def per_image(pred_px, experiment, part):
         chosen.image_sizes_px,
         skeleton=chosen.skeleton,
     )
-    return PerImage(np.asarray(chosen.image_ids), _groups(experiment, part), sums)
+    return PerImage(np.asarray(chosen.image_ids), experiment.groups(part), sums)
 
 
 def correct_joints(pred_px, dataset, *, threshold=0.2):
@@ -67,7 +67,3 @@ def correct_joints(pred_px, dataset, *, threshold=0.2):
         pred_px, dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
     )
     return tuple(errors.pck(threshold))
-
-
-def _groups(experiment, part):
-    return experiment.split.groups[experiment.split.indices(experiment.dataset, part)]

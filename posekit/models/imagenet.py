@@ -35,7 +35,10 @@ def load_into(network, path=WEIGHTS):
         for layer in network.layers
         if layer.weights and layer.name.startswith(("stem", "block"))
     ]
-    arrays = _read(path)
+    try:
+        arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
+    except PosekitError as error:
+        raise PosekitError(f"{error} `make imagenet` writes it again.") from error
     problems = []
     for layer in trunk:
         for part, weight in zip(("kernel", "bias"), layer.weights, strict=True):
@@ -50,10 +53,3 @@ def load_into(network, path=WEIGHTS):
     raise_problems(str(path), problems)
     for layer in trunk:
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
-
-
-def _read(path):
-    try:
-        return files.read_npz(path, limit_bytes=LIMIT_BYTES)
-    except PosekitError as error:
-        raise PosekitError(f"{error} `make imagenet` writes it again.") from error

@@ -118,16 +118,8 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
     step = side_px / frame_px
     radians, stretch = np.broadcast_arrays(radians, stretch, step)[:2]
     cosine, sine = np.cos(radians), np.sin(radians)
-    linear = (
-        np.stack(
-            [
-                np.stack([cosine * stretch, -sine / stretch], axis=-1),
-                np.stack([sine * stretch, cosine / stretch], axis=-1),
-            ],
-            axis=-2,
-        )
-        * step[:, None, None]
-    )  # (N, 2, 2)
+    rows = [[cosine * stretch, -sine / stretch], [sine * stretch, cosine / stretch]]
+    linear = np.moveaxis(np.array(rows) * step, -1, 0)  # (N, 2, 2)
     middle = np.full(2, (frame_px - 1) / 2)
     return np.concatenate([linear, (centre_px - linear @ middle)[..., None]], axis=-1)
 

@@ -43,6 +43,10 @@ class Experiment:
         """PoseDataset of one part."""
         return self.split.part(self.dataset, part)
 
+    def groups(self, part):
+        """(n,), the group of near-duplicates of each image of one part."""
+        return self.split.groups[self.split.indices(self.dataset, part)]
+
     def targets(self, part, treatment):
         """Targets of one part under one of LABEL_TREATMENTS, as the losses want them.
 

@@ -7,14 +7,7 @@ from posekit.plots.style import check_equal_lengths, colours, new_figure, styled
 
 
 @styled
-def learning_curves(
-    histories,
-    *,
-    baselines=None,
-    key_train="train_mse",
-    key_validation="validation_mse",
-    ylabel="mean squared error (px² of the frame)",
-):
+def learning_curves(histories, *, baselines=None):
     """Training (dashed) and validation error by epoch, mean and range over the seeds.
 
     Args:
@@ -22,13 +15,13 @@ def learning_curves(
             equally long lists, "epoch" among them. Where seeds stop at different epochs, mean and
             range are those of the seeds still training.
         baselines: dict, name -> value drawn as a horizontal line, or None.
-        key_train, key_validation: str, the history's keys of the two errors.
-        ylabel: str.
     """
     figure, ((axis,),) = new_figure(size_inches=(8, 4.2))
     for colour, (name, runs) in zip(colours(histories), histories.items(), strict=True):
-        roles = (("training", key_train, "--"), ("validation", key_validation, "-"))
-        for role, key, dashes in roles:
+        for role, key, dashes in (
+            ("training", "train_mse", "--"),
+            ("validation", "validation_mse", "-"),
+        ):
             epochs, values = _aligned(runs, key)
             mean = _over_seeds(np.nanmean, values)
             axis.plot(epochs, mean, dashes, color=colour, label=f"{name}, {role}")
@@ -44,7 +37,7 @@ def learning_curves(
     spread = f" (mean and range of {seeds} seeds)" if seeds > 1 else ""
     axis.set(
         xlabel="epoch",
-        ylabel=ylabel,
+        ylabel="mean squared error (px² of the frame)",
         title=f"Does validation keep falling with training?{spread}",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -224,8 +224,7 @@ def test_learning_curves_show_mean_and_range_over_seeds():
 
 
 def test_learning_curves_of_one_seed_have_no_band():
-    runs = [{"epoch": [1, 2], "loss": [2.0, 1.0], "val": [3.0, 2.0]}]
-    figure = curves.learning_curves({"plain": runs}, key_train="loss", key_validation="val")
+    figure = curves.learning_curves({"plain": [history(2, [2.0, 1.0], [3.0, 2.0])]})
     axis = only_axis(render(figure))
     assert not axis.collections
     assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[2, 1], [3, 2]]

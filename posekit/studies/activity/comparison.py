@@ -84,7 +84,8 @@ def compare(
         ]
         kinds[kind] = _kind_row(kind, trainer.network, confusions[kind], sample, fractions)
         if kind == "both":
-            _save(networks.whole_network(pose_network, trainer.network), run_dir)
+            with files.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
+                networks.whole_network(pose_network, trainer.network).save(temporary)
     return {
         "data": experiment.describe(),
         "measured": True,
@@ -112,7 +113,13 @@ def compare(
         "differences": [_differences(pair, confusions, sample, fractions) for pair in PAIRS],
         "gain_with_few_labels": _gain_with_few_labels(confusions, sample, fractions),
         "needs": [NETWORK_FILE, f"{described['folder']}/best.keras"],
-        "headline": _headlines(kinds),
+        "headline": [
+            headline(
+                f"{SCORE_TITLES[name]}, {TITLES[kind]}", kinds[kind]["by_fraction"][-1][name], 3
+            )
+            for name in SCORES
+            for kind in ("image", "pose", "both")
+        ],
     }
 
 
@@ -288,17 +295,6 @@ def _decided(value, over_pictures, over_seeds):
     }
 
 
-def _save(network, run_dir):
-    with files.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
-        network.save(temporary)
-
-
-def _headlines(kinds):
-    return [
-        headline(f"{SCORE_TITLES[name]}, {row['title']}", row["by_fraction"][-1][name], 3)
-        for name in SCORES
-        for row in (kinds[kind] for kind in ("image", "pose", "both"))
-    ]
 
 
 def counts(labels, indices):

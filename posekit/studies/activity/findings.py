@@ -59,12 +59,11 @@ def budget_table(result):
             "steps": budget["steps"],
             "pictures in a step": budget["batch_size"],
             "parameters trained": row["trained_parameters"],
-            "frozen parameters of the pose network": pose_network["parameters"]
-            if kind in ("pose", "both")
-            else 0,
-            "epochs on joints before": pose_network["epochs"] if kind in ("pose", "both") else 0,
+            "frozen parameters of the pose network": pose_network["parameters"] * has_pose,
+            "epochs on joints before": pose_network["epochs"] * has_pose,
         }
         for kind, row in result["kinds"].items()
+        for has_pose in [kind in ("pose", "both")]
     ]
 
 

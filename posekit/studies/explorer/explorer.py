@@ -67,11 +67,16 @@ class Explorer:
         self.dataset = dataset
         self.joints = dataset.skeleton.joints
         self.activities = None if activities is None else np.array(activities, dtype=str)
-        self._estimator, self._gradient_stage = estimator, gradient_stage
+        self._estimator, self.has_saliency = estimator, gradient_stage is not None
         self.poses = None if estimator is None else estimator.estimate_dataset(dataset)
         self.error_px = np.full(dataset.labelled.shape, np.nan)
         if self.poses is not None:
-            _check_joints(self.poses.keypoints_px.shape[1], dataset.skeleton)
+            predicted = self.poses.keypoints_px.shape[1]
+            if predicted != len(self.joints):
+                raise PosekitError(
+                    f"Explorer(): `estimator` must predict the {len(self.joints)} joints of "
+                    f"{dataset.skeleton.name}; got {predicted}. Take a model trained on them."
+                )
             self.error_px = distances_px(
                 self.poses.keypoints_px, dataset.keypoints_px, dataset.labelled
             )
@@ -79,7 +84,11 @@ class Explorer:
         self.image_error_px = np.nansum(self.error_px, axis=1) / np.where(counts, counts, np.nan)
         # The overlays change more often than the picture.
         self._subject = lru_cache(CACHED)(self._make_subject)
-        self._saliency = lru_cache(CACHED)(self._compute_saliency)
+        self._saliency = lru_cache(CACHED)(
+            lambda image, variation, joint: shown_saliency(
+                self._subject(image, variation), gradient_stage, joint
+            )
+        )
 
     def start(self):
         """The State to begin with: the first image, and the skeleton's last joint."""
@@ -100,10 +109,6 @@ class Explorer:
         """Whether the model gives confidences."""
         return self.poses is not None and not np.isnan(self.poses.confidences).all()
 
-    @property
-    def has_saliency(self):
-        """Whether a joint's saliency can be shown."""
-        return self._gradient_stage is not None
 
     def browsed(self, state):
         """The images of the state's activity in its order, int (M,); those without error last."""
@@ -192,9 +197,6 @@ class Explorer:
         # The sliders are there to show how the model copes.
         return _with_pose(varied, self._estimator.estimate([varied.image]), 0)
 
-    def _compute_saliency(self, image, variation, joint):
-        subject = self._subject(image, variation)
-        return shown_saliency(subject, self._gradient_stage, joint)
 
     def picture(self, state):
         """The whole picture in a square with the state's overlays, uint8 (S, S, 3), RGB."""
@@ -289,12 +291,6 @@ def _is_keras(stage):
     return not isinstance(stage.network, (runtimes.LiteRtNetwork, runtimes.OnnxNetwork))
 
 
-def _check_joints(predicted, skeleton):
-    if predicted != skeleton.joint_count:
-        raise PosekitError(
-            f"Explorer(): `estimator` must predict the {skeleton.joint_count} joints of "
-            f"{skeleton.name}; got {predicted}. Take a model that was trained on them."
-        )
 
 
 def _with_pose(subject, poses, index):

@@ -36,8 +36,7 @@ LAST_DRAW = 99
 # Fields of State that a widget of the same name holds as they are.
 SIMPLE = ("joint", "order", "image", "truth", "prediction", "saliency", "mirrored", "draw")
 
-_STYLE = {"description_width": "9em"}
-_WIDE = {"width": "27em"}
+_LOOK = {"style": {"description_width": "9em"}, "layout": {"width": "27em"}}
 
 
 class Panel:
@@ -70,15 +69,9 @@ class Panel:
             widgets.Button(description=description, layout=widgets.Layout(width="13em"))
             for description in ("◀ previous", "next ▶")
         )
-        self.controls = controls = SimpleNamespace(
-            **_browsing(self.explorer), **_overlays(self.explorer), **_varying()
-        )
-        shown = [
-            self._title,
-            self.picture,
-            widgets.HTML(stills.legend(self.explorer)),
-            self._table,
-        ]
+        self.controls = controls = _controls(self.explorer)
+        legend = widgets.HTML(stills.legend(self.explorer))
+        shown = [self._title, self.picture, legend, self._table]
         browsing = [
             controls.order,
             controls.activity,
@@ -157,59 +150,47 @@ class Panel:
         self._table.value = stills.joint_table(explorer, state)
 
 
-def _browsing(explorer):
-    return {
-        "order": _dropdown("browse", [(ORDER_TEXTS[order], order) for order in explorer.orders]),
-        "activity": _dropdown(
+def _controls(explorer):
+    """The widgets that hold a part of the state, by its name."""
+
+    def dropdown(description, options, **settings):
+        return widgets.Dropdown(description=description, options=options, **_LOOK, **settings)
+
+    def overlay(description, available):
+        return widgets.Checkbox(
+            description=description,
+            indent=False,
+            disabled=not available,
+            layout=widgets.Layout(width="auto"),
+        )
+
+    return SimpleNamespace(
+        order=dropdown("browse", [(ORDER_TEXTS[order], order) for order in explorer.orders]),
+        activity=dropdown(
             "activity",
             [EVERY_ACTIVITY, *explorer.activity_names],
             disabled=not explorer.activity_names,
         ),
-        "joint": _dropdown("joint", [(to_text(name), name) for name in explorer.joints]),
-        "image": widgets.Select(rows=10, layout=_WIDE),
-    }
-
-
-def _dropdown(description, options, **settings):
-    return widgets.Dropdown(
-        description=description, options=options, style=_STYLE, layout=_WIDE, **settings
-    )
-
-
-def _overlays(explorer):
-    return {
-        name: widgets.Checkbox(
-            description=description,
-            indent=False,
-            disabled=disabled,
-            layout=widgets.Layout(width="auto"),
-        )
-        for name, description, disabled in (
-            ("truth", "truth", False),
-            ("prediction", "prediction", explorer.poses is None),
-            ("saliency", "what moves the joint", not explorer.has_saliency),
-        )
-    }
-
-
-def _varying():
-    return {
-        "preset": _dropdown("strengths", [*AUGMENTATIONS, OWN_STRENGTHS]),
-        "strengths": {
+        joint=dropdown("joint", [(to_text(name), name) for name in explorer.joints]),
+        image=widgets.Select(rows=10, layout=_LOOK["layout"]),
+        truth=overlay("truth", True),
+        prediction=overlay("prediction", explorer.poses is not None),
+        saliency=overlay("what moves the joint", explorer.has_saliency),
+        preset=dropdown("strengths", [*AUGMENTATIONS, OWN_STRENGTHS]),
+        strengths={
             name: widgets.FloatSlider(
                 value=least,
                 min=least,
                 max=most,
                 step=1.0 if name == "rotation_degrees" else 0.01,
                 description=to_text(name),
-                style=_STYLE,
-                layout=_WIDE,
+                **_LOOK,
             )
             for name, (least, most) in STRENGTH_ENDS.items()
         },
-        "draw": widgets.IntSlider(max=LAST_DRAW, description="draw", style=_STYLE, layout=_WIDE),
-        "mirrored": widgets.Checkbox(description="mirrored", indent=False),
-    }
+        draw=widgets.IntSlider(max=LAST_DRAW, description="draw", **_LOOK),
+        mirrored=widgets.Checkbox(description="mirrored", indent=False),
+    )
 
 
 def _ranked_list(explorer, state):

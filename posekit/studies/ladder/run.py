@@ -164,7 +164,11 @@ def _trained(step, experiment, run_dir, seed, samples):
         seed=seed,
         runs=runs,
         parameters=sum(stage.network.count_params() for stage in estimator.stages),
-        flops=_flops(estimator),
+        # Of one picture's pose, over all stages and their test-time augmentation.
+        flops=sum(
+            summary.count_flops(stage.network) * sum(map(len, stage.passes))
+            for stage in estimator.stages
+        ),
         scored={part: sample.scored(pred_px[part]) for part, sample in samples.items()},
         pck_per_joint=errors.pck().per_column,
     )
@@ -259,12 +263,6 @@ def _gap(scores, name):
     return more if name == "frame_mse" else -more
 
 
-def _flops(estimator):
-    """Operations for one picture's pose, over all stages and their test-time augmentation."""
-    return sum(
-        summary.count_flops(stage.network) * sum(map(len, stage.passes))
-        for stage in estimator.stages
-    )
 
 
 def _needs(trained, run_dir):

@@ -55,11 +55,9 @@ def compare(runs, experiment):
         name: paired_difference(values["poster_batchnorm"], values["poster_plain"])
         for name, values in scores.items()
     }
-    batch_size = experiment.profile.batch_size
+    batch_size, targets = experiment.profile.batch_size, experiment.targets("train", treatment)
     seconds = paired_step_seconds(
-        experiment.images("train")[:batch_size],
-        experiment.targets("train", treatment)[:batch_size],
-        pairs=TIMED_PAIRS,
+        experiment.images("train")[:batch_size], targets[:batch_size], pairs=TIMED_PAIRS
     )
     ratios = seconds["poster_batchnorm"] / seconds["poster_plain"]
     best = differences["best_validation_mse"]
@@ -69,7 +67,9 @@ def compare(runs, experiment):
         "seeds": [run.config.seed for run in runs["poster_plain"]],
         "epochs": runs["poster_plain"][0].config.epochs,
         "baselines": runs["poster_plain"][0].baselines,
-        "train_mean_pose_mse": _mean_pose_train_mse(experiment, treatment),
+        "train_mean_pose_mse": baselines.constant_errors(targets, targets, experiment.frame_px)[
+            "mean_pose"
+        ],
         "needs": [
             f"training/{run.folder.name}/last.keras" for trained in runs.values() for run in trained
         ],
@@ -157,9 +157,6 @@ def _train_mse(run, experiment):
     return baselines.treatment_mse(pred_frame_px, targets)
 
 
-def _mean_pose_train_mse(experiment, treatment):
-    targets = experiment.targets("train", treatment)
-    return baselines.constant_errors(targets, targets, experiment.frame_px)["mean_pose"]
 
 
 def _difference(paired):

@@ -122,7 +122,7 @@ def pck_by_person_count(pred_frame_px, experiment, part="validation", *, seed):
 
 def _pck_rows(members, pred_frame_px, experiment, part, seed):
     chosen = experiment.part(part)
-    groups = experiment.split.groups[experiment.split.indices(experiment.dataset, part)]
+    groups = experiment.groups(part)
     frame_px = experiment.frame_px
     pred_px = resize_keypoints(pred_frame_px, (frame_px, frame_px), chosen.image_sizes_px)
     hits, counted = per_image(pred_px, experiment, part).sums["pck_0.2"]

@@ -58,7 +58,7 @@ def joint_maps(model, images, joint, *, seed, joints):
     }
 
 
-def edge_correlations(networks, images, groups, *, seed, resamples):
+def edge_correlations(networks, images, **settings):
     """How closely each convolution's map follows the images' Sobel edges.
 
     `networks` are "trained" and "untrained", Keras models of the same layers. Returns a dict, name
@@ -77,15 +77,12 @@ def edge_correlations(networks, images, groups, *, seed, resamples):
         for layer, values in correlations["trained"].items()
     }
     return {
-        name: {
-            layer: _mean_with_interval(values, groups, seed, resamples)
-            for layer, values in by_layer.items()
-        }
+        name: {layer: _mean_with_interval(values, **settings) for layer, values in by_layer.items()}
         for name, by_layer in correlations.items()
     }
 
 
-def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
+def shares_in_box(maps_by_name, boxes_px, **settings):
     """Mean share of each map inside the person's box, and the box's share of the image.
 
     Maps are float (N, S, S) by name, boxes float (N, 4), frame pixels; the bootstrap draws `groups`
@@ -102,19 +99,18 @@ def shares_in_box(maps_by_name, boxes_px, groups, *, seed, resamples):
         **shares,
         **{f"{name} minus box area": share - area for name, share in shares.items()},
     }
-    return {
-        name: _mean_with_interval(values, groups, seed, resamples)
-        for name, values in columns.items()
-    }
+    return {name: _mean_with_interval(values, **settings) for name, values in columns.items()}
 
 
 def report(model, experiment, *, joint, seed):
     """Everything notebook 05 reports on a trained keras.Model and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
     images = experiment.images("validation")[chosen]
-    groups = experiment.split.groups[experiment.split.indices(experiment.dataset, "validation")]
-    groups = groups[chosen]
-    resamples = experiment.profile.resamples
+    settings = {
+        "groups": experiment.groups("validation")[chosen],
+        "seed": seed,
+        "resamples": experiment.profile.resamples,
+    }
     networks = {"trained": model, "untrained": untrained_copy(model, seed=seed)}
     maps = {
         f"{method}, {name}": values
@@ -123,10 +119,8 @@ def report(model, experiment, *, joint, seed):
             network, images, joint, seed=seed, joints=experiment.dataset.skeleton.joints
         ).items()
     }
-    shares = shares_in_box(
-        maps, person_boxes_frame_px(experiment, chosen), groups, seed=seed, resamples=resamples
-    )
-    correlations = edge_correlations(networks, images, groups, seed=seed, resamples=resamples)
+    shares = shares_in_box(maps, person_boxes_frame_px(experiment, chosen), **settings)
+    correlations = edge_correlations(networks, images, **settings)
     layers = list(correlations["trained"])
     return {
         "data": experiment.describe(),
@@ -171,15 +165,9 @@ def share_table(result):
 def answer(result):
     """What notebook 05 found, as Markdown."""
     layers = list(result["edge_correlation"]["trained"])
-    share, untrained, excess, area = (
-        result["share_in_box"][name]
-        for name in (
-            "gradient, trained",
-            "gradient, untrained",
-            "gradient, trained minus box area",
-            "box area",
-        )
-    )
+    shares = result["share_in_box"]
+    share, untrained = shares["gradient, trained"], shares["gradient, untrained"]
+    excess, area = shares["gradient, trained minus box area"], shares["box area"]
     return (
         f'**Answer.** "Convolutional layers roughly identify edges": the map of the first '
         f"convolution {_edges_at(result, layers[0])}; that of the last "
@@ -210,15 +198,11 @@ def _compared(low, high):
     return "more than" if low > 0 else "less than" if high < 0 else "not clearly different from"
 
 
-def _mean_with_interval(values, groups, seed, resamples):
+def _mean_with_interval(values, *, groups, **settings):
     measured = np.isfinite(values)
     if not measured.any():
         return {"value": None, "interval": [None, None]}
     interval = bootstrap.ratio_interval(
-        values[measured],
-        np.ones(measured.sum()),
-        groups[measured],
-        seed=seed,
-        resamples=resamples,
+        values[measured], np.ones(measured.sum()), groups[measured], **settings
     )
     return {"value": float(values[measured].mean()), "interval": list(interval)}

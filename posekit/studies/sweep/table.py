@@ -43,9 +43,10 @@ def build(study, rows):
 
 def write(run_dir, result):
     """Write sweep.json and sweep.csv."""
+    names = list(result["choices"][0]["scores"]) if result["choices"] else []
     rows = []
     for trial in result["trials"]:
-        scores = {name: trial.get("scores", {}).get(name) for name in _score_names(result)}
+        scores = {name: trial.get("scores", {}).get(name) for name in names}
         outcome = {name: trial.get(name) for name in OUTCOME}
         settings = {name: value for name, value in trial.items() if not isinstance(value, dict)}
         rows.append({**settings, **outcome, **scores})
@@ -95,7 +96,3 @@ def _over_seeds(values):
         "mean": seeds.seed_summary(values)["mean"],
         "interval": seeds.mean_interval(values),
     }
-
-
-def _score_names(result):
-    return list(result["choices"][0]["scores"]) if result["choices"] else []

@@ -71,7 +71,7 @@ def test_shares_beside_the_boxes_area():
     inside = np.zeros((2, 8, 8))
     inside[:, :, :4] = 1
     maps = {"inside": inside, "even": np.ones((2, 8, 8))}
-    shares = saliency.shares_in_box(maps, boxes_px, np.arange(2), seed=0, resamples=20)
+    shares = saliency.shares_in_box(maps, boxes_px, groups=np.arange(2), seed=0, resamples=20)
     assert {name: entry["value"] for name, entry in shares.items()} == {
         "box area": 0.5,
         "inside": 1.0,
