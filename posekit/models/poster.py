@@ -52,9 +52,7 @@ def poster_network(
     def add_hidden(layer, name):
         stack.append(layer)
         if batch_norm:
-            stack.append(
-                layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_bn")
-            )
+            stack.append(layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_bn"))
         stack.append(layers.ReLU(name=f"{name}_relu"))
 
     # BatchNormalization's beta takes the place of the bias, so the pair stays comparable.
@@ -85,8 +83,6 @@ def poster_network(
     )
     # The last weight layer works in units of half a frame around the frame's centre, so that
     # Adam's steps suit it; the loss and every reader see pixels.
-    stack.append(
-        layers.Rescaling(frame_px / 2, offset=(frame_px - 1) / 2, name="coordinates_px")
-    )
+    stack.append(layers.Rescaling(frame_px / 2, offset=(frame_px - 1) / 2, name="coordinates_px"))
     name = "poster_batchnorm" if batch_norm else "poster_plain"
     return keras.Sequential(stack, name=name)

@@ -80,8 +80,6 @@ def test_principal_components_of_two_known_directions():
     np.testing.assert_allclose(rebuilt, data, atol=1e-9)
 
 
-
-
 def test_contortion_of_a_training_pose_is_zero():
     training_px = random_poses(30, 4)
     labelled = np.random.default_rng(4).random((30, 14)) < 0.9

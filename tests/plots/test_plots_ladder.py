@@ -98,5 +98,3 @@ def test_costs_carry_the_ladders_numbers(rungs):
     assert minutes.get_xscale() == operations.get_xscale() == "log"
     colours = [line.get_color() for line in operations.lines]
     assert [colour == PALETTE[0] for colour in colours] == [True, True, False, True]
-
-

@@ -295,8 +295,6 @@ def _decided(value, over_pictures, over_seeds):
     }
 
 
-
-
 def counts(labels, indices):
     """How many of the chosen pictures have each activity, int (C,)."""
     codes = labels.codes[indices]

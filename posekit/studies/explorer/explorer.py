@@ -109,7 +109,6 @@ class Explorer:
         """Whether the model gives confidences."""
         return self.poses is not None and not np.isnan(self.poses.confidences).all()
 
-
     def browsed(self, state):
         """The images of the state's activity in its order, int (M,); those without error last."""
         check_choice("browsed()", "order", state.order, self.orders)
@@ -196,7 +195,6 @@ class Explorer:
             return varied
         # The sliders are there to show how the model copes.
         return _with_pose(varied, self._estimator.estimate([varied.image]), 0)
-
 
     def picture(self, state):
         """The whole picture in a square with the state's overlays, uint8 (S, S, 3), RGB."""
@@ -289,8 +287,6 @@ def path_of(model):
 
 def _is_keras(stage):
     return not isinstance(stage.network, (runtimes.LiteRtNetwork, runtimes.OnnxNetwork))
-
-
 
 
 def _with_pose(subject, poses, index):

@@ -263,8 +263,6 @@ def _gap(scores, name):
     return more if name == "frame_mse" else -more
 
 
-
-
 def _needs(trained, run_dir):
     folders = {run.folder for each in trained.values() for one in each for run in one.runs}
     return sorted(f"{folder.relative_to(run_dir)}/best.keras" for folder in folders)

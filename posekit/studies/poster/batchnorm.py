@@ -157,8 +157,6 @@ def _train_mse(run, experiment):
     return baselines.treatment_mse(pred_frame_px, targets)
 
 
-
-
 def _difference(paired):
     mean = paired["mean_difference"]
     if paired["interval"] is None:

@@ -51,8 +51,6 @@ def test_each_kind_has_its_own_inputs(kind, inputs):
     assert network.output_shape == (None, 3)
 
 
-
-
 def test_neither_position_nor_size_of_the_person_counts():
     rng = np.random.default_rng(0)
     network = networks.classifier("pose", **SIZES)

@@ -69,5 +69,3 @@ def test_paired_intervals_see_the_same_pictures():
 
     got = scores.interval(difference, [counted, counted], np.arange(5), seed=0, resamples=50)
     assert got == [0, 0]
-
-

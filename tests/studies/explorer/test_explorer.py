@@ -302,8 +302,6 @@ def test_unknown_choices_are_named(explorer, start, change, message):
         explorer.browsed(replace(start, **change))
 
 
-
-
 def test_what_does_not_fit_is_named(dataset):
     with pytest.raises(PosekitError, match="`dataset` must hold an image; got none"):
         Explorer(dataset.subset([]))

@@ -131,8 +131,6 @@ def test_branches_are_not_on_the_way_up():
     assert (line[-1], line[0]) == ("poster", "second_look")
 
 
-
-
 def test_changes_in_words():
     by_key = {step.key: step for step in LADDERS["whole"]}
 
