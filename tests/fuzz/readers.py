@@ -7,15 +7,18 @@ which are checked here by other means than the reader's own.
 import ast
 import hashlib
 import io
+import itertools
 import json
 import math
+import tempfile
 import zipfile
 import zlib
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 import coco_sets
+import films
 import nbformat
 import numpy as np
 import scipy.io
@@ -27,6 +30,7 @@ from posekit.datasets.coco import own_data, reading
 from posekit.datasets.fetch.verification import content_sha256
 from posekit.errors import PosekitError
 from posekit.estimators.manifest import check_file, read
+from posekit.estimators.predict import inputs, photos, video_files, video_writing
 from posekit.files import read_json, write_json
 from posekit.models import imagenet
 from posekit.report import parameters
@@ -317,6 +321,61 @@ def _read_both_ways(content, folder):
         _require("InvalidArgument" in type(error).__name__, f"TensorFlow says {error!r}")
         return
     _require(frame.shape == pixels.shape, f"TensorFlow {frame.shape}, Pillow {pixels.shape}")
+
+
+# A person's own photographs and films.
+
+
+@cache
+def _photographs():
+    made = []
+    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM"):
+        made.append(picture(30, 20, file_format=kind))
+    return made
+
+
+def _read_photograph(content, folder):
+    (folder / "photo").write_bytes(content)
+    inputs.kind(folder / "photo")
+    pixels = photos.read_photo(folder / "photo")
+    _require(pixels.dtype == np.uint8 and pixels.shape[2] == 3, f"{pixels.dtype} {pixels.shape}")
+    _require(pixels.shape[0] * pixels.shape[1] <= image_files.PIXEL_LIMIT, "beyond the limit")
+
+
+@cache
+def _films():
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, codec in (("a.mp4", "libx264"), ("a.webm", "libvpx"), ("a.avi", "mpeg4")):
+            path = films.write(Path(folder) / name, codec=codec, count=4)
+            made.append(path.read_bytes())
+        sounding = films.write(Path(folder) / "b.ts", form="mpegts", sound="aac", count=4)
+        made.append(sounding.read_bytes())
+    frames = [Image.fromarray(films.square(index)) for index in range(3)]
+    for kind in ("GIF", "WEBP"):
+        buffer = io.BytesIO()
+        frames[0].save(buffer, kind, save_all=True, append_images=frames[1:], duration=[50, 90, 40])
+        made.append(buffer.getvalue())
+    return made
+
+
+def _read_film(content, folder):
+    (folder / "film").write_bytes(content)
+    inputs.kind(folder / "film")
+    stream = video_files.open_video(folder / "film")
+    before = -math.inf
+    drawn = folder / "drawn.mp4"
+    count = 0
+    with video_writing.writing(
+        drawn, stream.frames_per_second, stream.size_px, source=stream
+    ) as show:
+        for seconds, image in itertools.islice(stream.frames(), 40):
+            _require(before < seconds < math.inf, f"{seconds} after {before}")
+            _require(image.shape == (*stream.size_px[::-1], 3), f"a frame of {image.shape}")
+            show(seconds, image)
+            before = seconds
+            count += 1
+    _require(count > 0, "a film without a frame was taken")
 
 
 # Parameters of notebooks.
@@ -663,6 +722,8 @@ READERS = {
         Reader("archive", _archives, _mutate_archive, _read_archive, share=60),
         Reader("labels", _mat_files, mutation.of_mat, _read_labels, share=60),
         Reader("picture", _pictures, mutation.of_picture, _read_picture, share=60),
+        Reader("photograph", _photographs, mutation.blindly, _read_photograph, share=20),
+        Reader("film", _films, mutation.blindly, _read_film, share=20),
         Reader("set", _set_files, _mutate_set, _read_set, share=20),
         Reader("coco", _annotation_files, mutation.of_json, _read_annotations, share=20),
         Reader("description", _descriptions, mutation.blindly, _read_description, share=10),

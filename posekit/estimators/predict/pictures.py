@@ -1,6 +1,7 @@
 """A person's own pictures in the formats that cameras, phones and browsers write."""
 
 import io
+import warnings
 from pathlib import Path
 
 from PIL import Image
@@ -43,7 +44,7 @@ def open_picture(file):
             `image_files`. Callers put the file's name in front.
     """
     try:
-        image = Image.open(file, formats=_formats())
+        image = _open(file)
     except Image.UnidentifiedImageError:
         file.seek(0)
         head = file.read(12)
@@ -74,7 +75,7 @@ def is_picture(path):
             if is_heif(file.read(12)):
                 return True
             file.seek(0)
-            with Image.open(file, formats=_formats()):
+            with _open(file):
                 return True
     except Image.DecompressionBombError:
         return True
@@ -85,8 +86,8 @@ def is_picture(path):
 def is_animated(path):
     """Whether a picture moves: a GIF, WebP, PNG or AVIF of several frames."""
     try:
-        with Path(path).open("rb") as file, Image.open(file, formats=_ANIMATED_FORMATS) as image:
-            return getattr(image, "n_frames", 1) > 1
+        with Path(path).open("rb") as file, _open(file) as image:
+            return image.format in _ANIMATED_FORMATS and image.n_frames > 1
     # A damaged file fails anywhere in a decoder, each with its own error; its reader names it.
     except Exception:
         return False
@@ -120,6 +121,13 @@ def decode(encoded):
 def is_heif(head):
     """Whether a file begins as HEIC does."""
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _open(file):
+    with warnings.catch_warnings():
+        # It warns of sizes that `image_files` refuses in any case.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=_formats())
 
 
 def _formats():

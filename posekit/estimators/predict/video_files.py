@@ -46,6 +46,8 @@ _WIDEST_PIXEL = 4
 # Formats whose clocks may jump, as where two recordings were joined, and what counts as a jump.
 _JUMPING_FORMATS = {"mpegts", "mpeg", "mpegvideo"}
 JUMP_SECONDS = 10
+# No film shows a frame for longer; MP4 could not say so in steps of a 90,000th of a second.
+_LONGEST_SECONDS = 21_600
 
 _ADVICE = "Convert it, for instance: ffmpeg -i {name} -c:v libx264 converted.mp4"
 
@@ -155,7 +157,8 @@ class VideoFile:
                 if count:
                     usual = seconds + step
                     told_seconds = usual if told is None else told + offset
-                    if told_seconds <= seconds or (self.jumps and told_seconds > usual + JUMP_SECONDS):
+                    latest = usual + (JUMP_SECONDS if self.jumps else _LONGEST_SECONDS)
+                    if not seconds < told_seconds <= latest:
                         offset += usual - told_seconds
                         told_seconds = usual
                     seconds = told_seconds
@@ -298,11 +301,14 @@ class Animation:
             while count < self.frame_count:
                 self._image.seek(count)
                 image = image_files.rgb(self._image)
+                if image.shape[1::-1] != self.size_px:
+                    image = cv2.resize(image, self.size_px)
                 yield seconds, image
                 del image
                 seconds += self._step_seconds()
                 count += 1
-        except (OSError, EOFError, ValueError, SyntaxError, IndexError) as error:
+        # A damaged file can fail anywhere in a decoder, each with its own error.
+        except Exception as error:
             self.problem = (
                 f"{self.name}: must have {self.frame_count} frames; got {count} before one that "
                 f"does not decode ({brief(error)}). These are done; get the file again."
@@ -417,12 +423,16 @@ def _open_or_explain(path):
             reason = "one without its index (moov), which is written last: it was cut off"
         elif os.path.getsize(path) == 0:
             reason = "an empty file"
+        elif isinstance(error, MemoryError):
+            reason = "a damaged header"
         else:
             reason = "another format, or damage"
-        raise PosekitError(
+        refused = PosekitError(
             f"{path}: must be a video with frames that FFmpeg decodes; got {reason}. "
             f"{_ADVICE.format(name=Path(path).name)}"
-        ) from error
+        )
+        # FFmpeg's own words for a header that claims more than FFmpeg ever asks for.
+        raise refused from (None if isinstance(error, MemoryError) else error)
     finally:
         av.logging.set_level(level)
         av.logging.set_skip_repeated(skips)

@@ -14,9 +14,10 @@ from posekit.estimators.predict import video_files
 from posekit.estimators.predict.pose_files import keep_partial_on_interrupt
 
 WRITTEN_SUFFIX = ".mp4"
-# All usual rates are whole steps of it, those of NTSC too.
+# All usual rates are whole steps of the first, those of NTSC too. MP4 counts at most 2^31 steps from
+# frame to frame: six hours of the second, which takes the place of finer ones.
 _TIME_BASE = Fraction(1, 720_000)
-_FINEST_TIME_BASE = 1_000_000
+_FINEST_TIME_BASE = Fraction(1, 90_000)
 # Half the time of x264's own choice, for files a little larger; 18 is said to look as the input.
 # Without B-frames each frame is stored when it is shown, which keeps the length exact.
 _QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
@@ -60,10 +61,14 @@ def writing(path, frames_per_second, size_px, *, source=None):
 class _Film:
     def __init__(self, path, temporary, frames_per_second, size_px, source):
         self._path, self._temporary = path, temporary
-        self._rate = Fraction(frames_per_second).limit_denominator(1001)
+        slowest = Fraction(1, 1001)
+        self._rate = max(Fraction(frames_per_second).limit_denominator(1001), slowest)
         self._size_px = size_px
-        step = getattr(source, "time_base", None) or _TIME_BASE
-        self._time_base = step if step.denominator <= _FINEST_TIME_BASE else _TIME_BASE
+        step = getattr(source, "time_base", None)
+        self._time_base = _TIME_BASE
+        if step is not None:
+            exact = step.denominator <= _FINEST_TIME_BASE.denominator
+            self._time_base = step if exact else _FINEST_TIME_BASE
         self._step = max(1, round(1 / (self._rate * self._time_base)))
         self._last, self._written = None, 0
         self.note, self.is_whole = None, False
