@@ -35,8 +35,8 @@ def _add_predict(commands):
         "predict",
         predict,
         "Draw and write poses in photographs, videos or a webcam.",
-        details="The exit status is 1 if a picture or film could not be read; all others are still "
-        "done.\nWhat else a folder holds is listed as left out.",
+        details="The exit status is 1 if a picture or video could not be read; all others are still "
+        "done.\nOther files in a folder are listed as left out.",
         example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
     )
     source = parser.add_mutually_exclusive_group(required=True)
@@ -45,7 +45,7 @@ def _add_predict(commands):
         nargs="*",
         default=[],
         metavar="IMAGE",
-        help="pictures (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, HEIC), films, folders of them, or "
+        help="pictures (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, HEIC), videos, folders of them, or "
         "quoted patterns",
     )
     source.add_argument(

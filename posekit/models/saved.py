@@ -59,8 +59,7 @@ def check_shapes(path, network, *, head, joints):
     side = input_shape[1] if isinstance(input_shape, tuple) and len(input_shape) == 4 else None
     if side is None or input_shape != (None, side, side, 3):
         raise PosekitError(
-            f"{path}: the model's input must be square RGB images of one size, (None, S, S, 3); "
-            f"got shape {input_shape}."
+            f"{path}: the model's input must be square RGB images; got shape {input_shape}."
         )
 
 
@@ -108,6 +107,8 @@ def _shape(network, end):
 
 
 def _fits(shape, pattern):
-    return isinstance(shape, tuple) and len(shape) == len(pattern) and all(
-        wanted in (None, size) for size, wanted in zip(shape, pattern, strict=True)
+    return (
+        isinstance(shape, tuple)
+        and len(shape) == len(pattern)
+        and all(wanted in (None, size) for size, wanted in zip(shape, pattern, strict=True))
     )

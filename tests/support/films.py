@@ -63,7 +63,9 @@ def write(
             heard = output.add_stream(sound, rate=sound_rate, layout="mono")
         for index in range(len(times) if times is not None else count):
             frame = av.VideoFrame.from_ndarray(square(index, size_px), format="rgb24")
-            frame.pts = round(((times[index] if times is not None else index * step) + starts) / step)
+            frame.pts = round(
+                ((times[index] if times is not None else index * step) + starts) / step
+            )
             frame.time_base = step
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

@@ -1,4 +1,4 @@
-"""Which files to predict: what folders and patterns hold, what each file is, its output's name."""
+"""Which files to predict, what each of them is, and the names of their outputs."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ from posekit.estimators.predict import pictures, video_files
 TABLE = "poses.csv"
 RESULTS = "coco_results.json"
 
-# What systems leave in folders of pictures, which nobody means.
+# Left in folders of pictures by the system.
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "icon\r")
 
 
@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
     Attributes:
         paths: list of Path, to be predicted, in the order given.
-        left_out: dict, a reason -> list of Path, what else the folders and patterns hold.
+        left_out: dict, a reason -> list of Path, the other files of folders and patterns.
     """
 
     paths: list
@@ -31,10 +31,10 @@ class Found(NamedTuple):
 
 
 def find_files(paths):
-    """The photographs and videos that paths of files and folders and patterns stand for.
+    """The photographs and videos of files, folders and patterns.
 
     Args:
-        paths: list of paths. A folder stands for the pictures and films in it, by their content
+        paths: list of paths. A folder stands for the pictures and videos in it, by their content
             or their name, and a pattern such as "clips/*.mp4" or "holiday/**/*" for those that
             it matches; sorted by name, without hidden ones and without what `predict_files` wrote.
 
@@ -61,15 +61,17 @@ def find_files(paths):
                     continue
                 if each.is_dir():
                     if is_folder:
-                        leave_out(each, "a folder; name it too, or a pattern such as 'holiday/**/*'")
+                        leave_out(
+                            each, "a folder; name it too, or a pattern such as 'holiday/**/*'"
+                        )
                 elif kind(each, by_name=False) is None:
                     others += 1
-                    leave_out(each, "no picture or film")
+                    leave_out(each, "not a picture or video")
                 else:
                     matches.append(each)
             if not matches:
                 problems.append(
-                    f"{path} must hold pictures or films; got none"
+                    f"{path} must hold pictures or videos; got none"
                     f"{f' but {others} other files' if others else ''}. Name another folder or "
                     "pattern."
                 )
@@ -91,7 +93,7 @@ def kind(path, *, by_name=True):
         # One JPEG after the other: here alone the content does not tell.
         if suffix not in (".mjpeg", ".mjpg") and pictures.is_picture(path):
             return "video" if pictures.is_animated(path) else "photo"
-        if video_files.is_film(path):
+        if video_files.is_video(path):
             return "video"
     if suffix in video_files.SUFFIXES:
         return "video"

@@ -9,7 +9,7 @@ from PIL import Image
 from posekit.datasets import image_files, orientation
 from posekit.errors import PosekitError, brief
 
-# What pictures are usually called; a file of such a name that is no picture is an error.
+# Usual names of pictures; a file with such a name that is not a picture is an error.
 SUFFIXES = tuple(
     ".jpg .jpeg .jfif .jpe .png .apng .webp .avif .avifs .gif .bmp .dib .tif .tiff .jp2 .j2k .jpx "
     ".ppm .pgm .pbm .pnm .heic .heif .hif".split()
@@ -18,7 +18,7 @@ SUFFIXES = tuple(
 RAW_SUFFIXES = tuple(
     ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq".split()
 )
-# Pillow reads others too, some with programs outside of it and some that fit almost any file.
+# Pillow's other formats need outside programs or match almost any file.
 FORMATS = (
     *image_files.FORMATS,
     *("WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX", "SGI", "QOI"),

@@ -1,6 +1,6 @@
-"""Films and webcams, frame by frame with their times: never more than a few in memory.
+"""Videos and webcams, frame by frame with their times: never more than a few in memory.
 
-PyAV (FFmpeg) reads files: what is a film is decided by its content, whatever its name. Pillow
+PyAV (FFmpeg) reads files: what is a video is decided by its content, whatever its name. Pillow
 reads animated pictures, OpenCV webcams.
 """
 
@@ -20,13 +20,13 @@ from posekit.datasets import image_files
 from posekit.errors import PosekitError, brief
 from posekit.estimators.predict import pictures
 
-# What films are usually called; a file of such a name that is no film is an error.
+# Usual names of videos; a file with such a name that is not a video is an error.
 SUFFIXES = tuple(
     ".mp4 .m4v .mov .qt .avi .mkv .webm .mpg .mpeg .m2v .vob .wmv .asf .ts .mts .m2ts .3gp .3g2 "
     ".flv .f4v .ogv .dv .mxf .divx .rm .rmvb .mjpeg .mjpg .h264 .hevc".split()
 )
-# Demuxers of films. FFmpeg has others, for playlists, devices and patterns of names, with which a
-# file could make it open what else is on the machine or in the network.
+# FFmpeg's other demuxers read playlists, devices and patterns of names, with which a file could
+# make it open other files or addresses.
 _DEMUXERS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,flv,live_flv,kux,"
     "asf,asf_o,wtv,ogg,dv,mxf,gxf,lxf,rm,nut,nsv,nuv,mjpeg,mjpeg_2000,h261,h263,vc1,vc1test,"
@@ -39,21 +39,21 @@ _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
 USUAL_FRAMES_PER_SECOND = 30.0
 _MOST_FRAMES_PER_SECOND = 1000
 
-# A film that lasts so much less than its header says ended early; some headers are rounded.
+# A video that lasts so much less than its header says ended early; some headers are rounded.
 _LENGTH_TOLERANCE = 0.05
-# Pixels are stretched up to so many times; what a header says beyond is no camera's.
+# Pixels are stretched at most this many times; no camera's header says more.
 _WIDEST_PIXEL = 4
 # Formats whose clocks may jump, as where two recordings were joined, and what counts as a jump.
 _JUMPING_FORMATS = {"mpegts", "mpeg", "mpegvideo"}
 JUMP_SECONDS = 10
-# No film shows a frame for longer; MP4 could not say so in steps of a 90,000th of a second.
+# No video shows a frame for longer; MP4 could not say so in steps of a 90,000th of a second.
 _LONGEST_SECONDS = 21_600
 
 _ADVICE = "Convert it, for instance: ffmpeg -i {name} -c:v libx264 converted.mp4"
 
 
 def open_container(path):
-    """FFmpeg's view of a local film file.
+    """FFmpeg's view of a local video file.
 
     Args:
         path: Path or str of a plain file.
@@ -62,13 +62,13 @@ def open_container(path):
         av.container.InputContainer, which the caller closes.
 
     Raises:
-        av.FFmpegError: no film that FFmpeg knows, or a damaged one.
+        av.FFmpegError: no video that FFmpeg knows, or a damaged one.
     """
     # A bare name with a colon in it would be taken for an address.
     return av.open(f"file:{os.path.abspath(path)}", options=_OPTIONS)
 
 
-def is_film(path):
+def is_video(path):
     """Whether a file holds moving pictures that FFmpeg knows, whatever its name."""
     try:
         with open_container(path) as container:
@@ -78,7 +78,7 @@ def is_film(path):
 
 
 def open_video(path):
-    """The frames of a film's file.
+    """The frames of a video's file.
 
     Returns:
         VideoFile, or Animation for an animated picture.
@@ -95,14 +95,14 @@ class VideoFile:
 
     Attributes:
         name: str, the path as given.
-        size_px: (int, int), width and height of a frame as shown, pixels: a film whose pixels are
-            no squares is stretched in width, one of a camera that was turned is turned back.
-            Frames of other sizes are scaled to the first one's.
+        size_px: (int, int), width and height of a frame as shown, pixels: a video whose pixels are
+            not square is stretched in width, one from a turned camera is turned back. Frames of
+            other sizes are scaled to the first one's.
         frames_per_second: float > 0, the mean, as far as the header tells; for messages and bars.
         frame_count: int or None, about how many there are, as far as the header tells.
         start_seconds: float, the time that the file gives its first frame.
         time_base: Fraction, seconds of the smallest step in time.
-        sound_path: Path, where the film's sound is read.
+        sound_path: Path, where the video's sound is read.
         jumps: bool, whether its clock may jump, as where two recordings were joined.
         problem: None, or a sentence once the frames have ended early or some did not decode.
 
@@ -172,7 +172,7 @@ class VideoFile:
             self._container.close()
 
     def _decode(self):
-        """Yield (seconds or None, frame); what does not decode is counted and left out."""
+        """Yield (seconds or None, frame); parts that do not decode are counted and left out."""
         stream, packets = self._stream, self._container.demux()
         while True:
             try:
@@ -211,7 +211,7 @@ class VideoFile:
         if width * height > image_files.PIXEL_LIMIT:
             raise PosekitError(
                 f"{self.name}: frames must have at most {image_files.PIXEL_LIMIT:,} pixels; got "
-                f"{width} x {height}. Make the film smaller."
+                f"{width} x {height}. Make the video smaller."
             )
         stream.thread_type = "AUTO"
 
@@ -226,7 +226,7 @@ class VideoFile:
         return None if seconds is None else max(1, round(seconds * self.frames_per_second))
 
     def _told_seconds(self):
-        """The film's length, as its header says, or None."""
+        """The video's length, as its header says, or None."""
         if self._stream.duration:
             seconds = float(self._stream.duration * self._stream.time_base)
             if not self._container.format.name.startswith("mov"):
@@ -238,7 +238,7 @@ class VideoFile:
         return None
 
     def _judge_end(self, count, seconds):
-        """Say what of the film is missing, as far as it shows."""
+        """Say what of the video is missing, as far as it shows."""
         told = self._told_seconds()
         # A container's length may count from before the first frame, and hold more sound.
         read = (
@@ -257,7 +257,7 @@ class VideoFile:
         elif self._damaged:
             parts = "part" if self._damaged == 1 else "parts"
             self.problem = (
-                f"{self.name}: must be a whole film; got {self._damaged} damaged {parts} that did "
+                f"{self.name}: must be a whole video; got {self._damaged} damaged {parts} that did "
                 f"not decode. The other {count} frames are done; get the file again."
             )
 
@@ -408,7 +408,7 @@ def check_file(path):
 
 
 def _open_or_explain(path):
-    """Open a film; FFmpeg's own words of what is wrong with it, where it has some."""
+    """Open a video; FFmpeg's own words of what is wrong with it, where it has some."""
     level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)

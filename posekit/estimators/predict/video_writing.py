@@ -1,4 +1,4 @@
-"""Drawn films: H.264 in MP4, which browsers play, with the input's times and sound."""
+"""Drawn videos: H.264 in MP4, which browsers play, with the input's times and sound."""
 
 import math
 from contextlib import contextmanager
@@ -48,17 +48,17 @@ def writing(path, frames_per_second, size_px, *, source=None):
         PosekitError: the file cannot be written, or there is no room for it.
     """
     with keep_partial_on_interrupt(path) as temporary:
-        film = _Film(path, temporary, frames_per_second, size_px, source)
-        with film.errors_named():
+        video = _Video(path, temporary, frames_per_second, size_px, source)
+        with video.errors_named():
             try:
-                yield film
-                film.is_whole = True
+                yield video
+                video.is_whole = True
             finally:
-                film.close()
-            film.check()
+                video.close()
+            video.check()
 
 
-class _Film:
+class _Video:
     def __init__(self, path, temporary, frames_per_second, size_px, source):
         self._path, self._temporary = path, temporary
         slowest = Fraction(1, 1001)
@@ -82,7 +82,7 @@ class _Film:
         except av.FFmpegError as error:
             if error.errno in files.NO_ROOM:
                 raise PosekitError(
-                    f"{self._path}: there must be room for the film; got {error.strerror} after "
+                    f"{self._path}: there must be room for the video; got {error.strerror} after "
                     f"{self._written} frames. Free some space, then run it again."
                 ) from error
             width, height = self._size_px
@@ -179,7 +179,7 @@ class _Film:
 
 
 class _Sound:
-    """A film's sound on its way into another, a little ahead of the pictures.
+    """A video's sound on its way into another, a little ahead of the pictures.
 
     Args:
         source: video_files.VideoFile.
@@ -192,7 +192,7 @@ class _Sound:
 
     @classmethod
     def of(cls, source, output, *, as_it_is):
-        """The sound, or None where the film has none."""
+        """The sound, or None where the video has none."""
         container = video_files.open_container(source.sound_path)
         stream = container.streams.best("audio")
         if stream is None:
@@ -222,7 +222,7 @@ class _Sound:
         self._pending = None
 
     def mux_until(self, seconds):
-        """Add what is heard up to a time of the drawn film."""
+        """Add what is heard up to a time of the drawn video."""
         try:
             while True:
                 if self._pending is None:
@@ -231,7 +231,7 @@ class _Sound:
                     return
                 packets, self._pending = self._pending[1], None
                 self._output.mux(packets)
-        # The sound is the lesser part: what ends it does not end the film.
+        # The sound is the lesser part: what ends it does not end the video.
         except (av.FFmpegError, ValueError) as error:
             if getattr(error, "errno", None) in files.NO_ROOM:
                 raise
@@ -242,7 +242,7 @@ class _Sound:
         self._container.close()
 
     def _copied(self, stream):
-        """Yield (seconds, packet) by the drawn film's clock."""
+        """Yield (seconds, packet) by the drawn video's clock."""
         end = None
         offset = -round(Fraction(self._start_seconds) / stream.time_base)
         jump = round(video_files.JUMP_SECONDS / stream.time_base)

@@ -139,7 +139,7 @@ def test_photographs_have_the_ids_of_the_annotations(truth, tmp_path):
     np.testing.assert_array_equal(np.reshape(results[0]["keypoints"], (17, 3)), expected)
     # The copies that were drawn are not taken for photographs when they lie beside the results.
     assert len(inputs.find_files([tmp_path / "images"]).paths) == 3
-    with pytest.raises(PosekitError, match="out must hold pictures or films; got none"):
+    with pytest.raises(PosekitError, match="out must hold pictures or videos; got none"):
         inputs.find_files([tmp_path / "out"])
 
 

@@ -112,14 +112,20 @@ def test_animated_pictures_are_films(tmp_path, form):
     np.testing.assert_allclose(seconds, [0, 0.2, 0.25, 0.35], atol=0.001)
     assert np.abs(images[2].astype(int) - films.square(2)).mean() < 12
     assert stream.problem is None
-    np.testing.assert_allclose(films.described(drawn(path, tmp_path)["drawn"])[2], seconds, atol=1e-3)
+    np.testing.assert_allclose(
+        films.described(drawn(path, tmp_path)["drawn"])[2], seconds, atol=1e-3
+    )
     first.save(tmp_path / f"one.{form.lower()}")
     assert inputs.kind(tmp_path / f"one.{form.lower()}") == "photo"
 
 
 @pytest.mark.parametrize(
     ("size_px", "pixel", "shown_px"),
-    [((90, 144), (64, 45), (128, 144)), ((72, 48), (8, 9), (64, 48)), ((96, 64), (1, 100), (96, 64))],
+    [
+        ((90, 144), (64, 45), (128, 144)),
+        ((72, 48), (8, 9), (64, 48)),
+        ((96, 64), (1, 100), (96, 64)),
+    ],
 )
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 def test_pixels_that_are_no_squares_are_shown_in_their_shape(
@@ -207,7 +213,7 @@ def test_what_is_heard_alone_is_no_film(tmp_path, frames):
     path.rename(tmp_path / "song.m4a")
     (tmp_path / "a.png").write_bytes(b"")
     assert inputs.find_files([tmp_path]).left_out == {
-        "no picture or film": [tmp_path / "song.m4a"]
+        "not a picture or video": [tmp_path / "song.m4a"]
     }
 
 
@@ -223,7 +229,7 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path, text):
     path = films.write(tmp_path / "a.mp4")
     for name in ("list.mp4", "list.m3u8", "list.txt"):
         (tmp_path / name).write_text(text.format(path=path.name))
-        assert not video_files.is_film(tmp_path / name)
+        assert not video_files.is_video(tmp_path / name)
         with pytest.raises(PosekitError, match="must be a video with frames"):
             video_files.VideoFile(tmp_path / name)
 
@@ -258,7 +264,9 @@ def test_damage_inside_a_film_costs_what_it_hits(tmp_path):
     assert "got 2 damaged parts" in stream.problem and "other 18 frames are done" in stream.problem
 
 
-@pytest.mark.parametrize("name", ["a:b.mp4", "100%d.mp4", "*.mp4", "emoji🏃.mp4", "L\udce4ufer.mp4"])
+@pytest.mark.parametrize(
+    "name", ["a:b.mp4", "100%d.mp4", "*.mp4", "emoji🏃.mp4", "L\udce4ufer.mp4"]
+)
 def test_any_name_is_read_and_written(tmp_path, name):
     films.write(tmp_path / "plain.mp4").rename(tmp_path / name)
     result = drawn(tmp_path / name, tmp_path)

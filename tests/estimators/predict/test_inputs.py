@@ -90,13 +90,13 @@ def test_what_a_folder_holds_else_is_named_and_counted(tmp_path):
     assert paths == [tmp_path / "IMG_1.HEIC", *wanted, tmp_path / "clip.mts"]
     folders, others = sorted(left_out.items())
     assert "a folder; name it" in folders[0] and folders[1] == [tmp_path / "deeper"]
-    assert others == ("no picture or film", [tmp_path / "IMG_1.AAE", tmp_path / "notes.txt"])
+    assert others == ("not a picture or video", [tmp_path / "IMG_1.AAE", tmp_path / "notes.txt"])
 
 
 def test_a_folder_of_other_files_alone_says_how_many(tmp_path):
     for name in ("a.txt", "b.pdf"):
         (tmp_path / name).write_text("x")
-    with pytest.raises(PosekitError, match="must hold pictures or films; got none but 2 other"):
+    with pytest.raises(PosekitError, match="must hold pictures or videos; got none but 2 other"):
         inputs.find_files([tmp_path])
 
 

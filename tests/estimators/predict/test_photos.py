@@ -117,7 +117,7 @@ def test_folders_stand_for_their_pictures(tmp_path):
 def test_folders_without_pictures_are_named(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    finding = r"a must hold pictures or films; got none(.|\n)*b must hold pictures or films"
+    finding = r"a must hold pictures or videos; got none(.|\n)*b must hold pictures or videos"
     with pytest.raises(PosekitError, match=finding):
         inputs.find_files([tmp_path / "a", tmp_path / "b"])
 
@@ -246,7 +246,7 @@ def test_patterns_stand_for_what_they_match(monkeypatch, tmp_path):
     assert found("**/*.mov", "deep/*") == ["deep/er/e.mov", "deep/d.jpg"]
     # A name that is there is no pattern.
     assert found("[1].jpg") == ["[1].jpg"]
-    with pytest.raises(PosekitError, match=r"\*\.png must hold pictures or films; got none"):
+    with pytest.raises(PosekitError, match=r"\*\.png must hold pictures or videos; got none"):
         found("*.jpg", "*.png")
 
 
