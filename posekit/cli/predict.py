@@ -35,7 +35,7 @@ def _add_predict(commands):
         "predict",
         predict,
         "Draw and write poses in photographs, videos or a webcam.",
-        details="The exit status is 1 if a picture or video could not be read; all others are still "
+        details="The exit status is 1 if a picture or video could not be read; all others are "
         "done.\nOther files in a folder are listed as left out.",
         example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
     )
@@ -66,8 +66,8 @@ def _add_predict(commands):
         type=Path,
         default=Path("."),
         help="folder for NAME_pose.png, in which joints that are more likely wrong than right "
-        "are pale, and NAME_pose.json; for a video, NAME_pose.mp4 with its sound; where two files have "
-        "the same NAME, their endings or folders stay in it (default: here)",
+        "are pale, and NAME_pose.json; for a video, NAME_pose.mp4 with its sound; where two files "
+        "have the same NAME, their endings or folders stay in it (default: here)",
     )
     parser.add_argument(
         "--format",

@@ -14,8 +14,8 @@ from posekit.estimators.predict import video_files
 from posekit.estimators.predict.pose_files import keep_partial_on_interrupt
 
 WRITTEN_SUFFIX = ".mp4"
-# All usual rates are whole steps of the first, those of NTSC too. MP4 counts at most 2^31 steps from
-# frame to frame: six hours of the second, which takes the place of finer ones.
+# All usual rates are whole steps of the first, those of NTSC too. MP4 counts at most 2^31 steps
+# from frame to frame: six hours of the second, which takes the place of finer ones.
 _TIME_BASE = Fraction(1, 720_000)
 _FINEST_TIME_BASE = Fraction(1, 90_000)
 # Half the time of x264's own choice, for files a little larger; 18 is said to look as the input.
