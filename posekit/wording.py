@@ -68,6 +68,8 @@ def verdict(mse, mean_pose_mse):
     Returns:
         str; a model that is no better than the constant is called so.
     """
+    if mean_pose_mse == 0:
+        return "cannot beat the mean pose, which has no error where all labels are equal"
     difference = 1 - mse / mean_pose_mse
     if not difference > 0:
         return f"does not beat the mean pose (error {abs(difference):.0%} above it)"

@@ -103,7 +103,10 @@ def read(own, *, bad_images="error"):
         warnings.warn(f"{caller}: {note}", stacklevel=3)
     bad = [*inspected.faults, *inspected.bad_images]
     if bad_images == "error":
-        problems = [_sentence(*fault) for fault in inspected.faults] + [
+        problems = [
+            f'{_sentence(*fault)} Mend it, or drop it with bad_images="skip" (--skip-bad-images).'
+            for fault in inspected.faults
+        ] + [
             f'{_sentence(*fault)} Get it again, or drop it with bad_images="skip" '
             "(--skip-bad-images)."
             for fault in inspected.bad_images
