@@ -38,6 +38,10 @@ def test_verdict_beside_a_mean_pose_of_100(mse, words):
     assert wording.verdict(mse, 100.0) == words
 
 
+def test_verdict_where_all_labels_are_equal():
+    assert "which has no error where all labels are equal" in wording.verdict(3.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(None, "–"), (4, "4.0 s"), (59.97, "1 min 00 s"), (185, "3 min 05 s"), (3720, "1 h 02 min")],

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import tempfile
+import warnings
 import zipfile
 import zlib
 from functools import cache
@@ -22,6 +23,7 @@ import films
 import nbformat
 import numpy as np
 import scipy.io
+import tool_exports
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
@@ -74,7 +76,9 @@ def _synthetic_files():
 def _of_entry(name):
     if name.endswith(".mat"):
         return mutation.of_mat
-    if name.endswith((".csv", ".json", ".txt")):
+    if name.endswith(".json"):
+        return mutation.of_json
+    if name.endswith((".csv", ".txt", ".xml", ".yaml")):
         return mutation.of_text
     return mutation.of_picture
 
@@ -181,18 +185,53 @@ def _read_annotations(content, folder):
         _check_own(reading.read(own))
 
 
-def _check_own(dataset):
+@cache
+def _exports():
+    """A zip of what each labelling tool writes."""
+    made = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, build in tool_exports.BUILDERS.items():
+            folder = build(Path(scratch) / name)
+            made.append(tool_exports.zipped(folder, Path(scratch) / f"{name}.zip").read_bytes())
+    return made
+
+
+def _mutate_export(content, rng):
+    ways = (mutation.blindly, mutation.zip_record, mutation.zip_names)
+    way = rng.choice((*ways, *[mutation.zip_entry(_of_entry)] * 6))
+    return way(content, rng)
+
+
+def _read_export(content, folder):
+    path = folder / "export.zip"
+    path.write_bytes(content)
+    own = own_data.find(path)
+    if own is None:
+        raise PosekitError("nothing was recognised")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = reading.read(own, bad_images=("error", "skip")[zlib.crc32(content) % 2])
+    _check_own(dataset, None)
+    reading.layout_of(own)
+
+
+def _check_own(dataset, side_px=40):
     count, joints = len(dataset), dataset.skeleton.joint_count
     keypoints_px, labelled = dataset.keypoints_px, dataset.labelled
     _require(count > 0 and len(set(dataset.image_ids.tolist())) == count, "ids must be unique")
     _require(keypoints_px.shape == (count, joints, 2), "`keypoints_px` must be (N, K, 2)")
     _require(np.isfinite(keypoints_px).all(), "`keypoints_px` must be finite")
     _require(labelled.shape == (count, joints) and labelled.any(axis=1).all(), "`labelled`")
-    _require((dataset.image_sizes_px == 40).all(), "the size of a picture of 40 x 40")
-    _require((np.abs(keypoints_px - 19.5) <= 20)[labelled].all(), "a labelled joint outside")
+    sizes_px = dataset.image_sizes_px
+    _require(side_px is None or (sizes_px == side_px).all(), f"the size of {side_px} x {side_px}")
+    inside = (keypoints_px >= -0.5) & (keypoints_px <= sizes_px[:, None] - 0.5)
+    _require(inside[labelled].all(), "a labelled joint outside")
     for image_id in dataset.image_ids.tolist():
         _require(image_id.isprintable(), "an id that a terminal would obey")
-        _require(len(dataset.read_image(image_id)) > 0, "an empty picture")
+        try:
+            _require(len(dataset.read_image(image_id)) > 0, "an empty picture")
+        except PosekitError:
+            _require(side_px is None, "a good picture cannot be read")
 
 
 @cache
@@ -725,6 +764,7 @@ READERS = {
         Reader("photograph", _photographs, mutation.blindly, _read_photograph, share=20),
         Reader("film", _films, mutation.blindly, _read_film, share=20),
         Reader("set", _set_files, _mutate_set, _read_set, share=20),
+        Reader("export", _exports, _mutate_export, _read_export, share=60),
         Reader("coco", _annotation_files, mutation.of_json, _read_annotations, share=20),
         Reader("description", _descriptions, mutation.blindly, _read_description, share=10),
         Reader("override", _overrides, _mutate_override, _read_override, share=20),

@@ -211,8 +211,10 @@ BUILDERS = {
 
 def zipped(folder, path, top=""):
     """A zip of a folder, as tools' servers send it."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
-                archive.write(file, top + file.relative_to(folder).as_posix())
+                # Without times, equal files make equal zips.
+                entry = zipfile.ZipInfo(top + file.relative_to(folder).as_posix())
+                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
     return path
