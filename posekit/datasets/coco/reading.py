@@ -290,8 +290,7 @@ def _pictures(own, opened, images):
             continue
         entries[identity(image["id"])] = (number, image)
     found = {
-        key: finder.find(image["file_name"], image.get("near", ()))
-        for key, (_, image) in entries.items()
+        key: finder.find(image["file_name"], _near(image)) for key, (_, image) in entries.items()
     }
     # A file that somebody names exactly is not another's with a name like it.
     exact = {name for name, is_exact in found.values() if is_exact}
@@ -311,7 +310,7 @@ def _pictures(own, opened, images):
             located[name] = key
             if not is_exact:
                 other_names.append(f"{printable(image['file_name'])} is {shown}")
-        pictures[key] = _picture(opened.files, key, shown, name, image, problem_of)
+        pictures[key] = _picture(opened, key, shown, name, image, problem_of)
     notes = []
     if other_names:
         notes.append(f"{len(other_names)} pictures are found under other names: {other_names[0]}.")
@@ -320,12 +319,17 @@ def _pictures(own, opened, images):
     return pictures, problem_of, faults, notes
 
 
-def _picture(files, key, shown, name, image, problem_of):
+def _near(image):
+    # A stranger's JSON may have such a field too, but holds no tuples.
+    return image["near"] if isinstance(image.get("near"), tuple) else ()
+
+
+def _picture(opened, key, shown, name, image, problem_of):
     declared_px = json_fields.declared_size(image)
     size_px, turn = None, 1
     if name is not None:
         try:
-            with files.open(name) as file:
+            with opened.files.open(name) as file:
                 size_px, turn = image_files.read_frame(file)
         except PosekitError as error:
             problem_of[key] = f"{error}."
@@ -336,7 +340,7 @@ def _picture(files, key, shown, name, image, problem_of):
             declared_px = size_px
         elif sorted(declared_px) != sorted(size_px):
             problem_of[key] = _other_size(declared_px, size_px)
-    return Picture(key, shown, name, size_px, turn, declared_px, bool(image.get("fractions")), [])
+    return Picture(key, shown, name, size_px, turn, declared_px, opened.are_fractions, [])
 
 
 def _shorten(pictures):

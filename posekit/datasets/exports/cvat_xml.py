@@ -7,6 +7,7 @@
 Source: docs.cvat.ai, "CVAT for image", "CVAT for video".
 """
 
+import re
 from collections import defaultdict
 from xml.etree import ElementTree
 
@@ -96,7 +97,7 @@ def _size_of(size):
 
 
 def _frame_name(frame):
-    return f"frame_{int(frame):06d}" if frame.isascii() and frame.isdecimal() else frame
+    return f"frame_{int(frame):06d}" if re.fullmatch("[0-9]{1,9}", frame) else frame
 
 
 def _declared(root):

@@ -32,8 +32,8 @@ def content_of(caller, stored):
         stored: list of dict, see `is_label_studio`.
 
     Returns:
-        dict as of a COCO file, whose images say that the numbers are `fractions`; and a list of
-        notes, sentences.
+        dict as of a COCO file, whose numbers are shares of the picture; and a list of notes,
+        sentences.
     """
     images, people, notes = [], [], []
     names = {}  # in their order
@@ -44,7 +44,7 @@ def content_of(caller, stored):
         keypoints = [row for row in rows if _label(row) and _position(row)]
         for row in keypoints:
             names.setdefault(_label(row))
-        images.append({"id": index, "file_name": _file_name(task), "fractions": True} | _size(rows))
+        images.append({"id": index, "file_name": _file_name(task)} | _size(rows))
         found = _people(keypoints, [row for row in rows if _box(row)])
         unclear += found is None
         for box, points in found or []:
@@ -148,7 +148,7 @@ def _box(row):
 
 def _people(keypoints, boxes):
     """(box or None, name -> position) of each person; None where they cannot be told apart."""
-    box_of = {row.get("id"): _box(row) for row in boxes}
+    box_of = {str(row.get("id")): _box(row) for row in boxes}
     groups = defaultdict(list)
     for row in keypoints:
         parent = row.get("parentID")

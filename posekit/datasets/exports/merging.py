@@ -74,18 +74,13 @@ def _together(several):
     )
     images, annotations, categories = [], [], {}
     for index, one in enumerate(several):
+        number_of = {}
         for category in one["categories"]:
             keypoints = category.get("keypoints")
-            if not isinstance(keypoints, list) or not keypoints:
-                continue
-            key = (category.get("name"), *map(str, keypoints))
-            categories.setdefault(key, {**category, "id": len(categories) + 1})
-        number_of = {
-            identity(category.get("id")): categories[key]["id"]
-            for category in one["categories"]
-            if (key := (category.get("name"), *map(str, category.get("keypoints") or ())))
-            in categories
-        }
+            if isinstance(keypoints, list) and keypoints:
+                key = tuple(map(str, (category.get("name"), *keypoints)))
+                merged = categories.setdefault(key, {**category, "id": len(categories) + 1})
+                number_of[identity(category.get("id"))] = merged["id"]
         known = {}
         for image in one["images"]:
             old = identity(image.get("id"))

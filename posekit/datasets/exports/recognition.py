@@ -12,7 +12,7 @@ that is read.
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from posekit import files
@@ -40,13 +40,13 @@ class Opened:
     Attributes:
         kind: str, the layout, for people.
         content: dict as of a COCO keypoints file: images, categories, annotations. An image may
-            have `near`, folders where its file is looked for first, and `fractions`, True where
-            its annotations' numbers are shares of the picture.
+            have `near`, a tuple of folders where its file is looked for first.
         files: what `containers.open_tree` gives for the pictures.
         is_export: bool, recognised without a word of where things are, which should be said.
         pixel_centre: float, what the layout calls the centre of the first pixel.
         notes: tuple of str, sentences: what was chosen and left out.
         flipped: pairs of keypoints that the layout says a mirror exchanges, or None.
+        are_fractions: bool, whether the annotations' numbers are shares of the picture.
     """
 
     kind: str
@@ -55,7 +55,8 @@ class Opened:
     is_export: bool = False
     pixel_centre: float = 0.0
     notes: tuple = ()
-    flipped: list | None = field(default=None)
+    flipped: list | None = None
+    are_fractions: bool = False
 
 
 def open_labels(path, images):
@@ -118,7 +119,9 @@ def _of_file(caller, content, pictures):
     if label_studio.is_label_studio(stored):
         read, notes = label_studio.content_of(caller, stored)
         kind = "Label Studio's JSON"
-        return Opened(kind, read, pictures, pixel_centre=0.5, notes=tuple(notes))
+        return Opened(
+            kind, read, pictures, pixel_centre=0.5, notes=tuple(notes), are_fractions=True
+        )
     called = None if _is_coco(stored) else _called(stored)
     if called is not None:
         raise PosekitError(f"{caller}: must hold keypoints; got {called}. {READ_EXPORTS}")
@@ -205,16 +208,21 @@ def _yolo(caller, described, tree):
         {name: reader(name) for name in names if name.lower().endswith(".txt")},
         [name for name in names if name.lower().endswith(PICTURE_SUFFIXES)],
     )
-    return Opened("YOLO pose", content, tree, pixel_centre=0.5, notes=tuple(notes), flipped=flipped)
+    return Opened(
+        "YOLO pose",
+        content,
+        tree,
+        pixel_centre=0.5,
+        notes=tuple(notes),
+        flipped=flipped,
+        are_fractions=True,
+    )
 
 
 def _say(opened, names):
     """The same with a note of what was recognised, first."""
     note = f"recognised {opened.kind} in {_some(names)}."
-    notes = (note, *opened.notes)
-    return Opened(
-        opened.kind, opened.content, opened.files, True, opened.pixel_centre, notes, opened.flipped
-    )
+    return replace(opened, is_export=True, notes=(note, *opened.notes))
 
 
 def _some(names):

@@ -46,7 +46,7 @@ def content_of(caller, described, labels, pictures):
         pictures: list of str, names of the pictures' files.
 
     Returns:
-        dict as of a COCO file, whose images say that the numbers are `fractions`; a list of notes,
+        dict as of a COCO file, whose numbers are shares of the picture; a list of notes,
         sentences; and the [left, right]-less pairs of `flip_idx`, names, or None.
 
     Raises:
@@ -69,7 +69,7 @@ def content_of(caller, described, labels, pictures):
     picture_of = _pictures_of_labels(labels, pictures)
     images, people, used, problems = [], [], set(), []
     for index, (label, picture) in enumerate(picture_of.items()):
-        images.append({"id": index, "file_name": picture, "fractions": True})
+        images.append({"id": index, "file_name": picture})
         lines = files.decode_text(labels[label]()).splitlines()
         if len(lines) > LINE_LIMIT:
             raise PosekitError(
@@ -140,7 +140,8 @@ def _keypoint_names(described, count):
 def _flipped_pairs(described, names):
     """Pairs of names that a mirror exchanges, the earlier first, or None."""
     flip = described.get("flip_idx")
-    if not isinstance(flip, list) or sorted(map(str, flip)) != sorted(map(str, range(len(names)))):
+    is_flip = isinstance(flip, list) and all(type(index) is int for index in flip)
+    if not is_flip or sorted(flip) != list(range(len(names))):
         return None
     return [[names[one], names[other]] for one, other in enumerate(flip) if one < other]
 
