@@ -12,8 +12,8 @@ from posekit.profiles import PROFILES
 
 DATA_HELP = (
     '"synthetic"; a folder or zip in the official LSP or LSPet layout; or own data: an '
-    "own_data.toml, its folder or a COCO keypoints JSON file (docs/own_data.md); several paths "
-    "are separated as in PATH"
+    "own_data.toml, its folder, or what COCO, CVAT, Roboflow, Label Studio or YOLO pose export, "
+    "folder or zip (docs/own_data.md); several paths are separated as in PATH"
 )
 MODEL_HELP = (
     'name of a shipped model ("best", "from_scratch"), its folder, a training\'s folder, or '
