@@ -6,7 +6,9 @@ Scores are float (R,), one per seed; an empty list or one that is not finite rai
 import numpy as np
 from scipy import stats
 
-from posekit.errors import PosekitError, raise_problems
+from posekit.errors import PosekitError
+
+CONFIDENCE = 0.95
 
 
 def seed_summary(values):
@@ -29,15 +31,14 @@ def mean_interval(values):
 
     Source: Student, "The Probable Error of a Mean", Biometrika 1908.
     """
-    return _t_interval(_checked_scores("mean_interval()", "values", values), confidence=0.95)
+    return _t_interval(_checked_scores("mean_interval()", "values", values))
 
 
-def paired_difference(a, b, *, confidence=0.95):
+def paired_difference(a, b):
     """Mean of a - b over seeds, with Student's t interval of the paired differences.
 
     Args:
         a, b: float (R,), one score per seed, finite, of two variants; same seeds in the same order.
-        confidence: float in (0, 1).
 
     Returns:
         dict of mean_difference, interval ([low, high]; None for a single seed), confidence,
@@ -48,29 +49,24 @@ def paired_difference(a, b, *, confidence=0.95):
     """
     caller = "paired_difference()"
     a, b = _checked_scores(caller, "a", a), _checked_scores(caller, "b", b)
-    problems = []
     if a.shape != b.shape:
-        problems.append(f"`b` must pair with `a`, {len(a)} scores; got {len(b)}.")
-    if not 0 < confidence < 1:
-        problems.append(f"`confidence` must lie in (0, 1); got {confidence}.")
-    raise_problems(caller, problems)
-
+        raise PosekitError(f"{caller}: `b` must pair with `a`, {len(a)} scores; got {len(b)}.")
     differences = a - b
-    interval = _t_interval(differences, confidence)
+    interval = _t_interval(differences)
     return {
         "mean_difference": float(differences.mean()),
         "interval": interval,
-        "confidence": confidence,
+        "confidence": CONFIDENCE,
         "differences": differences.tolist(),
         "decided": interval is not None and (interval[0] > 0 or interval[1] < 0),
     }
 
 
-def _t_interval(values, confidence):
+def _t_interval(values):
     if len(values) == 1:
         return None
     standard_error = values.std(ddof=1) / np.sqrt(len(values))
-    quantile = stats.t.ppf((1 + confidence) / 2, df=len(values) - 1)
+    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, df=len(values) - 1)
     mean, margin = float(values.mean()), float(quantile * standard_error)
     return [mean - margin, mean + margin]
 

@@ -2,7 +2,6 @@
 
 from keras import layers
 
-from posekit.errors import check_choice
 from posekit.models import decoder
 
 # EfficientNet-Lite0's stages: blocks, kernel, stride, expansion, output channels.
@@ -49,7 +48,6 @@ def lite0_network(
     Returns:
         keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
     """
-    check_choice("lite0_network()", "stages", stages, (5, len(LITE0_STAGES)))
     image = decoder.input_of("lite0_network()", frame_px)
     features = layers.Rescaling(1 / 128, offset=-127 / 128, name="pixels_to_unit")(image)
     stem = layers.Conv2D(LITE0_STEM_WIDTH, 3, 2, "same", trainable=frozen_stages == 0, name="stem")

@@ -66,11 +66,11 @@ class Crop:
     @property
     def _matrix(self):
         """float32 (2, 3), from (x, y, 1) in the unvaried crop to (x, y) on the canvas."""
-        return self._sample(AUGMENTATIONS["none"], np.random.default_rng(0), 1)["matrices"][0]
+        return self._sample(AUGMENTATIONS["none"], [0], 1)["matrices"][0]
 
-    def _sample(self, augmentation, rng, count):
+    def _sample(self, augmentation, key, count):
         return augmentation.sample(
-            rng,
+            np.random.default_rng(np.asarray(key).tolist()),
             count,
             canvas_px=self.canvas_px,
             box_px=self.share * self.canvas_px,
@@ -79,8 +79,7 @@ class Crop:
 
     def _parameters(self, key, count):
         """Parameters of a training batch, a function of its key."""
-        rng = np.random.default_rng(np.asarray(key).tolist())
-        return self._sample(self.augmentation, rng, count)
+        return self._sample(self.augmentation, key, count)
 
     def _warped(self, images, targets, matrices):
         return transforms.affine(

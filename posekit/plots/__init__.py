@@ -7,15 +7,14 @@ and differ in length raise PosekitError.
 # ruff: noqa: F401 (imported for `plots.NAME`)
 
 from posekit.plots.activity import confusions, scores_by_pictures
-from posekit.plots.choices import choices
 from posekit.plots.comparisons import (
+    choices,
     edge_correlation,
     error_by_bin,
     error_by_joint,
     seed_comparison,
 )
-from posekit.plots.confidence import reliability
-from posekit.plots.curves import learning_curves, pck_curves
+from posekit.plots.curves import learning_curves, pck_curves, reliability
 from posekit.plots.ladder import bias_and_variance, ladder_costs, ladder_steps
 from posekit.plots.network import architecture
 from posekit.plots.pictures import (

@@ -9,14 +9,13 @@ MARKERS = "osD^v"
 
 
 @styled
-def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy"):
-    """A score of several networks by how many pictures they were trained on, on a log axis.
+def scores_by_pictures(pictures, scores_by_name, *, constant):
+    """Accuracy of several networks by how many pictures they were trained on, on a log axis.
 
     Args:
         pictures: F int > 0, ascending.
         scores_by_name: dict, name -> F dicts with "value" and "interval" ([low, high]).
-        constant: float, the score of one guess for all pictures, drawn as the last line.
-        ylabel: str.
+        constant: float, the accuracy of one guess for all pictures, drawn as the last line.
     """
     check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
     figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
@@ -37,7 +36,7 @@ def scores_by_pictures(pictures, scores_by_name, *, constant, ylabel="accuracy")
     axis.set_ylim(bottom=0)
     axis.set(
         xlabel="training pictures with an activity",
-        ylabel=ylabel,
+        ylabel="accuracy",
         title="Does the pose help, and most where pictures are few? (bars: 95 % intervals)",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

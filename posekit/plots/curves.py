@@ -1,9 +1,11 @@
-"""Curves: errors by epoch, correct joints by allowed error."""
+"""Curves: errors by epoch, correct joints by allowed error and by confidence."""
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from posekit.plots.style import check_equal_lengths, colours, new_figure, styled
+
+DASHES = (":", "-.", (0, (1, 4)), (0, (6, 3)))
 
 
 @styled
@@ -28,8 +30,8 @@ def learning_curves(histories, *, baselines=None):
             if len(runs) > 1:
                 low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
                 axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-    for dashes, (name, value) in zip(_dashes(baselines), (baselines or {}).items(), strict=True):
-        label = f"{name}: {value:g}"
+    for n, (name, value) in enumerate((baselines or {}).items()):
+        dashes, label = DASHES[n % len(DASHES)], f"{name}: {value:g}"
         axis.axhline(value, color="#555555", linestyle=dashes, linewidth=1.2, label=label)
     _plain_log_scale(axis)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -61,9 +63,33 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     return figure
 
 
-def _dashes(names):
-    styles = (":", "-.", (0, (1, 4)), (0, (6, 3)))
-    return [styles[n % len(styles)] for n in range(len(names or {}))]
+@styled
+def reliability(measured):
+    """How often joints of about one confidence were right, and how many joints have it.
+
+    `measured` is a dict, name -> dict of `calibration.reliability`.
+    """
+    figure, ((axis,), (counts,)) = new_figure(
+        2, 1, size_inches=(6, 5.2), sharex=True, height_ratios=(3, 1)
+    )
+    axis.plot([0, 1], [0, 1], ":", color="#555555", label="as sure as right")
+    for colour, (name, bins) in zip(colours(measured), measured.items(), strict=True):
+        filled = np.array(bins["count"]) > 0
+        confidence, correct = (
+            np.array(bins[key], float)[filled] for key in ("mean_confidence", "share_correct")
+        )
+        error = bins["expected_calibration_error"]
+        axis.plot(confidence, correct, "o-", color=colour, label=f"{name}: off by {error:.3f}")
+        counts.stairs(bins["count"], bins["edges"], color=colour)
+    axis.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        ylabel="share of joints that were right",
+        title="Is a joint of confidence 0.7 right seven times in ten?",
+    )
+    axis.legend(loc="upper left")
+    counts.set(xlabel="confidence", ylabel="joints")
+    return figure
 
 
 def _aligned(runs, key):

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection, PathCollection
 
 from posekit.errors import PosekitError
 from posekit.estimators import calibration
-from posekit.plots import comparisons, confidence, curves, network, pictures, statistics
+from posekit.plots import comparisons, curves, network, pictures, statistics
 from posekit.plots.pictures import PREDICTED_COLOUR, TRUE_COLOUR
 from posekit.skeleton import LSP
 
@@ -362,7 +362,7 @@ def test_pck_curves_leave_a_gap_where_nothing_was_measured():
 
 def test_reliability_shows_filled_bins_beside_the_diagonal():
     measured = calibration.reliability([0.05, 0.15, 0.95, 0.95], [0, 1, 1, 0])
-    axis, counts = confidence.reliability({"model": measured}).axes
+    axis, counts = curves.reliability({"model": measured}).axes
     diagonal, curve = axis.lines
     np.testing.assert_allclose(curve.get_xydata(), [[0.05, 0], [0.15, 1], [0.95, 0.5]])
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())

@@ -18,7 +18,7 @@ def score(value):
 
 def test_curves_carry_scores_and_the_constant():
     scores = {"a": [score(0.2), score(0.3)], "b": [score(0.4), score(0.5)]}
-    figure = plots.scores_by_pictures([10, 100], scores, constant=0.125, ylabel="macro F1")
+    figure = plots.scores_by_pictures([10, 100], scores, constant=0.125)
     figure.canvas.draw()
     (axis,) = figure.axes
     by_label = {line.get_label(): line for line in axis.lines}

@@ -3,7 +3,6 @@
 import numpy as np
 
 from posekit.datasets import lsp
-from posekit.errors import check_choice
 from posekit.studies.activity.comparison import SCORE_TITLES, counts
 from posekit.studies.activity.scores import SCORES
 from posekit.wording import comparability, number, with_interval
@@ -135,17 +134,15 @@ def _or_none(value):
     return None if value is None or np.isnan(value) else float(value)
 
 
-def curve_arguments(result, score="accuracy"):
-    """A score by training pictures, as plots.scores_by_pictures' arguments."""
-    check_choice("curve_arguments()", "score", score, tuple(SCORES))
+def curve_arguments(result):
+    """Accuracy by training pictures, as plots.scores_by_pictures' arguments."""
     return {
         "pictures": result["pictures"]["train"],
         "scores_by_name": {
-            row["title"]: [each[score] for each in row["by_fraction"]]
+            row["title"]: [each["accuracy"] for each in row["by_fraction"]]
             for row in result["kinds"].values()
         },
-        "constant": result["constant"][score]["value"],
-        "ylabel": SCORE_TITLES[score],
+        "constant": result["constant"]["accuracy"]["value"],
     }
 
 

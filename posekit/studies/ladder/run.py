@@ -62,16 +62,17 @@ def run_ladder(steps, experiment, run_dir, *, seeds, out=None):
         ),
         **provenance(),
     }
-    trained, rows = {}, []
+    trained, rows, folders = {}, [], set()
     for step in steps:
         trained[step.key] = [_trained(step, experiment, run_dir, seed, samples) for seed in seeds]
         row = _row(step, by_key.get(step.parent), trained, samples)
         rows.append({**row, "branch": step.key not in line})
+        folders |= {run.folder for each in trained[step.key] for run in each.runs}
         result = {
             **result,
             "complete": len(rows) == len(steps),
             "rungs": rows,
-            "needs": _needs(trained, run_dir),
+            "needs": sorted(f"{folder.relative_to(run_dir)}/best.keras" for folder in folders),
             "headline": _headlines(rows, result["joints"]),
         }
         files.write_json(out, result)
@@ -261,11 +262,6 @@ def _seed_row(trained):
 def _gap(scores, name):
     more = scores["validation"][name]["value"] - scores["train"][name]["value"]
     return more if name == "frame_mse" else -more
-
-
-def _needs(trained, run_dir):
-    folders = {run.folder for each in trained.values() for one in each for run in one.runs}
-    return sorted(f"{folder.relative_to(run_dir)}/best.keras" for folder in folders)
 
 
 def _headlines(rows, joints):

@@ -43,7 +43,13 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
         dict of `table.build`, failed trials included.
     """
     rows = [None] * len(study.trials)
-    with _client(scheduler, workers) as client, _bar(study) as bar:
+    bar = tqdm(
+        total=sum(trial.config.epochs for trial in study.trials),
+        unit="epoch",
+        disable=None,  # where standard error is a file, one line for each trial is enough
+        leave=False,
+    )
+    with _client(scheduler, workers) as client, bar:
         print(f"dashboard: {client.dashboard_link}")
         for index, row in _outcomes(client, study, run_dir, cache_dir, bar):
             rows[index] = row
@@ -82,15 +88,6 @@ def _client(scheduler, workers):
         Client(cluster) as client,
     ):
         yield client
-
-
-def _bar(study):
-    return tqdm(
-        total=sum(trial.config.epochs for trial in study.trials),
-        unit="epoch",
-        disable=None,  # where standard error is a file, one line for each trial is enough
-        leave=False,
-    )
 
 
 def _outcomes(client, study, run_dir, cache_dir, bar):

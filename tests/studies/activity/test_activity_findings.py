@@ -116,7 +116,7 @@ def test_tables_figures_and_answer_follow(compared, tmp_path):
     budget = findings.budget_table(stored)
     assert {row["steps"] for row in budget} == {2}
     assert [row["epochs on joints before"] for row in budget] == [0, 2, 2, 0]
-    assert findings.curve_arguments(stored, "macro_f1")["ylabel"] == "macro F1"
+    assert findings.curve_arguments(stored)["pictures"] == stored["pictures"]["train"]
     assert set(findings.confusion_arguments(stored)["confusion_by_name"]) == {
         row["title"] for row in stored["kinds"].values()
     }
