@@ -8,9 +8,13 @@ import numpy as np
 
 from posekit.errors import PosekitError, raise_problems
 
+# Not 2.5 itself, whose last digit differs: intervals are compared with stored ones to the last.
+TAIL_PERCENT = 50 * (1 - 0.95)
+PERCENTS = (TAIL_PERCENT, 100 - TAIL_PERCENT)
 
-def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, confidence=0.95):
-    """Percentile bootstrap interval of sum(numerators) / sum(denominators).
+
+def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000):
+    """95 % percentile bootstrap interval of sum(numerators) / sum(denominators).
 
     A resample draws as many groups as there are, with replacement, and sums before it divides.
     All columns see the same draws.
@@ -21,7 +25,6 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
         groups: int or str (N,), the group of each image.
         seed: int, every draw derives from it.
         resamples: int >= 1.
-        confidence: float in (0, 1).
 
     Returns:
         (low, high), floats, or (M,) arrays for M columns. NaN where every denominator is 0;
@@ -35,7 +38,7 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
     """
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
     groups = np.asarray(groups)
-    _check("ratio_interval()", numerators, denominators, groups, resamples, confidence)
+    _check("ratio_interval()", numerators, denominators, groups, resamples)
 
     columns = np.concatenate(
         [values.reshape(len(values), -1) for values in (numerators, denominators)], axis=1
@@ -44,10 +47,7 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000, co
     top, bottom = np.split(sums, 2, axis=1)  # each (resamples, M)
     ratios = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
 
-    tail_percent = 50 * (1 - confidence)
-    low, high = np.transpose(
-        [_percentiles(column, [tail_percent, 100 - tail_percent]) for column in ratios.T]
-    )
+    low, high = np.transpose([_percentiles(column) for column in ratios.T])
     return (low, high) if numerators.ndim == 2 else (float(low[0]), float(high[0]))
 
 
@@ -90,12 +90,12 @@ def paired_difference_interval(numerators_a, numerators_b, denominators, groups,
     return ratio_interval(numerators_a - numerators_b, denominators, groups, **settings)
 
 
-def _percentiles(values, percents):
+def _percentiles(values):
     measured = values[~np.isnan(values)]
-    return np.percentile(measured, percents) if measured.size else np.full(len(percents), np.nan)
+    return np.percentile(measured, PERCENTS) if measured.size else np.full(2, np.nan)
 
 
-def _check(caller, numerators, denominators, groups, resamples, confidence):
+def _check(caller, numerators, denominators, groups, resamples):
     shapes = []
     if numerators.ndim not in (1, 2) or numerators.size == 0:
         shapes.append(
@@ -123,6 +123,4 @@ def _check(caller, numerators, denominators, groups, resamples, confidence):
         values.append(f"`denominators` must be finite and >= 0; got {denominators[wrong][0]}.")
     if resamples < 1:
         values.append(f"`resamples` must be >= 1; got {resamples}.")
-    if not 0 < confidence < 1:
-        values.append(f"`confidence` must lie in (0, 1); got {confidence}.")
     raise_problems(caller, values)

@@ -67,26 +67,24 @@ def prediction_grid(images, true_px, pred_px, labelled, *, skeleton, titles=None
 
 
 @styled
-def similar_pairs(images, pairs, *, titles=None, columns=4):
+def similar_pairs(images, pairs, *, columns=4):
     """Near-duplicate photographs side by side, `columns` pairs in a row.
 
     Args:
         images: list of uint8 (H, W, 3), or dict from image id to one, RGB.
         pairs: list of N (first, second), indices or ids into `images`.
     """
-    check_equal_lengths("similar_pairs()", pairs=pairs, titles=titles)
     title = "Are the two pictures of a pair the same photograph?"
     columns = 2 * min(columns, len(pairs))
     figure, axes = picture_axes(2 * len(pairs), columns, title=title, panel_inches=1.5)
     for n, (first, second) in enumerate(pairs):
-        heading = "" if titles is None else f": {titles[n]}"
-        show_picture(axes[2 * n], images[first], f"pair {n + 1}{heading}")
+        show_picture(axes[2 * n], images[first], f"pair {n + 1}")
         show_picture(axes[2 * n + 1], images[second])
     return figure
 
 
 @styled
-def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
+def saliency_overlay(images, maps, *, boxes=None, columns=6):
     """Saliency laid over the grey pictures, brightest where the prediction is most sensitive.
 
     Each map is scaled to its own 99th percentile: compare pixels within a picture only.
@@ -96,7 +94,7 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
         maps: float (N, H, W), >= 0.
         boxes: float (N, 4), x, y, width, height in the maps' pixels, drawn as frames, or None.
     """
-    check_equal_lengths("saliency_overlay()", images=images, maps=maps, titles=titles, boxes=boxes)
+    check_equal_lengths("saliency_overlay()", images=images, maps=maps, boxes=boxes)
     if np.shape(maps) != np.shape(images)[:3]:
         raise PosekitError(
             f"saliency_overlay(): `maps` must have shape {np.shape(images)[:3]} like `images`; "
@@ -106,7 +104,7 @@ def saliency_overlay(images, maps, *, titles=None, boxes=None, columns=6):
     if boxes is None:
         title = "Which pixels move the predicted joint?"
     grey = [np.mean(image, axis=-1) for image in images]
-    figure, axes = _picture_grid(grey, titles, columns, title)
+    figure, axes = _picture_grid(grey, None, columns, title)
     for n, axis in enumerate(axes):
         strength = np.clip(maps[n] / (np.percentile(maps[n], 99) or 1), 0, 1)
         # Opacity follows the map as well, so that the picture stays readable where it is weak.

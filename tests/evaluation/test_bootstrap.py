@@ -77,15 +77,6 @@ def test_the_seed_decides():
     assert ratio_interval(*arguments, seed=8) != ratio_interval(*arguments, seed=9)
 
 
-def test_more_confidence_is_wider():
-    values = np.random.default_rng(10).random(100)
-    widths = [
-        width(ratio_interval(values, np.ones(100), np.arange(100), seed=0, confidence=confidence))
-        for confidence in (0.5, 0.8, 0.95, 0.99)
-    ]
-    assert (np.diff(widths) > 0).all()
-
-
 def test_uncounted_images_and_columns():
     low, high = ratio_interval([[0.0, 3.0], [0.0, 0.0]], [[0, 1], [0, 0]], [0, 1], seed=0)
     # Column 0 counts nothing. In column 1 a resample is 3 or, without image 0, left out.
@@ -131,7 +122,6 @@ def test_arguments_are_not_written_to():
         ({"numerators": [1, np.inf, 1]}, "`numerators` must be finite; got inf"),
         ({"denominators": [1, -2, 1]}, "`denominators` must be finite and >= 0; got -2.0"),
         ({"resamples": 0}, "`resamples` must be >= 1; got 0"),
-        ({"confidence": 95}, r"`confidence` must lie in \(0, 1\); got 95"),
     ],
 )
 def test_errors_name_what_was_received(changed, message):

@@ -39,28 +39,19 @@ NETWORK_FILE = "activity/image_and_pose.keras"
 def compare(
     labels, experiment, pose_network, described, run_dir, *, seeds, steps=None, fractions=None
 ):
-    """Train and score all kinds of classifier on all fractions of the labels.
+    """Train and score all kinds of classifier on all fractions of the labels, JSON-ready.
 
     The pose network has learned the joints of all training pictures, whatever the fraction: only
     labels of activities are few. For each seed all kinds see the same pictures.
 
     Args:
-        labels: ActivityLabels, or None: nothing is then measured.
-        experiment: Experiment.
+        labels: ActivityLabels, or None: `measured` is then False, and nothing is.
         pose_network, described: from `poster.predictions.trained_model`.
         run_dir: folder; NETWORK_FILE in it gets the network with both branches, trained on all
             training pictures with the first seed.
-        seeds: non-empty list of int.
         steps: int > 0, of every training, or None for the profile's.
         fractions: ascending list of floats in (0, 1], of the training pictures of each activity,
             the last 1; or None for the profile's.
-
-    Returns:
-        dict, JSON-ready; `measured` False and no more than data, needs and headline without labels.
-
-    Raises:
-        PosekitError: the split leaks, an activity has no training picture, none is validated on,
-            the fractions do not end in 1, or a loss is no longer finite.
     """
     if labels is None:
         return {

@@ -40,23 +40,17 @@ NAME_LIMIT = 60
 
 @dataclass(frozen=True, eq=False)
 class ActivityLabels:
-    """The activity of each of N pictures.
+    """The activity of each of N pictures."""
 
-    Attributes:
-        source: str, where the labels come from, for people.
-        names: tuple of str, the activities that occur, sorted; at least two.
-        codes: int (N,), index into `names`; -1 where a picture has no label.
-    """
-
-    source: str
-    names: tuple
-    codes: np.ndarray
+    source: str  # where the labels come from, for people
+    names: tuple  # of str, the activities that occur, sorted; at least two
+    codes: np.ndarray  # int (N,), index into `names`; -1 where a picture has no label
 
 
 def open_labels(
     data, dataset, *, path=None, activities=None, unlabelled="error", bad_images="error"
 ):
-    """The activities of a data set's pictures.
+    """The activities of a data set's pictures, ActivityLabels, or None where nothing names one.
 
     They are read from `path` where it is given, else from a `labels.csv` in a folder of the data
     or next to a data file; without any, they are those that the data set itself has.
@@ -64,19 +58,14 @@ def open_labels(
     Args:
         data: str that the data set was opened with, see `sources.load`.
         dataset: PoseDataset of N pictures, which may be a part of the data.
-        path: path of a table as the module describes it, or None.
         activities: list of the names that labels may have, such as LSP_SPORTS, or None for any.
         unlabelled: "error", or "skip" to leave pictures without label out with a warning.
         bad_images: what `dataset` was opened with; under "skip" a label may name a picture that
             was left out.
 
-    Returns:
-        ActivityLabels, or None where nothing names an activity.
-
     Raises:
-        PosekitError: a table cannot be read or is not as described; rows that name no picture, a
-            picture twice, no activity or none of `activities`; pictures without label; fewer than
-            two activities. Problems of a table come together, with their lines.
+        PosekitError: a table is not as the module describes it, or names no picture, one twice or
+            none of `activities`; all such lines are listed. Or there are fewer than two activities.
     """
     check_choice("open_labels()", "unlabelled", unlabelled, ("error", "skip"))
     _check_activities(activities)

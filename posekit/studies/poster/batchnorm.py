@@ -41,21 +41,26 @@ def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **s
 def compare(runs, experiment):
     """Everything notebook 03 reports on the dict of `train_pairs`, JSON-ready.
 
-    Validation and training MSE of each network over seeds, paired differences (with minus without
-    batch normalisation), and seconds of a training step.
+    Differences are with minus without batch normalisation.
     """
     treatment = runs["poster_plain"][0].config.label_treatment
+    targets = experiment.targets("train", treatment)
     scores = {
         "best_validation_mse": _over(runs, lambda run: run.best_validation_mse),
         "last_validation_mse": _over(runs, lambda run: run.history["validation_mse"][-1]),
         "train_mse_training_mode": _over(runs, lambda run: run.history["train_mse"][-1]),
-        "train_mse_inference_mode": _over(runs, lambda run: _train_mse(run, experiment)),
+        "train_mse_inference_mode": _over(
+            runs,
+            lambda run: baselines.treatment_mse(
+                predictions.predict_frame_px(run.last_model(), experiment.images("train")), targets
+            ),
+        ),
     }
     differences = {
         name: paired_difference(values["poster_batchnorm"], values["poster_plain"])
         for name, values in scores.items()
     }
-    batch_size, targets = experiment.profile.batch_size, experiment.targets("train", treatment)
+    batch_size = experiment.profile.batch_size
     seconds = paired_step_seconds(
         experiment.images("train")[:batch_size], targets[:batch_size], pairs=TIMED_PAIRS
     )
@@ -149,12 +154,6 @@ def answer(result):
 
 def _over(runs, score):
     return {network: [score(run) for run in trained] for network, trained in runs.items()}
-
-
-def _train_mse(run, experiment):
-    pred_frame_px = predictions.predict_frame_px(run.last_model(), experiment.images("train"))
-    targets = experiment.targets("train", run.config.label_treatment)
-    return baselines.treatment_mse(pred_frame_px, targets)
 
 
 def _difference(paired):

@@ -33,8 +33,7 @@ def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None
 def describe(run, experiment, run_dir):
     """A TrainingRun's results at its best epoch, JSON-ready; its folder is relative to `run_dir`.
 
-    train_mse and validation_mse are in inference mode and under its label treatment. `bias` is the
-    training error, `variance` how far validation lies above it.
+    train_mse and validation_mse are in inference mode and under its label treatment.
     """
     treatment = run.config.label_treatment
     model = run.best_model()
