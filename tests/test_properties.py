@@ -207,7 +207,6 @@ def test_the_order_of_images_does_not_matter_and_the_mirror_only_renames(poses_p
 SIZES_PX = np.full((IMAGES, 2), 100)
 SCORES = {
     "PoseErrors": errors_of,
-    "per_image_sums": lambda *poses_px: metrics.per_image_sums(*poses_px, SIZES_PX, skeleton=LSP),
     "evaluate": lambda *poses_px: metrics.evaluate(
         *poses_px, SIZES_PX, np.arange(IMAGES), skeleton=LSP, seed=0, resamples=2
     ),

@@ -12,18 +12,13 @@ from posekit.geometry import resize_keypoints
 from posekit.pipeline import targets as label_treatments
 
 
-def image_centre(frame_px, joints):
-    """All joints at the centre of the frame, float (joints, 2), pixels."""
-    return np.full((joints, 2), (frame_px - 1) / 2)
-
-
 def constant_poses(targets, frame_px):
     """The two constant guesses, fitted on targets, dict of name -> float (K, 2), frame pixels.
 
     "image_centre", and "mean_pose", the mean of the targets that count, which is the constant with
     the least squared error. A joint that no target counts is at the centre there as well.
     """
-    centre_px = image_centre(frame_px, targets.shape[1])
+    centre_px = np.full((targets.shape[1], 2), (frame_px - 1) / 2)
     counted = targets[..., 2] > 0
     sums_px = np.where(counted[..., None], targets[..., :2], 0.0).sum(axis=0)
     mean_px = sums_px / np.maximum(counted.sum(axis=0), 1)[:, None]

@@ -67,7 +67,7 @@ class Sums(NamedTuple):
 
     @property
     def per_image(self):
-        """(numerators, denominators) of each image, each float (N,)."""
+        """(numerators, denominators) of each image, each float (N,), for `bootstrap`."""
         return tuple(part.sum(axis=1, dtype=float) for part in self)
 
 
@@ -215,17 +215,6 @@ class PoseErrors:
             "mpjpe_torso": self.mpjpe_torso(),
             "frame_mse": self.frame_mse(image_sizes_px),
         }
-
-
-def per_image_sums(pred_px, true_px, labelled, image_sizes_px, *, skeleton, joints=None):
-    """What each image adds to the two sums that a headline score divides.
-
-    For two models on the same images, these go into `bootstrap.paired_difference_interval`.
-    Arguments are as for `PoseErrors` and `PoseErrors.frame_mse`. Returns a dict, name of SCORES ->
-    (numerators, denominators), each float (N,).
-    """
-    errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
-    return {name: sums.per_image for name, sums in errors.headline(image_sizes_px).items()}
 
 
 def evaluate(

@@ -24,7 +24,7 @@ class PerImage:
 
     image_ids: np.ndarray  # str (N,)
     groups: np.ndarray  # int or str (N,), the group of near-duplicates of each image
-    sums: dict  # of `metrics.per_image_sums`: score -> (numerators, denominators), float (N,)
+    sums: dict  # score -> (numerators, denominators), float (N,), what each image adds to them
 
     def value(self, score):
         """A score over all images; NaN where nothing counts towards it."""

@@ -18,6 +18,13 @@ def score(pred_frame_px, experiment, part, *, seed, joints=None):
     return score_original_px(pred_px, experiment, part, seed=seed, joints=joints)
 
 
+def errors_of(pred_px, dataset, *, joints=None):
+    """PoseErrors of predictions, float (N, K, 2), in pixels of the data set's images."""
+    return metrics.PoseErrors(
+        pred_px, dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton, joints=joints
+    )
+
+
 def score_original_px(pred_px, experiment, part, *, seed, joints=None):
     """All metrics of predictions, float (n, K, 2) in pixels of the original images of a part.
 
@@ -47,13 +54,8 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
 def per_image(pred_px, experiment, part):
     """What each image of a part adds to the scores, PerImage; as for `score_original_px`."""
     chosen = experiment.part(part)
-    sums = metrics.per_image_sums(
-        pred_px,
-        chosen.keypoints_px,
-        chosen.labelled,
-        chosen.image_sizes_px,
-        skeleton=chosen.skeleton,
-    )
+    errors = errors_of(pred_px, chosen).headline(chosen.image_sizes_px)
+    sums = {name: each.per_image for name, each in errors.items()}
     return PerImage(np.asarray(chosen.image_ids), experiment.groups(part), sums)
 
 
@@ -63,7 +65,4 @@ def correct_joints(pred_px, dataset, *, threshold=0.2):
     Both are bool (N, K). `pred_px` are in pixels of the original images of the PoseDataset. A joint
     is counted where it is labelled in an image whose torso can be measured.
     """
-    errors = metrics.PoseErrors(
-        pred_px, dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
-    )
-    return tuple(errors.pck(threshold))
+    return tuple(errors_of(pred_px, dataset).pck(threshold))

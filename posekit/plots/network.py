@@ -48,15 +48,7 @@ def _boxes(layers):
             boxes[-1]["followers"].append(SHORT.get(kind, kind))
             boxes[-1]["parameters"] += layer["parameters"]
         else:
-            boxes.append(
-                {
-                    "name": layer["name"],
-                    "kind": kind,
-                    "shape": shape,
-                    "followers": [],
-                    "parameters": layer["parameters"],
-                }
-            )
+            boxes.append({**layer, "shape": shape, "followers": []})
     return boxes
 
 

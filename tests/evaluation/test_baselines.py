@@ -76,8 +76,9 @@ def test_scores_of_the_mean_pose_by_hand():
 
 
 def test_image_centre_is_between_the_middle_pixels():
-    np.testing.assert_array_equal(baselines.image_centre(96, 14), np.full((14, 2), 47.5))
-    np.testing.assert_array_equal(baselines.image_centre(5, 17), np.full((17, 2), 2))
+    for frame_px, joints, centre in ((96, 14, 47.5), (5, 17, 2)):
+        poses_px = baselines.constant_poses(np.zeros((1, joints, 3)), frame_px)
+        np.testing.assert_array_equal(poses_px["image_centre"], np.full((joints, 2), centre))
 
 
 def test_table_fits_on_training_and_scores_on_validation():

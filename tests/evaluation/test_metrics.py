@@ -438,7 +438,7 @@ def test_seventeen_joints_are_scored_like_fourteen():
     report = metrics.evaluate(
         pred_px, true_px, labelled, sizes_px, groups, skeleton=COCO17, seed=0, resamples=50
     )
-    sums = metrics.per_image_sums(pred_px, true_px, labelled, sizes_px, skeleton=COCO17)
+    errors = metrics.PoseErrors(pred_px, true_px, labelled, skeleton=COCO17)
     error_px = np.linalg.norm(pred_px - true_px, axis=-1)
     assert report["metrics"]["mpjpe_px"]["value"] == pytest.approx(error_px[labelled].mean())
     start, end = COCO17.torso_joints
@@ -447,7 +447,9 @@ def test_seventeen_joints_are_scored_like_fourteen():
     correct = (error_px <= 0.2 * torso_px[:, None]) & counted
     pck = correct.sum() / counted.sum()
     assert 0 < pck < 1 and report["metrics"]["pck_0.2"]["value"] == pytest.approx(pck)
-    np.testing.assert_array_equal(sums["pck_0.2"], [correct.sum(axis=1), counted.sum(axis=1)])
+    np.testing.assert_array_equal(
+        errors.pck(0.2).per_image, [correct.sum(axis=1), counted.sum(axis=1)]
+    )
     assert list(report["pck_per_joint"]) == list(COCO17.joints)
     assert list(report["pcp_per_stick"]) == list(COCO17.sticks)
     with pytest.raises(PosekitError, match=r"must have shape \(N, 14, 2\); got \(30, 17, 2\)"):
@@ -456,9 +458,8 @@ def test_seventeen_joints_are_scored_like_fourteen():
 
 def test_per_image_sums_divide_to_the_scores():
     report, poses, sizes_px = evaluated()
-    for name, (numerators, denominators) in metrics.per_image_sums(
-        *poses, sizes_px, skeleton=LSP
-    ).items():
+    for name, sums in errors_of(*poses).headline(sizes_px).items():
+        numerators, denominators = sums.per_image
         assert numerators.shape == denominators.shape == (40,)
         got = numerators.sum() / denominators.sum()
         assert got == pytest.approx(report["metrics"][name]["value"])

@@ -11,6 +11,7 @@ from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
 from posekit.evaluation import baselines, bootstrap, metrics, per_image
 from posekit.evaluation.per_image import PerImage
+from posekit.evaluation.scores import errors_of
 from posekit.evaluation.seeds import seed_summary
 from posekit.models import names, summary
 from posekit.pipeline.experiment import open_experiment
@@ -89,15 +90,10 @@ class _Sample:
 
     def scored(self, pred_px):
         """PerImage of SCORES over the limb joints."""
-        sums = metrics.per_image_sums(
-            pred_px,
-            self.dataset.keypoints_px,
-            self.dataset.labelled,
-            self.dataset.image_sizes_px,
-            joints=self.dataset.skeleton.limb_joints,
-            skeleton=self.dataset.skeleton,
-        )
-        return PerImage(self.dataset.image_ids, self.groups, {name: sums[name] for name in SCORES})
+        errors = errors_of(pred_px, self.dataset, joints=self.dataset.skeleton.limb_joints)
+        sums = errors.headline(self.dataset.image_sizes_px)
+        chosen = {name: sums[name].per_image for name in SCORES}
+        return PerImage(self.dataset.image_ids, self.groups, chosen)
 
     def scores(self, scored):
         """name -> value and interval, as metrics.evaluate gives them."""
@@ -154,13 +150,7 @@ def _trained(step, experiment, run_dir, seed, samples):
         part: estimator.estimate_dataset(sample.dataset).keypoints_px
         for part, sample in samples.items()
     }
-    validation = samples["validation"].dataset
-    errors = metrics.PoseErrors(
-        pred_px["validation"],
-        validation.keypoints_px,
-        validation.labelled,
-        skeleton=validation.skeleton,
-    )
+    errors = errors_of(pred_px["validation"], samples["validation"].dataset)
     return _Trained(
         seed=seed,
         runs=runs,

@@ -94,6 +94,8 @@ class _Network:
         self.train_targets = experiment.targets("train", label_treatment)
         self.validation_images = experiment.images("validation")
         self.validation_targets = experiment.targets("validation", label_treatment)
+        poses_px = baselines.constant_poses(self.train_targets, experiment.frame_px)
+        self.centre_px, self.mean_pose_px = poses_px["image_centre"], poses_px["mean_pose"]
         keras.utils.set_random_seed(seed)
         self.model = poster.poster_network(
             batch_norm=True,
@@ -106,17 +108,6 @@ class _Network:
         self.model.optimizer.build(self.model.trainable_variables)
         self._initial = self.model.get_weights()
         self._optimizer_state = [variable.numpy() for variable in self.model.optimizer.variables]
-
-    @property
-    def centre_px(self):
-        """All joints at the centre of the frame, float (K, 2)."""
-        return baselines.image_centre(self.experiment.frame_px, self.train_targets.shape[1])
-
-    @property
-    def mean_pose_px(self):
-        """Mean of the training targets that count, float (K, 2)."""
-        poses_px = baselines.constant_poses(self.train_targets, self.experiment.frame_px)
-        return poses_px["mean_pose"]
 
     def restart(self, pose_px=None):
         """Back to the initial weights, or to a network that predicts one pose (K, 2) for all."""
