@@ -130,7 +130,7 @@ class _Sample:
     def contrast(self, score, signs, confusions):
         """A signed sum of the score of several confusions (S, n, C, C), pooled over their seeds.
 
-        Returns the value, float, and its interval over pictures, [low, high].
+        A dict of value, float, and interval, [low, high], over pictures.
         """
 
         def statistic(sums):  # (R, M, C, C)
@@ -138,16 +138,14 @@ class _Sample:
 
         pooled = [each.sum(axis=0) for each in confusions]  # (n, C, C) each
         value = float(statistic(np.stack([each.sum(axis=0) for each in pooled])[None])[0])
-        return value, interval(statistic, pooled, self.groups, **self._bootstrap)
+        return {
+            "value": value,
+            "interval": interval(statistic, pooled, self.groups, **self._bootstrap),
+        }
 
     def scores(self, confusions):
         """name of SCORES -> value and interval, of confusions (S, n, C, C)."""
-        return {
-            name: dict(
-                zip(("value", "interval"), self.contrast(score, [1], [confusions]), strict=True)
-            )
-            for name, score in SCORES.items()
-        }
+        return {name: self.contrast(score, [1], [confusions]) for name, score in SCORES.items()}
 
 
 def _check(labels, experiment, fractions):
@@ -255,7 +253,7 @@ def _differences(pair, confusions, sample, fractions):
         row = {"fraction": fraction}
         for name, score in SCORES.items():
             over_seeds = paired_difference(*(_by_seed(score, each) for each in both))["interval"]
-            row[name] = _decided(*sample.contrast(score, [1, -1], both), over_seeds)
+            row[name] = _decided(sample.contrast(score, [1, -1], both), over_seeds)
         rows.append(row)
     return {"first": pair[0], "second": pair[1], "by_fraction": rows}
 
@@ -269,21 +267,16 @@ def _gain_with_few_labels(confusions, sample, fractions):
     few, few_image, everything, all_image = (_by_seed(score, each) for each in four)
     over_seeds = paired_difference(few - few_image, everything - all_image)["interval"]
     found = sample.contrast(score, [1, -1, -1, 1], four)
-    return {"fraction": fractions[0], **_decided(*found, over_seeds)}
+    return {"fraction": fractions[0], **_decided(found, over_seeds)}
 
 
-def _decided(value, over_pictures, over_seeds):
+def _decided(contrast, over_seeds):
     """Decided is what excludes 0 over pictures and over seeds, on the same side."""
-    intervals = [over_pictures, over_seeds]
+    intervals = [contrast["interval"], over_seeds]
     apart = over_seeds is not None and (
         all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
     )
-    return {
-        "value": value,
-        "interval": over_pictures,
-        "interval_over_seeds": over_seeds,
-        "decided": bool(apart),
-    }
+    return {**contrast, "interval_over_seeds": over_seeds, "decided": bool(apart)}
 
 
 def counts(labels, indices):

@@ -81,12 +81,14 @@ def test_differences_are_those_of_the_scores(compared):
 
 
 def test_a_difference_is_decided_by_pictures_and_seeds_together():
-    decided = comparison._decided
-    assert decided(0.2, [0.1, 0.3], [0.05, 0.35])["decided"]
-    assert decided(-0.2, [-0.3, -0.1], [-0.3, -0.1])["decided"]
-    assert not decided(0.2, [0.1, 0.3], [-0.1, 0.5])["decided"]
-    assert not decided(0.2, [-0.1, 0.3], [0.1, 0.3])["decided"]
-    assert not decided(0.2, [0.1, 0.3], None)["decided"]
+    def decided(interval, over_seeds):
+        return comparison._decided({"interval": interval}, over_seeds)["decided"]
+
+    assert decided([0.1, 0.3], [0.05, 0.35])
+    assert decided([-0.3, -0.1], [-0.3, -0.1])
+    assert not decided([0.1, 0.3], [-0.1, 0.5])
+    assert not decided([-0.1, 0.3], [0.1, 0.3])
+    assert not decided([0.1, 0.3], None)
 
 
 def test_the_network_of_the_first_seed_is_kept_whole(compared, experiment, known):
