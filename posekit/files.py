@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 import tempfile
+import warnings
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,9 @@ _HEADERS = {
 }
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-CACHE_DIR = PROJECT_ROOT / ".cache"
+
+# Where caches go, in the environment, which notebooks and workers inherit.
+CACHE_VARIABLE = "POSEKIT_CACHE"
 
 PARTIAL = ".partial-"
 
@@ -41,6 +44,67 @@ def from_root(path):
     Notebooks and commands so find the same files whatever the working directory.
     """
     return Path(path) if Path(path).is_absolute() else PROJECT_ROOT / path
+
+
+def cache_dir():
+    """The folder of the caches, made where missing.
+
+    It is that of POSEKIT_CACHE (`--cache-dir`), else the first that can be written to: the
+    project's .cache; posekit in the user's cache folder, for a project on a read-only disk; a
+    folder for temporary files, with a warning.
+
+    Raises:
+        PosekitError: the folder of POSEKIT_CACHE cannot be written to.
+    """
+    asked = os.environ.get(CACHE_VARIABLE)
+    if asked:
+        folder = Path(asked).expanduser().absolute()
+        if problem := _why_not_writable(folder):
+            raise PosekitError(
+                f"{CACHE_VARIABLE}: the folder of the caches must be writable; got {folder}: "
+                f"{problem}. Name another with --cache-dir or {CACHE_VARIABLE}."
+            )
+        return folder
+    for folder in (PROJECT_ROOT / ".cache", _user_cache_dir()):
+        if folder is not None and not _why_not_writable(folder):
+            return folder
+    return _temporary_cache_dir()
+
+
+def _user_cache_dir():
+    stated = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        parent = Path(stated) if os.path.isabs(stated) else Path.home() / ".cache"
+    except RuntimeError:  # no home
+        return None
+    return parent / "posekit"
+
+
+def _temporary_cache_dir():
+    folder = Path(tempfile.mkdtemp(prefix="posekit-cache-"))
+    # Notebooks and workers that this process starts use the same.
+    os.environ[CACHE_VARIABLE] = str(folder)
+    warnings.warn(
+        f"caches go to {folder}, which the system may remove, since neither the project nor the "
+        f"user's cache folder can be written to. Name another with --cache-dir or {CACHE_VARIABLE}.",
+        stacklevel=3,
+    )
+    return folder
+
+
+def is_writable(folder):
+    """Whether files can be written into a folder, which is made where missing."""
+    return _why_not_writable(folder) is None
+
+
+def _why_not_writable(folder):
+    # Only trying tells: permissions say nothing of disks that are mounted read-only.
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror
 
 
 @contextmanager

@@ -9,11 +9,14 @@ from posekit.cli.options import (
     AS_WRITTEN,
     DATA_HELP,
     absolute_path,
+    add_cache_dir,
     add_command,
     add_skip_bad_images,
     bad_images,
     data_paths,
+    output_path,
     seed,
+    write_page,
 )
 
 
@@ -97,6 +100,7 @@ def add(commands):
     pack.add_argument("folder", type=absolute_path, help="folder to write, must not exist")
     pack.add_argument("--data", type=data_paths, required=True, help=DATA_HELP)
     add_skip_bad_images(pack)
+    add_cache_dir(pack)
     summarise = add_command(
         actions,
         "summarise",
@@ -126,16 +130,14 @@ def make_data(options):
 
 def fetch_data(options):
     """Get a data set from the first source that has it, and print where it is."""
-    from posekit import files
     from posekit.datasets.fetch import download
 
-    print(download.fetch(options.name, files.from_root(options.to), source=options.source))
+    print(download.fetch(options.name, output_path(options.to), source=options.source))
     return 0
 
 
 def check_data(options):
     """Read data, decode every image, and list the findings image by image and on a page."""
-    from posekit import files
     from posekit.datasets import checking
     from posekit.datasets.sources import SYNTHETIC
     from posekit.report import data_page
@@ -150,8 +152,8 @@ def check_data(options):
     if options.html is not None or any(checked.findings for checked in named.values()):
         first = next(iter(named))
         page = data_page.path_for(first) if options.html is None else options.html
-        files.write_text(page, data_page.page(list(named.values())))
-        print(page)
+        is_asked = options.html is not None
+        write_page(page, data_page.page(list(named.values())), is_asked=is_asked)
     for checked in named.values():
         print(data_page.summary(checked))
     return 1 if any(checked.images(checking.ERROR) for checked in named.values()) else 0
@@ -174,7 +176,12 @@ def pack_data(options):
 
     engine.start(0)
     experiment = open_experiment(
-        options.data, profile="full", seed=0, bad_images=bad_images(options), limit_images=False
+        options.data,
+        profile="full",
+        seed=0,
+        bad_images=bad_images(options),
+        limit_images=False,
+        one_person=False,
     )
     folder = packed.write(
         options.folder,

@@ -67,6 +67,7 @@ def evaluate(options):
         # training images would turn up in validation. The fixed test parts do not depend on it.
         limit_images=options.part != "all",
         whole_if_fixed_test=options.part in ("development", "test"),
+        one_person=all(stage.view != "person" for stage in estimator.stages),
     )
     part = experiment.part(options.part)
     layout = None if options.coco is None else reading.layout_of(own_data(options.data))

@@ -6,6 +6,7 @@ import select
 import shlex
 import sys
 
+from posekit import files
 from posekit.cli import data, evaluate, options, predict, report, train
 from posekit.cli.interruption import exit_on_interrupt
 from posekit.errors import PosekitError
@@ -25,6 +26,8 @@ def main(arguments=None):
     chosen = parser().parse_args(arguments)
     # TensorFlow reads this as it loads: without a GPU it would print errors in every process.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if getattr(chosen, "cache_dir", None) is not None:
+        os.environ[files.CACHE_VARIABLE] = str(chosen.cache_dir)  # notebooks inherit it
     message = f"stopped; finished work is kept\nto resume: {_resuming(chosen, arguments)}"
     try:
         with exit_on_interrupt(message):

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from posekit import files
 from posekit.datasets.sources import SYNTHETIC
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
@@ -59,6 +60,7 @@ def add_data_options(parser, *, split_option="--split"):
     )
     parser.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
     add_skip_bad_images(parser)
+    add_cache_dir(parser)
     if split_option is not None:
         parser.add_argument(
             split_option,
@@ -68,6 +70,17 @@ def add_data_options(parser, *, split_option="--split"):
             help="how images are split; scores on the poster split are not comparable with "
             "others (default: %(default)s)",
         )
+
+
+def add_cache_dir(parser):
+    """The option for the folder of the caches, which `main` puts into the environment."""
+    parser.add_argument(
+        "--cache-dir",
+        type=absolute_path,
+        metavar="FOLDER",
+        help=f"folder of decoded pictures (default: {files.CACHE_VARIABLE}, else the project's "
+        ".cache, else posekit in the user's cache folder)",
+    )
 
 
 def add_skip_bad_images(parser):
@@ -154,6 +167,30 @@ def seed(text):
 def absolute_path(text):
     """A path seen from the working directory; the library sees paths from the project's root."""
     return Path(text).absolute()
+
+
+def output_path(path):
+    """Where a command writes by default: in the project, or, if that is on a read-only disk, here.
+
+    An absolute path stays as it is.
+    """
+    is_in_project = not path.is_absolute() and files.is_writable(files.from_root(path).parent)
+    return files.from_root(path) if is_in_project else path.absolute()
+
+
+def write_page(path, text, *, is_asked):
+    """Write a page and print where it is.
+
+    Unless the place was asked for (`is_asked`), it is no error that nothing can be written there.
+    """
+    try:
+        files.write_text(path, text)
+    except PosekitError as error:
+        if is_asked:
+            raise
+        print(f"note: no page is written: {error} --html FILE names another place.", file=sys.stderr)
+    else:
+        print(path)
 
 
 def data_paths(text):

@@ -7,7 +7,14 @@ import tempfile
 from pathlib import Path
 
 from posekit import files
-from posekit.cli.options import absolute_path, add_command, add_data_options, bad_images
+from posekit.cli.options import (
+    absolute_path,
+    add_command,
+    add_data_options,
+    bad_images,
+    output_path,
+    write_page,
+)
 from posekit.errors import PosekitError
 
 
@@ -78,7 +85,7 @@ def report(options):
     }
     try:
         index = runner.run(
-            files.from_root(run_dir),
+            output_path(run_dir),
             parameters=parameters,
             overrides=options.set,
             resume=options.resume,
@@ -125,9 +132,9 @@ def _compare(first_dir, second_dir, html):
     result = compare.compare(first, second)
     if html is None:
         stem = "-and-".join(run.folder.resolve().name for run in (first, second))
-        html = files.from_root("reports") / f"compare-{stem}.html"
-    files.write_text(html, compare.page(result, names))
+        html = output_path(Path("reports") / f"compare-{stem}.html")
     print(compare.to_text(result, names))
+    files.write_text(html, compare.page(result, names))
     print(html)
     return 0 if any(pair["scores"] or pair["over_seeds"] for pair in result["pairs"]) else 1
 
@@ -183,9 +190,9 @@ def runs(options):
             chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
         tables[kind] = report_runs.select(tables[kind], **chosen)
     html = options.html or folder / "runs.html"
-    files.write_text(html, report_runs.page(folder, tables, written_to=html.parent))
+    page = report_runs.page(folder, tables, written_to=html.parent)
     print(report_runs.to_text(tables[options.of], options.of))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    print(html)
+    write_page(html, page, is_asked=options.html is not None)
     return 1 if problems else 0

@@ -3,13 +3,15 @@
 import sys
 from pathlib import Path
 
-from posekit import files, profiles
+from posekit import profiles
 from posekit.cli.options import (
     absolute_path,
+    add_cache_dir,
     add_command,
     add_data_options,
     add_run_dir,
     open_experiment,
+    output_path,
     positive_integer,
 )
 from posekit.estimators.recipes import MODELS
@@ -87,7 +89,7 @@ def train(options):
     run = fit(
         config,
         experiment,
-        files.from_root(options.run_dir),
+        output_path(options.run_dir),
         stall_seconds=options.stall_seconds,
     )
     print(f"{run.folder}")
@@ -133,7 +135,7 @@ def build(options):
     release.build(
         options.name,
         open_experiment(options),
-        files.from_root(options.run_dir),
+        output_path(options.run_dir),
         options.out,
         seed=options.seed,
         epochs=options.epochs,
@@ -181,7 +183,7 @@ def ladder(options):
     result = run_ladder(
         steps(experiment, epochs=options.epochs),
         experiment,
-        files.from_root(options.run_dir),
+        output_path(options.run_dir),
         seeds=range(options.seed, options.seed + options.seeds),
         out=options.out,
     )
@@ -206,6 +208,7 @@ def _add_sweep(commands):
         help="folder of the trainings, the table and the page (default: reports/sweep-NAME, after "
         "the study's file)",
     )
+    add_cache_dir(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--scheduler",
@@ -228,7 +231,7 @@ def sweep(options):
     from posekit.studies.sweep.study import read
 
     study = read(options.study)
-    run_dir = options.run_dir or files.from_root("reports") / f"sweep-{study.name}"
+    run_dir = options.run_dir or output_path(Path("reports") / f"sweep-{study.name}")
     result = sweep_run.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
     failed = [row for row in result["trials"] if row["error"] is not None]
     if result["choices"]:

@@ -79,14 +79,6 @@ def check_opened(dataset):
     return Checked(dataset.name, len(dataset), dataset, _sorted(_of_dataset(dataset)))
 
 
-def picture_names(dataset):
-    """The name of each record's picture, which several people may share."""
-    names = dataset.image_ids.tolist()
-    if "person_box_px" in dataset.extras:
-        return [name.rpartition("#")[0] for name in names]
-    return names
-
-
 def _check_own(own):
     inspected = reading.inspect(own)
     findings = [
@@ -127,7 +119,7 @@ def _of_people(picture, people):
 def _of_dataset(dataset):
     """List of Finding about the readable pictures and their labels."""
     findings, thumbnails = [], {}
-    names = picture_names(dataset)
+    names = dataset.picture_names
     for name, image_id in zip(names, dataset.image_ids.tolist(), strict=True):
         if name in thumbnails:
             continue

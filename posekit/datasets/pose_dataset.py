@@ -12,9 +12,11 @@ from posekit import joint_sets
 from posekit.errors import PosekitError
 from posekit.skeleton import LSP, Skeleton
 
-
 # What a data set holds of every image, besides its extras.
 ARRAYS = ("image_ids", "keypoints_px", "labelled", "image_sizes_px", "fixed_test")
+
+# The extra of own data with people = "all": float (N, 4), each person's box, pixels.
+PERSON_BOX = "person_box_px"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,40 @@ class PoseDataset:
     def fingerprint(self):
         """Sixteen hex digits that change with any id, label, picture or the images' order."""
         return self._fingerprint
+
+    @property
+    def known_joints(self):
+        """Names of the joints that are labelled in at least one image, in their order."""
+        known = self.labelled.any(axis=0)
+        pairs = zip(self.skeleton.joints, known, strict=True)
+        return tuple(name for name, is_known in pairs if is_known)
+
+    @property
+    def picture_names(self):
+        """The name of each record's picture, list of str: people of one picture share it."""
+        names = self.image_ids.tolist()
+        return [name.rpartition("#")[0] for name in names] if PERSON_BOX in self.extras else names
+
+    def with_largest_people(self):
+        """The set with one record a picture, that of the largest person, named as the picture.
+
+        Own data with people = "all" have several; the set is then as with people = "largest".
+        """
+        if PERSON_BOX not in self.extras:
+            return self
+        names, record_of = self.picture_names, {}
+        areas_px = self.extras[PERSON_BOX][:, 2:].prod(axis=1)
+        for record, name in enumerate(names):
+            if name not in record_of or areas_px[record] > areas_px[record_of[name]]:
+                record_of[name] = record
+        chosen = self.subset(list(record_of.values()))
+        id_of = dict(zip(record_of, chosen.image_ids.tolist(), strict=True))
+        return replace(
+            chosen,
+            image_ids=np.array(list(record_of)),
+            read_image=lambda name: self.read_image(id_of[name]),
+            extras={name: each for name, each in chosen.extras.items() if name != PERSON_BOX},
+        )
 
     def with_fingerprint(self, fingerprint):
         """The same data set; `fingerprint`, known already, saves hashing all pictures."""

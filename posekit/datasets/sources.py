@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from posekit import files
 from posekit.datasets import lsp, packed
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.pose_dataset import evenly_spread, join
@@ -17,7 +18,14 @@ SYNTHETIC = "synthetic"
 
 
 def load(
-    data, *, synthetic_images, seed, max_images=None, whole_if_fixed_test=False, bad_images="error"
+    data,
+    *,
+    synthetic_images,
+    seed,
+    max_images=None,
+    whole_if_fixed_test=False,
+    bad_images="error",
+    one_person=False,
 ):
     """Open the data that a notebook or command was pointed at.
 
@@ -30,6 +38,8 @@ def load(
         max_images: int or None; with more images than that, an evenly spread part is used.
         whole_if_fixed_test: bool, lift that limit for data that have a fixed test part.
         bad_images: "error", or "skip" to leave unreadable images out with a warning.
+        one_person: bool, whether to use only the largest person of each picture, with a warning,
+            for networks that see whole pictures: one picture cannot have several targets.
 
     Returns:
         PoseDataset.
@@ -45,10 +55,15 @@ def load(
     if data == SYNTHETIC:
         name = f"synthetic-v{writing.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
         folder = PROJECT_ROOT / "data" / name
+        if not folder.is_dir() and not files.is_writable(folder.parent):
+            folder = files.cache_dir() / name
         writing.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)
     paths = [from_root(path) for path in data.split(os.pathsep)]
-    dataset = join(_told_apart([_read(path, bad_images=bad_images) for path in paths], paths))
+    sets = [_read(path, bad_images=bad_images) for path in paths]
+    if one_person:
+        sets = _with_largest_people(sets)
+    dataset = join(_told_apart(sets, paths))
     if bad_images == "skip":
         dataset = _without_bad_images(dataset)
     limited = max_images is not None and not (whole_if_fixed_test and dataset.has_fixed_test)
@@ -111,6 +126,20 @@ def _short_names(paths):
         if len(set(names)) == len(names):
             return [name.replace("#", "_") for name in names]
     return [f"set{number}" for number in range(1, len(paths) + 1)]
+
+
+def _with_largest_people(sets):
+    chosen = [each.with_largest_people() for each in sets]
+    people, pictures = sum(map(len, sets)), sum(map(len, chosen))
+    if people > pictures:
+        warnings.warn(
+            f"{people} people are labelled in {pictures} pictures. A network that sees a whole "
+            f"picture predicts one person, so the largest of each is used and {people - pictures} "
+            'are left out, as with people = "largest". Models that see people, such as "best", '
+            "are evaluated on all.",
+            stacklevel=4,
+        )
+    return chosen
 
 
 def _without_bad_images(dataset):

@@ -10,6 +10,7 @@ import numpy as np
 
 from posekit import geometry
 from posekit.datasets.image_files import squash
+from posekit.datasets.pose_dataset import PERSON_BOX
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
 from posekit.estimators.calibration import Calibration
@@ -166,7 +167,7 @@ class PoseEstimator:
                 "Map the data's keypoints to these joints, or train a network on them."
             )
         stage_views = [stage.view for stage in self.stages]
-        boxes_px = dataset.extras.get("person_box_px") if "person" in stage_views else None
+        boxes_px = dataset.extras.get(PERSON_BOX) if "person" in stage_views else None
         # A squashed network is shown exactly the frames of its training.
         squashed_px = self.stages[0].frame_px if stage_views == ["squashed"] else None
 

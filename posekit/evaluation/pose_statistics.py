@@ -13,7 +13,7 @@ from posekit import geometry
 from posekit.errors import PosekitError, check_keypoints
 
 # Poses are compared over the joints that both people have; fewer say too little about shape. Of
-# smaller joint sets, all joints must be present.
+# smaller joint sets, all joints that are ever labelled must be present.
 FEWEST_COMMON_JOINTS = 8
 
 # Poses that `contortion` compares with all training poses at once; it bounds memory.
@@ -149,7 +149,7 @@ def _squared_distances(poses, labelled, training, training_labelled):
         training_variance += counted @ (b**2).T / shared - mean_b**2
     # Rounding leaves about 1e-17 where all common joints coincide.
     spread_out = np.minimum(variance, training_variance) > 1e-12
-    fewest = min(FEWEST_COMMON_JOINTS, poses.shape[1])
+    fewest = min(FEWEST_COMMON_JOINTS, training_labelled.any(axis=0).sum())
     comparable = (common >= fewest) & spread_out
     size = np.sqrt(np.where(comparable, variance * training_variance, 1.0))
     return np.where(comparable, np.clip(2 - 2 * covariance / size, 0, 4), np.inf)

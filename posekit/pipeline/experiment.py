@@ -9,7 +9,6 @@ from posekit import files, geometry, joint_sets, profiles
 from posekit.datasets import near_duplicates, packed, sources, splits
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
-from posekit.files import CACHE_DIR
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.pipeline import caches, crops, views
 from posekit.pipeline import targets as pipeline_targets
@@ -145,7 +144,8 @@ def open_experiment(
     bad_images="error",
     limit_images=True,
     whole_if_fixed_test=False,
-    cache_dir=CACHE_DIR,
+    one_person=True,
+    cache_dir=None,
 ):
     """Read the data, decode it (or find it in the cache), group near-duplicates and split.
 
@@ -157,8 +157,8 @@ def open_experiment(
         frame_px: int, side of the frame, pixels.
         bad_images: "error" or "skip".
         limit_images: bool, whether the profile's limit on real images holds.
-        whole_if_fixed_test: bool, see `sources.load`.
-        cache_dir: folder of the caches.
+        whole_if_fixed_test, one_person: bool, see `sources.load`.
+        cache_dir: folder of the caches; None for `files.cache_dir`.
 
     Returns:
         Experiment.
@@ -166,6 +166,7 @@ def open_experiment(
     Raises:
         PosekitError: as `sources.load`, `load_frames` and the split do.
     """
+    cache_dir = files.cache_dir() if cache_dir is None else cache_dir
     chosen_profile = profiles.by_name(profile)
     make_split = splits.by_name(split)
     dataset = sources.load(
@@ -175,6 +176,7 @@ def open_experiment(
         whole_if_fixed_test=whole_if_fixed_test,
         seed=seed,
         bad_images=bad_images,
+        one_person=one_person,
     )
     frames = load_frames(dataset, frame_px=frame_px, cache_dir=cache_dir)
     groups = _near_duplicate_groups(dataset, cache_dir)

@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
+from posekit import files
 from posekit.datasets import image_files, packed
 from posekit.errors import PosekitError, raise_problems
-from posekit.files import CACHE_DIR
 from posekit.pipeline import caches, views
 
 MEMORY_LIMIT_BYTES = 1 << 30
@@ -101,7 +101,7 @@ def load_frames(
     *,
     frame_px,
     boxes_px=None,
-    cache_dir=CACHE_DIR,
+    cache_dir=None,
     memory_limit_bytes=MEMORY_LIMIT_BYTES,
 ):
     """The data set's frames, in its order, decoded now or read from the cache.
@@ -111,7 +111,7 @@ def load_frames(
         frame_px: int, side of the frame, pixels.
         boxes_px: float (N, 4), the box that each frame shows, see `views`; None for the whole
             picture with both axes scaled to the frame, whatever its aspect.
-        cache_dir: folder of the cache file, made where missing.
+        cache_dir: folder of the cache file, made where missing; None for `files.cache_dir`.
         memory_limit_bytes: int; larger sets stay in the file and are mapped.
 
     Raises:
@@ -128,7 +128,7 @@ def load_frames(
         digest = hashlib.sha256(np.ascontiguousarray(boxes_px, dtype=np.float64).tobytes())
         key_parts += f" {digest.hexdigest()}"
     key = hashlib.sha256(key_parts.encode()).hexdigest()[:16]
-    path = cache_dir / f"frames-{frame_px}px-{key}.npy"
+    path = (cache_dir or files.cache_dir()) / f"frames-{frame_px}px-{key}.npy"
     shape = (len(dataset), frame_px, frame_px, 3)
     caches.ensure(
         path,

@@ -91,7 +91,7 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
     """The mean pose, and on either side of it what each principal component changes.
 
     Args:
-        mean: float (K, 2), (x, y), y pointing down.
+        mean: float (K, 2), (x, y), y pointing down; NaN for a joint that is not drawn.
         components: float (count, K, 2), of unit length.
         explained: float (count,), share of the variance.
         amplitude: float > 0, how far along a component the two drawn poses lie.
@@ -101,13 +101,14 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
     size_inches = (1.6 * columns, 4.2)
     figure, axes = new_figure(2, columns, size_inches=size_inches, sharex=True, sharey=True)
     signs = (-amplitude, amplitude)
+    known = np.isfinite(mean).all(axis=1)
     for row, sign in zip(axes, signs, strict=True):
         for axis, component in zip(row[1:], components, strict=True):
-            show_pose(axis, mean + sign * component, skeleton=skeleton)
+            show_pose(axis, mean + sign * component, known, skeleton=skeleton)
             axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=7)
     for n, (axis, share) in enumerate(zip(axes[0, 1:], explained, strict=True), start=1):
         axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=8)
-    show_pose(axes[0, 0], np.asarray(mean), skeleton=skeleton)
+    show_pose(axes[0, 0], np.asarray(mean), known, skeleton=skeleton)
     axes[0, 0].set_title("mean pose\n", fontsize=8)
     axes[1, 0].remove()
     for axis in figure.axes:

@@ -90,7 +90,7 @@ def _records(dataset):
     """Picture's name -> indices of its people in the data set."""
     records = {}
     if dataset is not None:
-        for index, name in enumerate(checking.picture_names(dataset)):
+        for index, name in enumerate(dataset.picture_names):
             records.setdefault(name, []).append(index)
     return records
 

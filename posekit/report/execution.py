@@ -4,8 +4,11 @@ import copy
 import logging
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 from jupyter_client import AsyncKernelManager
+from jupyter_client.connect import jupyter_runtime_dir
 from jupyter_client.kernelspec import KernelSpec
 from nbconvert.filters import strip_ansi
 from papermill.engines import NBClientEngine
@@ -76,6 +79,9 @@ def execute(name, notebook, given, folder, bar):
         nonlocal reply
         reply = execute_reply["content"]
 
+    if not files.is_writable(Path(jupyter_runtime_dir())):
+        # The kernel's connection file goes there; a home may be read-only.
+        os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="posekit-jupyter-")
     # What papermill would log is in the error that this function returns.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     bar.set_description_str(f"{name}  starting")

@@ -90,6 +90,7 @@ def run(
             "run(): `parameters` must leave `run_dir` to the argument; "
             f"got {str(parameters['run_dir'])!r} in both."
         )
+    files.cache_dir()  # all notebooks use this one, even where it is a temporary folder
     suite = _load(notebooks_dir)
     selected = _select(suite, notebooks)
     declared = {name: report_parameters.declared(name, suite[name]) for name in selected}

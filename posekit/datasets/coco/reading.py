@@ -34,7 +34,7 @@ from posekit.datasets.coco import json_fields
 from posekit.datasets.containers import split_path
 from posekit.datasets.exports.finding import Finder, printable
 from posekit.datasets.exports.values import identity
-from posekit.datasets.pose_dataset import PoseDataset
+from posekit.datasets.pose_dataset import PERSON_BOX, PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
 
 NAME = "coco"
@@ -152,7 +152,7 @@ def dataset_of(own, inspected):
         "coco_category_id": np.full(len(chosen), inspected.category_id),
     }
     if everyone:
-        extras["person_box_px"] = np.array([person.box_px for _, person in chosen])
+        extras[PERSON_BOX] = np.array([person.box_px for _, person in chosen])
     return PoseDataset(
         name=NAME,
         image_ids=np.array(names),

@@ -1,11 +1,15 @@
 """What people in pictures do: read from a table that someone wrote; synthetic people have it.
 
-A table is a CSV file in UTF-8 with the columns `image`, a picture's name with or without its
-suffix, and `activity`, and a row for each picture; other columns are ignored:
+A table is a CSV file with the columns `image` and `activity` and a row for each picture; other
+columns are ignored, and semicolons or tabs between cells are read too:
 
     image,activity
     im0001,tennis
     im0002,gymnastics
+
+`image` is the picture's name, with or without ending and folders and in any case, as long as it
+fits one picture. Where every person of a picture is labelled, it is meant for all of them, or for
+one by the name of its record.
 
 The photographs of Leeds Sports Pose show eight sports (`LSP_SPORTS`), but come without these
 labels. A synthetic person's activity is its pose family.
@@ -14,6 +18,7 @@ labels. A synthetic person's activity is its pose family.
 import csv
 import io
 import os
+import unicodedata
 import warnings
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -36,6 +41,10 @@ LSP_SPORTS = tuple(
 # A row has some 20 bytes, the largest set 100,000 pictures.
 SIZE_LIMIT_BYTES = 16 << 20
 NAME_LIMIT = 60
+DELIMITERS = (",", ";", "\t")
+
+# Endings that a table may leave out or write in another way.
+PICTURE_SUFFIXES = tuple(".jpg .jpeg .png .webp .bmp .tif .tiff .gif .avif .heic .heif".split())
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +118,10 @@ def _read(path, data, dataset, activities, bad_images):
     content = files.read_bounded(path, SIZE_LIMIT_BYTES)
     try:
         # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
-        text = io.StringIO(content.decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(text, strict=True)
+        text = content.decode("utf-8-sig")
+        first_line = text.partition("\n")[0]
+        delimiter = max(DELIMITERS, key=first_line.count)
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
         header = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
         rows = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -123,7 +134,8 @@ def _read(path, data, dataset, activities, bad_images):
             f"{path}: line 1 must name the columns {' and '.join(COLUMNS)}; got "
             f"{', '.join(header)[:200]!r}, without {' and '.join(missing)}."
         )
-    problems, line_of, activity_of, spelling_of = [], {}, {}, {}
+    problems, unknown, line_of, activity_of, spelling_of = [], [], {}, {}, {}
+    names = _Names(dataset)
     for line, row in rows:
         # DictReader keeps cells beyond the header under None, and gives None for lacking ones.
         cells = [*row.pop(None, []), *(cell for cell in row.values() if cell is not None)]
@@ -136,25 +148,97 @@ def _read(path, data, dataset, activities, bad_images):
             )
             continue
         image, activity = (row[column].strip() for column in COLUMNS)
-        image_id = PurePosixPath(image).stem
-        if image_id in line_of:
+        pictures = names.find(image)
+        if len(pictures) > 1:
             problems.append(
-                f"line {line}: `image` must be named once; got {image_id!r}, as in line "
-                f"{line_of[image_id]}. Keep one of the two."
+                f"line {line}: `image` must fit one picture; got {image!r}, which fits "
+                f"{' and '.join(map(repr, list(pictures)[:3]))}. Write the whole name."
             )
             continue
-        line_of[image_id], activity_of[image_id] = line, activity
+        if not pictures:
+            unknown.append((line, image))
+        ids = next(iter(pictures.values()), [f"no picture {image}"])
+        earlier = next((line_of[image_id] for image_id in ids if image_id in line_of), None)
+        if earlier is not None:
+            problems.append(
+                f"line {line}: `image` must be named once; got {image!r}, as in line {earlier}. "
+                "Keep one of the two."
+            )
+            continue
+        line_of |= dict.fromkeys(ids, line)
+        activity_of |= dict.fromkeys(ids, activity)
         spelling, earlier = spelling_of.setdefault(activity.casefold(), (activity, line))
         if problem := _problem_of(activity, activities):
-            problems.append(f"line {line}: `activity` of {image_id!r} must be {problem}.")
+            problems.append(f"line {line}: `activity` of {image!r} must be {problem}.")
         elif spelling != activity:
             problems.append(
                 f"line {line}: `activity` must be written one way; got {activity!r} here and "
                 f"{spelling!r} in line {earlier}."
             )
     raise_problems(str(path), problems)
-    _check_pictures(path, line_of, data, dataset, bad_images)
+    if unknown:
+        _check_pictures(path, unknown, data, dataset, bad_images)
     return activity_of
+
+
+class _Names:
+    """Finds the pictures of a data set that a table's names fit."""
+
+    def __init__(self, dataset):
+        self._ids_of, self._pictures_of = {}, {}
+        for image_id, picture in zip(
+            dataset.image_ids.tolist(), dataset.picture_names, strict=True
+        ):
+            self._ids_of.setdefault(picture, []).append(image_id)
+            self._ids_of.setdefault(image_id, []).append(image_id)
+        for picture in dict.fromkeys(dataset.picture_names):
+            self._pictures_of.setdefault(_parts(picture)[-1], []).append(picture)
+        self._ids_of = {name: list(dict.fromkeys(ids)) for name, ids in self._ids_of.items()}
+
+    def find(self, name):
+        """Picture -> ids of its records: none, or more than one picture where it is not clear."""
+        if name in self._ids_of:
+            return {name: self._ids_of[name]}
+        parts = _parts(name)
+        fitting = [
+            picture
+            for picture in self._pictures_of.get(parts[-1], [])
+            if _ends_alike(parts, _parts(picture)) and _suffixes_fit(name, picture)
+        ]
+        # Of names that differ in case or ending alone, the one that is written the same.
+        base = _slashed(name).rpartition("/")[2]
+        same = [each for each in fitting if _slashed(each).rpartition("/")[2] == base]
+        chosen = same if len(same) == 1 else fitting
+        return {picture: self._ids_of[picture] for picture in chosen}
+
+
+def _slashed(name):
+    return unicodedata.normalize("NFC", name).replace("\\", "/")
+
+
+def _suffix(name):
+    """The ending of a picture's name in small letters, or none."""
+    suffix = PurePosixPath(_slashed(name)).suffix.lower()
+    return suffix if suffix in PICTURE_SUFFIXES else ""
+
+
+def _parts(name):
+    """Folders and stem of a picture's name, as they are compared."""
+    path = PurePosixPath(_slashed(name))
+    stem = path.name[: len(path.name) - len(_suffix(name))]
+    folders = [part for part in path.parent.parts if part not in ("/", ".")]
+    return [part.casefold() for part in (*folders, stem)]
+
+
+def _ends_alike(first, second):
+    shared = min(len(first), len(second))
+    return first[-shared:] == second[-shared:]
+
+
+def _suffixes_fit(first, second):
+    """Whether both have the same ending, or one of them none."""
+    endings = {"jpeg" if end == ".jpg" else end.lstrip(".") for end in map(_suffix, (first, second))}
+    return len(endings - {""}) < 2
 
 
 def _problem_of(activity, activities):
@@ -167,17 +251,16 @@ def _problem_of(activity, activities):
     return None
 
 
-def _check_pictures(path, line_of, data, dataset, bad_images):
-    """Raise where rows name no picture of the data, of which `dataset` may be a part."""
-    unknown = sorted(set(line_of) - set(dataset.image_ids.tolist()), key=line_of.get)
-    if unknown and data != SYNTHETIC:
+def _check_pictures(path, unknown, data, dataset, bad_images):
+    """Raise where rows (line, image) name no picture of the data, of which `dataset` is a part."""
+    if data != SYNTHETIC:
         whole = sources.load(data, synthetic_images=1, seed=0, bad_images=bad_images)
-        every_id = set(whole.image_ids.tolist())
-        unknown = [image_id for image_id in unknown if image_id not in every_id]
+        names = _Names(whole)
+        unknown = [(line, image) for line, image in unknown if not names.find(image)]
     problems = [
-        f"line {line_of[image_id]}: `image` must be a picture of {dataset.name}, such as "
-        f"{str(dataset.image_ids[0])!r}; got {image_id!r}."
-        for image_id in unknown
+        f"line {line}: `image` must be a picture of {dataset.name}, such as "
+        f"{str(dataset.image_ids[0])!r}; got {image!r}."
+        for line, image in unknown
     ]
     if bad_images == "skip" and problems:
         warnings.warn(

@@ -91,8 +91,8 @@ class Explorer:
         )
 
     def start(self):
-        """The State to begin with: the first image, and the skeleton's last joint."""
-        return State(joint=self.joints[-1])
+        """The State to begin with: the first image, and the last joint that has labels."""
+        return State(joint=(self.dataset.known_joints or self.joints)[-1])
 
     @property
     def orders(self):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from posekit.datasets import lsp
-from posekit.errors import PosekitError
 from posekit.evaluation import baselines, pose_statistics
 from posekit.pipeline.batches import training_batches
 from posekit.studies.poster.published import PUBLISHED_MSE
@@ -63,24 +62,56 @@ def similar_pairs(experiment, limit):
 
 
 def pose_components(dataset):
-    """Principal components of the completely labelled poses; PosekitError for too few of them."""
-    normalised, usable = pose_statistics.normalise(dataset.keypoints_px, dataset.labelled)
-    if usable.sum() <= COMPONENT_COUNT:
-        raise PosekitError(
-            f"{dataset.name}: more than {COMPONENT_COUNT} images must have all joints labelled; "
-            f"got {usable.sum()}. Use more images."
+    """Principal components of the poses, over the joints that enough of them have.
+
+    Only poses with all the compared joints can be compared. Joints that are never labelled are left
+    out, and then the most rarely labelled ones, until more than COMPONENT_COUNT poses remain.
+
+    Returns:
+        pose_statistics.PoseComponents of all K joints, NaN for those left out; None where fewer
+        than two joints would remain.
+    """
+    compared = dataset.labelled.any(axis=0)
+    counts = dataset.labelled.sum(axis=0)
+    while compared.sum() >= 2:
+        normalised, usable = pose_statistics.normalise(
+            dataset.keypoints_px[:, compared], dataset.labelled[:, compared]
         )
-    return pose_statistics.principal_components(normalised[usable], COMPONENT_COUNT)
+        if usable.sum() > COMPONENT_COUNT:
+            count = min(COMPONENT_COUNT, 2 * int(compared.sum()))
+            found = pose_statistics.principal_components(normalised[usable], count)
+            mean = np.full((len(compared), 2), np.nan)
+            components = np.full((count, len(compared), 2), np.nan)
+            mean[compared], components[:, compared] = found.mean, found.components
+            return found._replace(mean=mean, components=components)
+        compared[np.argmin(np.where(compared, counts, len(dataset) + 1))] = False
+    return None
+
+
+def components_left_out(dataset, components):
+    """What `pose_components` could not use, as a sentence; empty where it used every joint."""
+    if components is None:
+        return (
+            f"More than {COMPONENT_COUNT} images must have two or more joints in common; "
+            f"among these {len(dataset)} they do not."
+        )
+    left_out = [
+        joint.replace("_", " ")
+        for joint, position in zip(dataset.skeleton.joints, components.mean, strict=True)
+        if np.isnan(position).any()
+    ]
+    return f"Left out, because too few images label them: {', '.join(left_out)}." * bool(left_out)
 
 
 def explore(experiment):
     """Everything notebook 01 reports, JSON-ready."""
-    dataset = experiment.dataset
+    dataset, joints = experiment.dataset, experiment.dataset.skeleton.joints
     every = (experiment.keypoints_frame_px, dataset.labelled)
     train, validation = (
         tuple(values[experiment.split.indices(dataset, part)] for values in every)
         for part in ("train", "validation")
     )
+    components = pose_components(dataset)
     group_sizes = np.bincount(experiment.split.groups)
     summary = lsp.summarise(dataset)
     guesses = baselines.constant_errors_by_treatment(
@@ -95,7 +126,8 @@ def explore(experiment):
         ),
         "similar_groups": int((group_sizes > 1).sum()),
         "images_in_similar_groups": int(group_sizes[group_sizes > 1].sum()),
-        "pose_variance_explained": pose_components(dataset).explained,
+        "pose_variance_explained": [] if components is None else components.explained,
+        "never_labelled": [name for name in joints if name not in dataset.known_joints],
         "poster": PUBLISHED_MSE,
         "headline": [
             {"label": "images", "value": len(dataset)},
@@ -121,13 +153,21 @@ def answer(result):
     summary = result["summary"]
     return (
         f"**Answer.** {summary['labelled_share']:.1%} of the joints of these "
-        f"{summary['images']} images ({result['data']['name']}) are labelled. What a loss means "
+        f"{summary['images']} images ({result['data']['name']}) are labelled. "
+        f"{_never_labelled(result['never_labelled'])}What a loss means "
         f"depends on how the others are treated: the mean pose of the training part has a "
         f"validation MSE of {number(guesses['masked'])} when only labelled joints count, "
         f"{number(guesses['poster_origin'])} when missing joints are put at the origin, and "
         f"{number(guesses['poster'])} when they count as stored. "
         f"{_poster_compared(result, guesses)}{comparability(result['data'])}"
     )
+
+
+def _never_labelled(joints):
+    if not joints:
+        return ""
+    named = ", ".join(f"`{joint}`" for joint in joints)
+    return f"Never labelled, and so in no score: {named}. "
 
 
 def _poster_compared(result, guesses):

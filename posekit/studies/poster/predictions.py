@@ -14,6 +14,7 @@ from posekit.models import saved
 from posekit.wording import comparability, headline, number, verdict, with_interval
 
 BIN_COUNT = 4
+NEIGHBOURS = 5
 
 
 def trained_model(run_dir, experiment):
@@ -86,7 +87,7 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
 
     Mirrored training poses count as training poses, since training flips. A row for each bin has
     label, pck, interval, mean_pose_pck and images; poses with too few labelled joints to compare
-    are left out.
+    are left out. [] where all are.
     """
     chosen, train = experiment.part(part), experiment.part("train")
     mirrored_px, mirrored_labelled = mirror_keypoints(
@@ -100,7 +101,10 @@ def pck_by_contortion(pred_frame_px, experiment, part="validation", *, seed):
         chosen.labelled,
         np.concatenate([train.keypoints_px, mirrored_px]),
         np.concatenate([train.labelled, mirrored_labelled]),
+        neighbours=min(NEIGHBOURS, 2 * len(train)),
     )
+    if not np.isfinite(contortion).any():
+        return []
     edges = np.nanquantile(contortion, np.linspace(0, 1, BIN_COUNT + 1))
     bin_of = np.clip(np.searchsorted(edges, contortion, side="right") - 1, 0, BIN_COUNT - 1)
     # Pairs, not a dict: two narrow bins may have the same label.

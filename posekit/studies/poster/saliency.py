@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from posekit import geometry, saliency
-from posekit.errors import check_choice
+from posekit.errors import PosekitError, check_choice
 from posekit.evaluation import bootstrap, saliency_checks
 from posekit.models import poster
 from posekit.wording import comparability, headline, number, with_interval
@@ -28,9 +28,19 @@ def untrained_copy(model, *, seed):
 
 
 def choose_images(experiment, *, seed):
-    """Validation images whose person box is known, at random, int (n,) into that part."""
+    """Validation images whose person box is known, at random, int (n,) into that part.
+
+    Raises:
+        PosekitError: there is none.
+    """
     labelled = experiment.part("validation").labelled
-    usable = np.flatnonzero(labelled.sum(axis=1) >= labelled.shape[1] // 2)
+    known = len(experiment.dataset.known_joints)
+    usable = np.flatnonzero(labelled.sum(axis=1) >= max(1, known // 2))
+    if not len(usable):
+        raise PosekitError(
+            f"choose_images(): a validation image must have half of its joints labelled; got "
+            f"{len(labelled)} images without. Label more joints, or use more images."
+        )
     rng = np.random.default_rng(seed)
     count = min(experiment.profile.saliency_images, len(usable))
     return np.sort(rng.choice(usable, size=count, replace=False))

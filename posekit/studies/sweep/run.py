@@ -17,7 +17,6 @@ from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
 from posekit.errors import PosekitError
-from posekit.files import CACHE_DIR
 from posekit.studies.sweep import table
 from posekit.studies.sweep.trial import train
 
@@ -28,7 +27,7 @@ POLL_SECONDS = 0.5
 DASHBOARD = "127.0.0.1:8787"
 
 
-def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
+def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=None):
     """Train what is not finished of a study, and write its table after each trial.
 
     Args:
@@ -37,7 +36,7 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=CACHE_DIR):
         scheduler: str, address of a running Dask scheduler, such as "tcp://host:8786"; None
             trains on this machine.
         workers: int > 0, trials at a time on this machine; a single one trains in this process.
-        cache_dir: Path, folder of the caches.
+        cache_dir: Path, folder of the caches, or None for `files.cache_dir` of each worker.
 
     Returns:
         dict of `table.build`, failed trials included.

@@ -10,7 +10,7 @@ from coco_sets import COCO17, annotation, content, write
 from PIL import Image
 from tiny_sets import picture
 
-from posekit.datasets import image_files, orientation
+from posekit.datasets import image_files, orientation, sources
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.exports import recognition
 from posekit.errors import PosekitError
@@ -126,6 +126,25 @@ def test_each_person_for_itself_where_asked(tmp_path):
     assert dataset.image_ids.tolist() == ["im1.jpg#101", "im1.jpg#7"]
     assert dataset.extras["person_box_px"].tolist() == [[1, 0, 16, 32], [5, 0, 17, 32]]
     assert dataset.read_image("im1.jpg#7") == dataset.read_image("im1.jpg#101")
+
+
+def test_the_largest_of_all_people_are_those_that_are_read_alone(tmp_path):
+    stored = json.loads(several(tmp_path).read_text())
+    stored["images"] += content(2)["images"][1:]
+    stored["annotations"] += [annotation(20, 12)]
+    write(tmp_path, stored)
+    largest = read(toml(tmp_path, ""))
+    everyone = read(toml(tmp_path, 'people = "all"'))
+    assert everyone.picture_names == ["im1.jpg", "im1.jpg", "im2.jpg"]
+    chosen = everyone.with_largest_people()
+    assert chosen.image_ids.tolist() == ["im1.jpg", "im2.jpg"]
+    assert chosen.picture_names == ["im1.jpg", "im2.jpg"]
+    assert chosen.fingerprint() == largest.fingerprint()
+    assert set(chosen.extras) == set(largest.extras)
+    assert largest.with_largest_people() is largest
+    with pytest.warns(UserWarning, match="3 people are labelled in 2 pictures. .* 1 are left out"):
+        opened = sources.load(str(tmp_path), synthetic_images=1, seed=0, one_person=True)
+    assert opened.fingerprint() == largest.fingerprint()
 
 
 def test_a_person_without_a_box_has_that_of_its_joints(tmp_path):

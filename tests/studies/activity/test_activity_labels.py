@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny_sets import labels, lspet_files, write_folder, write_zip
@@ -40,8 +42,10 @@ def test_labels_go_by_picture_not_by_row(people):
         HEADER + "im00001.jpg,tennis\nimages/im00002.jpg,soccer\n\n im00003 , tennis \n",
         b"\xef\xbb\xbf" + (HEADER + ROWS).replace("\n", "\r\n").encode(),
         'sure,activity,image\n1,"tennis",im00001\n0,soccer,im00002\n,tennis,im00003\n',
+        "image;activity\nim00001;tennis\nim00002;soccer\nim00003;tennis\n",
+        "image\tactivity\nIM00001.JPG\ttennis\nC:\\x\\im00002\tsoccer\n./im00003.jpeg\ttennis\n",
     ],
-    ids=["names and blanks", "as a spreadsheet saves it", "other columns"],
+    ids=["names and blanks", "a spreadsheet's", "other columns", "semicolons", "tabs and Windows"],
 )
 def test_what_people_write_is_understood(people, text):
     table(people, text)
@@ -79,7 +83,7 @@ def test_labels_of_pictures_outside_the_used_part_are_fine(people):
     ("text", "message"),
     [
         ("", r"labels\.csv: line 1 must name the columns image and activity; got '', without"),
-        ("image;activity\nim00001;tennis\n", "got 'image;activity', without image and activity"),
+        ("image|activity\nim00001|tennis\n", r"got 'image\|activity', without image and activity"),
         ("image,label\nim00001,tennis\n", "got 'image, label', without activity"),
         (
             HEADER + ROWS + "im00009,tennis\n",
@@ -159,3 +163,51 @@ def test_the_table_must_be_there_and_of_bounded_size(people, monkeypatch):
     monkeypatch.setattr(activity_labels, "SIZE_LIMIT_BYTES", 20)
     with pytest.raises(PosekitError, match="at most 20 bytes; got more"):
         open_labels(*people)
+
+
+def own_names(ids, extras=None):
+    """What a table is compared with, of a data set with these ids."""
+
+    class Dataset:
+        image_ids = np.array(ids)
+        picture_names = [name.rpartition("#")[0] for name in ids] if extras else ids
+
+    return activity_labels._Names(Dataset)
+
+
+@pytest.mark.parametrize(
+    ("ids", "name", "found"),
+    [
+        (["img001.jpg"], "img001", ["img001.jpg"]),
+        (["img001.jpg"], "img001.jpg", ["img001.jpg"]),
+        (["img001.jpg"], "images/IMG001.JPG", ["img001.jpg"]),
+        (["img001.jpg"], "img001.jpg.jpg", []),
+        (["img001.jpg"], "img001.png", []),
+        (["a/im.jpg", "b/im.jpg"], "b/im", ["b/im.jpg"]),
+        (["a/im.jpg", "b/im.jpg"], "im.jpg", ["a/im.jpg", "b/im.jpg"]),
+        (["im.jpg", "im.png"], "im", ["im.jpg", "im.png"]),
+        (["im.jpg", "im.png"], "im.png", ["im.png"]),
+        (["im.jpg", "IM.jpg"], "IM.jpg", ["IM.jpg"]),
+        (["scan 1.5 m.jpg"], "scan 1.5 m", ["scan 1.5 m.jpg"]),
+        (["L\u00e4ufer.jpg"], "La\u0308ufer", ["L\u00e4ufer.jpg"]),
+    ],
+)
+def test_a_name_fits_one_picture(ids, name, found):
+    assert list(own_names(ids).find(name)) == found
+
+
+def test_a_picture_of_several_people_may_be_named_whole():
+    names = own_names(["im.jpg#1", "im.jpg#2"], extras=True)
+    assert names.find("im") == {"im.jpg": ["im.jpg#1", "im.jpg#2"]}
+    assert names.find("im.jpg#2") == {"im.jpg#2": ["im.jpg#2"]}
+
+
+def test_a_name_that_fits_two_pictures_names_both(people):
+    data, dataset = people
+    names = np.array(["a/im00001.jpg", "b/im00001.jpg", "c/im00002.jpg"])
+    twice = replace(dataset, image_ids=names, read_image=lambda _: b"")
+    table(people, HEADER + "im00001,tennis\nim00002,soccer\n")
+    with pytest.raises(
+        PosekitError, match="line 2: .* got 'im00001', which fits 'a/im00001.jpg' and 'b/im"
+    ):
+        open_labels(data, twice)

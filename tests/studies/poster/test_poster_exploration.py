@@ -1,8 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from posekit import files
-from posekit.errors import PosekitError
 from posekit.skeleton import JOINTS
 from posekit.studies.poster import exploration
 
@@ -50,12 +51,53 @@ def test_similar_pairs_share_a_group():
     assert exploration.similar_pairs(Grouped, 10).shape == (0, 2)
 
 
-def test_pose_components_need_whole_poses(experiment):
-    components = exploration.pose_components(experiment.dataset)
-    assert components.components.shape == (exploration.COMPONENT_COUNT, 14, 2)
-    few = experiment.dataset.subset(np.flatnonzero(~experiment.dataset.labelled.all(axis=1)))
-    with pytest.raises(PosekitError, match="more than 5 images must have all .* got 0"):
-        exploration.pose_components(few)
+def without(dataset, *joints, images=slice(None)):
+    """The data set with joints that some images do not label."""
+    labelled = dataset.labelled.copy()
+    for joint in joints:
+        labelled[images, dataset.skeleton.joints.index(joint)] = False
+    return replace(dataset, labelled=labelled)
+
+
+def left_out(dataset):
+    components = exploration.pose_components(dataset)
+    absent = np.isnan(components.mean).any(axis=1)
+    np.testing.assert_array_equal(np.isnan(components.components).any(axis=(0, 2)), absent)
+    return [name for name, is_absent in zip(dataset.skeleton.joints, absent, strict=True) if is_absent]
+
+
+def test_pose_components_leave_out_what_is_hardly_labelled(experiment):
+    dataset = experiment.dataset
+    assert exploration.pose_components(dataset).components.shape == (
+        exploration.COMPONENT_COUNT, 14, 2,
+    )
+    assert left_out(dataset) == []
+    assert left_out(without(dataset, "head_top")) == ["head_top"]
+    assert left_out(without(dataset, "neck", images=slice(43))) == ["neck"]
+    shown = exploration.pose_components(without(dataset, "head_top", "neck"))
+    assert exploration.components_left_out(dataset, shown) == (
+        "Left out, because too few images label them: neck, head top."
+    )
+    assert exploration.components_left_out(dataset, exploration.pose_components(dataset)) == ""
+    few = dataset.subset(np.arange(5))
+    assert exploration.pose_components(few) is None
+    assert "More than 5 images" in exploration.components_left_out(few, None)
+
+
+def test_two_joints_have_four_components(experiment):
+    only = without(experiment.dataset, *experiment.dataset.skeleton.joints[2:])
+    assert only.known_joints == experiment.dataset.skeleton.joints[:2]
+    assert exploration.pose_components(only).explained.shape == (4,)
+
+
+def test_the_answer_names_joints_that_are_never_labelled(experiment):
+    unlabelled = replace(experiment, dataset=without(experiment.dataset, "head_top"))
+    object.__setattr__(
+        unlabelled, "split", replace(experiment.split, fingerprint=unlabelled.dataset.fingerprint())
+    )
+    result = exploration.explore(unlabelled)
+    assert result["never_labelled"] == ["head_top"]
+    assert "Never labelled, and so in no score: `head_top`." in exploration.answer(result)
 
 
 def test_what_is_reported_is_measured(experiment, result):

@@ -89,7 +89,7 @@ def test_contortion_bins_leave_out_what_cannot_be_compared(experiment, true_px):
 def test_narrow_contortion_bins_keep_their_images(experiment, true_px, monkeypatch):
     # All bins read "0.50 to 0.50".
     close = 0.5 + 0.0001 * np.arange(len(true_px))
-    monkeypatch.setattr(poster_predictions.pose_statistics, "contortion", lambda *_: close)
+    monkeypatch.setattr(poster_predictions.pose_statistics, "contortion", lambda *_, **__: close)
     rows = pck_by_contortion(true_px, labelled_but(experiment), seed=0)
     assert sum(row["images"] for row in rows) == len(true_px)
 
