@@ -96,12 +96,24 @@ class Split:
             return np.arange(len(dataset))
         indices = getattr(self, name)
         if not len(indices):
-            reason = self._why_no_test(dataset) if name == "test" else ""
+            reason = self._why_no_test(dataset) if name == "test" else self._why_none(name)
             raise PosekitError(
                 f"split.indices(): the {name} part of {dataset.name} must hold an image; got none"
                 f"{reason}. Choose another part or other data."
             )
         return indices
+
+    def _why_none(self, name):
+        if name == "development":
+            return ""
+        drawn = "train, validation and test" if self.comparable else "train and validation"
+        groups = len(np.unique(self.groups))
+        return (
+            f" of {len(self.groups)} images, of which {groups} are no near-duplicates of others. "
+            f"They are divided into {drawn}, which show different things, so at least "
+            f"{3 if self.comparable else 2} different images are needed; a useful network takes "
+            "hundreds"
+        )
 
     def _why_no_test(self, dataset):
         if not self.comparable:

@@ -41,6 +41,29 @@ def constant_errors(train_targets, targets, frame_px):
     return {name: treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()}
 
 
+def check_something_to_learn(train_targets, validation_targets, frame_px):
+    """Raise where a training on these targets, float (N, K, 3), could not be scored.
+
+    Raises:
+        PosekitError: nothing counts in one of the parts, or one pose is exact for both.
+    """
+    errors = {}
+    for part, targets in (("train", train_targets), ("validation", validation_targets)):
+        errors[part] = constant_errors(train_targets, targets, frame_px)["mean_pose"]
+        if np.isnan(errors[part]):
+            raise PosekitError(
+                f"training: the {part} part must have a labelled joint; got none in "
+                f"{len(targets)} images. Label more joints, or use more images."
+            )
+    # What is left of equal float32 numbers after a mean.
+    if max(errors.values()) < 1e-6:
+        raise PosekitError(
+            f"training: labels must differ between images; got the same pose for all "
+            f"{len(train_targets) + len(validation_targets)}, so that there is nothing to learn. "
+            "Check the annotations."
+        )
+
+
 def constant_errors_by_treatment(train, scored, *, frame_px):
     """`constant_errors` under each label treatment, dict of treatment -> dict.
 

@@ -172,6 +172,7 @@ def _describe(config, experiment, canvases, crop):
         return targets if crop is None else crop.cropped_targets(targets)
 
     train, validation = framed("train"), framed("validation")
+    baselines.check_something_to_learn(train, validation, config.frame_px)
     return {
         "config": asdict(config),
         "data": experiment.describe(),

@@ -115,18 +115,16 @@ def _tables_beside(data):
 
 def _read(path, data, dataset, activities, bad_images):
     """image id -> activity, of one table."""
-    content = files.read_bounded(path, SIZE_LIMIT_BYTES)
+    text = files.read_text(path, SIZE_LIMIT_BYTES)
     try:
-        # Spreadsheets put a mark before the first byte, which utf-8-sig drops.
-        text = content.decode("utf-8-sig")
         first_line = text.partition("\n")[0]
         delimiter = max(DELIMITERS, key=first_line.count)
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
         header = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
         rows = [(reader.line_num, row) for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
+    except csv.Error as error:
         raise PosekitError(
-            f"{path}: must be a table with commas between its cells, in UTF-8; got {error}."
+            f"{path}: must be a table with commas between its cells; got {error}."
         ) from error
     missing = [column for column in COLUMNS if column not in header]
     if missing:

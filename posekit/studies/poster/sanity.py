@@ -37,6 +37,8 @@ def check(experiment, *, label_treatment, seed):
     Returns data, label_treatment, checks and headline, JSON-ready. Each check has a `name`, what is
     `expected` and `measured`, as text, whether it `passed`, and its `numbers`.
     """
+    targets = (experiment.targets(part, label_treatment) for part in ("train", "validation"))
+    baselines.check_something_to_learn(*targets, experiment.frame_px)
     network = _Network(experiment, label_treatment, seed)
     with fused_kernels():
         checks = [

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from posekit import profiles
+from posekit import files, profiles
 from posekit.datasets import splits
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError, raise_problems
@@ -33,6 +33,8 @@ from posekit.training.config import TrainingConfig
 MOST_TRIALS = 10_000
 
 FRACTION = "data_fraction"
+
+LIMIT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,9 @@ class _Loader(yaml.SafeLoader):
 
 def _load(path):
     try:
-        stored = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise PosekitError(
-            f"{path}: the study must be a file that can be read; got {error.strerror}."
-        ) from error
-    # Not YAML, not text, or a key that cannot be one.
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, RecursionError) as error:
+        stored = yaml.load(files.read_text(path, LIMIT_BYTES), _Loader)
+    # Not YAML, or a key that cannot be one.
+    except (yaml.YAMLError, TypeError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold YAML; got {error}.") from error
     if not isinstance(stored, dict):
         raise PosekitError(f"{path}: must hold `trials` and other settings; got {stored!r:.80}.")
