@@ -97,6 +97,16 @@ def test_asks_first_and_answers_last(path):
     assert sum(prose) >= 4, "say before a cell what to look for"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_first_cell_says_how_to_get_posekit(path):
+    first = nbformat.read(path, as_version=4).cells[0].source
+    (command,) = re.findall("`!(.*?)`", first)
+    unpack, install = command.split(" && ")
+    assert unpack == "unzip -q posekit.zip" and "`%cd posekit`" in first
+    requirements = install.removeprefix("pip install -q -r posekit/")
+    assert (PROJECT_ROOT / requirements).is_file()
+
+
 def check_report(index_path, run_dir):
     """Every notebook ran, wrote its artifact with a headline and shows its answer in HTML."""
     index = json.loads((run_dir / "index.json").read_text())
