@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import stat
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,41 @@ def test_a_bounded_file_is_read_up_to_its_limit(tmp_path):
         files.read_bounded(tmp_path / "nowhere", 4)
     with pytest.raises(PosekitError, match="must be a file .*; got Is a directory"):
         files.read_bounded(tmp_path, 4)
+
+
+@pytest.fixture
+def no_cache_folder(monkeypatch, tmp_path):
+    """A project and a home in which nothing can be written: files stand where folders would."""
+    for name in ("project", "home"):
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(files, "PROJECT_ROOT", tmp_path / "project")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    # Set, so that what the code sets is undone after the test.
+    monkeypatch.setenv(files.CACHE_VARIABLE, "")
+
+
+def test_caches_go_where_something_can_be_written(monkeypatch, tmp_path, no_cache_folder):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert files.cache_dir() == tmp_path / "user" / "posekit"
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    assert files.cache_dir() == tmp_path / "user" / ".cache" / "posekit"
+    monkeypatch.setattr(files, "PROJECT_ROOT", tmp_path)
+    assert files.cache_dir() == tmp_path / ".cache"
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "asked"))
+    assert files.cache_dir() == tmp_path / "asked" and (tmp_path / "asked").is_dir()
+
+
+def test_a_temporary_cache_is_said_once_and_kept(no_cache_folder):
+    with pytest.warns(UserWarning, match="caches go to .*--cache-dir or POSEKIT_CACHE"):
+        folder = files.cache_dir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert files.cache_dir() == folder and folder.is_dir()
+    folder.rmdir()
+
+
+def test_a_cache_folder_that_was_asked_for_must_be_writable(monkeypatch, tmp_path, no_cache_folder):
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "home" / "cache"))
+    with pytest.raises(PosekitError, match="must be writable; got .*home/cache: Not a directory"):
+        files.cache_dir()

@@ -4,6 +4,8 @@ A batch is a function of (seed, epoch, step), so a resumed training sees the bat
 undisturbed one would have seen.
 """
 
+import math
+
 import cv2
 import numpy as np
 import tensorflow as tf
@@ -124,7 +126,9 @@ def steps_per_epoch(image_count, *, batch_size, flip):
     if example_count < batch_size:
         raise PosekitError(
             f"training_batches(): `batch_size` must be at most the {example_count} training "
-            f"examples; got {batch_size}. Take a smaller batch or more data."
+            f"examples; got {batch_size}. Use more images: with the standard split it takes about "
+            f"{math.ceil(batch_size / 0.8)} different ones; or, in the command `train`, a smaller "
+            "--batch-size."
         )
     return example_count // batch_size
 

@@ -499,3 +499,15 @@ def test_the_real_set():
     )
     groups = near_duplicates.find_groups(near_duplicates.grey_thumbnails(pictures))
     assert groups.tolist() == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("count", "draw", "needed"),
+    [(1, splits.standard, 3), (2, splits.standard, 3), (1, splits.poster, 2)],
+)
+def test_too_few_images_to_divide_say_how_many_are_needed(count, draw, needed):
+    few = made_up(range(1, count + 1), name="coco")
+    split = draw(few, np.arange(count), seed=0)
+    with pytest.raises(PosekitError, match=f"the train part .* at least {needed} different images"):
+        split.indices(few, "train")
+    assert len(split.indices(few, "validation")) == 1

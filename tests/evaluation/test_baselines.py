@@ -167,3 +167,20 @@ def test_mean_pose_of_lspet():
     known = {"masked": 259.6, "poster": 571.9, "poster_origin": 441.5}
     resized_px = resize_keypoints(dataset.keypoints_px, sizes_px, (96, 96))
     assert mean_pose_errors(resized_px) == pytest.approx(known, abs=0.06)
+
+
+def test_there_must_be_something_to_learn():
+    rng = np.random.default_rng(0)
+    targets = np.ones((6, 3, 3), np.float32)
+    targets[..., :2] = rng.uniform(0, 96, (6, 3, 2))
+    baselines.check_something_to_learn(targets[:4], targets[4:], 96)
+    equal = np.repeat(targets[:1], 6, axis=0)
+    with pytest.raises(PosekitError, match="labels must differ .* the same pose for all 6"):
+        baselines.check_something_to_learn(equal[:4], equal[4:], 96)
+    # A single training image is its own mean.
+    baselines.check_something_to_learn(targets[:1], targets[1:], 96)
+    unlabelled = targets * [1, 1, 0]
+    with pytest.raises(PosekitError, match="the validation part must have a labelled .* 2 images"):
+        baselines.check_something_to_learn(targets[:4], unlabelled[4:], 96)
+    with pytest.raises(PosekitError, match="the train part must have a labelled joint"):
+        baselines.check_something_to_learn(unlabelled[:4], targets[4:], 96)
