@@ -8,6 +8,7 @@ nothing until its label treatment is named. Targets are float (N, K, 3), x, y, w
 
 import numpy as np
 
+from posekit.errors import PosekitError
 from posekit.geometry import resize_keypoints
 from posekit.pipeline import targets as label_treatments
 
