@@ -130,6 +130,12 @@ def _block_ends(model):
         keras.layers.LeakyReLU,
         keras.layers.Activation,
     )
+    poolings = (
+        keras.layers.MaxPooling2D,
+        keras.layers.AveragePooling2D,
+        keras.layers.GlobalMaxPooling2D,
+        keras.layers.GlobalAveragePooling2D,
+    )
     names = []
     within_block = False
     for layer in model.layers:
@@ -138,6 +144,6 @@ def _block_ends(model):
             within_block = True
         elif isinstance(layer, activations) and within_block:
             names[-1] = layer.name
-        elif "Pooling" in type(layer).__name__ or layer.weights:
+        elif isinstance(layer, poolings) or layer.weights:
             within_block = False
     return names

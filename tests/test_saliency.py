@@ -193,6 +193,11 @@ def test_a_person_without_a_box_has_no_share():
     assert np.isnan(saliency_checks.box_area_share(boxes_px, (4, 4))).all()
 
 
+def test_negative_maps_are_refused():
+    with pytest.raises(PosekitError, match="finite and >= 0; got -2.0"):
+        saliency_checks.share_in_box(np.full((1, 2, 2), -2.0), np.zeros((1, 4)))
+
+
 def test_arguments_are_left_alone():
     images, model = random_images(2), small_network(batch_norm=True)
     weights = [weight.copy() for weight in model.get_weights()]

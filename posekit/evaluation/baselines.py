@@ -32,6 +32,12 @@ def treatment_mse(pred_frame_px, targets):
 
     Predictions are float (N, K, 2), (x, y), or (K, 2), one pose for all; NaN when nothing counts.
     """
+    shape = (*targets.shape[:2], 2)
+    if np.shape(pred_frame_px) not in (shape, shape[1:]):
+        raise PosekitError(
+            f"treatment_mse(): `pred_frame_px` must have shape {shape} or {shape[1:]}; got "
+            f"{np.shape(pred_frame_px)}."
+        )
     counted = ((pred_frame_px - targets[..., :2]) ** 2)[targets[..., 2] > 0]  # (joints, 2)
     return float(counted.mean()) if counted.size else float("nan")
 

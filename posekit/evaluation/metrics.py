@@ -119,6 +119,7 @@ class PoseErrors:
         Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
         TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
         """
+        _check_thresholds("pck()", "threshold", threshold)
         counted = self._counted_in_pck
         return Sums((self._error_torsos <= threshold) & counted, counted)
 
@@ -138,7 +139,7 @@ class PoseErrors:
 
     def pck_curve(self, thresholds=AUC_THRESHOLDS):
         """PCK over all joints at each share of the torso length, float (T,) in [0, 1]."""
-        hits, counted = self._hits(thresholds)
+        hits, counted = self._hits("pck_curve()", thresholds)
         return _divide(hits.sum(axis=1), counted.sum())
 
     def pdj(self, thresholds=PDJ_THRESHOLDS):
@@ -147,10 +148,11 @@ class PoseErrors:
         Source: Sapp and Taskar, "MODEC: Multimodal Decomposable Models", CVPR 2013; Toshev and
         Szegedy, "DeepPose", CVPR 2014.
         """
-        return _divide(*self._hits(thresholds))
+        return _divide(*self._hits("pdj()", thresholds))
 
-    def _hits(self, thresholds):
+    def _hits(self, caller, thresholds):
         """Hits (T, K) and counts (K,), summed over images."""
+        thresholds = _check_thresholds(caller, "thresholds", thresholds, dimensions=1)
         sums = [self.pck(threshold).numerators.sum(axis=0) for threshold in thresholds]
         counted = self._counted_in_pck.sum(axis=0)
         return np.reshape(sums, (len(thresholds), -1)), counted
@@ -167,6 +169,7 @@ class PoseErrors:
         Human Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
         mid-shoulder, as in Pishchulin's evaluation of LSP.
         """
+        _check_thresholds("pcp()", "threshold", threshold)
         ends, mid_points = _stick_ends(self._skeleton)
         pred_px, true_px = (
             _with_points(each, mid_points) for each in (self._pred_px, self._true_px)
@@ -196,12 +199,7 @@ class PoseErrors:
         An image of width W and height H, `image_sizes_px` (N, 2), is squashed to the frame, hence
         its errors shrink by frame_px / W in x and frame_px / H in y.
         """
-        sizes_px = np.asarray(image_sizes_px, float)
-        if sizes_px.shape != (len(self._pred_px), 2) or not (sizes_px > 0).all():
-            raise PosekitError(
-                f"frame_mse(): `image_sizes_px` must be > 0 pixels, {(len(self._pred_px), 2)}; "
-                f"got {sizes_px.tolist()!r:.80}, {sizes_px.shape}."
-            )
+        sizes_px = _checked_sizes("frame_mse()", image_sizes_px, len(self._pred_px))
         error_px = (self._pred_px - self._true_px) * (frame_px / sizes_px)[:, None]  # (N, K, 2)
         return Sums((error_px**2).sum(axis=-1) * self._counted, 2 * self._counted)
 
@@ -306,6 +304,34 @@ def _selected(caller, joints, skeleton):
             f"{caller}: `joints` must hold names among {', '.join(skeleton.joints)}; got {finding}."
         )
     return np.isin(skeleton.joints, joints)
+
+
+def _check_thresholds(caller, field, thresholds, *, dimensions=0):
+    thresholds = np.asarray(thresholds, float)
+    wrong = ~(np.isfinite(thresholds) & (thresholds >= 0))
+    kind = "one number" if dimensions == 0 else "a list of numbers"
+    if thresholds.ndim != dimensions or wrong.any():
+        raise PosekitError(
+            f"{caller}: `{field}` must be {kind}, finite and >= 0; got {thresholds.tolist()}."
+        )
+    return thresholds
+
+
+def _checked_sizes(caller, image_sizes_px, image_count):
+    image_sizes_px = np.asarray(image_sizes_px, float)
+    if image_sizes_px.shape != (image_count, 2):
+        raise PosekitError(
+            f"{caller}: `image_sizes_px` must have shape {(image_count, 2)}; "
+            f"got {image_sizes_px.shape}."
+        )
+    wrong = ~(np.isfinite(image_sizes_px) & (image_sizes_px > 0)).all(axis=1)
+    if wrong.any():
+        n = int(np.argmax(wrong))
+        raise PosekitError(
+            f"{caller}: `image_sizes_px` must be > 0 pixels; got {image_sizes_px[n].tolist()} at "
+            f"[{n}]."
+        )
+    return image_sizes_px
 
 
 def _stick_ends(skeleton):

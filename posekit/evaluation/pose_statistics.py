@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from posekit import geometry
-from posekit.errors import PosekitError, check_keypoints
+from posekit.errors import check_keypoints, raise_problems
 
 # Poses are compared over the joints that both people have; fewer say too little about shape. Of
 # smaller joint sets, all joints that are ever labelled must be present.
@@ -71,7 +71,16 @@ def principal_components(normalised, count):
 
     Source: Jolliffe, "Principal Component Analysis", Springer 2002, section 3.5 (by SVD).
     """
+    check_keypoints("principal_components()", normalised=normalised)
     n, joints, _ = normalised.shape
+    most = min(n, 2 * joints)
+    problems = []
+    if n < 2:
+        problems.append(f"`normalised` must hold at least 2 poses; got {n}.")
+    elif not 1 <= count <= most:
+        problems.append(f"`count` must be in 1..{most}; got {count}.")
+    raise_problems("principal_components()", problems)
+
     mean = normalised.mean(axis=0)
     rows = (normalised - mean).reshape(n, -1)  # (N, 2 K)
     _, spread, directions = linalg.svd(rows, full_matrices=False)
@@ -101,11 +110,16 @@ def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighb
     caller = "contortion()"
     check_keypoints(caller, labelled=labelled, keypoints_px=keypoints_px)
     check_keypoints(caller, labelled=training_labelled, training_px=training_px)
-    if neighbours > len(training_px):
-        raise PosekitError(
-            f"{caller}: `training_px` must hold at least {neighbours} poses; got "
-            f"{len(training_px)}. Use more images."
+    problems = []
+    if training_px.shape[1] != keypoints_px.shape[1]:
+        problems.append(
+            f"`training_px` must have {keypoints_px.shape[1]} joints like `keypoints_px`; "
+            f"got {training_px.shape[1]}."
         )
+    if not 1 <= neighbours <= len(training_px):
+        problems.append(f"`neighbours` must be in 1..{len(training_px)}; got {neighbours}.")
+    raise_problems(caller, problems)
+
     training = _roughly_normalised(training_px, training_labelled)
     distances = np.empty(len(keypoints_px))
     for start in range(0, len(keypoints_px), BLOCK):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from posekit.datasets.near_duplicates import LUMA_WEIGHTS
+from posekit.errors import PosekitError, raise_problems
 
 
 def sobel_edges(images):
@@ -17,6 +18,11 @@ def sobel_edges(images):
 
     Source: Sobel and Feldman, "A 3x3 Isotropic Gradient Operator for Image Processing", 1968.
     """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] != 3:
+        raise PosekitError(
+            f"sobel_edges(): `images` must have shape (N, H, W, 3); got {images.shape}."
+        )
     grey = images.astype(np.float32) @ LUMA_WEIGHTS.astype(np.float32)  # (N, H, W)
     edges = np.empty_like(grey)
     for picture, out in zip(grey, edges, strict=True):
@@ -36,12 +42,21 @@ def correlation_with_edges(maps, images):
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """
+    maps, images = np.asarray(maps, float), np.asarray(images)
+    problems = []
+    if maps.ndim != 3 or len(maps) != len(images):
+        problems.append(f"`maps` must have shape ({len(images)}, h, w); got {maps.shape}.")
+    elif any(np.greater(maps.shape[1:], images.shape[1:3])):
+        problems.append(
+            f"`maps` must be no larger than `images`, {images.shape[1:3]}; got {maps.shape[1:]}."
+        )
+    raise_problems("correlation_with_edges()", problems)
     height, width = maps.shape[1:]
     edges = [
         cv2.resize(edge, (width, height), interpolation=cv2.INTER_AREA)
         for edge in sobel_edges(images)
     ]
-    a = _standardised(np.asarray(maps, float))
+    a = _standardised(maps)
     b = _standardised(np.array(edges, float).reshape(maps.shape))
     return np.clip((a * b).mean(axis=(1, 2)), -1, 1)
 
@@ -60,7 +75,17 @@ def share_in_box(maps, boxes_px):
     A pixel counts by the part of it that the box covers. A constant map's share is thus
     `box_area_share`. NaN where the map is all zero or the box is NaN.
     """
-    maps = np.asarray(maps, float)
+    maps, boxes_px = np.asarray(maps, float), np.asarray(boxes_px, float)
+    shapes = []
+    if maps.ndim != 3:
+        shapes.append(f"`maps` must have shape (N, H, W); got {maps.shape}.")
+    if boxes_px.shape != (len(maps), 4):
+        shapes.append(f"`boxes_px` must have shape ({len(maps)}, 4); got {boxes_px.shape}.")
+    raise_problems("share_in_box()", shapes)
+    if not (maps >= 0).all() or not np.isfinite(maps).all():
+        worst = maps[~((maps >= 0) & np.isfinite(maps))][0]
+        raise PosekitError(f"share_in_box(): `maps` must be finite and >= 0; got {worst}.")
+
     height, width = maps.shape[1:]
     columns, rows = _covered(boxes_px, (width, height))  # (N, W), (N, H)
     inside = np.einsum("nhw,nh,nw->n", maps, rows, columns)
@@ -73,6 +98,11 @@ def box_area_share(boxes_px, size_px):
 
     `size_px` is the picture's (width, height). NaN where the box is NaN.
     """
+    boxes_px = np.asarray(boxes_px, float)
+    if boxes_px.ndim != 2 or boxes_px.shape[1] != 4:
+        raise PosekitError(
+            f"box_area_share(): `boxes_px` must have shape (N, 4); got {boxes_px.shape}."
+        )
     columns, rows = _covered(boxes_px, size_px)
     return columns.mean(axis=1) * rows.mean(axis=1)
 

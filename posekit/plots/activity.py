@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from posekit.errors import PosekitError
 from posekit.plots.style import QUIET, check_equal_lengths, colours, new_figure, styled
 
 MARKERS = "osD^v"
@@ -53,8 +54,15 @@ def confusions(confusion_by_name, activities):
         confusion_by_name: non-empty dict, name -> (C, C) counts; rows are the truth.
         activities: C str.
     """
-    check_equal_lengths("confusions()", activities=activities, **confusion_by_name)
+    if not confusion_by_name:
+        raise PosekitError("confusions(): `confusion_by_name` must hold a network; got none.")
     count = len(activities)
+    for name, counts in confusion_by_name.items():
+        if np.shape(counts) != (count, count):
+            raise PosekitError(
+                f"confusions(): the counts of {name!r} must have shape {(count, count)}, a row and "
+                f"a column for each of `activities`; got {np.shape(counts)}."
+            )
     panel_inches = 1.2 + 0.34 * count
     figure, (axes,) = new_figure(
         1, len(confusion_by_name), size_inches=(panel_inches * len(confusion_by_name), panel_inches)

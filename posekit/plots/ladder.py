@@ -9,6 +9,7 @@ of a step before it, or None), "branch" (bool, True where the staircase continue
 import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
+from posekit.errors import PosekitError
 from posekit.plots.style import PALETTE, QUIET, new_figure, styled
 
 # Score -> label of its axis.
@@ -24,7 +25,7 @@ def ladder_steps(rungs, mean_pose):
 
     `mean_pose` is a dict, score -> {"value"}, of the constant pose, drawn as a line.
     """
-    figure, left, right = _two_panels(rungs)
+    figure, left, right = _two_panels("ladder_steps()", rungs)
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
         _draw_steps(axis, rungs, score)
         constant = mean_pose[score]["value"]
@@ -79,7 +80,7 @@ def _draw_steps(axis, rungs, score):
 @styled
 def bias_and_variance(rungs):
     """The training and the validation score of every step, side by side."""
-    figure, left, right = _two_panels(rungs)
+    figure, left, right = _two_panels("bias_and_variance()", rungs)
     positions = np.arange(len(rungs))
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
         for shift, part, colour in (
@@ -98,6 +99,7 @@ def bias_and_variance(rungs):
 @styled
 def ladder_costs(rungs):
     """PCK against the minutes of training and against the operations of a picture."""
+    _check("ladder_costs()", rungs)
     figure, ((left, right),) = new_figure(1, 2, size_inches=(10, 3.8), sharey=True)
     for axis, cost, xlabel in (
         (left, "minutes", "minutes of training, all networks"),
@@ -120,8 +122,9 @@ def ladder_costs(rungs):
     return figure
 
 
-def _two_panels(rungs):
+def _two_panels(caller, rungs):
     """A figure and two axes with a row for each rung; the rungs' names are at the left."""
+    _check(caller, rungs)
     figure, ((left, right),) = new_figure(
         1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
     )
@@ -132,3 +135,16 @@ def _two_panels(rungs):
         axis.set_ylim(-0.6, len(rungs) - 0.4)
         axis.grid(axis="y", visible=False)
     return figure, left, right
+
+
+def _check(caller, rungs):
+    known = set()
+    for rung in rungs:
+        if rung["parent"] is not None and rung["parent"] not in known:
+            raise PosekitError(
+                f"{caller}: the parent of each of `rungs` must come before it; got "
+                f"{rung['parent']!r} for {rung['key']}."
+            )
+        known.add(rung["key"])
+    if not known:
+        raise PosekitError(f"{caller}: `rungs` must hold at least one; got none.")

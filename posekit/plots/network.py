@@ -4,6 +4,7 @@ import math
 
 from matplotlib.patches import Polygon
 
+from posekit.errors import PosekitError
 from posekit.plots.style import PALETTE, QUIET, new_figure, styled
 
 COLOURS = {"Conv2D": PALETTE[0], "Dense": PALETTE[1], "MaxPooling2D": PALETTE[2]}
@@ -22,6 +23,8 @@ def architecture(layers):
     activation, rescaling) are named under the box that they follow and count towards it. `layers`
     are the rows of `models.summary.layer_table`.
     """
+    if not layers:
+        raise PosekitError("architecture(): `layers` must hold at least one layer; got none.")
     boxes = _boxes(layers)
     largest_side = max((box["shape"][0] for box in boxes if len(box["shape"]) == 3), default=1)
     most_channels = max(box["shape"][-1] for box in boxes)

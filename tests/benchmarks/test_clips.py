@@ -1,9 +1,8 @@
 import itertools
 
+import clips
 import numpy as np
 import pytest
-
-import clips
 
 
 @pytest.fixture(scope="module")

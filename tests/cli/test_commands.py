@@ -474,6 +474,7 @@ def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, t
 
 def test_predict_takes_videos_and_quoted_patterns(capsys, estimator_folder, tmp_path):
     import clips
+
     from posekit.estimators.predict import video_writing
 
     with video_writing.writing(tmp_path / "clip.mp4", 30, (120, 90)) as show:

@@ -7,8 +7,8 @@ import pytest
 
 from posekit import joint_sets
 from posekit.errors import PosekitError
-from posekit.estimators.passes import CropScale
 from posekit.estimators.manifest import check_file, joints_entry, read
+from posekit.estimators.passes import CropScale
 from posekit.models import heads, names
 from posekit.skeleton import JOINTS, LSP
 

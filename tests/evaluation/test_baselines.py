@@ -1,6 +1,7 @@
 """Constant poses under the three label treatments, by hand and against closed forms."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -147,6 +148,12 @@ def test_errors_name_what_was_received():
         targets.targets(keypoints_px, labelled, "zero")
     with pytest.raises(PosekitError, match=r"must be bool of shape \(2, 14\); got bool \(2, 13\)"):
         targets.targets(keypoints_px, labelled[:, :13], "masked")
+    masked = targets_of(keypoints_px, labelled, "masked")
+    for shape in ((2,), (3, 14, 2), (14, 3)):
+        with pytest.raises(
+            PosekitError, match=rf"\(2, 14, 2\) or \(14, 2\); got {re.escape(str(shape))}"
+        ):
+            baselines.treatment_mse(np.zeros(shape), masked)
 
 
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet copy")

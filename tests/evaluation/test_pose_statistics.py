@@ -80,6 +80,11 @@ def test_principal_components_of_two_known_directions():
     np.testing.assert_allclose(rebuilt, data, atol=1e-9)
 
 
+def test_principal_components_refuse_too_many():
+    with pytest.raises(PosekitError, match=r"`count` must be in 1\.\.4; got 5"):
+        pose_statistics.principal_components(random_poses(4, 0), 5)
+
+
 def test_contortion_of_a_training_pose_is_zero():
     training_px = random_poses(30, 4)
     labelled = np.random.default_rng(4).random((30, 14)) < 0.9
@@ -152,9 +157,9 @@ def test_contortion_is_quick_enough_for_the_data():
     assert np.isfinite(got).all()
 
 
-def test_contortion_needs_as_many_training_poses_as_neighbours():
+def test_contortion_names_a_wrong_neighbour_count():
     pose = random_poses(2, 0)
-    with pytest.raises(PosekitError, match="`training_px` must hold at least 3 poses; got 2"):
+    with pytest.raises(PosekitError, match=r"`neighbours` must be in 1\.\.2; got 3"):
         pose_statistics.contortion(pose, all_labelled(2), pose, all_labelled(2), neighbours=3)
 
 

@@ -11,7 +11,7 @@ from posekit.evaluation import baselines, metrics, predictions
 from posekit.evaluation.scores import correct_joints, score, score_original_px
 from posekit.geometry import resize_keypoints
 from posekit.pipeline.targets import LABEL_TREATMENTS
-from posekit.skeleton import JOINTS, JOINT_COUNT, LSP
+from posekit.skeleton import JOINT_COUNT, JOINTS, LSP
 
 
 @pytest.fixture(scope="module")

@@ -321,6 +321,11 @@ def test_architecture_names_every_layer_once():
     assert len(axis.patches) == 3 * 3 + 3
 
 
+def test_architecture_needs_layers():
+    with pytest.raises(PosekitError, match="at least one layer; got none"):
+        network.architecture([])
+
+
 def test_unequal_lengths_are_named(rng):
     images, keypoints_px = random_images(rng, 2), np.zeros((3, 14, 2))
     with pytest.raises(PosekitError, match=r"`keypoints_px` must have .* `images`, 2; got 3"):

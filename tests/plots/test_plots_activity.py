@@ -40,5 +40,7 @@ def test_confusions_show_shares_of_the_truth():
     assert [text.get_text() for text in left.texts] == ["75", "25"]
     assert [text.get_text() for text in right.texts] == ["100", "100"]
     assert [label.get_text() for label in left.get_yticklabels()] == ["run", "jump"]
-    with pytest.raises(PosekitError, match="`x` must have one entry for each of `act.* 2; got 1"):
+    with pytest.raises(PosekitError, match=r"of 'x' must have shape \(2, 2\).* got \(1, 2\)"):
         plots.confusions({"x": [[1, 2]]}, ["run", "jump"])
+    with pytest.raises(PosekitError, match="must hold a network; got none"):
+        plots.confusions({}, ["run", "jump"])

@@ -5,6 +5,7 @@ import signal
 import time
 
 from fuzz.attempts import Reader
+
 from posekit.errors import PosekitError
 
 WAYS = ("taken", "refused", "crash", "hang", "flood", "disguised", "obeyed", "other", "taken")
