@@ -662,7 +662,8 @@ def _manifests():
 
 def _read_manifest(content, folder):
     write_folder(folder, {**_model_files(), "manifest.json": content})
-    stages, fitted = read(folder)
+    manifest = read(folder)
+    stages, fitted = manifest.stages, manifest.calibration
     for stage in stages:
         check_file(stage)
     sums = {stage["sha256"] for stage in json.loads(_manifests()[0])["stages"]}
