@@ -284,6 +284,3 @@ def test_transfer_refuses_strangers_and_other_shapes():
         assert_equal(values, before[name])
 
 
-def test_a_trunk_that_ends_elsewhere_is_refused():
-    with pytest.raises(PosekitError, match="`stages` must be one of 5, 7; got 6"):
-        lite0_network(head="soft_argmax", frame_px=64, joints=JOINT_COUNT, stages=6)
