@@ -40,36 +40,43 @@ _COMPARE = {
 
 
 def find(folder):
-    """Find finished reports and trainings at any depth.
-
-    Args:
-        folder: Path.
+    """Find finished reports and trainings at any depth below a Path.
 
     Returns:
         (dict of kind -> rows, problems). A row is a dict of column -> str, number or None, with
         the Path "folder" of what it describes. `problems` name folders that look like a run
         but cannot be read; a training without a finished epoch is left out.
-
-    Raises:
-        PosekitError: there is no such folder.
     """
     if not folder.is_dir():
         raise PosekitError(
             f"runs: `folder` must be a folder of reports or trainings; got {folder}, which "
             f"{'is a file' if folder.exists() else 'does not exist'}."
         )
+    reports = [path.parent for path in sorted(folder.rglob("index.json"))]
+    # previous/ keeps a training's files of the epoch before.
+    trainings = [
+        path.parent
+        for path in sorted(folder.rglob("history.json"))
+        if (path.parent / "config.json").is_file() and path.parent.name != "previous"
+    ]
     rows, problems = {kind: [] for kind in KINDS}, []
-    for path in sorted(folder.rglob("index.json")):
-        _append(rows["reports"], problems, _report_row, path.parent, folder)
-    for path in sorted(folder.rglob("history.json")):
-        # Beside it, previous/ keeps those of the epoch before.
-        if (path.parent / "config.json").is_file() and path.parent.name != "previous":
-            _append(rows["trainings"], problems, _training_row, path.parent, folder)
+    for kind, describe, folders in (
+        ("reports", _report_row, reports),
+        ("trainings", _training_row, trainings),
+    ):
+        for each in folders:
+            try:
+                rows[kind].append(describe(each, folder))
+            except PosekitError as error:
+                problems.append(str(error))
+            # A file of another program or a later version may have any shape.
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                problems.append(f"{each}: must be a run of posekit; got {error!r} reading it.")
     return rows, problems
 
 
 def select(rows, *, sort=None, reverse=False, where=()):
-    """The rows that meet all conditions, sorted by a column.
+    """The rows that meet all conditions, sorted by a column; rows without a value come last.
 
     Args:
         rows: list of dict, as from `find`.
@@ -77,12 +84,6 @@ def select(rows, *, sort=None, reverse=False, where=()):
         reverse: bool, whether the largest value comes first.
         where: str each, COLUMN, one of = != < <= > >= ~ and a value; ~ looks for a part of the
             text and ignores case.
-
-    Returns:
-        list of dict; rows without a value in the column come last.
-
-    Raises:
-        PosekitError: no such column, no condition, or < and the like without a number.
     """
     for condition in where:
         keep = _condition(rows, condition)
@@ -91,9 +92,8 @@ def select(rows, *, sort=None, reverse=False, where=()):
         sort, reverse = "finished", not reverse
     elif rows:
         check_choice("runs", "sort", sort, columns(rows))
-    known = [row for row in rows if row.get(sort) is not None]
-    known.sort(key=lambda row: _order(row[sort]), reverse=reverse)
-    return known + [row for row in rows if row.get(sort) is None]
+    ordered = sorted(rows, key=lambda row: _order(row.get(sort)), reverse=reverse)
+    return sorted(ordered, key=lambda row: row.get(sort) is None)
 
 
 def columns(rows):
@@ -115,21 +115,12 @@ def to_text(rows, kind):
 
 
 def page(folder, tables, *, written_to):
-    """The HTML page of tables that sort and filter without any script.
-
-    Args:
-        folder: Path that `find` looked in.
-        tables: dict, kind -> rows in their order.
-        written_to: Path of the folder that the page goes to, where its links start.
-
-    Returns:
-        str.
-    """
+    """The HTML page of the tables found in `folder`; links start from the Path `written_to`."""
     return pages.render(
         "runs.html",
         name=folder.resolve().name,
         tables=[_table(kind, rows, written_to) for kind, rows in tables.items()],
-        made=_now(),
+        made=datetime.now(UTC).isoformat(),
     )
 
 
@@ -141,21 +132,12 @@ def shown(value):
     return str(value) if type(value) is int else wording.shown(value)
 
 
-def _append(rows, problems, describe, folder, root):
-    try:
-        rows.append(describe(folder, root))
-    except PosekitError as error:
-        problems.append(str(error))
-    # A file of another program or a later version may have any shape.
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        problems.append(f"{folder}: must be a run of posekit; got {error!r} reading it.")
-
-
 def _training_row(folder, root):
     record = records.read(folder)
     mean_pose = record.baselines.get("mean_pose")
     best = record.best_validation_mse
     run = folder.parents[1] if folder.parent.name == "training" else folder
+    written = (folder / "history.json").stat().st_mtime
     known = {
         "run": _relative(run, root),
         "data": record.data.get("name"),
@@ -169,7 +151,7 @@ def _training_row(folder, root):
         "best_epoch": record.best_epoch,
         "epochs_done": len(record.history["epoch"]),
         "minutes": sum(record.history["seconds"]) / 60,
-        "finished": _time_of(folder / "history.json"),
+        "finished": datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds"),
         "training": folder.name,
         "folder": folder,
     }
@@ -181,12 +163,15 @@ def _training_row(folder, root):
 
 def _report_row(folder, root):
     index = files.read_json(folder / "index.json")
-    entries, parameters = index["notebooks"], index["parameters"]
+    entries, parameters, seconds = index["notebooks"], index["parameters"], index["seconds"]
     done = sum(entry["status"] in DONE for entry in entries)
-    seconds = index["seconds"]
-    known = {
+    data = parameters.get("data")
+    return {
+        "profile": parameters.get("profile"),
+        "seed": parameters.get("seed"),
         "run": _relative(folder, root),
-        "data": _name_of_data(parameters.get("data")),
+        # The names of the data's files, without their folders.
+        "data": None if data is None else "+".join(re.findall(r"[^/:]+(?=:|$)", str(data))),
         "overrides": ", ".join(index["overrides"]) or None,
         "notebooks": f"{done} of {len(entries)}",
         "complete": done == len(entries),
@@ -195,12 +180,6 @@ def _report_row(folder, root):
         "commit": index["provenance"]["git_commit"],
         "folder": folder,
     }
-    return {**{name: parameters.get(name) for name in ("profile", "seed")}, **known}
-
-
-def _name_of_data(data):
-    """The names of the data's files, without their folders."""
-    return None if data is None else "+".join(re.findall(r"[^/:]+(?=:|$)", str(data)))
 
 
 def _condition(rows, text):
@@ -215,78 +194,54 @@ def _condition(rows, text):
         check_choice("runs", "where", column, columns(rows))
     if sign == "~":
         return lambda row: value.lower() in shown(row.get(column)).lower()
-    wanted = _number_or_none(value)
-    if sign not in ("=", "!=") and wanted is None:
-        raise PosekitError(
-            f"runs: `where` {column}{sign} must be followed by a number; got {value!r}."
-        )
+    try:
+        wanted = float(value)
+    except ValueError:
+        wanted = None
+        if sign not in ("=", "!="):
+            raise PosekitError(
+                f"runs: `where` {column}{sign} must be followed by a number; got {value!r}."
+            ) from None
 
     def holds(row):
         found = row.get(column)
-        if isinstance(found, (int, float)) and not isinstance(found, bool) and wanted is not None:
+        if type(found) in (int, float) and wanted is not None:
             return _COMPARE[sign](found, wanted)
         return sign in ("=", "!=") and _COMPARE[sign](shown(found), value)
 
     return holds
 
 
-def _number_or_none(text):
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _order(value):
-    # Numbers before words, so that a column of both has an order.
-    return (isinstance(value, str), value)
+    """Numbers before words, so that a column of both has an order; None last."""
+    return (value is None, isinstance(value, str), value)
 
 
 def _table(kind, rows, written_to):
     """What the template needs of one table: headings, cells, each row's rank by each column."""
     names = [name for name in SHOWN[kind] if any(row.get(name) is not None for row in rows)]
-    ranks = {name: _ranks([row.get(name) for row in rows]) for name in names}
-    choices = {name: _choices([row.get(name) for row in rows]) for name in FILTERS}
-    choices = {name: values for name, values in choices.items() if len(values) > 1}
+    values = {
+        name: sorted({row.get(name) for row in rows}, key=_order) for name in (*names, *FILTERS)
+    }
+    filters = [name for name in FILTERS if len(values[name]) > 1]
     return {
         "kind": kind,
         "columns": [
-            {"name": name, "is_number": _is_number_column(rows, name), "index": index}
-            for index, name in enumerate(names)
+            {"name": name, "is_number": not any(isinstance(it, str) for it in values[name])}
+            for name in names
         ],
-        "choices": choices,
+        "choices": {name: list(map(shown, values[name])) for name in filters},
         "rows": [
             {
                 "cells": [shown(row.get(name)) for name in names],
-                "ranks": [ranks[name][index] for name in names],
-                "classes": [
-                    f"{name}-{values.index(shown(row.get(name)))}"
-                    for name, values in choices.items()
-                ],
+                "ranks": [values[name].index(row.get(name)) for name in names],
+                "classes": [f"{name}-{values[name].index(row.get(name))}" for name in filters],
                 "link": _link(kind, row, written_to),
-                "title": _settings_line(row),
+                "title": ", ".join(f"{name} {shown(row[name])}" for name in columns([row])),
             }
-            for index, row in enumerate(rows)
+            for row in rows
         ],
     }
-
-
-def _ranks(values):
-    """Each row's rank when the column is sorted upwards; missing values come last."""
-    known = sorted({_order(value) for value in values if value is not None})
-    return [len(known) if value is None else known.index(_order(value)) for value in values]
-
-
-def _choices(values):
-    """The different values of a column, as shown."""
-    known = sorted({_order(value) for value in values if value is not None})
-    listed = [shown(value) for _, value in known]
-    return listed + [shown(None)] if None in values else listed
-
-
-def _is_number_column(rows, name):
-    values = [row.get(name) for row in rows if row.get(name) is not None]
-    return bool(values) and all(isinstance(value, (int, float)) for value in values)
 
 
 def _link(kind, row, written_to):
@@ -297,18 +252,6 @@ def _link(kind, row, written_to):
     return Path(os.path.relpath(page, written_to)).as_posix()
 
 
-def _settings_line(row):
-    return ", ".join(f"{name} {shown(row[name])}" for name in columns([row]))
-
-
 def _relative(folder, root):
     name = folder.relative_to(root).as_posix()
     return root.resolve().name if name == "." else name
-
-
-def _time_of(path):
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-
-
-def _now():
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -138,7 +138,7 @@ def test_the_page_sorts_and_filters_without_a_script(folder):
     assert [attrs["href"] for tag, attrs in elements if tag == "a"] == ["first/index.html"]
     styles = [attrs["style"] for tag, attrs in elements if "--row" in attrs.get("style", "")]
     columns = runs._table("trainings", rows["trainings"], folder)["columns"]
-    (by_error,) = [each["index"] for each in columns if each["name"] == "validation_mse"]
+    by_error = [column["name"] for column in columns].index("validation_mse")
     ranks = [int(re.search(rf"--by-{by_error}: (\d+)", style)[1]) for style in styles[1:]]
     errors = [row["validation_mse"] for row in rows["trainings"]]
     assert [error for _, error in sorted(zip(ranks, errors, strict=True))] == [20, 40, 60]
