@@ -19,15 +19,10 @@ _LEAST = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Logistic calibration: one slope, one offset for each joint.
+    """Logistic calibration: one slope, one offset for each joint."""
 
-    Attributes:
-        slope: float >= 0, of the mass's log-odds.
-        offsets: float (K,), log-odds added for each joint.
-    """
-
-    slope: float
-    offsets: np.ndarray
+    slope: float  # >= 0, of the mass's log-odds
+    offsets: np.ndarray  # float (K,), log-odds added for each joint
 
     def confidence(self, mass):
         """Masses (..., K) in [0, 1] to confidences (..., K) in (0, 1)."""
@@ -35,18 +30,12 @@ class Calibration:
 
 
 def fit(mass, correct, counted):
-    """The calibration under which the observed hits are most likely.
+    """The Calibration under which the observed hits are most likely.
 
     Args:
         mass: float (N, K) in [0, 1], of `decoding.find_peaks`.
         correct: bool (N, K), whether the joint was correct.
-        counted: bool (N, K), True where that is known.
-
-    Returns:
-        Calibration.
-
-    Raises:
-        PosekitError: shapes differ, a joint never counts, or a mass is not in [0, 1].
+        counted: bool (N, K), True where that is known; at least once for each joint.
 
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with a unit normal
     prior on how far each joint's offset lies from the common one.
@@ -115,9 +104,6 @@ def reliability(confidence, correct, *, bins=10):
         dict: `edges` (bins + 1,); `count`, `mean_confidence`, `share_correct`, each a list
         (bins,), None where no joint falls; `expected_calibration_error`, the mean distance of
         the two over all joints, None where there is none.
-
-    Raises:
-        PosekitError: shapes differ, or a confidence is not in [0, 1].
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """

@@ -28,15 +28,9 @@ def mirror_maps(maps, mirror):
 
 
 def zoomed_out(maps, factor):
-    """Maps of a square as maps of a wider one around the same centre, on as many cells.
+    """Maps (N, h, w, K) of a square as maps of one `factor` >= 1 as wide around the same centre.
 
-    Args:
-        maps: float (N, h, w, K), probabilities.
-        factor: float >= 1, side of the wider square over the side of the one seen.
-
-    Returns:
-        float (N, h, w, K). Each cell's probability is spread over the cells that it covers, so
-        that sums do not change.
+    Each cell's probability is spread over the cells that it covers, so that sums do not change.
     """
     if factor == 1:
         return maps

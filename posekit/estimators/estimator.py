@@ -4,7 +4,7 @@ The first stage sees the whole picture; each later one sees a square around the 
 far. A folder with a manifest is an estimator, and so is any single network that was trained here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -26,23 +26,15 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One network and what it sees.
+    """One network and what it sees."""
 
-    Attributes:
-        network: keras.Model, or a network of `runtimes`.
-        head: str, one of heads.HEADS.
-        view: str, one of views.VIEWS.
-        passes: tuple of passes, each a tuple of passes.CropScale. A pass averages over its crops;
-            each pass of the person view is centred on the pose of the one before. The time grows
-            with the number of crops.
-        use_peak: bool, whether a joint is read at its map's highest peak, not at the map's mean.
-    """
-
-    network: object
-    head: str
-    view: str
+    network: object  # keras.Model, or a network of `runtimes`
+    head: str  # one of heads.HEADS
+    view: str  # one of views.VIEWS
+    # Each pass is a tuple of passes.CropScale and averages over its crops; each pass of the person
+    # view is centred on the pose of the one before. The time grows with the number of crops.
     passes: tuple = ONE_PASS
-    use_peak: bool = True
+    use_peak: bool = True  # whether a joint is read at its map's highest peak, not at its mean
 
     @property
     def frame_px(self):
@@ -71,21 +63,13 @@ class Poses:
 
 @dataclass(frozen=True, eq=False)
 class PoseEstimator:
-    """Stages in order, and how to read the last one's certainty.
-
-    Attributes:
-        name: str.
-        stages: tuple of Stage.
-        skeleton: Skeleton, which joints it finds.
-        calibration: Calibration or None.
-        manifest: dict, the manifest that it was read from, or None.
-    """
+    """Stages in order, and how to read the last one's certainty."""
 
     name: str
-    stages: tuple
-    skeleton: Skeleton
+    stages: tuple  # of Stage
+    skeleton: Skeleton  # which joints it finds
     calibration: Calibration | None = None
-    manifest: dict | None = None
+    manifest: dict | None = None  # the manifest that it was read from
 
     def estimate(self, images, boxes_px=None):
         """Find one person in each picture.
@@ -142,23 +126,15 @@ class PoseEstimator:
                 elif keypoints_px is not None:
                     found = np.ones(keypoints_px.shape[:2], bool)
                     boxes_px = geometry.person_boxes(keypoints_px, found)
-                keypoints_px, peak_mass = _run_pass(
-                    stage, crops, images, boxes_px, self.skeleton.mirror
-                )
+                mirror = self.skeleton.mirror
+                keypoints_px, peak_mass = _run_pass(stage, crops, images, boxes_px, mirror)
         return keypoints_px, peak_mass, boxes_px
 
     def estimate_dataset(self, dataset):
-        """Find the person in each image of a data set, in its order.
+        """The Poses of the person in each image of a PoseDataset with the same joints, in order.
 
-        Args:
-            dataset: PoseDataset. Where it holds several people of a picture, each with a box, a
-                stage that sees people is given the boxes.
-
-        Returns:
-            Poses.
-
-        Raises:
-            PosekitError: the data set has other joints than the estimator finds.
+        Where the data set holds several people of a picture, each with a box, a stage that sees
+        people is given the boxes.
         """
         if dataset.skeleton.joints != self.skeleton.joints:
             raise PosekitError(
@@ -184,12 +160,7 @@ class PoseEstimator:
             )
             for rows in _batches(len(dataset))
         ]
-        poses = Poses(
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("keypoints_px", "confidences", "peak_mass", "boxes_px")
-            )
-        )
+        poses = Poses(*map(np.concatenate, zip(*map(astuple, parts), strict=True)))
         if squashed_px is None:
             return poses
         boxes_px = geometry.squashed_boxes(dataset.image_sizes_px)

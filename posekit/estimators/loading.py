@@ -89,13 +89,9 @@ def _settings(path):
 
 
 def training_split(model):
-    """On which split a model was trained.
+    """The split that a model, as for `load`, was trained on: dict of `splits.Split.summary`.
 
-    Args:
-        model: as for `load`; a training's file belongs to the folder that it is in.
-
-    Returns:
-        dict of `splits.Split.summary`, or None where no file next to the model says so.
+    None where no file next to the model says so. A training's file belongs to its folder.
     """
     path = path_of(model)
     folder = path if path.is_dir() else path.parent
@@ -115,15 +111,9 @@ def path_of(model):
 
 
 def from_runs(name, runs, *, passes=ONE_PASS):
-    """An estimator from finished trainings, not calibrated.
+    """An estimator, not calibrated, from TrainingRuns, one for each stage, in order.
 
-    Args:
-        name: str.
-        runs: list of training.runs.TrainingRun, one for each stage, in order.
-        passes: tuple of the last stage's passes, see Stage.
-
-    Returns:
-        PoseEstimator.
+    `passes` are the last stage's, see Stage.
     """
     # Under "l1" a map is trained for its mean alone and need not have one peak.
     stages = [

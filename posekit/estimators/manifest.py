@@ -29,50 +29,27 @@ SCALE_LIMITS = (0.25, 4)
 
 @dataclass(frozen=True)
 class StageEntry:
-    """What the manifest says of one network.
+    """What the manifest says of one network."""
 
-    Attributes:
-        path: Path of the network's file, next to the manifest.
-        sha256: str, 64 hexadecimal digits, of the file.
-        head: str, one of models.names.HEADS.
-        view: str, one of views.VIEWS.
-        passes: tuple of tuples of CropScale, as for estimator.Stage; at most PASSES_LIMIT of at
-            most CROPS_LIMIT, scaled within SCALE_LIMITS. Its key in the file is "looks".
-    """
-
-    path: Path
-    sha256: str
-    head: str
-    view: str
-    passes: tuple
+    path: Path  # of the network's file, next to the manifest
+    sha256: str  # of the file, 64 hexadecimal digits
+    head: str  # one of models.names.HEADS
+    view: str  # one of views.VIEWS
+    passes: tuple  # of tuples of CropScale, as for estimator.Stage; "looks" in the file
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """A manifest, read and checked.
+    """A manifest, read and checked."""
 
-    Attributes:
-        stored: dict, the file's content.
-        stages: list of StageEntry, not empty; whether their files exist is not checked.
-        calibration: Calibration with an offset for each joint, or None.
-        skeleton: Skeleton.
-    """
-
-    stored: dict
-    stages: list
-    calibration: Calibration | None
+    stored: dict  # the file's content
+    stages: list  # of StageEntry, not empty; whether their files exist is not checked
+    calibration: Calibration | None  # with an offset for each joint
     skeleton: Skeleton
 
 
 def read(folder):
-    """Read a folder's manifest.
-
-    Returns:
-        Manifest.
-
-    Raises:
-        PosekitError: the manifest is missing, or it or a value in it is of the wrong kind.
-    """
+    """The Manifest of a folder; PosekitError where it is missing or a value has the wrong kind."""
     path = folder / MANIFEST
     stored = files.read_json(path)
     try:
@@ -121,12 +98,7 @@ def joints_entry(skeleton):
 
 
 def stage_entry(stage, file):
-    """What a manifest says of one network, JSON-ready.
-
-    Args:
-        stage: estimator.Stage.
-        file: Path of its network, which is written already.
-    """
+    """What a manifest says of an estimator.Stage whose network is in `file` already, JSON-ready."""
     return {
         "file": file.name,
         "sha256": files.digest(file),

@@ -5,15 +5,10 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class CropScale:
-    """One crop of a pass.
+    """One crop of a pass."""
 
-    Attributes:
-        scale: float > 0, side of the crop over the side of the view's own box.
-        mirrored: bool, whether left and right are exchanged.
-    """
-
-    scale: float = 1.0
-    mirrored: bool = False
+    scale: float = 1.0  # side of the crop over the side of the view's own box
+    mirrored: bool = False  # whether left and right are exchanged
 
 
 # A pass is a tuple of CropScale whose answers are averaged.

@@ -11,12 +11,7 @@ from posekit.estimators.passes import ONE_PASS, CropScale
 
 @dataclass(frozen=True)
 class Model:
-    """What a shipped model is made of.
-
-    Attributes:
-        stages: names of the recipes, in the order of the stages.
-        passes: tuple of the last stage's passes, see `passes`.
-    """
+    """The recipes of a shipped model's stages, in order, and the last stage's passes."""
 
     stages: tuple
     passes: tuple = ONE_PASS

@@ -33,31 +33,18 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
 
     Returns:
         PoseEstimator, read back from the folder.
-
-    Raises:
-        PosekitError: unknown `name`, or as `training.fit` does.
     """
     check_choice("release.build()", "name", name, tuple(recipes.MODELS))
     model = recipes.MODELS[name]
-    runs = {
-        recipe: train(recipe, experiment, run_dir, seed=seed, epochs=epochs, verbose=verbose)
-        for recipe in model.stages
-    }
+    choices = {"seed": seed, "epochs": epochs, "verbose": verbose}
+    runs = {recipe: train(recipe, experiment, run_dir, **choices) for recipe in model.stages}
     return release(name, runs, experiment, folder, passes=model.passes)
 
 
 def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
-    """Train by a recipe, after the one it starts from, unless that is done already.
+    """Train by one of recipes.RECIPES, after the one it starts from, unless that is done already.
 
-    Args:
-        recipe: str, one of recipes.RECIPES.
-        experiment, run_dir, seed, epochs, verbose: as for `build`.
-
-    Returns:
-        training.TrainingRun.
-
-    Raises:
-        PosekitError: unknown `recipe`, or as `training.fit` does.
+    Arguments are as for `build`. Returns a TrainingRun.
     """
     check_choice("release.train()", "recipe", recipe, tuple(recipes.RECIPES))
     settings = dict(recipes.RECIPES[recipe])
@@ -76,7 +63,7 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
 
     Args:
         name: str, of the model.
-        runs: dict, recipe -> training.TrainingRun, one for each stage, in order.
+        runs: dict, recipe -> TrainingRun, one for each stage, in order.
         experiment: Experiment whose validation part calibrates the confidences; it must have the
             split that the runs were trained on.
         folder: Path, made where missing.
@@ -168,12 +155,7 @@ def _copy_halved(source, target):
 
 
 def shipped_reliability(folder=SHIPPED):
-    """The reliability of the shipped models' confidences, as measured at their release.
-
-    Returns:
-        dict, model -> dict of `calibration.reliability` on the development test; empty where
-        `folder` holds no model.
-    """
+    """Shipped model -> `calibration.reliability` of its confidences on the development test."""
     return {
         path.parent.name: files.read_json(path)["reliability"]
         for path in sorted(folder.glob("*/development.json"))

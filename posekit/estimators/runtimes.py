@@ -19,13 +19,9 @@ from posekit.models import saved
 
 
 class LiteRtNetwork:
-    """A network that can only predict.
+    """A network that can only predict, of LiteRT's file format as bytes; one input and one output.
 
-    Args:
-        flatbuffer: bytes, LiteRT's file format; one input and one output.
-
-    Attributes:
-        input_shape, output_shape: tuple, as Keras gives them; None where any size fits.
+    `input_shape` and `output_shape` are tuples as Keras gives them; None where any size fits.
     """
 
     def __init__(self, flatbuffer):
@@ -55,14 +51,7 @@ class LiteRtNetwork:
 
 
 class OnnxNetwork:
-    """An ONNX file, run by ONNX Runtime; attributes and method as of LiteRtNetwork.
-
-    Args:
-        path: Path.
-
-    Raises:
-        PosekitError: ONNX Runtime is not installed.
-    """
+    """An ONNX file, run by ONNX Runtime; attributes and method as of LiteRtNetwork."""
 
     def __init__(self, path):
         try:
@@ -177,17 +166,7 @@ def prediction(network):
 
 
 def read(path):
-    """Read an exported file.
-
-    Args:
-        path: Path whose suffix is one of READERS.
-
-    Returns:
-        LiteRtNetwork or OnnxNetwork.
-
-    Raises:
-        PosekitError: the file is not of its kind, or its runtime is missing.
-    """
+    """The LiteRtNetwork or OnnxNetwork of an exported file, a Path with a suffix of READERS."""
     try:
         return READERS[path.suffix](path)
     except PosekitError:

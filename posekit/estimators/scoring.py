@@ -27,11 +27,7 @@ def evaluate(model, experiment, *, part="validation", seed=0):
 
 
 def evaluate_poses(poses, experiment, *, part, seed):
-    """Score the poses that an estimator found in one part.
-
-    Args:
-        poses: Poses, one for each image of the part.
-        experiment, part, seed: as for `evaluate`.
+    """Score the Poses that an estimator found in one part, one for each image; else as `evaluate`.
 
     Returns:
         dict, JSON-ready: `evaluation.scores.score_original_px` over all joints, and under

@@ -15,7 +15,7 @@ from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
 from posekit.report import pages
 from posekit.report.index import DONE
-from posekit.training import records as training_records
+from posekit.training import records
 
 # Of the bootstrap over image groups: the same two runs always give the same page.
 SEED = 0
@@ -24,46 +24,24 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What was found in one folder.
-
-    Attributes:
-        folder: Path.
-        index: dict, a report's index.json, or None.
-        variants: list of Variant.
-    """
+    """What was found in one folder."""
 
     folder: Path
-    index: dict | None
+    index: dict | None  # a report's index.json
     variants: list
 
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """Trainings that differ in their seed alone.
+    """Trainings that differ in their seed alone."""
 
-    Attributes:
-        settings: dict, the configuration without the seed.
-        data: dict, the data set's fingerprint and the split.
-        trainings: dict, seed -> training_records.TrainingRecord.
-    """
-
-    settings: dict
-    data: dict
-    trainings: dict
+    settings: dict  # the configuration without the seed
+    data: dict  # the data set's fingerprint and the split
+    trainings: dict  # seed -> records.TrainingRecord
 
 
 def open_run(folder):
-    """Read a run.
-
-    Args:
-        folder: Path of a report, of trainings, or of one training.
-
-    Returns:
-        Run.
-
-    Raises:
-        PosekitError: there is no such folder, it holds no run, or a file in it is damaged.
-    """
+    """The Run in the folder, a Path, of a report, of trainings, or of one training."""
     if not folder.is_dir():
         finding = "a file" if folder.exists() else "nothing there"
         raise PosekitError(
@@ -87,23 +65,17 @@ def open_run(folder):
             f"{folder}: must be the folder of a report or of a training; got neither index.json "
             "nor training/*/history.json in it. `python -m posekit runs` lists what there is."
         )
-    return Run(folder, index, _variants(map(training_records.read, folders)))
+    return Run(folder, index, _variants(map(records.read, folders)))
 
 
 def compare(first, second):
-    """Compare two runs in everything that they share.
-
-    Args:
-        first, second: Run.
+    """Compare two Runs in everything that they share.
 
     Returns:
         dict: `conditions`, list of {"name", "first", "second", "same"}; `pairs`, list of `_pair`;
         `alone`, list of {"side", "title"} of trainings without a partner; `headlines`, list of
         dict as in index.json with "notebook", "first", "second" and their intervals; `problems`,
         sentences on what cannot be compared.
-
-    Raises:
-        PosekitError: the two are one and the same folder, or a file of per-image sums is damaged.
     """
     if first.folder.resolve() == second.folder.resolve():
         raise PosekitError(f"compare: the runs must be two; got {first.folder} twice.")
@@ -155,9 +127,9 @@ def names_of(first, second):
     return str(one), str(other)
 
 
-def _variants(records):
+def _variants(trainings):
     grouped = {}
-    for record in records:
+    for record in trainings:
         settings = {name: value for name, value in record.config.items() if name != "seed"}
         data = {name: record.data.get(name) for name in ("fingerprint", "split")}
         key = repr((sorted(settings.items()), data))
@@ -196,25 +168,17 @@ def _differing(one, other):
 
 def _title(variant):
     names = ("network", "label_treatment", "view")
-    words = [str(variant.settings[name]) for name in names if variant.settings.get(name)]
-    return ", ".join(words)
+    return ", ".join(str(variant.settings[name]) for name in names if variant.settings.get(name))
 
 
 def _pair(one, other):
-    """One pair of variants.
-
-    Returns:
-        dict: title, differing (list of {"name", "first", "second"}), seeds and histories of both
-        sides, mean_pose of both sides, scores (list of `per_image.differences` or None),
-        image_count, over_seeds (dict or None) and problems.
-    """
+    """What a page shows of a pair of variants; `scores` and `over_seeds` may be None."""
     differing = [
         {"name": name, "first": one.settings[name], "second": other.settings[name]}
         for name in _differing(one, other)
     ]
     changed = "; ".join(f"{row['name']} {row['first']} → {row['second']}" for row in differing)
-    problems = _obstacles(one, other)
-    scores, image_count = None, None
+    scores, image_count, problems = None, None, _obstacles(one, other)
     if not problems:
         scores, image_count, problems = _scores(one, other)
     return {
@@ -237,25 +201,20 @@ def _pair(one, other):
 
 def _obstacles(one, other):
     """Why two variants cannot be compared image by image; empty if they can."""
-    problems = []
-    fingerprints = [variant.data["fingerprint"] for variant in (one, other)]
-    if fingerprints[0] != fingerprints[1]:
-        problems.append(
-            f"Not comparable: different data, fingerprints {fingerprints[0]} and {fingerprints[1]}."
-        )
+    differences = []
+    if one.data["fingerprint"] != other.data["fingerprint"]:
+        fingerprints = f"{one.data['fingerprint']} and {other.data['fingerprint']}"
+        differences.append(f"different data, fingerprints {fingerprints}")
     elif one.data["split"] != other.data["split"]:
-        problems.append(
-            f"Not comparable: different splits, {_split_words(one)} and {_split_words(other)}."
-        )
+        differences.append(f"different splits, {_split_text(one)} and {_split_text(other)}")
     views = [variant.settings.get("view", "squashed") for variant in (one, other)]
     if views[0] != views[1]:
-        problems.append(
-            f"Not comparable: the networks see different parts of a picture, {views[0]} and {views[1]}."
-        )
-    return problems
+        seen = " and ".join(views)
+        differences.append(f"the networks see different parts of a picture, {seen}")
+    return [f"Not comparable: {difference}." for difference in differences]
 
 
-def _split_words(variant):
+def _split_text(variant):
     split = variant.data["split"] or {}
     parts = ("name", "seed", "images", "train", "validation")
     return ", ".join(f"{part} {split[part]}" for part in parts if part in split)
@@ -263,13 +222,11 @@ def _split_words(variant):
 
 def _scores(one, other):
     """Differences over images, averaged over seeds: (rows or None, image count, problems)."""
-    sides = [list(_in_common(one, other).values()), list(_in_common(other, one).values())]
-    missing = [
-        record.folder
-        for side in sides
-        for record in side
-        if not (record.folder / per_image.FILE).is_file()
+    sides = [
+        [record.folder / per_image.FILE for record in _in_common(*pair).values()]
+        for pair in ((one, other), (other, one))
     ]
+    missing = [path.parent for side in sides for path in side if not path.is_file()]
     if missing:
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         problem = (
@@ -278,7 +235,7 @@ def _scores(one, other):
             "without training them again."
         )
         return None, None, [problem]
-    read = [[per_image.read(record.folder / per_image.FILE) for record in side] for side in sides]
+    read = [[per_image.read(path) for path in side] for side in sides]
     if not per_image.are_alike([*read[0], *read[1]]):
         return None, None, ["No intervals: the two were not scored on the same images and labels."]
     first, second = map(per_image.mean, read)
@@ -311,26 +268,29 @@ def _over_seeds(one, other):
 
 def _conditions(first, second):
     """The conditions of both runs, as text; several values of one run are listed."""
-    sides = [_described(run) for run in (first, second)]
-    names = list(dict.fromkeys([*sides[0], *sides[1]]))
-    values = {name: [side.get(name) for side in sides] for name in names}
+    one, other = _described(first), _described(second)
     return [
-        {"name": name, "first": one, "second": other, "same": one == other}
-        for name, (one, other) in values.items()
+        {
+            "name": name,
+            "first": one.get(name),
+            "second": other.get(name),
+            "same": one.get(name) == other.get(name),
+        }
+        for name in one | other
     ]
 
 
 def _described(run):
-    records = [record for variant in run.variants for record in variant.trainings.values()]
-    splits = [record.data.get("split") or {} for record in records]
+    data = [record.data for variant in run.variants for record in variant.trainings.values()]
+    splits = [each.get("split") or {} for each in data]
     facts = {
-        "data": {record.data.get("name") for record in records},
-        "images": {record.data.get("images") for record in records},
-        "data fingerprint": {record.data.get("fingerprint") for record in records},
+        "data": {each.get("name") for each in data},
+        "images": {each.get("images") for each in data},
+        "data fingerprint": {each.get("fingerprint") for each in data},
         "split": {split.get("name") for split in splits},
         "seed of the split": {split.get("seed") for split in splits},
         "validation images": {split.get("validation") for split in splits},
-        "trainings": {len(records)},
+        "trainings": {len(data)},
     }
     if run.index is not None:
         facts |= _facts_of_report(run.index)
@@ -383,16 +343,13 @@ def _score_rows(pair, names):
     for row in pair["scores"] or []:
         # A file of another version may hold other scores.
         score = metrics.SCORES.get(row["score"]) or metrics.Score(row["score"], "", 3, False)
-        digits = score.digits
         low, high = row["interval"]
+        signed = {"difference": row["difference"], "low": low, "high": high}
         rows.append(
             {
                 "score": score.title,
-                "first": f"{row['first']:.{digits}f}",
-                "second": f"{row['second']:.{digits}f}",
-                "difference": f"{row['difference']:+.{digits}f}",
-                "low": f"{low:+.{digits}f}",
-                "high": f"{high:+.{digits}f}",
+                **{side: f"{row[side]:.{score.digits}f}" for side in ("first", "second")},
+                **{name: f"{value:+.{score.digits}f}" for name, value in signed.items()},
                 "better": {"first": names[0], "second": names[1]}.get(row["better"]),
             }
         )

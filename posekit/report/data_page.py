@@ -27,14 +27,7 @@ def path_for(path):
 
 
 def to_text(checked):
-    """A line for each finding: the image, how grave it is, what is wrong; then the notes.
-
-    Args:
-        checked: checking.Checked.
-
-    Returns:
-        str, lines with their ends.
-    """
+    """Lines for a checking.Checked: each finding's image, level and text; then the notes."""
     width = max((len(finding.image) for finding in checked.findings), default=0) + 1
     lines = [
         f"{finding.image + ':' if finding.image else '':<{width}} {finding.level:<7} {finding.text}"
@@ -51,14 +44,7 @@ def summary(checked):
 
 
 def page(several):
-    """The page of several checks.
-
-    Args:
-        several: list of checking.Checked.
-
-    Returns:
-        str, HTML that loads nothing from elsewhere.
-    """
+    """The HTML page of several checking.Checked; it loads nothing from elsewhere."""
     sections = []
     room = THUMBNAIL_LIMIT
     for checked in several:

@@ -18,31 +18,16 @@ from posekit.report.names import PRODUCER
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What a notebook depends on.
+    """What a notebook depends on."""
 
-    Attributes:
-        modules: tuple of str, names of the posekit modules that it imports, directly or not.
-        code: str, digest of these modules without their docstrings and comments.
-        files: tuple of Path, files and folders that they name.
-        artifacts: frozenset of str, the artifacts that the notebook or its modules name.
-    """
-
-    modules: tuple
-    code: str
-    files: tuple
-    artifacts: frozenset
+    modules: tuple  # names of the posekit modules that it imports, directly or not
+    code: str  # digest of these modules without their docstrings and comments
+    files: tuple  # Paths of files and folders that they name
+    artifacts: frozenset  # names of artifacts in the notebook or its modules
 
 
 def of_notebook(notebook, *, root=PROJECT_ROOT):
-    """What a notebook depends on.
-
-    Args:
-        notebook: nbformat node. A cell that is not Python counts for nothing; it fails when run.
-        root: Path of the folder that holds the package `posekit`.
-
-    Returns:
-        Dependencies.
-    """
+    """The Dependencies of an nbformat node; `root` is the folder that holds the package `posekit`."""
     cells = [_parsed(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     modules = {}
     waiting = {name for tree in cells for name in _imports(tree)}
@@ -68,11 +53,17 @@ def state_of(path):
 
     Hidden files and folders do not count.
     """
-    files = path.rglob("*") if path.is_dir() else [path]
+    inside = path.rglob("*") if path.is_dir() else [path]
+    shown = [file for file in inside if not _is_hidden(file.relative_to(path.parent))]
+    return state_of_files(shown, path.parent)
+
+
+def state_of_files(files, folder):
+    """Digest of name, size and time of those files of a folder that exist; None without any."""
     states = sorted(
-        [str(file.relative_to(path.parent)), file.stat().st_size, file.stat().st_mtime_ns]
+        [str(file.relative_to(folder)), file.stat().st_size, file.stat().st_mtime_ns]
         for file in files
-        if file.is_file() and not _is_hidden(file.relative_to(path.parent))
+        if file.is_file()
     )
     return digest(states) if states else None
 
@@ -103,6 +94,7 @@ def _module(path, modified, root):
 
 
 def _parsed(source):
+    """A cell's syntax tree; a cell that is not Python counts for nothing, since it fails when run."""
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -171,9 +163,7 @@ def _texts(tree):
 
 def _without_docstrings(tree):
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
-            node, clean=False
-        ):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
             # What is left of a body of nothing else is its definition.
             node.body = node.body[1:]
     return tree

@@ -44,17 +44,10 @@ class ThisPython(AsyncKernelManager):
 
 
 def execute(name, notebook, given, folder, bar):
-    """Run a copy of a notebook.
+    """Run a copy of a notebook, an nbformat node, in `folder` with the parameters `given`.
 
     papermill's engine is called directly, because `papermill.execute_notebook` takes
-    `sys.exit(0)` in a cell for success.
-
-    Args:
-        name: str, shown in the progress bar.
-        notebook: nbformat node from `papermill.iorw.load_notebook_node`.
-        given: dict, parameter -> value, set right after the notebook's own defaults.
-        folder: path, the working directory of the kernel.
-        bar: tqdm bar that counts the cells of `notebook`.
+    `sys.exit(0)` in a cell for success. The tqdm `bar` counts the cells.
 
     Returns:
         (executed notebook, error). The error is None, or {"cell": its number from 1 in the

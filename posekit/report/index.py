@@ -37,14 +37,10 @@ def answer_of(notebook):
 
 
 def headline_of(run_dir, name):
-    """The headline numbers in the artifacts of one notebook.
+    """The headline numbers in the artifacts of one notebook, as `wording.headline` makes them.
 
-    Returns:
-        list of {"label", "value", "interval" or absent, "note" or absent}; empty where the
-        notebook has no artifact or the artifact no headline.
-
-    Raises:
-        PosekitError: a headline that the index could not show.
+    An empty list where the notebook has no artifact or the artifact no headline; a headline that
+    the index could not show raises PosekitError.
     """
     rows, problems = [], []
     for artifact, producer in PRODUCER.items():
@@ -103,17 +99,13 @@ def settle_lines(text):
 
 
 def notebook_page(notebook, *, title, previous=None, following=None, error=None):
-    """The HTML page of an executed notebook.
+    """The HTML page of an executed notebook; it loads nothing from elsewhere.
 
     Args:
         notebook: nbformat node with outputs.
         title: str.
-        previous: str, name of the notebook before this one, or None for no link.
-        following: str, the same for the one after.
+        previous, following: names of the notebooks around this one, or None for no link.
         error: dict as in index.json (`cell`, `name`, `message`, ...), or None.
-
-    Returns:
-        str, a page that loads nothing from elsewhere.
     """
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title
@@ -133,15 +125,10 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
 
 
 def write(run_dir, index):
-    """Write index.json and index.html of a run.
+    """Write index.json and index.html of a run; return the path of index.html.
 
-    Args:
-        run_dir: path.
-        index: dict, as `posekit.report.run` keeps it. Numbers and answers are in it; figures
-            are read from the executed notebooks.
-
-    Returns:
-        path of index.html.
+    `index` is what `runner.run` keeps: numbers and answers are in it; figures are read from the
+    executed notebooks.
     """
     done = [entry for entry in index["notebooks"] if entry["status"] in DONE]
     figures = {

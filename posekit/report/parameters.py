@@ -20,17 +20,9 @@ _NO_LITERAL = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 
 
 def declared(name, notebook):
-    """The parameters of one notebook and their defaults.
+    """The parameters of one notebook, an nbformat node, and their defaults: dict, name -> value.
 
-    Args:
-        name: str, the notebook's name, for messages.
-        notebook: nbformat node; one cell has the tag `parameters` and only assigns literals.
-
-    Returns:
-        dict, parameter name -> default.
-
-    Raises:
-        PosekitError: no or several tagged cells, or a line that is no `name = literal`.
+    One cell must have the tag `parameters` and only assign literals. `name` is for messages.
     """
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:

@@ -62,11 +62,10 @@ def run(
     the failure.
 
     Args:
-        run_dir: path, seen from the project's root when relative. Notebooks get it, absolute, as
-            their parameter `run_dir`.
+        run_dir: path, relative to the project's root unless absolute. Notebooks get it, absolute,
+            as their parameter `run_dir`.
         parameters: dict, given to every notebook that declares the name.
-        overrides: str each, "epochs=50" or "02_training.epochs=50"; see
-            `report_parameters.resolve`.
+        overrides: str each, as for `parameters.resolve`.
         notebooks: names such as "02_training" or their numbers such as "02"; None runs all. The
             others keep their entry in the index.
         resume: bool, whether to skip a notebook that succeeded last time and would do the same
@@ -80,8 +79,7 @@ def run(
         path of index.html. index.json next to it holds the same facts.
 
     Raises:
-        PosekitError: before anything runs: an unknown notebook or parameter, a value of another
-            type than the default, another report running in `run_dir`.
+        PosekitError: before anything runs.
         ReportFailed: a notebook failed.
     """
     run_dir = from_root(run_dir).resolve()
@@ -210,9 +208,13 @@ def _earlier_entries(run_dir):
 def _changed_file(run_dir, entry):
     """A file of a notebook that is missing or changed, or None."""
     for file, digest in entry["files"].items():
-        if not (run_dir / file).is_file() or files.digest(run_dir / file) != digest:
+        if digest is None or _digest(run_dir / file) != digest:
             return file
     return None
+
+
+def _digest(path):
+    return files.digest(path) if path.is_file() else None
 
 
 def _warn(message):
@@ -283,25 +285,21 @@ def _files_of(run_dir, name):
 
 
 def _state_named(value):
-    """Digest of every file's name, size and time; None where a parameter is no path of a file."""
+    """Digest of all files at the paths in a parameter; None where it names no file."""
     if not isinstance(value, str):
         return None
-    states = [_file_states(from_root(path)) for path in value.split(os.pathsep) if path]
+    states = [_state_around(from_root(path)) for path in value.split(os.pathsep) if path]
     return dependencies.digest(states) if any(states) else None
 
 
-def _file_states(path):
+def _state_around(path):
     # Labels of activities may lie next to a zip; pictures and annotations around own data's file.
     inside = [path, path.with_name("labels.csv")]
     if path.is_dir() or path.suffix in (".toml", ".json"):
         folder = path if path.is_dir() else path.parent
         # Not deeper: a folder of data may hold other things.
         inside = [*folder.glob("*"), *folder.glob("images/*")]
-    return sorted(
-        [file.name, file.stat().st_size, file.stat().st_mtime_ns]
-        for file in inside
-        if file.is_file()
-    )
+    return dependencies.state_of_files(inside, path.parent)
 
 
 def _look():
@@ -364,14 +362,7 @@ def _write_page(run_dir, entry, executed, links):
     page = notebook_page(executed, title=entry["title"], error=entry["error"], **links)
     files.write_text(run_dir / entry["html"], page)
     left = [entry["html"], entry["executed"], *_files_of(run_dir, entry["name"])]
-    return {
-        "look": _look(),
-        # A file that should be there and is not has no digest, and so never equals itself.
-        "files": {
-            file: files.digest(run_dir / file) if (run_dir / file).is_file() else None
-            for file in left
-        },
-    }
+    return {"look": _look(), "files": {file: _digest(run_dir / file) for file in left}}
 
 
 def _now():

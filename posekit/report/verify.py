@@ -24,17 +24,7 @@ CONDITIONS = ("python", "versions", "git_commit", "cores", "onednn_fpmath_mode")
 
 
 def settings(run_dir):
-    """The settings that rerun a run's finished notebooks with the same parameters.
-
-    Args:
-        run_dir: Path of the run.
-
-    Returns:
-        dict, `notebooks` and `overrides` for `report.run`.
-
-    Raises:
-        PosekitError: there is no run, or none of its notebooks is finished.
-    """
+    """What `runner.run` needs to rerun a run's finished notebooks: `notebooks` and `overrides`."""
     path = run_dir / "index.json"
     if not path.is_file():
         raise PosekitError(
@@ -60,12 +50,9 @@ def settings(run_dir):
 
 
 def compare(first_dir, second_dir):
-    """Compare everything that two runs of the same notebooks recorded, except times.
+    """Compare everything that a run and its rerun recorded, except times.
 
-    Args:
-        first_dir: Path of the run to verify. Files that only this run has, such as trainings with
-            other settings, are ignored.
-        second_dir: Path of its rerun.
+    Files that only the run has, such as trainings with other settings, are ignored.
 
     Returns:
         dict, JSON-ready. `conditions` lists what might explain a difference: name, first, second,
@@ -80,13 +67,17 @@ def compare(first_dir, second_dir):
         if path.name not in OWN
     )
     first, second = (
-        {name: _read(folder / name) for name in names} for folder in (first_dir, second_dir)
+        [read_json(folder / name) if (folder / name).is_file() else {} for name in names]
+        for folder in (first_dir, second_dir)
     )
-    files = [{"file": name, **_compared(first[name], second[name])} for name in names]
+    files = [
+        {"file": name, **_compared(_values(then), _values(now))}
+        for name, then, now in zip(names, first, second, strict=True)
+    ]
     return {
         "run": str(first_dir),
         "relative_tolerance": RELATIVE_TOLERANCE,
-        "conditions": _compared_conditions(first.values(), second.values()),
+        "conditions": _compared_conditions(first, second),
         "files": files,
         "agrees": not any(row["beyond"] for row in files),
     }
@@ -114,10 +105,6 @@ def to_text(result):
     return "\n".join(lines)
 
 
-def _read(path):
-    return read_json(path) if path.is_file() else None
-
-
 def _values(content, path=""):
     """path -> value of everything that a rerun should reproduce; list items go by their label."""
     if isinstance(content, dict):
@@ -134,25 +121,18 @@ def _label(item, position):
     return item.get("label", position) if isinstance(item, dict) else position
 
 
-def _compared(first, second):
-    then, now = ({} if content is None else _values(content) for content in (first, second))
+def _compared(then, now):
     counts = {"equal": 0, "within": 0, "beyond": 0}
     largest, largest_share = None, 0.0
     for path in then | now:
-        share = _relative_difference(then.get(path, _ABSENT), now.get(path, _ABSENT))
+        first, second = (values.get(path, "nothing") for values in (then, now))
+        share = _relative_difference(first, second)
         verdict = "within" if share <= RELATIVE_TOLERANCE else "beyond"
         counts[verdict if share else "equal"] += 1
         if share > largest_share:
-            largest = {
-                "path": path,
-                "first": then.get(path, _ABSENT),
-                "second": now.get(path, _ABSENT),
-            }
+            largest = {"path": path, "first": first, "second": second}
             largest_share = share
     return {**counts, "largest": largest}
-
-
-_ABSENT = "nothing"
 
 
 def _relative_difference(first, second):
@@ -163,10 +143,8 @@ def _relative_difference(first, second):
     if type(first) not in numbers or type(second) not in numbers:
         return float("inf")
     difference = abs(first - second)
-    # An absolute tolerance around zero: below it a difference counts as the relative tolerance.
-    if difference <= ABSOLUTE_TOLERANCE:
-        return min(RELATIVE_TOLERANCE, difference / max(abs(first), abs(second)))
-    return difference / max(abs(first), abs(second))
+    share = difference / max(abs(first), abs(second))
+    return min(RELATIVE_TOLERANCE, share) if difference <= ABSOLUTE_TOLERANCE else share
 
 
 def _compared_conditions(first, second):
