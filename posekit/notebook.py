@@ -47,17 +47,11 @@ TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """One notebook at work.
+    """One notebook at work."""
 
-    Attributes:
-        run_path: Path of the run's folder.
-        settings: dict, the notebook's parameters; they are stored with every result.
-        experiment: pipeline.experiment.Experiment, or None for a notebook that opens no data.
-    """
-
-    run_path: Path
-    settings: dict
-    experiment: object = None
+    run_path: Path  # of the run's folder
+    settings: dict  # the notebook's parameters; they are stored with every result
+    experiment: object = None  # pipeline.experiment.Experiment, None where no data are opened
 
     def describe(self):
         """What the data are, JSON-ready dict."""
@@ -221,14 +215,7 @@ def _assigned_literals(source):
 
 
 def table(rows):
-    """A table of equal-keyed rows; numbers get four significant digits.
-
-    Args:
-        rows: non-empty list of dict; the first one's keys are the columns.
-
-    Returns:
-        IPython.display.HTML.
-    """
+    """An HTML table of rows, dicts with the same keys; numbers get four significant digits."""
     head = "".join(f"<th>{escape(str(column))}</th>" for column in rows[0])
     body = "".join(
         "<tr>"

@@ -11,12 +11,7 @@ VERSIONED_PACKAGES = ("posekit", "tensorflow", "keras", "numpy", "scipy", "openc
 
 
 def provenance(**settings):
-    """What made an artifact: Python, package versions, the git commit (None outside git), cores
-    and the precision in which oneDNN multiplies.
-
-    Args:
-        **settings: what else shaped it, such as a notebook's parameters; kept as "settings".
-    """
+    """What made an artifact: versions, git commit, cores, and `settings` such as parameters."""
     return {
         **({"settings": settings} if settings else {}),
         "python": sys.version.split()[0],
@@ -40,6 +35,7 @@ def _version(package):
 
 
 def _git_commit():
+    """The commit, with "-dirty" where files were edited since; None outside git."""
     try:
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

@@ -45,11 +45,7 @@ def with_interval(value, interval, digits=1):
 
 
 def comparability(data):
-    """A sentence for answers on a split whose scores are not comparable with others, else "".
-
-    Args:
-        data: dict of `Experiment.describe`.
-    """
+    """A sentence for answers on a split, of `Experiment.describe`, that no other scores share."""
     if data["split"]["comparable"]:
         return ""
     return (
@@ -59,15 +55,7 @@ def comparability(data):
 
 
 def verdict(mse, mean_pose_mse):
-    """How an error compares with the mean pose's under the same label treatment, in words.
-
-    Args:
-        mse: float, the model's.
-        mean_pose_mse: float, the constant's.
-
-    Returns:
-        str; a model that is no better than the constant is called so.
-    """
+    """How an error compares with the mean pose's under the same label treatment, as text."""
     if mean_pose_mse == 0:
         return "cannot beat the mean pose, which has no error where all labels are equal"
     difference = 1 - mse / mean_pose_mse

@@ -71,7 +71,13 @@ def evaluate(options):
     )
     part = experiment.part(options.part)
     layout = None if options.coco is None else reading.layout_of(own_data(options.data))
-    _warn_of_other_split(options, experiment)
+    depends_on_split = options.part == "validation" or (
+        options.part == "test" and not experiment.dataset.has_fixed_test
+    )
+    if depends_on_split:
+        warn_of_other_split(
+            options.model, experiment, "it may have seen images that it is scored on here"
+        )
     poses = estimator.estimate_dataset(part)
     scores = evaluate_poses(poses, experiment, part=options.part, seed=options.seed)
     _print_scores(scores)
@@ -115,12 +121,3 @@ def _print_scores(scores):
     if scores["reliability"] is not None:
         error = scores["reliability"]["expected_calibration_error"]
         print(f"confidences are off by {error:.3f} on average")
-
-
-def _warn_of_other_split(options, experiment):
-    """Warn where the part that is scored depends on the split."""
-    test_depends = not experiment.dataset.has_fixed_test
-    if options.part == "validation" or (options.part == "test" and test_depends):
-        warn_of_other_split(
-            options.model, experiment, "it may have seen images that it is scored on here"
-        )

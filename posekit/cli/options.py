@@ -25,15 +25,10 @@ AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
 def add_command(commands, name, run, summary, *, example, details=""):
-    """A command's parser.
+    """A command's parser, added to what `add_subparsers` returned.
 
-    Args:
-        commands: what `add_subparsers` returned.
-        name: str.
-        run: function of the parsed options that returns the exit status.
-        summary: str, one line.
-        example: str, the arguments of a command line to copy.
-        details: str, further lines of the command's own help.
+    `run` takes the parsed options and returns the exit status. `example` is a command line to
+    copy, without `python -m posekit`; `details` are further lines of the command's own help.
     """
     parser = commands.add_parser(
         name,
@@ -130,11 +125,7 @@ def warn_of_other_split(model, experiment, consequence):
 
 
 def own_data(path):
-    """The own data of a path, for COCO results.
-
-    Raises:
-        PosekitError: the path is not of own data with COCO annotations.
-    """
+    """The own data of a path, for COCO results."""
     from posekit.datasets.coco import own_data
 
     own = own_data.find(Path(path))

@@ -74,25 +74,16 @@ def train(options):
 
     engine.start(options.seed)
     profile = profiles.by_name(options.profile)
+    names = "network label_treatment seed learning_rate schedule flip patience".split()
     config = TrainingConfig(
-        network=options.network,
-        label_treatment=options.label_treatment,
         epochs=profile.epochs if options.epochs is None else options.epochs,
         batch_size=profile.batch_size if options.batch_size is None else options.batch_size,
-        seed=options.seed,
-        learning_rate=options.learning_rate,
-        schedule=options.schedule,
-        flip=options.flip,
-        patience=options.patience,
+        **{name: getattr(options, name) for name in names},
     )
     experiment = open_experiment(options, split=options.split_kind)
-    run = fit(
-        config,
-        experiment,
-        output_path(options.run_dir),
-        stall_seconds=options.stall_seconds,
-    )
-    print(f"{run.folder}")
+    run_dir = output_path(options.run_dir)
+    run = fit(config, experiment, run_dir, stall_seconds=options.stall_seconds)
+    print(run.folder)
     mean_pose = run.baselines["mean_pose"]
     print(
         f"validation MSE ({config.label_treatment}) {run.best_validation_mse:.1f} in epoch "

@@ -72,10 +72,6 @@ def export(model, folder, *, file_format, dataset=None):
 
     Returns:
         Path of the manifest.
-
-    Raises:
-        PosekitError: unknown format, no pictures where they are needed, a model that is an
-            export itself, a folder that holds another model, or a missing converter.
     """
     check_choice("export()", "file_format", file_format, EXPORT_FORMATS)
     quantised = file_format == "litert-int8"
@@ -183,6 +179,7 @@ def _onnx(network):
 
 def _manifest(model, estimator, stored, entries, file_format):
     fitted = estimator.calibration
+    seen, read = ({entry[field] for entry in entries} for field in ("view", "head"))
     return {
         "name": estimator.name,
         "data": {"split": loading.training_split(model)},
@@ -203,18 +200,10 @@ def _manifest(model, estimator, stored, entries, file_format):
         "calibration": None if fitted is None else calibration.to_json(fitted),
         "how_to": {
             "input": FRAME,
-            "box": {view: BOXES[view] for view in BOXES if _has(entries, "view", view)},
+            "box": {view: text for view, text in BOXES.items() if view in seen},
             "looks": PASSES,
-            "output": {
-                name: head.reading
-                for name, head in heads.HEADS.items()
-                if _has(entries, "head", name)
-            },
+            "output": {name: head.reading for name, head in heads.HEADS.items() if name in read},
             "confidence": None if fitted is None else CONFIDENCE,
         },
         "exported": provenance(),
     }
-
-
-def _has(entries, field, value):
-    return any(entry[field] == value for entry in entries)

@@ -1,5 +1,6 @@
 """From finished trainings to a model that ships: small files, a manifest, measured confidence."""
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -128,15 +129,13 @@ def halve(path):
     """
     with zipfile.ZipFile(path) as archive:
         contents = {entry: archive.read(entry) for entry in archive.namelist()}
-    weights = path.with_name(f"{path.name}.h5")
-    try:
-        weights.write_bytes(contents["model.weights.h5"])
-        with h5py.File(weights) as full, h5py.File(f"{weights}.half", "w") as half:
-            _copy_halved(full, half)
-        contents["model.weights.h5"] = Path(f"{weights}.half").read_bytes()
-    finally:
-        weights.unlink(missing_ok=True)
-        Path(f"{weights}.half").unlink(missing_ok=True)
+    small = io.BytesIO()
+    with (
+        h5py.File(io.BytesIO(contents["model.weights.h5"])) as full,
+        h5py.File(small, "w") as half,
+    ):
+        _copy_halved(full, half)
+    contents["model.weights.h5"] = small.getvalue()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for entry, content in contents.items():
             archive.writestr(entry, content)

@@ -250,7 +250,7 @@ def _in_common(one, other):
 
 
 def _over_seeds(one, other):
-    """Student's interval of the validation error's difference; None if the errors differ in kind."""
+    """Student's interval of the validation error's change; None if the errors differ in kind."""
     seeds = sorted(set(one.trainings) & set(other.trainings))
     same_error = all(
         one.settings.get(name) == other.settings.get(name)

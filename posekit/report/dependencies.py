@@ -27,7 +27,7 @@ class Dependencies:
 
 
 def of_notebook(notebook, *, root=PROJECT_ROOT):
-    """The Dependencies of an nbformat node; `root` is the folder that holds the package `posekit`."""
+    """The Dependencies of an nbformat node; `root` is the folder around the package `posekit`."""
     cells = [_parsed(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     modules = {}
     waiting = {name for tree in cells for name in _imports(tree)}
@@ -94,7 +94,7 @@ def _module(path, modified, root):
 
 
 def _parsed(source):
-    """A cell's syntax tree; a cell that is not Python counts for nothing, since it fails when run."""
+    """A cell's syntax tree; one that is not Python counts for nothing, since it fails when run."""
     try:
         return ast.parse(source)
     except SyntaxError:
@@ -163,7 +163,8 @@ def _texts(tree):
 
 def _without_docstrings(tree):
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+        has_body = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if has_body and ast.get_docstring(node):
             # What is left of a body of nothing else is its definition.
             node.body = node.body[1:]
     return tree

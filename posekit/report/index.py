@@ -10,7 +10,7 @@ from posekit import files
 from posekit.errors import raise_problems
 from posekit.provenance import provenance
 from posekit.report import pages
-from posekit.report.names import PRODUCER
+from posekit.report.names import written_by
 
 # Notebooks in these states have a page, numbers and figures that belong together.
 DONE = ("ok", "reused", "kept")
@@ -43,28 +43,27 @@ def headline_of(run_dir, name):
     the index could not show raises PosekitError.
     """
     rows, problems = [], []
-    for artifact, producer in PRODUCER.items():
-        if producer == name and (run_dir / artifact).exists():
-            stored = files.read_json(run_dir / artifact)
-            headline = stored.get("headline", []) if isinstance(stored, dict) else stored
-            if not isinstance(stored, dict) or not isinstance(headline, list):
-                problems.append(f"`headline` of {artifact} must be a list; got {headline!r}.")
-                continue
-            rows += headline
-            problems += [
-                f"`headline` of {artifact} must list a label, a value and perhaps an interval "
-                f"[low, high] each; got {row!r}."
-                for row in headline
-                if not _is_headline(row)
-            ]
+    for artifact, stored in written_by(name, run_dir).items():
+        headline = stored.get("headline", []) if isinstance(stored, dict) else stored
+        if not isinstance(stored, dict) or not isinstance(headline, list):
+            problems.append(f"`headline` of {artifact} must be a list; got {headline!r}.")
+            continue
+        rows += headline
+        problems += [
+            f"`headline` of {artifact} must list a label, a value and perhaps an interval "
+            f"[low, high] each; got {row!r}."
+            for row in headline
+            if not _is_headline(row)
+        ]
     raise_problems(name, problems)
     return rows
 
 
 def data_fingerprints(run_dir, names):
     """Fingerprints of all data behind the artifacts of these notebooks."""
-    paths = [run_dir / artifact for artifact, producer in PRODUCER.items() if producer in names]
-    described = [_data_of(files.read_json(path)) for path in paths if path.exists()]
+    described = [
+        _data_of(stored) for name in names for stored in written_by(name, run_dir).values()
+    ]
     return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})
 
 

@@ -1,6 +1,7 @@
-"""Which notebook writes which artifact."""
+"""Which notebook writes which artifact of a run."""
 
-# Which notebook writes which artifact of a run, for the message when one is missing.
+from posekit import files
+
 PRODUCER = {
     "explore.json": "00_explore",
     "exploration.json": "01_data_exploration",
@@ -12,3 +13,9 @@ PRODUCER = {
     "ladder.json": "06_beyond_the_poster",
     "activity.json": "07_activity_recognition",
 }
+
+
+def written_by(notebook, run_dir):
+    """Artifact -> content of what a notebook left in a run's folder, a Path."""
+    names = [name for name, producer in PRODUCER.items() if producer == notebook]
+    return {name: files.read_json(run_dir / name) for name in names if (run_dir / name).is_file()}

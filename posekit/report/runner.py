@@ -17,7 +17,7 @@ from posekit.provenance import provenance
 from posekit.report import dependencies, execution, pages
 from posekit.report import parameters as report_parameters
 from posekit.report.index import DONE, answer_of, headline_of, notebook_page, title_of, write
-from posekit.report.names import PRODUCER
+from posekit.report.names import PRODUCER, written_by
 from posekit.report.parameters import resolve
 
 NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
@@ -278,10 +278,9 @@ def _is_unchanged(earlier, inputs):
 
 def _files_of(run_dir, name):
     """The artifacts that a notebook left in `run_dir`, and the files that these need."""
-    for artifact, producer in PRODUCER.items():
-        if producer == name and (run_dir / artifact).is_file():
-            yield artifact
-            yield from read_json(run_dir / artifact).get("needs", [])
+    for artifact, stored in written_by(name, run_dir).items():
+        yield artifact
+        yield from stored.get("needs", [])
 
 
 def _state_named(value):
