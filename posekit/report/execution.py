@@ -28,7 +28,7 @@ class ThisPython(AsyncKernelManager):
         return KernelSpec(
             argv=[
                 *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
-                # Errors only: a notice about traffic inside this machine would tear the bar.
+                # Errors only: a notice about traffic inside this machine would break the bar.
                 "--log-level=40",
             ],
             display_name="Python 3",

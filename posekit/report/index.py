@@ -84,7 +84,7 @@ def figures_of(notebook):
 
 
 def settle_lines(text):
-    """Keep of each line what a terminal shows last, after carriage returns and backspaces.
+    """Each line as a terminal shows it in the end, after carriage returns and backspaces.
 
     A progress bar redraws its line many times; a page would show every version.
     """
