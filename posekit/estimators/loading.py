@@ -122,11 +122,3 @@ def from_runs(name, runs, *, passes=ONE_PASS):
     ]
     stages[-1] = replace(stages[-1], passes=passes)
     return PoseEstimator(name, tuple(stages), runs[-1].skeleton)
-
-
-def compiled(estimator):
-    """The same estimator with Keras networks made fast for prediction, see `runtimes`."""
-    stages = [
-        replace(stage, network=runtimes.compiled(stage.network)) for stage in estimator.stages
-    ]
-    return replace(estimator, stages=tuple(stages))

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -9,7 +10,7 @@ import numpy as np
 
 from posekit import files
 from posekit.errors import check_choice
-from posekit.estimators import calibration, loading, manifest, recipes
+from posekit.estimators import calibration, loading, manifest, recipes, runtimes
 from posekit.estimators.loading import SHIPPED
 from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
 from posekit.estimators.passes import ONE_PASS
@@ -76,7 +77,8 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
     folder = Path(folder)
     estimator = loading.from_runs(name, list(runs.values()), passes=passes)
     part = experiment.part("validation")
-    poses = loading.compiled(estimator).estimate_dataset(part)
+    fast = [replace(stage, network=runtimes.compiled(stage.network)) for stage in estimator.stages]
+    poses = replace(estimator, stages=tuple(fast)).estimate_dataset(part)
     fitted = None
     # Only maps have a peak mass.
     if not np.isnan(poses.peak_mass).any():
