@@ -45,7 +45,7 @@ def with_interval(value, interval, digits=1):
 
 
 def comparability(data):
-    """A sentence for answers on a split, of `Experiment.describe`, that no other scores share."""
+    """A sentence for answers where scores on the split are not comparable with others, else ""."""
     if data["split"]["comparable"]:
         return ""
     return (

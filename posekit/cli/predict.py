@@ -115,20 +115,23 @@ def predict(options):
     annotations = None if options.annotations is None else own_data(options.annotations)
     engine.start(0)
     if options.camera is not None:
-        return _predict_camera(loading.load(options.model), smoothing, options)
-    paths, left_out = inputs.find_files(options.images)
-    results = photos.predict_files(
-        loading.load(options.model),
-        paths,
-        options.out,
-        box_px=options.box,
-        file_format=options.format,
-        smoothing=smoothing,
-        annotations=annotations,
-    )
+        count, left_out = 1, {}
+        results = [_record_camera(loading.load(options.model), smoothing, options)]
+    else:
+        paths, left_out = inputs.find_files(options.images)
+        count = len(paths)
+        results = photos.predict_files(
+            loading.load(options.model),
+            paths,
+            options.out,
+            box_px=options.box,
+            file_format=options.format,
+            smoothing=smoothing,
+            annotations=annotations,
+        )
     problems = []
-    alone = len(paths) == 1  # a video has a bar of its own
-    for result in tqdm(results, total=len(paths), leave=False, disable=alone or None):
+    alone = count == 1  # a video has a bar of its own
+    for result in tqdm(results, total=count, leave=False, disable=alone or None):
         if result["drawn"] is not None:
             tqdm.write(f"{result['image']}: {result['drawn']}, {result['poses']}")
         if result["problem"] is not None:
@@ -139,8 +142,8 @@ def predict(options):
         print(f"left out, {reason} ({len(others)}): {_listed(others)}", file=sys.stderr)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    if problems and len(paths) > 1:
-        print(f"{len(problems)} of {len(paths)} files have errors", file=sys.stderr)
+    if problems and count > 1:
+        print(f"{len(problems)} of {count} files have errors", file=sys.stderr)
     return 1 if problems else 0
 
 
@@ -149,7 +152,7 @@ def _listed(paths, most=10):
     return shown if len(paths) <= most else f"{shown} and {len(paths) - most} more"
 
 
-def _predict_camera(estimator, smoothing, options):
+def _record_camera(estimator, smoothing, options):
     """Record a camera's poses until q or Ctrl-C; without a display, no window is shown."""
     from posekit.estimators.predict import video_files, videos
 
@@ -165,7 +168,7 @@ def _predict_camera(estimator, smoothing, options):
         if video_files.has_display():
             show = stack.enter_context(video_files.window(stream.name))
         print(f"{stream.name}: {'q or ' if show else ''}Ctrl-C ends", file=sys.stderr)
-        result = videos.predict_video(
+        return videos.predict_video(
             estimator,
             stream,
             options.out,
@@ -174,11 +177,6 @@ def _predict_camera(estimator, smoothing, options):
             smoothing=smoothing,
             show=show,
         )
-    print(f"{result['image']}: {result['drawn']}, {result['poses']}")
-    if result["problem"] is None:
-        return 0
-    print(f"error: {result['problem']}", file=sys.stderr)
-    return 1
 
 
 def _smoothing(options):

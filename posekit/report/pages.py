@@ -17,7 +17,7 @@ NOTEBOOK_TEMPLATE = TEMPLATES / "notebook.html.j2"
 
 
 def render(template, *, folder=TEMPLATES, **values):
-    """The HTML of a template of `folder`, which may use those in `TEMPLATES`; values are escaped."""
+    """The HTML of a template of `folder`, which may use those in `TEMPLATES`; it escapes values."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
@@ -29,8 +29,8 @@ def render(template, *, folder=TEMPLATES, **values):
     return environment.get_template(template).render(**values)
 
 
-def picture_of(figure, *, dots_per_inch=150):
+def picture_of(figure):
     """A matplotlib Figure as base64 text of a PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dots_per_inch)
+    figure.savefig(buffer, format="png", dpi=150)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
