@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -320,11 +319,10 @@ def test_evaluate_measures_a_shipped_models_confidences(
 def test_another_programs_config_beside_the_model_is_no_matter(
     capsys, experiment, tmp_path, content
 ):
-    from posekit.cli import evaluate
+    from posekit.cli.options import warn_of_other_split
 
     (tmp_path / "config.json").write_text(content)
-    options = SimpleNamespace(model=str(tmp_path / "network.keras"), part="validation")
-    evaluate._warn_of_other_split(options, experiment)
+    warn_of_other_split(str(tmp_path / "network.keras"), experiment, "a warning")
     assert capsys.readouterr().err == ""
 
 
