@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, raise_problems
 
 # Keeps the logarithms finite.
 _LEAST = 1e-4
@@ -40,12 +40,18 @@ def fit(mass, correct, counted):
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with a unit normal
     prior on how far each joint's offset lies from the common one.
     """
-    known = np.any(counted, axis=0)  # (K,)
-    if not known.all():
-        raise PosekitError(
-            "calibration.fit(): `counted` must count each joint somewhere; got none for joint "
-            f"{int(np.argmin(known))}."
+    problems = []
+    if not np.shape(mass) == np.shape(correct) == np.shape(counted):
+        problems.append(
+            "`mass`, `correct` and `counted` must have one shape (N, K); got "
+            f"{np.shape(mass)}, {np.shape(correct)} and {np.shape(counted)}."
         )
+    elif not np.any(counted, axis=0).all():
+        joint = int(np.argmin(np.any(counted, axis=0)))
+        problems.append(f"`counted` must count each joint somewhere; got none for joint {joint}.")
+    raise_problems("calibration.fit()", problems)
+    _check_shares("calibration.fit()", "mass", mass)
+
     odds, hits = _log_odds(mass), np.asarray(correct, float)
 
     def cost(parameters):
@@ -102,6 +108,12 @@ def reliability(confidence, correct, *, bins=10):
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, float)
+    if confidence.ndim != 1 or confidence.shape != correct.shape:
+        raise PosekitError(
+            "reliability(): `confidence` and `correct` must have one shape (M,); got "
+            f"{confidence.shape} and {correct.shape}."
+        )
+    _check_shares("reliability()", "confidence", confidence)
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.digitize(confidence, edges[1:-1])
     count = np.bincount(bin_of, minlength=bins)
@@ -118,6 +130,15 @@ def reliability(confidence, correct, *, bins=10):
         "share_correct": share_correct,
         "expected_calibration_error": float(error / len(correct)) if len(correct) else None,
     }
+
+
+def _check_shares(caller, name, values):
+    wrong = np.argwhere(~((np.asarray(values) >= 0) & (np.asarray(values) <= 1)))
+    if len(wrong):
+        first = tuple(wrong[0].tolist())
+        raise PosekitError(
+            f"{caller}: `{name}` must be in [0, 1]; got {values[first]} at {list(first)}."
+        )
 
 
 def _is_finite_number(value):
