@@ -6,6 +6,8 @@ nothing until its label treatment is named. Targets are float (N, K, 3), x, y, w
 `Experiment.targets`.
 """
 
+import warnings
+
 import numpy as np
 
 from posekit.errors import PosekitError
@@ -51,8 +53,10 @@ def constant_errors(train_targets, targets, frame_px):
 def check_something_to_learn(train_targets, validation_targets, frame_px):
     """Raise where a training on these targets, float (N, K, 3), could not be scored.
 
+    Warns where one pose is exact for all of them: that trains, but shows nothing.
+
     Raises:
-        PosekitError: nothing counts in one of the parts, or one pose is exact for both.
+        PosekitError: nothing counts in one of the parts.
     """
     errors = {}
     for part, targets in (("train", train_targets), ("validation", validation_targets)):
@@ -64,10 +68,10 @@ def check_something_to_learn(train_targets, validation_targets, frame_px):
             )
     # What is left of equal float32 numbers after a mean.
     if max(errors.values()) < 1e-6:
-        raise PosekitError(
-            f"training: labels must differ between images; got the same pose for all "
-            f"{len(train_targets) + len(validation_targets)}, so that there is nothing to learn. "
-            "Check the annotations."
+        warnings.warn(
+            f"training: all {len(train_targets) + len(validation_targets)} images have the same "
+            "labels, so there is nothing to learn. Check the annotations.",
+            stacklevel=2,
         )
 
 
