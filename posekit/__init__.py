@@ -10,9 +10,10 @@ The names below are enough for most programs. Each is loaded when it is first us
 | `evaluation_batches` | every image once, in order: `posekit.pipeline.batches.evaluation_batches` |
 | `poster_network` | the poster's network, with or without batch normalisation: `posekit.models.poster.poster_network` |
 | `TrainingConfig` | what a training depends on: `posekit.training.config.TrainingConfig` |
+| `Augmentation` | strengths of random changes: `posekit.pipeline.augmentation.Augmentation` |
 | `fit` | train a network, or resume it: `posekit.training.fit.fit` |
 | `load` | a shipped model or a finished training as an estimator: `posekit.estimators.loading.load` |
-| `evaluate` | score a model next to the mean pose: `posekit.estimators.scoring.evaluate` |
+| `evaluate` | score a model next to constant poses: `posekit.estimators.scoring.evaluate` |
 | `saliency` | what a network looks at: `posekit.saliency` |
 | `plots` | figures from arrays: `posekit.plots` |
 
@@ -21,7 +22,7 @@ import posekit
 
 data = posekit.open_data("synthetic", profile="smoke", seed=0)
 config = posekit.TrainingConfig("poster_batchnorm", "masked", epochs=2, seed=0)
-run = posekit.fit(config, data, "reports/mine")
+run = posekit.fit(config, data, "reports/mine")  # or any Keras network in place of `config`
 scores = posekit.evaluate(run, data, part="validation")
 print(scores["metrics"]["pck_0.2"], scores["mean_pose"]["metrics"]["pck_0.2"])
 
@@ -40,6 +41,7 @@ PUBLIC = {
     "evaluation_batches": ("posekit.pipeline.batches", "evaluation_batches"),
     "poster_network": ("posekit.models.poster", "poster_network"),
     "TrainingConfig": ("posekit.training.config", "TrainingConfig"),
+    "Augmentation": ("posekit.pipeline.augmentation", "Augmentation"),
     "fit": ("posekit.training.fit", "fit"),
     "load": ("posekit.estimators.loading", "load"),
     "evaluate": ("posekit.estimators.scoring", "evaluate"),

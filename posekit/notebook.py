@@ -4,7 +4,6 @@ import ast
 import math
 import re
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -216,11 +215,4 @@ def _assigned_literals(source):
 
 def table(rows):
     """An HTML table of rows, dicts with the same keys; numbers get four significant digits."""
-    head = "".join(f"<th>{escape(str(column))}</th>" for column in rows[0])
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td>{escape(wording.shown(row[column]))}</td>" for column in rows[0])
-        + "</tr>"
-        for row in rows
-    )
-    return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return HTML(wording.html_table(rows))

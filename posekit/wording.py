@@ -1,6 +1,7 @@
 """Numbers, times and intervals as text, and the verdict that every score gets."""
 
 from datetime import datetime
+from html import escape
 
 
 def number(value, digits=1, *, missing="not measured"):
@@ -23,6 +24,20 @@ def shown(value):
     if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
         return f"{value:,.0f}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def html_table(rows):
+    """A table of equal-keyed rows as HTML, cells as `shown`.
+
+    Args:
+        rows: non-empty list of dict; the first one's keys are the columns.
+    """
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(shown(row[column]))}</td>" for column in rows[0]) + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def rounded(value, digits):

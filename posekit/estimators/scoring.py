@@ -5,7 +5,33 @@ import numpy as np
 from posekit.estimators import calibration, loading
 from posekit.estimators.estimator import PoseEstimator
 from posekit.evaluation import baselines
-from posekit.evaluation.scores import correct_joints, score_original_px
+from posekit.evaluation.metrics import SCORES
+from posekit.evaluation.scores import correct_joints, score, score_original_px
+from posekit.wording import html_table, with_interval
+
+
+class Scores(dict):
+    """The dict of `evaluate`; a notebook shows it as a table, the model above the constants."""
+
+    def rows(self):
+        """Rows of that table: the model, the mean pose and the image centre, all joints."""
+        candidates = {
+            "this model": self,
+            "mean pose": self["mean_pose"],
+            "image centre": self["image_centre"],
+        }
+        return [
+            {f"{self['part']}, {self['image_count']} images": name}
+            | {
+                known.title: with_interval(*scores["metrics"][key].values(), known.digits)
+                for key, known in SCORES.items()
+            }
+            for name, scores in candidates.items()
+            if scores is not None
+        ]
+
+    def _repr_html_(self):
+        return html_table(self.rows())
 
 
 def evaluate(model, experiment, *, part="validation", seed=0):
@@ -18,12 +44,19 @@ def evaluate(model, experiment, *, part="validation", seed=0):
         seed: int, of the bootstrap over image groups.
 
     Returns:
-        dict of `evaluate_poses`.
+        Scores, the dict of `evaluate_poses` and, under "image_centre", the scores over all joints
+        of a pose whose joints are all there.
     """
     if not isinstance(model, PoseEstimator):
         model = loading.load(getattr(model, "folder", model))
     poses = model.estimate_dataset(experiment.part(part))
-    return evaluate_poses(poses, experiment, part=part, seed=seed)
+    centre_px = baselines.image_centre(
+        experiment.frame_px, experiment.dataset.skeleton.joint_count
+    )
+    return Scores(
+        evaluate_poses(poses, experiment, part=part, seed=seed),
+        image_centre=score(centre_px, experiment, part, seed=seed),
+    )
 
 
 def evaluate_poses(poses, experiment, *, part, seed):

@@ -93,7 +93,7 @@ class Coordinates(Head):
     def loss(self, targets, output, frame_px, name):
         if name == "mse":
             return weighted_mse(targets, output) * (10 / frame_px) ** 2
-        targets_px, weight = _counted_targets(targets)
+        targets_px, weight = counted_targets(targets)
         predicted_px = ops.reshape(output, ops.shape(targets_px))
         return _mean_length(targets_px, weight, predicted_px, frame_px, name)
 
@@ -126,12 +126,12 @@ class Spread(Head):
         return (None, joints, 4)
 
     def loss(self, targets, output, frame_px, name):
-        targets_px, weight = _counted_targets(targets)
+        targets_px, weight = counted_targets(targets)
         # A spread of nothing would make one error infinitely costly, and one of everything free.
         logarithm = ops.clip(output[..., 2:], -SPREAD_BOUND, SPREAD_BOUND)
         error = (targets_px - output[..., :2]) / frame_px * 10 * ops.exp(-logarithm)
         cost = ops.abs(error) + logarithm + float(np.log(2))  # (N, K, 2)
-        return _mean_over_counted(ops.sum(cost, axis=-1), weight)
+        return mean_over_counted(ops.sum(cost, axis=-1), weight)
 
     def coordinates(self, output, frame_px):
         return ops.reshape(output[..., :2], (-1, 2 * ops.shape(output)[1]))
@@ -163,7 +163,7 @@ class SoftArgmax(Head):
         return (None, None, None, joints)
 
     def loss(self, targets, output, frame_px, name):
-        targets_px, weight = _counted_targets(targets)
+        targets_px, weight = counted_targets(targets)
         _, height, width, _ = ops.shape(output)
         expected_px = ops.reshape(self.coordinates(output, frame_px), ops.shape(targets_px))
         coordinate_loss = _mean_length(targets_px, weight, expected_px, frame_px, "l1")
@@ -175,7 +175,7 @@ class SoftArgmax(Head):
         )  # (N, C, K)
         wanted = ops.softmax(-distance / (2 * (TARGET_SPREAD * frame_px) ** 2), axis=1)
         entropy = -ops.sum(wanted * log_map(output), axis=1)  # (N, K)
-        return _mean_over_counted(entropy, weight) + coordinate_loss
+        return mean_over_counted(entropy, weight) + coordinate_loss
 
     def coordinates(self, output, frame_px):
         _, height, width, joints = ops.shape(output)
@@ -207,11 +207,11 @@ class SimCC(Head):
         return (None, joints, 2, None)
 
     def loss(self, targets, output, frame_px, name):
-        targets_px, weight = _counted_targets(targets)
+        targets_px, weight = counted_targets(targets)
         distance = ops.square(_bin_centres(frame_px) - targets_px[..., None])  # (N, K, 2, bins)
         wanted = ops.softmax(-distance / (2 * (TARGET_SPREAD * frame_px) ** 2), axis=-1)
         entropy = -ops.sum(wanted * ops.log_softmax(ops.cast(output, "float32"), axis=-1), axis=-1)
-        return _mean_over_counted(ops.sum(entropy, axis=-1), weight)
+        return mean_over_counted(ops.sum(entropy, axis=-1), weight)
 
     def coordinates(self, output, frame_px):
         probability = ops.softmax(ops.cast(output, "float32"), axis=-1)  # (N, K, 2, bins)
@@ -239,13 +239,13 @@ def _bin_centres(frame_px):
     return ((np.arange(BINS_PER_PX * frame_px) + 0.5) / BINS_PER_PX - 0.5).astype(np.float32)
 
 
-def _mean_over_counted(per_joint, weight):
+def mean_over_counted(per_joint, weight):
     return ops.sum(ops.where(weight > 0, weight * per_joint, 0.0)) / ops.maximum(
         ops.sum(weight), 1.0
     )
 
 
-def _counted_targets(targets):
+def counted_targets(targets):
     """Targets and weights; what does not count is moved to 0, since it may hold anything."""
     weight = targets[..., 2]
     return ops.where(weight[..., None] > 0, targets[..., :2], 0.0), weight
@@ -257,4 +257,4 @@ def _mean_length(targets_px, weight, predicted_px, frame_px, name):
     size = ops.abs(error)
     if name == "smooth_l1":
         size = ops.where(size < 1, ops.square(error) / 2, size - 0.5)
-    return _mean_over_counted(ops.mean(size, axis=-1), weight)
+    return mean_over_counted(ops.mean(size, axis=-1), weight)

@@ -44,13 +44,10 @@ def check_shapes(path, network, *, head, joints):
 
     `network` has the attributes `input_shape` and `output_shape`; `path` is for the message.
     """
-    shapes = {
-        name: known.output_shape(joints)
-        for name, known in heads.HEADS.items()
-        if head in (None, name)
-    }
+    allowed = tuple(heads.HEADS) if head is None else (head,)
     input_shape, output_shape = _shape(network, "input"), _shape(network, "output")
-    if not any(_fits(output_shape, shape) for shape in shapes.values()):
+    if not any(_is_of(name, output_shape, joints) for name in allowed):
+        shapes = {name: heads.HEADS[name].output_shape(joints) for name in allowed}
         wanted = " or ".join(f"{shape} ({name})" for name, shape in shapes.items())
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {joints} joints; "
@@ -106,7 +103,14 @@ def _shape(network, end):
     return shape
 
 
-def _fits(shape, pattern):
+def head_of(network, *, joints):
+    """The name of the head that a network ends in, by its output's shape; None for another."""
+    shape = _shape(network, "output")
+    return next((name for name in heads.HEADS if _is_of(name, shape, joints)), None)
+
+
+def _is_of(head, shape, joints):
+    pattern = heads.HEADS[head].output_shape(joints)
     return (
         isinstance(shape, tuple)
         and len(shape) == len(pattern)

@@ -17,7 +17,17 @@ from posekit.pipeline.frames import cores, fetcher
 
 
 def training_batches(
-    images, targets, *, batch_size, seed, epochs, mirror, first_epoch=0, flip="random", crop=None
+    images,
+    targets,
+    *,
+    batch_size,
+    seed,
+    epochs,
+    mirror,
+    first_epoch=0,
+    flip="random",
+    crop=None,
+    vary=None,
 ):
     """Shuffled, varied batches of the epochs `first_epoch` to `epochs - 1`, one stream.
 
@@ -32,10 +42,16 @@ def training_batches(
         flip: "none"; "random", each image with probability one half, again in every epoch; or
             "double", an epoch holds each image twice, as it is and mirrored (the poster).
         crop: crops.Crop, or None to show the frames as they are.
+        vary: function of a batch's images (float32, 0 to 255), its targets and a seed (int32 (2,),
+            for tf.random.stateless_uniform and its like) to images and targets of the same shapes,
+            applied last; or None.
 
     Returns:
         (dataset of (images (B, P, P, 3), float32 (B, K, 3)), steps in each epoch); the images are
-        uint8 frames, or what the crop makes of them.
+        uint8 frames, or what the crop and the function make of them.
+
+    Raises:
+        PosekitError: the function changes a shape.
     """
     check_choice("training_batches()", "flip", flip, FLIPS)
     image_count = len(images)
@@ -61,11 +77,12 @@ def training_batches(
         return batches.map(lambda step, batch: (tf.stack([seed, epoch, step]), *batch))
 
     # A batch is mapped whole: each call of Python costs as much as several pictures.
+    make_batch = (_flipped if crop is None else crop.varied)(images, targets, mirror)
     batches = (
         tf.data.Dataset.range(first_epoch, epochs)
         .flat_map(shuffled)
         .map(
-            (_flipped if crop is None else crop.varied)(images, targets, mirror),
+            make_batch if vary is None else _then(make_batch, vary, steps),
             num_parallel_calls=cores(),
             deterministic=True,
         )
@@ -90,6 +107,28 @@ def _flipped(images, targets, mirror):
         # The targets' mirror needs the width alone, which one row of each image has too.
         row, chosen = frames[:, :1], tf.gather(targets, indices)
         return frames, transforms.flip_left_right(row, chosen, flips, mirror=mirror)[1]
+
+    return batch
+
+
+def _then(make_batch, vary, steps):
+    """`make_batch`, and a user's function on what it makes."""
+
+    def batch(key, indices, flips):
+        images, targets = make_batch(key, indices, flips)
+        images = tf.cast(images, tf.float32)
+        key = tf.cast(key, tf.int32)
+        found = vary(images, targets, tf.stack([key[0], key[1] * steps + key[2]]))
+        try:
+            varied, moved = (tf.cast(part, tf.float32) for part in found)
+            varied.set_shape(images.shape)
+            moved.set_shape(targets.shape)
+        except (TypeError, ValueError) as error:
+            raise PosekitError(
+                "training_batches(): the augmentation must return images of shape "
+                f"{tuple(images.shape)} and targets of shape {tuple(targets.shape)}; got {found}."
+            ) from error
+        return varied, moved
 
     return batch
 

@@ -74,27 +74,16 @@ class TrainingConfig:
     keeps: str = "best"
 
     def __post_init__(self):
-        choices = {
-            "network": NETWORKS,
-            "label_treatment": LABEL_TREATMENTS,
-            "schedule": SCHEDULES,
-            "flip": FLIPS,
-            "keeps": KEPT_EPOCHS,
-            "head": HEADS,
-            "view": views.VIEWS,
-            "augmentation": AUGMENTATIONS,
-        }
-        for name, known in choices.items():
-            check_choice("TrainingConfig()", name, getattr(self, name), tuple(known))
+        _check_choices(
+            "TrainingConfig()",
+            self,
+            network=NETWORKS,
+            schedule=SCHEDULES,
+            head=HEADS,
+            augmentation=AUGMENTATIONS,
+        )
         check_choice("TrainingConfig()", "loss", self.loss, HEADS[self.head])
-        least = {"epochs": 1, "seed": 0, "batch_size": 1, "frame_px": 32}
-        if self.patience is not None:
-            least["patience"] = 1
-        problems = [
-            f"`{name}` must be a whole number >= {minimum}; got {value!r}."
-            for name, minimum in least.items()
-            if type(value := getattr(self, name)) is not int or value < minimum
-        ]
+        problems = _problems_of_counts(self, frame_px=32)
         rate = self.learning_rate
         if not (isinstance(rate, (int, float)) and 0 < rate < np.inf):
             problems.append(f"`learning_rate` must be a finite number > 0; got {rate!r}.")
@@ -114,3 +103,53 @@ class TrainingConfig:
                 f"network {self.network!r}."
             )
         raise_problems("TrainingConfig()", problems)
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    """Settings of a training of a network from elsewhere, see `training.own`.
+
+    Loss, optimizer and augmentation are names for tables: they need not be one of posekit's. What
+    they stand for is in config.json's "definition".
+    """
+
+    network: str
+    label_treatment: str
+    epochs: int
+    seed: int
+    batch_size: int
+    flip: str
+    patience: int | None
+    head: str
+    loss: str
+    optimizer: str
+    view: str
+    frame_px: int
+    augmentation: str
+    keeps: str
+
+    def __post_init__(self):
+        _check_choices("fit()", self)
+        raise_problems("fit()", _problems_of_counts(self))
+
+
+def _check_choices(caller, config, **others):
+    common = {
+        "label_treatment": LABEL_TREATMENTS,
+        "flip": FLIPS,
+        "keeps": KEPT_EPOCHS,
+        "view": views.VIEWS,
+    }
+    for name, known in {**common, **others}.items():
+        check_choice(caller, name, getattr(config, name), tuple(known))
+
+
+def _problems_of_counts(config, **least):
+    least = {"epochs": 1, "seed": 0, "batch_size": 1, **least}
+    if config.patience is not None:
+        least["patience"] = 1
+    return [
+        f"`{name}` must be a whole number >= {minimum}; got {value!r}."
+        for name, minimum in least.items()
+        if type(value := getattr(config, name)) is not int or value < minimum
+    ]

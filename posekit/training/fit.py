@@ -1,5 +1,7 @@
 """One way to train: seeded, recorded, resumable.
 
+What is trained is a `plan.Plan`: of a TrainingConfig, or of any Keras network (`own`).
+
 A training lives in its own folder, named after its settings and data:
 
     config.json             settings, data, versions, baselines
@@ -16,19 +18,29 @@ A training lives in its own folder, named after its settings and data:
 import os
 import sys
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from posekit import files, locks, sides
 from posekit.datasets import splits
+from posekit.errors import PosekitError
 from posekit.evaluation import baselines, per_image, predictions
 from posekit.models import heads, losses
-from posekit.models.build import build
-from posekit.pipeline import augmentation, batches
+from posekit.pipeline import batches
 from posekit.provenance import provenance
-from posekit.training import checkpoint, engine, keras_patches, records, runs, stalls, tensorboard
+from posekit.training import (
+    checkpoint,
+    engine,
+    keras_patches,
+    own,
+    plan,
+    records,
+    runs,
+    stalls,
+    tensorboard,
+)
 from posekit.training.checkpoint import CheckpointFiles
-from posekit.training.optimizer import make_optimizer
+from posekit.training.config import TrainingConfig
 from posekit.training.recorder import EpochRecorder
 
 # The kernel of a report that was killed lives on for about a second.
@@ -36,20 +48,30 @@ LOCK_PATIENCE_SECONDS = 10.0
 
 
 def fit(
-    config,
-    experiment,
+    model,
+    data,
     run_dir,
     *,
     verbose=None,
     callbacks=(),
     stall_seconds=stalls.LIMIT_SECONDS,
     lock_patience_seconds=LOCK_PATIENCE_SECONDS,
+    **settings,
 ):
     """Train, resume an interrupted training, or return a finished one.
 
+    The training's name covers the layers, the settings and the data, so that a changed experiment
+    is never handed an older training. A loss or an augmentation that is a function counts by its
+    source and the values that it uses; callbacks do not count.
+
     Args:
-        config: TrainingConfig.
-        experiment: Experiment.
+        model: a keras.Model, Sequential or functional, from square images (N, S, S, 3), 0 to 255,
+            to one of the outputs of `posekit.models.heads`, such as 2K coordinates in pixels of
+            the S x S frame; a function without arguments that builds one; or a TrainingConfig.
+            A model is left as it is: a copy of its layers starts from weights that `seed` draws,
+            a function's model from the weights that it comes with. A compiled model's loss and
+            optimizer are used where none are given here.
+        data: Experiment; its pictures are scaled to the model's input.
         run_dir: folder; the training's own folder goes to `run_dir`/training/.
         verbose: Keras' progress bar: 1 a bar, 2 a line per epoch, 0 nothing; None chooses a
             bar where it can redraw itself, else lines.
@@ -57,19 +79,26 @@ def fit(
         stall_seconds: float > 0, see `stalls`.
         lock_patience_seconds: float >= 0, how long to wait for another process that trains in
             this folder.
+        **settings: none with a TrainingConfig. Otherwise `epochs` and `batch_size` (the profile's
+            unless given); `loss`: the name of one of the head's losses, one of Keras' losses,
+            which sees keypoints (N, K, 2) in pixels, or a function of targets (N, K, 3: x, y,
+            weight) and output; `optimizer`: Keras' name or an Optimizer ("adam"); `augmentation`:
+            a name, an Augmentation, or a function of a batch's images, targets and seed, see
+            `training_batches`; `flip`, `label_treatment`, `view`, `patience`, `keeps` and `seed`
+            as in TrainingConfig, by default "random", "masked", "squashed", None, "best" and 0.
 
     Returns:
         TrainingRun.
 
     Raises:
-        PosekitError: the split leaks, the loss is no longer finite, or the folder is not writable,
-            has no room or is in use by another process.
+        PosekitError: a model or setting of another kind, the split leaks, the loss is no longer
+            finite, or the folder is not writable, has no room or is in use by another process.
     """
     engine.use_global_futex_hash()
-    splits.check_no_leak(experiment.split)
-    with keras_patches.seeded(config.seed):
-        model = build(config, joints=experiment.dataset.skeleton.joint_count)
-    folder = Path(run_dir) / "training" / runs.folder_name(config, model, experiment)
+    splits.check_no_leak(data.split)
+    training = _plan(model, data, settings)
+    config = training.config
+    folder = Path(run_dir) / "training" / runs.folder_name(config, training.definition, data)
     checkpoint_files = CheckpointFiles(folder)
     scores_path = folder / per_image.FILE
     finished = checkpoint_files.is_whole() and runs.finished(records.read_history(folder), config)
@@ -84,35 +113,44 @@ def fit(
             scores_path.unlink(missing_ok=True)
             with stalls.Watchdog(folder / "stalls.txt", limit_seconds=stall_seconds) as watchdog:
                 _train(
-                    model,
-                    config,
-                    experiment,
+                    training,
+                    data,
                     checkpoint_files,
                     verbose=_progress_style() if verbose is None else verbose,
                     callbacks=[watchdog, *callbacks],
                 )
         run = runs.open_run(folder)
         if not scores_path.is_file():
-            _score_images(run, experiment)
+            _score_images(run, data)
     return run
 
 
-def _train(model, config, experiment, checkpoint_files, *, verbose, callbacks):
+def _plan(model, data, settings):
+    if not isinstance(model, TrainingConfig):
+        return own.plan_of(model, data, **settings)
+    if settings:
+        raise PosekitError(
+            f"fit(): {', '.join(settings)} must stand in the TrainingConfig; got them beside it."
+        )
+    return plan.of_config(model, joints=data.dataset.skeleton.joint_count)
+
+
+def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
     """Compile and fit, from the checkpoint where there is one."""
-    folder = checkpoint_files.folder
+    config, model, folder = training.config, training.model, checkpoint_files.folder
     skeleton = experiment.dataset.skeleton
     if not skeleton.pairs:
         warnings.warn(f"training: {sides.in_words(skeleton)}", stacklevel=3)
     canvases = experiment.canvases(config.view, config.frame_px)
-    crop = canvases.crop(config.frame_px, augmentation.by_name(config.augmentation))
+    crop = canvases.crop(config.frame_px, training.augmentation)
     images = canvases.images("train")
-    described = _describe(config, experiment, canvases, crop)
+    described = {**_describe(config, experiment, canvases, crop), **training.stored}
     checkpoint_files.write("config.json", lambda path: files.write_json(path, described))
     steps = batches.steps_per_epoch(len(images), batch_size=config.batch_size, flip=config.flip)
     head = heads.by_name(config.head)
     model.compile(
-        optimizer=make_optimizer(config, steps),
-        loss=lambda targets, output: head.loss(targets, output, config.frame_px, config.loss),
+        optimizer=training.optimizer(steps),
+        loss=training.loss,
         metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
     )
     history = checkpoint.resume(model, folder, steps)
@@ -125,6 +163,7 @@ def _train(model, config, experiment, checkpoint_files, *, verbose, callbacks):
         epochs=config.epochs,
         flip=config.flip,
         crop=crop,
+        vary=training.vary,
         mirror=skeleton.mirror,
     )
     validation = batches.evaluation_batches(
@@ -133,11 +172,7 @@ def _train(model, config, experiment, checkpoint_files, *, verbose, callbacks):
         batch_size=config.batch_size,
         crop=crop,
     )
-    # What is saved: a compiled model would carry our loss in its file and need posekit to be read;
-    # one in mixed precision would be slow wherever bfloat16 is.
-    saved_model = build(
-        replace(config, mixed_precision=False, initial_weights=None), joints=skeleton.joint_count
-    )
+    saved_model = training.copy()
     mean_pose_mse = described["baselines"]["mean_pose"]
     with keras_patches.fused_kernels():
         model.fit(

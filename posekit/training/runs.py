@@ -11,7 +11,7 @@ from posekit.errors import PosekitError
 from posekit.models import saved
 from posekit.models.names import IMAGENET
 from posekit.training import records
-from posekit.training.config import TrainingConfig
+from posekit.training.config import OwnConfig, TrainingConfig
 
 # Part of every training's name: raise it when a change of code, other than of the network's
 # layers or the settings, changes what a training computes.
@@ -20,7 +20,10 @@ TRAINING_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class TrainingRun(records.TrainingRecord):
-    """A training read back from its folder, with its networks; `config` is a TrainingConfig."""
+    """A training read back from its folder, with its networks.
+
+    `config` is a TrainingConfig, or the OwnConfig of a network from elsewhere.
+    """
 
     def best_model(self):
         """The network of the best epoch, uncompiled."""
@@ -46,7 +49,8 @@ def open_run(folder):
     """The TrainingRun of a training's own folder; errors as for `records.read`."""
     record = records.read(folder)
     try:
-        config = TrainingConfig(**record.config)
+        kind = OwnConfig if "optimizer" in record.config else TrainingConfig
+        config = kind(**record.config)
     except TypeError as error:
         raise PosekitError(
             f"{record.folder / 'config.json'}: must describe a training; got {error!r} reading it."
@@ -54,8 +58,8 @@ def open_run(folder):
     return TrainingRun(**{**vars(record), "config": config})
 
 
-def folder_name(config, model, experiment):
-    """A name that differs where the training would, so that a finished one is found by it."""
+def definition(config, model):
+    """What a TrainingConfig's training is, for `folder_name`; its model has its first weights."""
     settings = asdict(config)
     if config.keeps == "best":
         # Trainings from before there was a choice are found again.
@@ -63,11 +67,24 @@ def folder_name(config, model, experiment):
     if config.initial_weights not in (None, IMAGENET):
         # The weights count, not the path: another file may lie there later, and this one may move.
         settings["initial_weights"] = "from a file"
-    key_parts = [
-        TRAINING_VERSION,
+    return [
         settings,
         model.get_config(),
-        _weights_digest(model) if config.initial_weights else None,
+        weights_digest(model) if config.initial_weights else None,
+    ]
+
+
+def folder_name(config, definition, experiment):
+    """A name that differs where the training would, so that a finished one is found by it.
+
+    Args:
+        config: TrainingConfig or OwnConfig.
+        definition: list, JSON-ready, what the training is, apart from the data.
+        experiment: Experiment.
+    """
+    key_parts = [
+        TRAINING_VERSION,
+        *definition,
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
     ]
@@ -76,7 +93,7 @@ def folder_name(config, model, experiment):
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"
 
 
-def _weights_digest(model):
+def weights_digest(model):
     digest = hashlib.sha256()
     for values in model.get_weights():
         digest.update(np.ascontiguousarray(values, dtype=np.float32).tobytes())

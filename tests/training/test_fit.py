@@ -31,7 +31,7 @@ from posekit.training.config import TrainingConfig
 from posekit.training.fit import fit
 from posekit.training.keras_patches import seeded
 from posekit.training.recorder import EpochRecorder
-from posekit.training.runs import TRAINING_VERSION, folder_name, open_run
+from posekit.training.runs import TRAINING_VERSION, definition, folder_name, open_run
 
 EPOCHS = 3
 
@@ -364,8 +364,9 @@ def test_the_last_epoch_is_kept_where_the_settings_say_so(small, tmp_path, monke
 def test_a_choice_that_came_later_leaves_the_names_of_trainings(small):
     settings = config()
     model = build(settings, joints=JOINT_COUNT)
-    name = folder_name(settings, model, small)
-    kept = folder_name(replace(settings, keeps="last"), model, small)
+    name = folder_name(settings, definition(settings, model), small)
+    last = replace(settings, keeps="last")
+    kept = folder_name(last, definition(last, model), small)
     described = asdict(settings)
     del described["keeps"]
     before = [
@@ -513,11 +514,13 @@ def test_a_training_starts_from_another_ones_weights(averaged, small):
             np.testing.assert_array_equal(ours, theirs)
     # Other weights to start from are another training.
     other = build(config(**MAPS), joints=JOINT_COUNT)
-    names = {folder_name(settings, model, small) for model in (started, other)}
+    names = {
+        folder_name(settings, definition(settings, model), small) for model in (started, other)
+    }
     assert len(names) == 2
     # The same weights elsewhere are the same training.
     moved = replace(settings, initial_weights="elsewhere.keras")
-    assert folder_name(moved, started, small) in names
+    assert folder_name(moved, definition(moved, started), small) in names
 
 
 def test_patience_ends_a_training_that_no_longer_gets_better(small, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Notebook 02: the poster's recipe, trained under named label treatments."""
 
 from posekit.evaluation import baselines, predictions
-from posekit.evaluation.scores import score
+from posekit.evaluation.scores import score, score_original_px
 from posekit.studies.poster.published import PUBLISHED_MSE
 from posekit.training import config
 from posekit.training.fit import fit
@@ -104,6 +104,35 @@ def score_table(result):
         for run in result["runs"]
         for name, scores in run["validation_scores"].items()
         if name == "network" or run is result["runs"][0]
+    ]
+
+
+def own_table(run, experiment, result):
+    """Rows for a table: the reader's network, the poster's and the constants, as `score_table`.
+
+    Args:
+        run: TrainingRun of the reader's network.
+        experiment: Experiment.
+        result: dict of `report`.
+    """
+    canvases = experiment.canvases(run.config.view, run.config.frame_px)
+    pred_px = predictions.predict_px(
+        run.best_model(),
+        canvases,
+        "validation",
+        head=run.config.head,
+        frame_px=run.config.frame_px,
+    )
+    own = score_original_px(pred_px, experiment, "validation", seed=run.config.seed)
+    known = result["runs"][0]["validation_scores"]
+    candidates = {"your network": own, "the poster's network": known["network"]}
+    candidates |= {name: known[name] for name in ("mean_pose", "image_centre")}
+    return [
+        {
+            "prediction": name.replace("_", " "),
+            **{metric: value["value"] for metric, value in scores["metrics"].items()},
+        }
+        for name, scores in candidates.items()
     ]
 
 

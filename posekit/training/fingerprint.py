@@ -1,0 +1,157 @@
+"""What a function, a layer or a value is, as JSON, so that a training's name covers it."""
+
+import dataclasses
+import dis
+import functools
+import hashlib
+import inspect
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import numpy as np
+
+from posekit.errors import PosekitError
+
+# Of a class: where it was written, not what it does.
+NOT_DESCRIBED = ("__doc__", "__module__", "__qualname__", "__firstlineno__", "__static_attributes__")
+
+
+def described(what, value):
+    """A value as JSON: equal for what trains alike, different for what may not.
+
+    A function counts by its source, or by its compiled code where it is a lambda or has no
+    source, and by the values that it uses from outside. Libraries count by name.
+
+    Args:
+        what: str, what the value is part of, for the error.
+        value: any.
+
+    Returns:
+        JSON-ready value.
+
+    Raises:
+        PosekitError: a value that cannot be described, such as an open file.
+    """
+    return _described(what, value, ())
+
+
+def _described(what, value, above):
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if any(value is other for other in above):  # a function that calls itself
+        return "itself"
+    inner = functools.partial(_described, what, above=(*above, value))
+    if isinstance(value, (list, tuple)):
+        return [inner(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((inner(item) for item in value), key=repr)
+    if isinstance(value, dict):
+        return {str(key): inner(item) for key, item in value.items()}
+    if isinstance(value, (bytes, complex, range, slice, type(...))):
+        return repr(value)
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if isinstance(value, functools.partial):
+        return [inner(value.func), inner(value.args), inner(value.keywords)]
+    if isinstance(value, types.MethodType):
+        return [inner(value.__self__), value.__name__]
+    if inspect.isroutine(value) or isinstance(value, (type, np.ufunc)):
+        return _name(value) if _is_of_library(value) else _definition(value, inner)
+    if hasattr(value, "get_config"):
+        return [inner(type(value)), inner(value.get_config())]
+    if dataclasses.is_dataclass(value):
+        fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        return [inner(type(value)), inner(fields)]
+    if hasattr(value, "__array__"):
+        values = np.asarray(value)
+        digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+        return [str(values.dtype), list(values.shape), digest]
+    if callable(value):
+        return [inner(type(value)), inner(vars(value))]
+    raise PosekitError(
+        f"fit(): {what} must depend on numbers, text, arrays and functions alone, so that a changed "
+        f"one is trained and not found by its name; got {type(value).__name__}. Take the values "
+        "that it needs out first."
+    )
+
+
+def _name(value):
+    return f"{getattr(value, '__module__', None)}.{getattr(value, '__qualname__', value.__name__)}"
+
+
+def _is_of_library(value):
+    """Whether the user did not write it: its version stands in config.json."""
+    if not inspect.isfunction(value) and not isinstance(value, type):
+        return True  # written in C
+    name = value.__module__
+    root = name.split(".")[0]
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if root in ("posekit", "builtins") or (file and root in sys.stdlib_module_names):
+        return True
+    return file is not None and "site-packages" in Path(file).parts
+
+
+def _definition(value, inner):
+    if isinstance(value, type):
+        kept = (types.FunctionType, bool, int, float, str, tuple, list)
+        members = {
+            name: inner(getattr(it, "__func__", it))
+            for name, it in sorted(vars(value).items())
+            if isinstance(getattr(it, "__func__", it), kept) and name not in NOT_DESCRIBED
+        }
+        return [*map(inner, value.__bases__), members]
+    code = value.__code__
+    outside = dict(zip(code.co_freevars, map(_content, value.__closure__ or ()), strict=True))
+    outside |= {
+        name: value.__globals__[name] for name in _globals_of(code) if name in value.__globals__
+    }
+    return {
+        **_text(value),
+        "defaults": inner([value.__defaults__, value.__kwdefaults__]),
+        "uses": {name: inner(it) for name, it in sorted(outside.items()) if it is not value},
+    }
+
+
+def _content(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
+
+
+def _text(function):
+    # The lines of a lambda may hold others, and may end before it does.
+    if function.__name__ != "<lambda>":
+        try:
+            return {"source": textwrap.dedent(inspect.getsource(function))}
+        except (OSError, TypeError):
+            pass
+    return {"code": hashlib.sha256(repr(_instructions(function.__code__)).encode()).hexdigest()}
+
+
+def _instructions(code):
+    constants = [
+        _instructions(each)
+        if isinstance(each, types.CodeType)
+        else sorted(map(repr, each))
+        if isinstance(each, frozenset)
+        else repr(each)
+        for each in code.co_consts
+    ]
+    names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
+    return [code.co_code.hex(), constants, names]
+
+
+def _globals_of(code):
+    """Names of globals that a function reads; attributes of the same name are none."""
+    names = {
+        each.argval
+        for each in dis.get_instructions(code)
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _globals_of(constant)
+    return names
