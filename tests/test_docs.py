@@ -14,6 +14,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -289,6 +290,29 @@ def test_names_in_python_examples_exist(path):
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in bound:
                 getattr(bound[ast.unparse(node.value)], node.attr)
+
+
+def test_the_page_of_python_runs_in_an_empty_folder(tmp_path):
+    text = (ROOT / "docs" / "python_api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 7
+    (tmp_path / "page.py").write_text("\n".join(blocks), encoding="utf-8")
+    photo = np.random.default_rng(0).integers(0, 256, (120, 90, 3), dtype=np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.jpg")
+    ended = subprocess.run(
+        [sys.executable, "page.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    names = [path.name for path in (tmp_path / "reports" / "mine" / "training").iterdir()]
+    assert sorted(name.split("-")[0] for name in names) == [
+        "poster_batchnorm",
+        *3 * ["sequential"],
+    ]
+    assert (tmp_path / "drawn.png").is_file() and (tmp_path / "saliency.png").is_file()
 
 
 def headings(path):

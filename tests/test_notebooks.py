@@ -179,6 +179,34 @@ def test_all_run_on_a_reduced_part_of_the_real_data(tmp_path):
     assert data["split"]["test"] == len(test_ids)
 
 
+def test_your_turn_trains_whatever_it_is_changed_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_ROOT))
+    notebook = nbformat.read(PROJECT_ROOT / "notebooks" / "02_training.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if "sanity." not in cell.source]
+    (at,) = [at for at, cell in enumerate(cells) if cell.source.startswith("net = keras.")]
+    edits = {
+        "layers.Flatten()": "layers.GlobalAveragePooling2D()",
+        'augmentation="none"': "augmentation=posekit.Augmentation(light=0.3)",
+        'loss="mse"': 'loss="huber"',
+    }
+    for before, after in edits.items():
+        assert before in cells[at].source
+        changed = cells[at].source.replace(before, after)
+        cells.insert(at + 1, nbformat.v4.new_code_cell(changed))
+    notebook.cells = cells
+    nbformat.write(notebook, tmp_path / "edited.ipynb")
+    parameters = {"run_dir": str(tmp_path / "run"), "profile": "smoke", "epochs": 1}
+    parameters["label_treatments"] = ["masked"]
+    paths = [str(tmp_path / name) for name in ("edited.ipynb", "out.ipynb")]
+    executed = papermill.execute_notebook(*paths, parameters=parameters, progress_bar=False)
+    trained = sorted(path.name.split("-")[0] for path in (tmp_path / "run" / "training").iterdir())
+    assert trained == ["poster_batchnorm", *4 * ["sequential"]]
+    shown = [str(cell.get("outputs")) for cell in executed.cells]
+    (table,) = [output for output in shown if "your network" in output]
+    assert "image centre" in table and "mean pose" in table
+    assert "**Answer.**" in shown[-1]
+
+
 def test_a_missing_model_names_the_notebook_that_trains_it(tmp_path):
     with pytest.raises(runner.ReportFailed, match=r"02_training\.ipynb"):
         runner.run(

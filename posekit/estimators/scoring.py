@@ -50,9 +50,7 @@ def evaluate(model, experiment, *, part="validation", seed=0):
     if not isinstance(model, PoseEstimator):
         model = loading.load(getattr(model, "folder", model))
     poses = model.estimate_dataset(experiment.part(part))
-    centre_px = baselines.image_centre(
-        experiment.frame_px, experiment.dataset.skeleton.joint_count
-    )
+    centre_px = baselines.image_centre(experiment.frame_px, experiment.dataset.skeleton.joint_count)
     return Scores(
         evaluate_poses(poses, experiment, part=part, seed=seed),
         image_centre=score(centre_px, experiment, part, seed=seed),

@@ -15,7 +15,13 @@ import numpy as np
 from posekit.errors import PosekitError
 
 # Of a class: where it was written, not what it does.
-NOT_DESCRIBED = ("__doc__", "__module__", "__qualname__", "__firstlineno__", "__static_attributes__")
+NOT_DESCRIBED = (
+    "__doc__",
+    "__module__",
+    "__qualname__",
+    "__firstlineno__",
+    "__static_attributes__",
+)
 
 
 def described(what, value):
@@ -71,8 +77,8 @@ def _described(what, value, above):
     if callable(value):
         return [inner(type(value)), inner(vars(value))]
     raise PosekitError(
-        f"fit(): {what} must depend on numbers, text, arrays and functions alone, so that a changed "
-        f"one is trained and not found by its name; got {type(value).__name__}. Take the values "
+        f"fit(): {what} must depend on numbers, text, arrays and functions alone: a changed "
+        f"one must be trained, not found by its name; got {type(value).__name__}. Take the values "
         "that it needs out first."
     )
 

@@ -194,7 +194,9 @@ def _name(value):
     if isinstance(value, str):
         return value
     if isinstance(value, Augmentation):
-        return next((name for name, it in augmentations.AUGMENTATIONS.items() if it == value), "own")
+        return next(
+            (name for name, it in augmentations.AUGMENTATIONS.items() if it == value), "own"
+        )
     name = getattr(value, "name", None) or getattr(value, "__name__", type(value).__name__)
     return "own" if name == "<lambda>" else name
 
@@ -267,9 +269,7 @@ def _loss(head, frame_px, given):
 
     def of_keypoints(targets, output):
         wanted_px, weight = counted_targets(targets)
-        found_px = keras.ops.reshape(
-            head.coordinates(output, frame_px), keras.ops.shape(wanted_px)
-        )
+        found_px = keras.ops.reshape(head.coordinates(output, frame_px), keras.ops.shape(wanted_px))
         if isinstance(chosen, keras.losses.Loss):
             return chosen(wanted_px, found_px, sample_weight=weight)
         return mean_over_counted(chosen(wanted_px, found_px), weight)

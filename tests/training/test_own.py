@@ -272,7 +272,9 @@ def test_what_cannot_be_trained_is_named(experiment, tmp_path, settings, finding
 
 def test_a_value_that_no_name_can_cover_is_refused(experiment, tmp_path):
     source = iter([1.0])
-    with pytest.raises(PosekitError, match=r"`augmentation` must depend on numbers.*got .*iterator"):
+    with pytest.raises(
+        PosekitError, match=r"`augmentation` must depend on numbers.*got .*iterator"
+    ):
         train(experiment, tmp_path, augmentation=lambda i, t, s: (i + next(source), t))
 
 
