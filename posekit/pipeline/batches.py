@@ -114,6 +114,7 @@ def _flipped(images, targets, mirror):
 def _then(make_batch, vary, steps):
     """`make_batch`, and a user's function on what it makes."""
 
+    @tf.autograph.experimental.do_not_convert  # it would wrap the error below in its own
     def batch(key, indices, flips):
         images, targets = make_batch(key, indices, flips)
         images = tf.cast(images, tf.float32)

@@ -66,7 +66,9 @@ def _described(what, value, above):
     if inspect.isroutine(value) or isinstance(value, (type, np.ufunc)):
         return _name(value) if _is_of_library(value) else _definition(value, inner)
     if hasattr(value, "get_config"):
-        return [inner(type(value)), inner(value.get_config())]
+        # Keras numbers the names of its objects through the whole process.
+        config = {key: it for key, it in value.get_config().items() if key != "name"}
+        return [inner(type(value)), inner(config)]
     if dataclasses.is_dataclass(value):
         fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
         return [inner(type(value)), inner(fields)]
@@ -91,7 +93,9 @@ def _is_of_library(value):
     """Whether the user did not write it: its version stands in config.json."""
     if not inspect.isfunction(value) and not isinstance(value, type):
         return True  # written in C
-    name = value.__module__
+    name = value.__module__ or "__main__"
+    if name == "__main__":
+        return False  # a notebook's cell, though its file is Jupyter's
     root = name.split(".")[0]
     file = getattr(sys.modules.get(name), "__file__", None)
     if root in ("posekit", "builtins") or (file and root in sys.stdlib_module_names):

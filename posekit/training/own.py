@@ -1,5 +1,6 @@
 """The plan of a training of any Keras network whose output says where joints are."""
 
+import copy
 import re
 from collections import Counter
 from dataclasses import asdict
@@ -7,7 +8,7 @@ from types import FunctionType
 
 import keras
 
-from posekit.errors import PosekitError, check_choice
+from posekit.errors import PosekitError, brief, check_choice
 from posekit.models import heads, saved
 from posekit.models.heads import counted_targets, mean_over_counted
 from posekit.pipeline import augmentation as augmentations
@@ -62,7 +63,7 @@ def plan_of(
         patience=patience,
         head=head.name,
         loss=_name(loss),
-        optimizer=optimizer.name,
+        optimizer=_snake_case(type(optimizer).__name__),
         view=view,
         frame_px=frame_px,
         augmentation=_name(augmentation),
@@ -167,13 +168,16 @@ def _rebuilt(architecture, seed):
     """A new model with the weights of the seed, as its file will be read."""
     try:
         with keras_patches.seeded(seed):
-            return keras.saving.deserialize_keras_object(architecture, safe_mode=True)
+            return keras.saving.deserialize_keras_object(
+                copy.deepcopy(architecture),  # Keras empties what it reads
+                safe_mode=True,
+            )
     # Keras raises errors of many kinds for layers that it cannot read.
     except Exception as error:
         raise PosekitError(
             "fit(): `model` must be made of layers that load from a file in safe mode: Keras' own, "
             "or classes with keras.saving.register_keras_serializable(), and no Lambda; got "
-            f"{error}"
+            f"{brief(error, 300)}"
         ) from error
 
 
@@ -197,7 +201,7 @@ def _name(value):
         return next(
             (name for name, it in augmentations.AUGMENTATIONS.items() if it == value), "own"
         )
-    name = getattr(value, "name", None) or getattr(value, "__name__", type(value).__name__)
+    name = getattr(value, "__name__", _snake_case(type(value).__name__))
     return "own" if name == "<lambda>" else name
 
 
@@ -258,7 +262,7 @@ def _loss(head, frame_px, given):
         return given
     try:
         chosen = keras.losses.get(given) if is_keras else None
-    except ValueError:
+    except (TypeError, ValueError):
         chosen = None
     if chosen is None:
         raise PosekitError(

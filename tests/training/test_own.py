@@ -127,7 +127,7 @@ def test_the_model_that_is_given_stays_as_it_is(experiment, run_dir, undisturbed
 
 def function(text, name="cell"):
     """A function of a notebook's cell."""
-    scope = {"ops": keras.ops}
+    scope = {"ops": keras.ops, "__name__": "__main__"}
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     exec(compile(text, name, "exec"), scope)
     return scope["made"]
