@@ -50,10 +50,10 @@ def evaluate(model, experiment, *, part="validation", seed=0):
     if not isinstance(model, PoseEstimator):
         model = loading.load(getattr(model, "folder", model))
     poses = model.estimate_dataset(experiment.part(part))
-    centre_px = baselines.image_centre(experiment.frame_px, experiment.dataset.skeleton.joint_count)
+    poses_px = baselines.constant_poses(experiment.targets(part, "masked"), experiment.frame_px)
     return Scores(
         evaluate_poses(poses, experiment, part=part, seed=seed),
-        image_centre=score(centre_px, experiment, part, seed=seed),
+        image_centre=score(poses_px["image_centre"], experiment, part, seed=seed),
     )
 
 
