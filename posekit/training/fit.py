@@ -68,9 +68,10 @@ def fit(
         model: a keras.Model, Sequential or functional, from square images (N, S, S, 3), 0 to 255,
             to one of the outputs of `posekit.models.heads`, such as 2K coordinates in pixels of
             the S x S frame; a function without arguments that builds one; or a TrainingConfig.
-            A model is left as it is: a copy of its layers starts from weights that `seed` draws,
-            a function's model from the weights that it comes with. A compiled model's loss and
-            optimizer are used where none are given here.
+            A model is left as it is. A copy of its layers is trained, from the model's weights if
+            it was trained before (its biases or normalisation are no longer as they begin), else
+            from weights that `seed` draws; a function's model from the weights that it comes with.
+            A compiled model's loss and optimizer are used where none are given here.
         data: Experiment; its pictures are scaled to the model's input.
         run_dir: folder; the training's own folder goes to `run_dir`/training/.
         verbose: Keras' progress bar: 1 a bar, 2 a line per epoch, 0 nothing; None chooses a

@@ -44,6 +44,8 @@ def plan_of(
     saved.check_shapes("fit()", given, head=None, joints=joints)
     architecture = _architecture(given)
     model = _rebuilt(architecture, seed)
+    if weights is None and _has_learned(given, model):
+        weights = given.get_weights()
     if weights is not None:
         model.set_weights(weights)
     frame_px, head = given.input_shape[1], heads.by_name(saved.head_of(given, joints=joints))
@@ -94,7 +96,7 @@ def plan_of(
 
 
 def _built(network, seed):
-    """The network, and the weights to start from: a function's; None for those of the seed."""
+    """The network, and a function's weights; None for a model, see `_has_learned`."""
     is_model = isinstance(network, keras.Model)
     if not is_model and callable(network):
         with keras_patches.seeded(seed):
@@ -118,6 +120,19 @@ def _built(network, seed):
             f"fit(): `model` must have one input and one output; got {shapes[0]} and {shapes[1]}."
         )
     return model, None if is_model else model.get_weights()
+
+
+def _has_learned(model, fresh):
+    """Whether a model was trained before it came here; `fresh` is the same one untrained.
+
+    Kernels begin at random, so they do not tell. Biases and the scales and statistics of
+    normalisation begin as constants, and training moves them.
+    """
+    pairs = zip(fresh.get_weights(), model.get_weights(), strict=True)
+    return any(
+        start.size > 1 and (start == start.flat[0]).all() and (value != start).any()
+        for start, value in pairs
+    )
 
 
 def _architecture(model):

@@ -200,6 +200,16 @@ def test_a_functions_weights_are_kept_and_count(experiment, undisturbed, run_dir
     assert names[0] == names[1] != names[2]
 
 
+def test_a_trained_models_weights_are_kept_and_count(experiment):
+    fresh, trained = network(), network()
+    trained.set_weights([weights + (weights.ndim == 1) for weights in fresh.get_weights()])
+    plan = own.plan_of(trained, experiment)
+    for kept, given in zip(plan.model.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, given)
+    # Two untrained models differ in their random kernels alone.
+    assert name_of(experiment, fresh) == name_of(experiment) != name_of(experiment, trained)
+
+
 @pytest.mark.parametrize(
     "change", ["keras loss", "loss of one's own", "augmentation", "function", "compiled"]
 )
