@@ -29,7 +29,7 @@ def raise_problems(caller, problems):
 
 
 def brief(error, most=200):
-    """The first line of another library's message, at most so many characters of it."""
+    """The first line of another library's message, cut to `most` characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text.rstrip(".") if len(text) <= most else f"{text[:most].rstrip()} ..."

@@ -25,7 +25,7 @@ _TURN = {
 }
 # A PNG of the largest size has about 30,000 chunks.
 _CHUNK_LIMIT = 100_000
-# Labels that lie a little outside of their picture are common; so many more tell the frame.
+# Labels that lie a little outside of their picture are common; a share this much larger tells the frame.
 _CLEAR_SHARE = 0.25
 
 

@@ -192,7 +192,7 @@ def decode(encoded):
 
     Raises:
         tf.errors.InvalidArgumentError: no image that can be decoded in full.
-        PosekitError: a JPEG of so many scans that decoding would take minutes.
+        PosekitError: a JPEG with too many scans: decoding it would take minutes.
     """
     image_files.check_scans(encoded)
     return tf.io.decode_image(encoded, channels=3, expand_animations=False)

@@ -2,7 +2,7 @@
 
 Everything is read from source, so no list has to be kept: the modules of posekit that a notebook
 imports, directly or not; the files that these modules name by a constant, such as
-`SHIPPED = PROJECT_ROOT / "models"`; and the artifacts whose names stand in that code.
+`SHIPPED = PROJECT_ROOT / "models"`; and the artifacts that this code names.
 """
 
 import ast

@@ -130,7 +130,7 @@ def _parse(override):
 
 
 def _shown(source, statement):
-    """A statement as it stands in the cell, on one line."""
+    """A statement of the cell, on one line."""
     text = ast.get_source_segment(source, statement)
     return text if text.isprintable() else repr(text)
 

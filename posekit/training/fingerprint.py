@@ -90,7 +90,7 @@ def _name(value):
 
 
 def _is_of_library(value):
-    """Whether the user did not write it: its version stands in config.json."""
+    """Whether the user did not write it: config.json records its version."""
     if not inspect.isfunction(value) and not isinstance(value, type):
         return True  # written in C
     name = value.__module__ or "__main__"

@@ -290,7 +290,7 @@ def test_a_value_that_no_name_can_cover_is_refused(experiment, tmp_path):
 
 def test_settings_beside_a_config_are_refused(experiment, tmp_path):
     config = posekit.TrainingConfig("poster_plain", "masked", epochs=1, seed=0)
-    with pytest.raises(PosekitError, match="epochs must stand in the TrainingConfig"):
+    with pytest.raises(PosekitError, match="epochs must be set in the TrainingConfig"):
         fit(config, experiment, tmp_path, epochs=2)
 
 

@@ -180,5 +180,5 @@ def _flat(keypoints):
 
 
 def _is_printable(name):
-    # Bytes of no encoding can be shown as Latin-1; for what cannot, "?" stands in.
+    # Bytes of no encoding can be shown as Latin-1; what cannot becomes "?".
     return printable(name).count("?") == name.count("?")
