@@ -74,8 +74,26 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
     Returns:
         PoseEstimator, read back from the folder.
     """
-    folder = Path(folder)
     estimator = loading.from_runs(name, list(runs.values()), passes=passes)
+    trainings = [
+        {
+            "recipe": recipe,
+            "seed": run.config.seed,
+            "epochs": len(run.history["epoch"]),
+            "best_epoch": run.best_epoch,
+            "minutes": round(sum(run.history["seconds"]) / 60, 1),
+        }
+        for recipe, run in runs.items()
+    ]
+    return write(estimator, trainings, experiment, folder)
+
+
+def write(estimator, trainings, experiment, folder):
+    """Calibrate an estimator of Keras networks and write it; else as `release`.
+
+    `trainings` are dicts, one for each stage in order: what the manifest says of its training.
+    """
+    folder = Path(folder)
     part = experiment.part("validation")
     fast = [replace(stage, network=runtimes.compiled(stage.network)) for stage in estimator.stages]
     poses = replace(estimator, stages=tuple(fast)).estimate_dataset(part)
@@ -85,14 +103,14 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
         correct, counted = scores.correct_joints(poses.keypoints_px, part)
         fitted = calibration.to_json(calibration.fit(poses.peak_mass, correct, counted))
     stages = [
-        _write_stage(stage, recipe, run, folder)
-        for stage, (recipe, run) in zip(estimator.stages, runs.items(), strict=True)
+        _write_stage(stage, training, folder)
+        for stage, training in zip(estimator.stages, trainings, strict=True)
     ]
     files.write_json(
         folder / MANIFEST,
         {
             "version": MANIFEST_VERSION,
-            "name": name,
+            "name": estimator.name,
             **manifest.joints_entry(estimator.skeleton),
             "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
             "fill": views.FILL,
@@ -105,22 +123,13 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
     return loading.load(folder)
 
 
-def _write_stage(stage, recipe, run, folder):
+def _write_stage(stage, training, folder):
     """Write the network; return its entry in the manifest."""
     file = folder / f"{stage.view}.keras"
     with files.replacing(file) as temporary:
         stage.network.save(temporary)
         halve(temporary)
-    return {
-        **manifest.stage_entry(stage, file),
-        "training": {
-            "recipe": recipe,
-            "seed": run.config.seed,
-            "epochs": len(run.history["epoch"]),
-            "best_epoch": run.best_epoch,
-            "minutes": round(sum(run.history["seconds"]) / 60, 1),
-        },
-    }
+    return {**manifest.stage_entry(stage, file), "training": training}
 
 
 def halve(path):
