@@ -131,7 +131,8 @@ def _plan(model, data, settings):
         return own.plan_of(model, data, **settings)
     if settings:
         raise PosekitError(
-            f"fit(): {', '.join(settings)} must be set in the TrainingConfig; got them as arguments too."
+            f"fit(): {', '.join(settings)} must be set in the TrainingConfig; got them as "
+            "arguments too."
         )
     return plan.of_config(model, joints=data.dataset.skeleton.joint_count)
 
