@@ -25,7 +25,7 @@ _TURN = {
 }
 # A PNG of the largest size has about 30,000 chunks.
 _CHUNK_LIMIT = 100_000
-# Labels that lie a little outside of their picture are common; a share this much larger tells the frame.
+# Labels a little outside their picture are common; a share this much larger decides.
 _CLEAR_SHARE = 0.25
 
 
@@ -117,7 +117,7 @@ def in_stored_frame(pictures):
 
 
 def _vote(picture):
-    """How many more labels lie in the upright picture than in the one as stored; and is it clear."""
+    """How many more labels lie in the upright picture than in the stored one; is it clear?"""
     if not _is_open(picture) or not len(picture.points_px):
         return 0, False
     inside = [
