@@ -257,9 +257,12 @@ def _copy(optimizer):
 
 
 def _not_decayed(optimizer):
-    """Names of weights without decay, which an optimizer's config lacks."""
+    """Names of weights without decay, which an optimizer's config lacks.
+
+    Sorted: Keras keeps them in the order of a set, which differs from process to process.
+    """
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
-    return [] if pattern is None else pattern.pattern.split("|")
+    return [] if pattern is None else sorted(pattern.pattern.split("|"))
 
 
 def _loss(head, frame_px, given):
