@@ -1,6 +1,6 @@
 """Killed, interrupted or out of room: what was finished stays, and what follows is as undisturbed.
 
-`tests/support/kill_and_go_on.py` is the tool that does so many more times.
+`tests/support/kill_and_go_on.py` is the tool that does this many more times.
 """
 
 import random
@@ -128,7 +128,7 @@ def epoch():
 
 epoch()
 checkpoint_files.commit(1)
-# A file may grow to so many bytes, as on a disk that is nearly full.
+# A file may grow to this many bytes, as on a disk that is nearly full.
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 for step in (
     epoch,

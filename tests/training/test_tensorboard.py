@@ -19,7 +19,7 @@ def network():
 
 
 def logged(folder, network, *, epochs, mean_pose_mse=400.0):
-    """The two runs that a training of so many epochs adds to Keras' own, as TensorBoard reads."""
+    """The two runs that a training adds to Keras' own, as TensorBoard reads them."""
     extras = BaselineAndGraph(folder, network, mean_pose_mse=mean_pose_mse)
     extras.on_train_begin()
     for epoch in range(epochs):

@@ -135,7 +135,7 @@ def test_a_video_that_ends_early_says_so_after_its_frames(tmp_path):
 
 
 class FakeCamera:
-    """Stands in for cv2.VideoCapture: so many frames, then none."""
+    """A fake cv2.VideoCapture: a number of frames, then none."""
 
     def __init__(self, count, told):
         self.count, self.told, self.released = count, told, False
