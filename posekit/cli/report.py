@@ -65,6 +65,13 @@ def _add_report(commands):
         metavar="FILE",
         help="where to write that page (default: reports/compare-RUN_A-and-RUN_B.html)",
     )
+    parser.add_argument(
+        "--track",
+        type=absolute_path,
+        metavar="RUN",
+        help="instead, copy the numbers of a run on LSPet into reports/photographs.json, which "
+        "notebooks show next to those of other data",
+    )
 
 
 def report(options):
@@ -75,6 +82,11 @@ def report(options):
         return _verify(options.verify)
     if options.compare is not None:
         return _compare(*options.compare, options.html)
+    if options.track is not None:
+        from posekit.studies import photographs
+
+        print(photographs.TRACKED, *photographs.collect(options.track), sep="\n")
+        return 0
     data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
     run_dir = options.run_dir or Path("reports") / f"{options.profile}-{data_name}"
     parameters = {

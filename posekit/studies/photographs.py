@@ -1,0 +1,142 @@
+"""What the last full run measured on LSPet's photographs, for readers without the photographs.
+
+A notebook's result names under `PUBLISHABLE` which of its entries can be published: numbers and
+curves, no picture, no label and no image's name. `collect` copies these from a finished run on
+LSPet into one tracked file; `tracked` reads them for the notebooks of runs on other data.
+"""
+
+import os
+from math import isfinite
+from pathlib import Path
+
+from posekit import files
+from posekit.errors import PosekitError, raise_problems
+from posekit.files import PROJECT_ROOT
+
+TRACKED = PROJECT_ROOT / "reports" / "photographs.json"
+VERSION = 1
+
+# The entry of a result that names the entries that can be published.
+PUBLISHABLE = "publishable"
+
+DATA = "lspet"
+MADE_BY = ("settings", "python", "versions", "git_commit", "cores")
+DIGITS = 6
+
+
+def collect(run_dir, path=TRACKED):
+    """Copy what a run on LSPet measured into the tracked file; entries of other notebooks stay.
+
+    Args:
+        run_dir: folder of a finished run.
+        path: of the tracked file, made where missing.
+
+    Returns:
+        list of the results that were copied, such as "training.json".
+
+    Raises:
+        PosekitError: the run is not on LSPet, has no result to publish, or `path` holds another
+            kind of file; the file is then left as it is.
+    """
+    found, problems = {}, []
+    for file in sorted(Path(run_dir).glob("*.json")):
+        result = files.read_json(file)
+        if not isinstance(result, dict) or PUBLISHABLE not in result:
+            continue
+        name = result.get("data", {}).get("name")
+        if name != DATA:
+            problems.append(f"{file}: `data.name` must be {DATA!r}; got {name!r}.")
+            continue
+        found[file.name] = _published(result)
+    if not found and not problems:
+        problems.append(
+            f"{run_dir}: must hold results of notebooks with an entry {PUBLISHABLE!r}; got none. "
+            "Run the notebooks there first."
+        )
+    raise_problems("photographs.collect()", problems)
+    results = _read(path)["results"] if path.is_file() else {}
+    results = dict(sorted({**results, **found}.items()))
+    files.write_json(path, {"version": VERSION, "results": results})
+    return sorted(found)
+
+
+def _published(result):
+    chosen = {name: result[name] for name in ("data", *result[PUBLISHABLE])}
+    made_by = {name: result[name] for name in MADE_BY if name in result}
+    # A path says where the data lay on that machine.
+    made_by["settings"] = {
+        name: value
+        for name, value in made_by.get("settings", {}).items()
+        if not (isinstance(value, str) and os.sep in value)
+    }
+    return _rounded({"made_by": made_by, **chosen})
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) and isfinite(value) else value
+
+
+def tracked(session, name, path=TRACKED):
+    """What the last run on LSPet left of one result, dict, its provenance under "made_by".
+
+    None where nothing is tracked, or the session is on the same photographs itself.
+
+    Args:
+        session: notebook.Session with its data open.
+        name: str, the result's name, such as "training.json".
+    """
+    result = _read(path)["results"].get(name) if path.is_file() else None
+    own = session.experiment.dataset.fingerprint()
+    return None if result is None or result["data"]["fingerprint"] == own else result
+
+
+def introduction(result):
+    """What was run, as Markdown; `result` is that of `tracked`."""
+    if result is None:
+        return "No other run on photographs is stored."
+    split, made_by = result["data"]["split"], result["made_by"]
+    settings = made_by["settings"]
+    epochs = f"{result['epochs']} epochs, " if result.get("epochs") else ""
+    seeds = result.get("seeds", [settings.get("seed")])
+    seeds = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return (
+        f"Measured on photographs, LSPet: {split['train']:,} to train, {split['validation']:,} to "
+        f"validate; {epochs}{seeds}; posekit at commit {made_by['git_commit']}. The photographs "
+        "may not be passed on, so only numbers are shown."
+    )
+
+
+def _read(path):
+    """The tracked file's content.
+
+    Raises:
+        PosekitError: it is not what `collect` writes; the message names the field.
+    """
+    stored = files.read_json(path)
+    version = stored.get("version") if isinstance(stored, dict) else None
+    if version != VERSION or not isinstance(stored.get("results"), dict):
+        raise PosekitError(
+            f"{path}: must hold `version` {VERSION} and `results`; got version {version!r}. "
+            "Make it again with: python -m posekit report --track RUN"
+        )
+    problems = []
+    for name, result in stored["results"].items():
+        try:
+            counts = [result["data"]["split"][part] for part in ("train", "validation")]
+            texts = [result["data"]["fingerprint"], result["made_by"]["git_commit"]]
+            is_valid = all(type(count) is int for count in counts)
+            is_valid &= isinstance(result["made_by"]["settings"], dict)
+            is_valid &= all(isinstance(text, str) for text in texts)
+        except (KeyError, TypeError):
+            is_valid = False
+        if not is_valid:
+            problems.append(
+                f"{path}: `results.{name}` must hold `data` with fingerprint and split, and "
+                f"`made_by` with git_commit and settings; got {str(result)[:100]!r}."
+            )
+    raise_problems("photographs.tracked()", problems)
+    return stored
