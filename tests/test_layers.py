@@ -172,6 +172,18 @@ def test_the_public_face_is_light_until_used():
         posekit.fitt  # noqa: B018
 
 
+@pytest.mark.parametrize("asked", [None, "0"])
+def test_onednn_computes_on_every_processor_unless_switched_off(asked, monkeypatch):
+    # TensorFlow reads the variable as it loads, so posekit sets it for whoever imports it first.
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
+    program = "import os, posekit; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    command = [sys.executable, "-c", program]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert finished.stdout.split() == [asked or "1"]
+
+
 def test_the_probe_sees_keras():
     assert loaded_after("import sys; sys.modules['keras'] = None") == "['keras']"
 
