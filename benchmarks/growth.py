@@ -126,7 +126,8 @@ def phases_of(folder):
     from posekit.pipeline import crops
     from posekit.pipeline.augmentation import Augmentation
     from posekit.pipeline.batches import training_batches
-    from posekit.pipeline.frames import decode_frame, load_frames
+    from posekit.datasets.image_files import squashed
+    from posekit.pipeline.frames import load_frames
     from posekit.profiles import FRAME_PX
     from posekit.training import engine
 
@@ -142,7 +143,7 @@ def phases_of(folder):
         return result
 
     first = next((folder / "images").iterdir())
-    timed("start", lambda: decode_frame(first.read_bytes(), 8))
+    timed("start", lambda: squashed(first.read_bytes(), 8))
     dataset = timed("labels", lambda: lsp.read(folder))
     timed("fingerprint", dataset.fingerprint)
     frames = timed(

@@ -21,7 +21,6 @@ from tiny_sets import labels, lspet_files, mat, picture, write_folder, write_zip
 from posekit.datasets import containers, image_files, joints_mat, lsp
 from posekit.errors import PosekitError
 from posekit.estimators.predict import photos
-from posekit.pipeline import frames
 
 FILES = lspet_files(labels(2))
 
@@ -334,11 +333,8 @@ def test_pictures_of_many_scans(monkeypatch):
     scans = many.count(b"\xff\xda")
     with pytest.raises(PosekitError, match=f"at most 1,000 scans; got {scans:,}"):
         image_files.decode(many)
-    # TensorFlow, which reads what is trained on, has no bound of its own.
-    with pytest.raises(PosekitError, match=f"at most 1,000 scans; got {scans:,}"):
-        frames.decode(many)
     few = content[:-2] + last * 90 + content[-2:]
-    assert image_files.decode(few).shape == frames.decode(few).shape == (10, 20, 3)
+    assert image_files.decode(few).shape == (10, 20, 3)
     # A PNG may hold these bytes anywhere: they mean nothing in it.
     image_files.check_scans(b"\x89PNG" + b"\xff\xda" * 1001)
 

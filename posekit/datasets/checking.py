@@ -125,12 +125,12 @@ def _of_dataset(dataset):
             continue
         try:
             encoded = dataset.read_image(image_id)
-            image = image_files.decode(encoded)
+            image_files.decode(encoded)
         except PosekitError as error:
             findings.append(Finding(name, ERROR, f"{error}."))
             thumbnails[name] = None
         else:
-            thumbnails[name] = _thumbnail(encoded, image)
+            thumbnails[name] = _thumbnail(encoded)
     findings += _near_duplicates({name: one for name, one in thumbnails.items() if one is not None})
     findings += _of_labels(dataset, names)
     return findings
@@ -189,9 +189,9 @@ def _near_duplicates(thumbnails):
             yield Finding(name, WARNING, f"looks nearly the same as {alike[0]}.")
 
 
-def _thumbnail(encoded, image):
+def _thumbnail(encoded):
     """What the split compares, so that both find the same near-duplicates."""
-    frame = image_files.squashed(encoded, near_duplicates.PICTURE_SIDE, lambda: image)
+    frame = image_files.squashed(encoded, near_duplicates.PICTURE_SIDE)
     return near_duplicates.grey_thumbnails(frame[None])[0]
 
 

@@ -105,23 +105,28 @@ def decode_small(encoded, at_least_px):
         at_least_px: int, the least that either side may have; a smaller picture keeps its size.
 
     Returns:
-        uint8 (H, W, 3), RGB, in the frame as stored; None for anything but a JPEG, and for a
-        damaged or rare one, which a thorough decoder must judge.
+        (uint8 (H, W, 3), RGB, in the frame as stored; (width, height) that the picture covers of
+        it, float, pixels: sizes are rounded up, so the last row and column may be covered in
+        part). None for anything but a JPEG, and for a damaged or rare one, which a thorough
+        decoder must judge.
     """
     if not encoded.startswith(JPEG_START):
         return None
     check_scans(encoded)
     least = {"min_height": at_least_px, "min_width": at_least_px}
     try:
-        height, width, *_ = simplejpeg.decode_jpeg_header(encoded, **least)
-        if height * width > PIXEL_LIMIT:
+        full = simplejpeg.decode_jpeg_header(encoded)[:2]  # (height, width)
+        small = simplejpeg.decode_jpeg_header(encoded, **least)[:2]
+        if small[0] * small[1] > PIXEL_LIMIT:
             return None
-        return simplejpeg.decode_jpeg(encoded, **least)
+        image = simplejpeg.decode_jpeg(encoded, **least)
     except ValueError:
         return None
+    eighths = 8 * small[0] // full[0]
+    return image, (full[1] * eighths / 8, full[0] * eighths / 8)
 
 
-def squashed(encoded, frame_px, decode_in_full):
+def squashed(encoded, frame_px):
     """A whole picture, squashed to a square frame.
 
     A JPEG is decoded no larger than the frame needs, which costs less: its blocks give smaller
@@ -130,31 +135,40 @@ def squashed(encoded, frame_px, decode_in_full):
     Args:
         encoded: bytes of a JPEG or PNG.
         frame_px: int, the frame's side, pixels.
-        decode_in_full: called without arguments where that does not work, for the picture.
 
     Returns:
         uint8 (frame_px, frame_px, 3), RGB, in the frame as stored.
+
+    Raises:
+        PosekitError: as for `decode`.
     """
     # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
     # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
-    image = decode_small(encoded, frame_px * 3 // 2)
-    return squash(decode_in_full() if image is None else image, frame_px)
+    small = decode_small(encoded, frame_px * 3 // 2)
+    image, covered_px = (decode(encoded), None) if small is None else small
+    return squash(image, frame_px, covered_px)
 
 
-def squash(image, frame_px):
+def squash(image, frame_px, covered_px=None):
     """Scale both axes of a picture to the frame's side, whatever its aspect.
 
     Args:
         image: uint8 (H, W, 3).
         frame_px: int, the frame's side, pixels.
+        covered_px: (width, height) that the picture covers of the image where that is less than
+            all of it, see `decode_small`; float, more than W - 1 and H - 1.
 
     Returns:
         uint8 (frame_px, frame_px, 3). Shrinking averages, so small limbs fade rather than
         flicker; enlarging is bilinear.
     """
     height, width = image.shape[:2]
-    shrunk = min(width, frame_px), min(height, frame_px)
-    image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+    x_scale, y_scale = np.divide(frame_px, (width, height) if covered_px is None else covered_px)
+    # With factors instead of a size, OpenCV keeps them exactly; a last pixel may be too many.
+    if min(x_scale, y_scale) < 1:
+        image = cv2.resize(
+            image, None, fx=min(x_scale, 1), fy=min(y_scale, 1), interpolation=cv2.INTER_AREA
+        )[:frame_px, :frame_px]
     return cv2.resize(image, (frame_px, frame_px), interpolation=cv2.INTER_LINEAR)
 
 

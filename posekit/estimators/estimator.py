@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from posekit import geometry
-from posekit.datasets.image_files import squash
+from posekit.datasets import image_files
 from posekit.datasets.pose_dataset import PERSON_BOX
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding
@@ -18,7 +18,6 @@ from posekit.estimators.passes import ONE_PASS
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
 from posekit.pipeline import views
-from posekit.pipeline.frames import decode, decode_frame
 from posekit.skeleton import Skeleton
 
 BATCH_SIZE = 32
@@ -150,8 +149,8 @@ class PoseEstimator:
         def shown(image_id):
             encoded = dataset.read_image(str(image_id))
             if squashed_px is not None:
-                return decode_frame(encoded, squashed_px)
-            return decode(encoded).numpy()
+                return image_files.squashed(encoded, squashed_px)
+            return image_files.decode(encoded)
 
         parts = [
             self.estimate(
@@ -190,7 +189,7 @@ def _run_pass(stage, crops, images, boxes_px, mirror):
 
 def _frames(stage, crop, images, boxes_px):
     if stage.view == "squashed" and crop.scale == 1:
-        frames = np.stack([squash(image, stage.frame_px) for image in images])
+        frames = np.stack([image_files.squash(image, stage.frame_px) for image in images])
     else:
         shown_px = geometry.scale_boxes(boxes_px, crop.scale)
         pairs = zip(images, shown_px, strict=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ FRAMES_PER_TASK = 16
 TASKS_AHEAD = 8
 
 # Part of every cache's name: raise it when a change of code changes what frames look like.
-FRAMES_VERSION = 2
+FRAMES_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +156,11 @@ def _write_frames(path, shape, dataset, boxes_px):
         try:
             encoded = dataset.read_image(str(dataset.image_ids[index]))
             if boxes_px is None:
-                return decode_frame(encoded, frame_px)
-            return views.cut(decode(encoded).numpy(), boxes_px[index], frame_px)
-        except (tf.errors.InvalidArgumentError, PosekitError) as error:
+                return image_files.squashed(encoded, frame_px)
+            return views.cut(image_files.decode(encoded), boxes_px[index], frame_px)
+        except PosekitError as error:
             problems.append(
-                f"image {dataset.image_ids[index]} {_fault(error)}. Repair or remove it, or "
+                f"image {dataset.image_ids[index]} {error}. Repair or remove it, or "
                 'drop it with bad_images="skip" (--skip-bad-images).'
             )
             return np.zeros(shape[1:], np.uint8)
@@ -180,24 +179,6 @@ def _write_frames(path, shape, dataset, boxes_px):
     raise_problems(dataset.name, sorted(problems))
 
 
-def decode_frame(encoded, frame_px):
-    """Decode one image and squash it to the frame, see `image_files.squashed`."""
-    return image_files.squashed(encoded, frame_px, lambda: decode(encoded).numpy())
-
-
-def decode(encoded):
-    """Decode a JPEG or PNG to a uint8 tensor (H, W, 3), RGB.
-
-    Its EXIF orientation is not applied, since the labels are in the stored picture's frame.
-
-    Raises:
-        tf.errors.InvalidArgumentError: no image that can be decoded in full.
-        PosekitError: a JPEG with too many scans: decoding it would take minutes.
-    """
-    image_files.check_scans(encoded)
-    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
-
-
 def fetcher(images, targets):
     """Function of a batch of indices: its images (and targets), as tensors."""
 
@@ -211,12 +192,3 @@ def fetcher(images, targets):
 
 def cores():
     return os.cpu_count() or 1
-
-
-def _fault(error):
-    """What is wrong with an image, to follow its name."""
-    if isinstance(error, PosekitError) and str(error).startswith("must "):
-        return str(error)
-    # TensorFlow frames its messages with the names of graph node and operation.
-    finding = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", str(error).split("\n")[0]).strip(" .")
-    return f"must be a whole JPEG or PNG; got {finding or type(error).__name__}"

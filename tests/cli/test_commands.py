@@ -246,10 +246,10 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
 
     # The same numbers without the command: the network on the picture's frame, scaled back.
     from posekit.models import saved
-    from posekit.pipeline.frames import decode_frame
+    from posekit.datasets.image_files import squashed
 
     picture = synthetic_folder / "images" / f"{image_ids[0]}.jpg"
-    frame = decode_frame(picture.read_bytes(), 96)
+    frame = squashed(picture.read_bytes(), 96)
     in_frame_px = saved.load(trained, joints=14)(frame[None], training=False).numpy().reshape(14, 2)
     with Image.open(picture) as image:
         expected_px = resize_keypoints(in_frame_px, (96, 96), image.size)

@@ -34,25 +34,43 @@ def encoded(image, extension=".jpg", quality=95):
     ],
 )
 def test_the_smallest_size_that_is_large_enough(size_px, shown_px):
-    shown = image_files.decode_small(encoded(waves(*size_px)), 96)
+    shown, covered_px = image_files.decode_small(encoded(waves(*size_px)), 96)
     assert shown.dtype == np.uint8 and shown.shape == (*shown_px[::-1], 3)
+    eighths = 8 * np.array(covered_px) / size_px
+    np.testing.assert_allclose(eighths, round(eighths[0]))
+    assert np.ceil(covered_px).tolist() == list(shown_px)
 
 
 def test_a_small_picture_is_the_large_one_averaged():
     image = waves(400, 320)
-    small = image_files.decode_small(encoded(image), 40)
+    small, _ = image_files.decode_small(encoded(image), 40)
     averaged = image.reshape(40, 8, 50, 8, 3).mean(axis=(1, 3))
     assert np.abs(small - averaged).max() < 4 and np.abs(small - averaged).mean() < 1
 
 
 def test_full_size_is_what_the_thorough_decoder_shows():
     data = encoded(waves(60, 40))
-    np.testing.assert_array_equal(image_files.decode_small(data, 40), image_files.decode(data))
+    shown, covered_px = image_files.decode_small(data, 40)
+    np.testing.assert_array_equal(shown, image_files.decode(data))
+    assert covered_px == (60, 40)
+
+
+@pytest.mark.parametrize("side_px", [301, 303, 307, 499, 1001])
+def test_a_jpeg_decoded_small_is_where_the_picture_is(side_px):
+    # A ramp shows how far pixels are off: 200 levels over 96 pixels. Sizes are rounded up, which
+    # had moved the far end by 0.26 to 0.45 pixels.
+    line = 20 + 200 * (np.arange(side_px) + 0.5) / side_px
+    ramp = np.repeat(np.tile(line, (side_px, 1))[..., None], 3, axis=-1)
+    for image, axis in ((ramp, 0), (ramp.transpose(1, 0, 2), 1)):
+        frame = image_files.squashed(encoded(image.round().astype(np.uint8), quality=98), 96)
+        levels = frame[..., 0].mean(axis=axis)
+        off_px = (levels - 20) * 96 / 200 - 0.5 - np.arange(96)
+        assert abs(off_px[-20:].mean()) < 0.15 and abs(off_px[:20].mean()) < 0.15
 
 
 def test_grey_pictures_have_three_channels():
     grey = waves(200, 200)[..., 0]
-    shown = image_files.decode_small(encoded(grey), 100)
+    shown, _ = image_files.decode_small(encoded(grey), 100)
     assert shown.shape == (100, 100, 3) and np.ptp(shown, axis=-1).max() == 0
 
 

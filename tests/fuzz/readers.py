@@ -348,20 +348,6 @@ def _png_is_whole(content):
     return True
 
 
-def _read_both_ways(content, folder):
-    """What is checked with Pillow is trained on as TensorFlow decodes it."""
-    from posekit.pipeline import frames
-
-    pixels = image_files.decode(content)
-    try:
-        frame = frames.decode(content).numpy()
-    except Exception as error:
-        # TensorFlow may refuse more; building the frames then names the image.
-        _require("InvalidArgument" in type(error).__name__, f"TensorFlow says {error!r}")
-        return
-    _require(frame.shape == pixels.shape, f"TensorFlow {frame.shape}, Pillow {pixels.shape}")
-
-
 # A person's own photographs and films.
 
 
@@ -776,6 +762,12 @@ READERS = {
         Reader("json", _split_files, mutation.of_json, _read_json, share=5),
         Reader("manifest", _manifests, mutation.of_json, _read_manifest, share=20),
         Reader("training", _trainings, _mutate_training, _read_training, share=20, is_heavy=True),
-        Reader("frame", _pictures, mutation.of_picture, _read_both_ways, share=20, is_heavy=True),
+        Reader(
+            "frame",
+            _pictures,
+            mutation.of_picture,
+            lambda content, folder: image_files.squashed(content, 96),
+            share=20,
+        ),
     )
 }

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit.datasets import near_duplicates, splits
+from posekit.datasets import image_files, lsp, near_duplicates, splits
 from posekit.errors import PosekitError
-from posekit.pipeline import crops, frames
+from posekit.pipeline import crops
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.pipeline.experiment import open_experiment
 
@@ -43,7 +43,7 @@ def test_images_and_targets_of_a_part_belong_together(experiment, part):
     targets = experiment.targets(part, "poster")
     assert len(chosen) == len(images) == len(targets)
     last = str(chosen.image_ids[-1])
-    alone = frames.decode_frame(chosen.read_image(last), experiment.frame_px)
+    alone = image_files.squashed(chosen.read_image(last), experiment.frame_px)
     np.testing.assert_array_equal(images[-1], alone)
     width, height = chosen.image_sizes_px[-1]
     expected_px = (chosen.keypoints_px[-1] + 0.5) * [96 / width, 96 / height] - 0.5
@@ -158,7 +158,7 @@ def test_keypoints_on_canvases_belong_to_the_same_pixels(experiment, view):
 
     on_canvas, in_picture = [], []
     for index in range(len(part)):
-        picture = frames.decode(part.read_image(str(part.image_ids[index]))).numpy()
+        picture = lsp.decode(part, index)
         scale = images.shape[1] / canvases.boxes_px[experiment.split.train[index], 2]
         # Smooth both by the same length of the picture.
         canvas = cv2.GaussianBlur(images[index].mean(axis=-1), (0, 0), max(4 * scale, 1))
@@ -209,7 +209,7 @@ def test_bad_choices_are_named(synthetic_folder, tmp_path, options, finding):
 
 
 def test_a_truncated_picture_is_an_error_that_names_it(folder_with_a_truncated_picture, tmp_path):
-    with pytest.raises(PosekitError, match="image im00007 must be a whole JPEG or PNG; got jpeg"):
+    with pytest.raises(PosekitError, match="image im00007 must be a whole JPEG or PNG image; got "):
         reopen(folder_with_a_truncated_picture, tmp_path / "cache")
 
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 
 from posekit import drawing, files, geometry
+from posekit.datasets import image_files
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import loading, runtimes
-from posekit.pipeline import frames
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.studies.explorer import subject as explorer_subject
 from posekit.studies.explorer.subject import Subject, distances_px, shown_saliency
@@ -175,7 +175,7 @@ class Explorer:
             return self._varied(self._subject(image, None), *variation)
         encoded = self.dataset.read_image(str(self.dataset.image_ids[image]))
         stored = Subject(
-            frames.decode(encoded).numpy(),
+            image_files.decode(encoded),
             self.dataset.keypoints_px[image],
             self.dataset.labelled[image],
         )

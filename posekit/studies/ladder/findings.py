@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from posekit.datasets import lsp
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import manifest, passes, recipes
@@ -9,7 +10,6 @@ from posekit.estimators.loading import SHIPPED
 from posekit.evaluation import metrics
 from posekit.files import PROJECT_ROOT, read_json
 from posekit.models import imagenet
-from posekit.pipeline import frames
 from posekit.studies.ladder.run import SCORES, estimator_of, run_ladder, train
 from posekit.studies.ladder.steps import for_profile
 from posekit.training import config
@@ -158,9 +158,7 @@ def pictures(result, experiment, run_dir, *, count):
     validation = experiment.part("validation")
     shown = validation.subset(evenly_spread(len(validation), count))
     return {
-        "images": [
-            frames.decode(shown.read_image(str(image_id))).numpy() for image_id in shown.image_ids
-        ],
+        "images": [lsp.decode(shown, index) for index in range(len(shown))],
         "true_px": shown.keypoints_px,
         "pred_px": estimator_of(last, trained).estimate_dataset(shown).keypoints_px,
         "labelled": shown.labelled,
