@@ -53,8 +53,8 @@ class Session:
     experiment: object = None  # pipeline.experiment.Experiment, None where no data are opened
 
     def describe(self):
-        """What the data are, JSON-ready dict."""
-        return self.experiment.describe()
+        """A table of what the data are."""
+        return facts(self.experiment.describe())
 
     def write(self, name, result, **settings):
         """Write a result into the run's folder, with its provenance and all parameters.
@@ -101,9 +101,10 @@ def start(
         from posekit.pipeline.experiment import open_experiment
         from posekit.training import engine
 
-        data, choices = arguments["data"], choices | {
-            name: value for name, value in arguments.items() if name in choices
-        }
+        data, choices = (
+            arguments["data"],
+            choices | {name: value for name, value in arguments.items() if name in choices},
+        )
         settings = {"data": data, "deterministic": deterministic}
         engine.start(choices["seed"], deterministic=deterministic)
         experiment = open_experiment(data, **choices)
@@ -214,5 +215,10 @@ def _assigned_literals(source):
 
 
 def table(rows):
-    """An HTML table of rows, dicts with the same keys; numbers get four significant digits."""
+    """A table of rows, dicts with the same keys, see `wording.html_table`."""
     return HTML(wording.html_table(rows))
+
+
+def facts(described):
+    """A table of what a dict says, one row for each value; dicts inside it are opened."""
+    return table(wording.facts(described))

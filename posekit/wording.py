@@ -1,5 +1,7 @@
 """Numbers, times and intervals as text, and the verdict that every score gets."""
 
+import math
+import re
 from datetime import datetime
 from html import escape
 
@@ -9,35 +11,153 @@ def number(value, digits=1, *, missing="not measured"):
     return missing if value is None else f"{value:.{digits}f}"
 
 
-def shown(value):
+def shown(value, decimals=None):
     """A value of any kind as tables and pages show it.
 
-    Numbers get four significant digits, whole numbers all of them; a list reads "0.1 to 0.2", and
-    None and empty lists are a dash.
+    Numbers get `decimals`, or four significant digits, whole numbers all of theirs. A tuple is a
+    shape, "96 x 96 x 16". A list of two numbers is an interval, "0.38 to 0.44", and a dict of
+    "value" and "interval" reads "0.412 (0.380 to 0.444)", both with the digits that the interval
+    leaves certain. None and empty lists are a dash.
     """
-    if isinstance(value, (list, tuple)):
-        return " to ".join(map(shown, value)) or "–"
+    if isinstance(value, dict) and {"value", "interval"} <= value.keys():
+        certain = _certain_decimals(value["interval"])
+        text = shown(value["value"], decimals if certain is None else certain)
+        return text if certain is None else f"{text} ({shown(value['interval'])})"
+    if isinstance(value, tuple):
+        return " x ".join(map(shown, value)) or "–"
+    if isinstance(value, list):
+        certain = _certain_decimals(value)
+        if certain is None and not (len(value) == 2 and None in value):
+            return ", ".join(map(shown, value)) or "–"
+        return " to ".join(shown(end, certain) for end in value)
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and decimals is not None:
+        return f"{value:,.{decimals}f}"
     if isinstance(value, int) or (isinstance(value, float) and abs(value) >= 1000):
         return f"{value:,.0f}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _certain_decimals(interval):
+    """Decimals that show an interval's width with two digits; None where there is no interval."""
+    if not isinstance(interval, (list, tuple)) or len(interval) != 2 or None in interval:
+        return None
+    if not all(isinstance(end, (int, float)) and math.isfinite(end) for end in interval):
+        return None
+    width = abs(interval[1] - interval[0])
+    return min(6, max(0, 1 - math.floor(math.log10(width)))) if width else 3
+
+
+# Parts of names, as columns and rows of tables show them; a unit goes to the end.
+_WORDS = {
+    "mpjpe": "mean joint error",
+    "mse": "MSE",
+    "pck": "PCK",
+    "pcp": "PCP",
+    "auc": "area under the curve",
+    "id": "name",
+    "frames": "pictures",
+}
+_UNITS = {"px": "px", "seconds": "s", "megabytes": "MB", "torso": "torso lengths"}
+
+
+def words(name):
+    """A name of a score or a field as words: mpjpe_px is "mean joint error, px"."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*([_.][a-z0-9]+)*", name):
+        return name
+    at = re.fullmatch(r"(pck|pcp|pdj)_([0-9.]+)", name)
+    if at:
+        return f"{at[1].upper()}@{at[2]}"
+    if name == "frame_mse":
+        return "MSE, px² of the frame"
+    parts = name.split("_")
+    unit = f", {_UNITS[parts.pop()]}" if len(parts) > 1 and parts[-1] in _UNITS else ""
+    return " ".join(_WORDS.get(part, part) for part in parts) + unit
+
+
 def html_table(rows):
-    """A table of equal-keyed rows as HTML, cells as `shown`.
+    """A table of equal-keyed rows as HTML, in a box that scrolls where it is too wide.
+
+    Names of columns are shown as `words`, cells as `shown`, text to the left and numbers to the
+    right. Numbers of a column have equally many decimals.
 
     Args:
         rows: non-empty list of dict; the first one's keys are the columns.
     """
-    head = "".join(f"<th>{escape(str(column))}</th>" for column in rows[0])
+    columns = list(rows[0])
+    decimals = {column: _column_decimals([row[column] for row in rows]) for column in columns}
+    sides = {column: _side([row[column] for row in rows]) for column in columns}
+    head = "".join(
+        f'<th style="text-align:{sides[column]}">{escape(words(str(column)))}</th>'
+        for column in columns
+    )
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(shown(row[column]))}</td>" for column in rows[0]) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td style="text-align:{sides[column]}">'
+            f"{escape(shown(row[column], decimals[column]))}</td>"
+            for column in columns
+        )
+        + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        '<div class="scroll" style="overflow-x:auto">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def facts(described):
+    """Rows for a table of what a dict says, a row for each value; dicts inside it are opened."""
+    rows = []
+    for name, value in described.items():
+        if isinstance(value, dict) and not {"value", "interval"} <= value.keys():
+            inside = facts(value)
+            rows += [
+                {"what": f"{words(str(name))}: {row['what']}", "value": row["value"]}
+                for row in inside
+            ]
+        else:
+            rows.append({"what": words(str(name)), "value": value})
+    return rows
+
+
+def _side(values):
+    numeric = all(value is None or isinstance(value, (int, float, list, dict)) for value in values)
+    return "right" if numeric and any(value is not None for value in values) else "left"
+
+
+def _column_decimals(values):
+    """Decimals for a column: three significant digits of its largest number, four from 1 on."""
+    largest = max(
+        (abs(value) for value in values if isinstance(value, float) and math.isfinite(value)),
+        default=0,
+    )
+    if not largest:
+        return None
+    decimals = max(0, 2 + (largest >= 1) - math.floor(math.log10(largest)))
+    while decimals and all(
+        round(value, decimals - 1) == round(value, decimals)
+        for value in values
+        if isinstance(value, float) and math.isfinite(value)
+    ):
+        decimals -= 1
+    return decimals
+
+
+def answer(verdict, *sentences, numbers=()):
+    """The answer of a notebook, Markdown: it is the top of its page and its part of the index.
+
+    Args:
+        verdict: str, the answer in a few words; they are bold.
+        sentences: str each, what the numbers mean and what is surprising; the index shows them.
+        numbers: str each, the evidence, one line for each; only the notebook's page shows them.
+    """
+    lead = " ".join([f"**{verdict}**", *filter(None, sentences)])
+    return "\n".join([lead, "", *(f"- {line}" for line in numbers)]).strip()
 
 
 def rounded(value, digits):
@@ -51,10 +171,12 @@ def headline(label, score, digits, **others):
     return {"label": label, "value": value, "interval": score["interval"], **others}
 
 
-def with_interval(value, interval, digits=1):
-    """A value with its 95 % interval, where there is one."""
+def with_interval(value, interval, digits=None):
+    """A value with its 95 % interval, where there is one; it decides the digits unless given."""
     if interval is None or None in interval:
-        return number(value, digits)
+        return number(value, 1 if digits is None else digits)
+    if digits is None:
+        digits = _certain_decimals(interval)
     low, high = (number(end, digits) for end in interval)
     return f"{number(value, digits)} (95 % interval {low} to {high})"
 

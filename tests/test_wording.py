@@ -64,11 +64,63 @@ def test_duration(seconds, text):
         (float("nan"), "nan"),
         (True, "yes"),
         ("12 %", "12 %"),
-        ([0.25, 0.5], "0.25 to 0.5"),
+        ([0.25, 0.5], "0.25 to 0.50"),
         ([None, None], "– to –"),
-        ((48, 48, 16), "48 to 48 to 16"),
+        ((48, 48, 16), "48 x 48 x 16"),
+        ([0.38012, 0.4412], "0.380 to 0.441"),
+        ([8, 16, 32], "8, 16, 32"),
+        ({"value": 215.31, "interval": [198.2, 231.9]}, "215 (198 to 232)"),
+        ({"value": 0.5, "interval": [None, None]}, "0.5"),
+        ({"value": None, "interval": None}, "–"),
         ([], "–"),
     ],
 )
 def test_any_value_in_a_table(value, text):
     assert wording.shown(value) == text
+
+
+def test_the_interval_decides_the_digits():
+    assert (
+        wording.with_interval(0.41234, [0.3801, 0.4412]) == "0.412 (95 % interval 0.380 to 0.441)"
+    )
+    assert wording.with_interval(215.3, [198.2, 231.9]) == "215 (95 % interval 198 to 232)"
+    assert wording.with_interval(1.0, [1.0, 1.0]) == "1.000 (95 % interval 1.000 to 1.000)"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("mpjpe_px", "mean joint error, px"),
+        ("pck_0.2", "PCK@0.2"),
+        ("validation_mse", "validation MSE"),
+        ("output_shape", "output shape"),
+        ("PCK@0.2, all", "PCK@0.2, all"),
+    ],
+)
+def test_names_as_words(name, text):
+    assert wording.words(name) == text
+
+
+def test_numbers_of_a_column_have_equally_many_decimals():
+    rows = [{"error_px": 441.23, "share": 0.5, "n": 3}, {"error_px": 12.0, "share": 0.123, "n": 12}]
+    table = wording.html_table(rows)
+    assert [text for text in ("441.2", "12.0", "0.500", "0.123") if text not in table] == []
+    assert 'text-align:right">error, px</th>' in table and ">12</td>" in table
+
+
+def test_facts_open_dicts():
+    described = {
+        "frame_px": 96,
+        "split": {"name": "standard", "score": {"value": 1, "interval": None}},
+    }
+    assert [tuple(row.values()) for row in wording.facts(described)] == [
+        ("frame, px", 96),
+        ("split: name", "standard"),
+        ("split: score", {"value": 1, "interval": None}),
+    ]
+
+
+def test_an_answer_is_bold_first_then_numbers():
+    text = wording.answer("Mostly bias.", "It means this.", "", numbers=["MSE 5", "mean pose 7"])
+    assert text == "**Mostly bias.** It means this.\n\n- MSE 5\n- mean pose 7"
+    assert wording.answer("No.") == "**No.**"

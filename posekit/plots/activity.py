@@ -1,10 +1,18 @@
 """Activities: scores by the number of training pictures, and confusion matrices."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from posekit.errors import PosekitError
-from posekit.plots.style import QUIET, check_equal_lengths, colours, new_figure, styled
+from posekit.plots.style import (
+    HALF,
+    QUIET,
+    WHOLE,
+    check_equal_lengths,
+    colours,
+    log_scale,
+    new_figure,
+    styled,
+)
 
 MARKERS = "osD^v"
 
@@ -19,7 +27,7 @@ def scores_by_pictures(pictures, scores_by_name, *, constant):
         constant: float, the accuracy of one guess for all pictures, drawn as the last line.
     """
     check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
-    figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 3.8))
     for n, (colour, (name, scores)) in enumerate(
         zip(colours(scores_by_name), scores_by_name.items(), strict=True)
     ):
@@ -30,10 +38,7 @@ def scores_by_pictures(pictures, scores_by_name, *, constant):
         values = [score["value"] for score in scores]
         axis.plot(positions, values, f"{MARKERS[n % len(MARKERS)]}-", color=colour, label=name)
     axis.axhline(constant, color=QUIET, linestyle=":", label="one guess for all")
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(FixedLocator(pictures))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(lambda count, _: f"{count:,.0f}")
+    log_scale(axis, "x")
     axis.set_ylim(bottom=0)
     axis.set(
         xlabel="training pictures with an activity",
@@ -63,10 +68,14 @@ def confusions(confusion_by_name, activities):
                 f"confusions(): the counts of {name!r} must have shape {(count, count)}, a row and "
                 f"a column for each of `activities`; got {np.shape(counts)}."
             )
-    panel_inches = 1.2 + 0.34 * count
-    figure, (axes,) = new_figure(
-        1, len(confusion_by_name), size_inches=(panel_inches * len(confusion_by_name), panel_inches)
-    )
+    # Two in a row, so that the numbers in the cells are as large as the text around them.
+    columns = min(2, len(confusion_by_name))
+    rows = -(-len(confusion_by_name) // columns)
+    width = WHOLE if columns == 2 else HALF
+    figure, axes = new_figure(rows, columns, size_inches=(width, 4.6 * rows + 0.4))
+    for unused in axes.flat[len(confusion_by_name) :]:
+        unused.remove()
+    axes = axes.flat[: len(confusion_by_name)]
     for axis, (name, counts) in zip(axes, confusion_by_name.items(), strict=True):
         counts = np.asarray(counts, float)
         pictures = counts.sum(axis=1, keepdims=True)
@@ -79,15 +88,14 @@ def confusions(confusion_by_name, activities):
                 f"{100 * share[row, column]:.0f}",
                 ha="center",
                 va="center",
-                fontsize=7,
+                fontsize=10,
                 color="white" if share[row, column] > 0.5 else "black",
             )
         axis.set_xticks(range(count), activities, rotation=45, ha="right")
-        axis.set_yticks(range(count), activities if axis is axes[0] else [""] * count)
+        axis.set_yticks(range(count), activities)
         axis.grid(False)
-        axis.set(title=name, xlabel="predicted")
-    axes[0].set_ylabel("true")
+        axis.set(title=name, xlabel="predicted", ylabel="true")
     figure.suptitle(
-        "Which activities are confused? (percent of the row)", x=0.01, ha="left", fontsize=10
+        "Which activities are confused? (percent of the row)", x=0.01, ha="left", fontsize=11
     )
     return figure

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, colours, new_figure, styled
+from posekit.plots.style import (
+    HALF,
+    PALETTE,
+    QUIET,
+    WHOLE,
+    check_equal_lengths,
+    colours,
+    new_figure,
+    styled,
+)
 
 MARKERS = "osD^vP*"
 
@@ -14,7 +23,7 @@ def seed_comparison(values_by_variant, *, ylabel="validation mean squared error 
     values_by_variant has S values for each variant, in the same order of seeds.
     """
     check_equal_lengths("seed_comparison()", **values_by_variant)
-    figure, ((axis,),) = new_figure(size_inches=(1.5 + 1.5 * len(values_by_variant), 3.6))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.6))
     values = np.array(list(values_by_variant.values()), float)  # (variants, S)
     positions = np.arange(len(values))
     for seed in values.T:
@@ -35,7 +44,7 @@ def seed_comparison(values_by_variant, *, ylabel="validation mean squared error 
 def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the photograph)"):
     """Error of each joint, float (K,) by model's name, NaN where not measured."""
     check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
-    figure, ((axis,),) = new_figure(size_inches=(6.5, 4.2))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 4.6))
     positions = np.arange(len(joints))
     for n, (colour, (name, values)) in enumerate(
         zip(colours(values_by_name), values_by_name.items(), strict=True)
@@ -75,7 +84,7 @@ def error_by_bin(
     check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
     )
-    figure, ((axis,),) = new_figure(size_inches=(max(4.5, 1.1 * len(labels) + 1), 3.4))
+    figure, ((axis,),) = new_figure(size_inches=(HALF if len(labels) <= 4 else WHOLE, 3.6))
     positions = np.arange(len(labels))
     low, high = np.asarray(intervals, float).T
     axis.vlines(positions, low, high, color=PALETTE[0], linewidth=2)
@@ -95,7 +104,7 @@ def edge_correlation(trained, untrained):
     Both are dicts, layer name -> (value, low, high), of the same layers in the network's order.
     """
     check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
-    figure, ((axis,),) = new_figure(size_inches=(max(5, 0.75 * len(trained) + 2), 3.6))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 3.8))
     positions = np.arange(len(trained))
     for shift, colour, marker, name, results in (
         (-0.06, PALETTE[0], "o", "trained", trained),
@@ -124,7 +133,7 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
         title: str, the question.
     """
     check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
-    figure, ((axis,),) = new_figure(size_inches=(8, 1.4 + 0.32 * len(values_by_choice)))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.4 + 0.32 * len(values_by_choice)))
     axis.axvline(mean_pose, color=QUIET, linestyle=":", label=f"mean pose: {mean_pose:.4g}")
     for row, (values, interval) in enumerate(
         zip(values_by_choice.values(), intervals, strict=True)

@@ -1,9 +1,17 @@
 """Curves: errors by epoch, correct joints by allowed error and by confidence."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from posekit.plots.style import check_equal_lengths, colours, new_figure, styled
+from posekit.plots.style import (
+    HALF,
+    WHOLE,
+    check_equal_lengths,
+    colours,
+    log_scale,
+    new_figure,
+    styled,
+)
 
 DASHES = (":", "-.", (0, (1, 4)), (0, (6, 3)))
 
@@ -18,7 +26,7 @@ def learning_curves(histories, *, baselines=None):
             range are those of the seeds still training.
         baselines: dict, name -> value drawn as a horizontal line, or None.
     """
-    figure, ((axis,),) = new_figure(size_inches=(8, 4.2))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 4.2))
     for colour, (name, runs) in zip(colours(histories), histories.items(), strict=True):
         for role, key, dashes in (
             ("training", "train_mse", "--"),
@@ -31,16 +39,18 @@ def learning_curves(histories, *, baselines=None):
                 low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
                 axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
     for n, (name, value) in enumerate((baselines or {}).items()):
-        dashes, label = DASHES[n % len(DASHES)], f"{name}: {value:g}"
+        dashes, label = DASHES[n % len(DASHES)], f"{name.replace('_', ' ')}: {value:.4g}"
         axis.axhline(value, color="#555555", linestyle=dashes, linewidth=1.2, label=label)
-    _plain_log_scale(axis)
+    log_scale(axis, "y")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     seeds = max((len(runs) for runs in histories.values()), default=0)
     spread = f" (mean and range of {seeds} seeds)" if seeds > 1 else ""
+    # Figures of one variant each would otherwise share their title.
+    lead = f"{next(iter(histories)).replace('_', ' ')}: does" if len(histories) == 1 else "Does"
     axis.set(
         xlabel="epoch",
         ylabel="mean squared error (px² of the frame)",
-        title=f"Does validation keep falling with training?{spread}",
+        title=f"{lead} validation keep falling with training?{spread}",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
@@ -53,7 +63,7 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     `curves` is a dict, name -> float (T,) in [0, 1], NaN or None where nothing was measured.
     """
     check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
-    figure, ((axis,),) = new_figure(size_inches=(6.5, 3.8))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.8))
     for colour, (name, values) in zip(colours(curves), curves.items(), strict=True):
         axis.plot(thresholds, 100 * np.array(values, float), color=colour, label=name)
     axis.set(xlabel=xlabel, ylabel="joints within it (%)", ylim=(0, 100))
@@ -70,7 +80,7 @@ def reliability(measured):
     `measured` is a dict, name -> dict of `calibration.reliability`.
     """
     figure, ((axis,), (counts,)) = new_figure(
-        2, 1, size_inches=(6, 5.2), sharex=True, height_ratios=(3, 1)
+        2, 1, size_inches=(HALF, 5.2), sharex=True, height_ratios=(3, 1)
     )
     axis.plot([0, 1], [0, 1], ":", color="#555555", label="as sure as right")
     for colour, (name, bins) in zip(colours(measured), measured.items(), strict=True):
@@ -108,12 +118,3 @@ def _over_seeds(summary, values):
     summarised = np.full(values.shape[1], np.nan)
     summarised[known] = summary(values[:, known], axis=0)
     return summarised
-
-
-def _plain_log_scale(axis):
-    """A logarithmic y axis whose ticks read 200 and not 2 x 10^2, a few within each decade."""
-    axis.set_yscale("log")
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.yaxis.set_minor_formatter(
-        FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else "")
-    )

@@ -7,10 +7,9 @@ of a step before it, or None), "branch" (bool, True where the staircase continue
 """
 
 import numpy as np
-from matplotlib.ticker import LogLocator, NullLocator
 
 from posekit.errors import PosekitError
-from posekit.plots.style import PALETTE, QUIET, new_figure, styled
+from posekit.plots.style import PALETTE, QUIET, WHOLE, log_scale, new_figure, styled
 
 # Score -> label of its axis.
 AXES = {
@@ -72,7 +71,7 @@ def _draw_steps(axis, rungs, score):
             textcoords="offset points",
             ha="left" if rightwards else "right",
             va="center",
-            fontsize=8,
+            fontsize=10,
         )
     axis.margins(x=0.12)
 
@@ -100,7 +99,7 @@ def bias_and_variance(rungs):
 def ladder_costs(rungs):
     """PCK against the minutes of training and against the operations of a picture."""
     _check("ladder_costs()", rungs)
-    figure, ((left, right),) = new_figure(1, 2, size_inches=(10, 3.8), sharey=True)
+    figure, ((left, right),) = new_figure(1, 2, size_inches=(WHOLE, 3.8), sharey=True)
     for axis, cost, xlabel in (
         (left, "minutes", "minutes of training, all networks"),
         (right, "gigaflops", "billion operations for one picture"),
@@ -109,11 +108,8 @@ def ladder_costs(rungs):
             at = (rung[cost], rung["validation"]["pck_0.2"]["value"])
             colour = QUIET if rung["branch"] else PALETTE[0]
             axis.plot(*at, "o", color=colour, markersize=6)
-            axis.annotate(str(number), at, xytext=(5, 3), textcoords="offset points", fontsize=8)
-        axis.set_xscale("log")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_locator(NullLocator())
+            axis.annotate(str(number), at, xytext=(5, 3), textcoords="offset points", fontsize=10)
+        log_scale(axis, "x")
         axis.margins(x=0.1, y=0.1)
         axis.set_xlabel(xlabel)
     left.set_ylim(bottom=0)
@@ -126,7 +122,7 @@ def _two_panels(caller, rungs):
     """A figure and two axes with a row for each rung; the rungs' names are at the left."""
     _check(caller, rungs)
     figure, ((left, right),) = new_figure(
-        1, 2, size_inches=(10, 1.3 + 0.36 * len(rungs)), sharey=True
+        1, 2, size_inches=(WHOLE, 1.3 + 0.36 * len(rungs)), sharey=True
     )
     names = [f"{number}  {rung['title']}" for number, rung in enumerate(rungs, start=1)]
     left.set_yticks(range(len(rungs)), names)

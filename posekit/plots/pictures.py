@@ -6,6 +6,8 @@ from matplotlib.patches import Rectangle
 
 from posekit.errors import PosekitError
 from posekit.plots.style import (
+    HALF,
+    WHOLE,
     check_equal_lengths,
     picture_axes,
     show_picture,
@@ -20,7 +22,16 @@ FRAME_COLOUR = "#56b4e9"
 
 
 @styled
-def sample_grid(images, keypoints_px, labelled, *, skeleton, titles=None, columns=6):
+def sample_grid(
+    images,
+    keypoints_px,
+    labelled,
+    *,
+    skeleton,
+    titles=None,
+    columns=6,
+    title="Do the labels sit on the joints?",
+):
     """Pictures with their annotated skeletons, the person's left and right in two colours.
 
     Args:
@@ -31,7 +42,7 @@ def sample_grid(images, keypoints_px, labelled, *, skeleton, titles=None, column
     check_equal_lengths(
         "sample_grid()", images=images, keypoints_px=keypoints_px, labelled=labelled, titles=titles
     )
-    figure, axes = _picture_grid(images, titles, columns, "Do the labels sit on the joints?")
+    figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
         show_pose(axis, keypoints_px[n], labelled[n], skeleton=skeleton)
     _legend_below(
@@ -43,7 +54,17 @@ def sample_grid(images, keypoints_px, labelled, *, skeleton, titles=None, column
 
 
 @styled
-def prediction_grid(images, true_px, pred_px, labelled, *, skeleton, titles=None, columns=6):
+def prediction_grid(
+    images,
+    true_px,
+    pred_px,
+    labelled,
+    *,
+    skeleton,
+    titles=None,
+    columns=6,
+    title="How far is the prediction from the annotation?",
+):
     """Pictures with the annotated and the predicted skeleton, as in `sample_grid`.
 
     true_px and pred_px are float (N, K, 2), (x, y), each in its picture's pixels; the prediction is
@@ -57,7 +78,6 @@ def prediction_grid(images, true_px, pred_px, labelled, *, skeleton, titles=None
         labelled=labelled,
         titles=titles,
     )
-    title = "How far is the prediction from the annotation?"
     figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
         show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR, skeleton=skeleton)
@@ -76,7 +96,7 @@ def similar_pairs(images, pairs, *, columns=4):
     """
     title = "Are the two pictures of a pair the same photograph?"
     columns = 2 * min(columns, len(pairs))
-    figure, axes = picture_axes(2 * len(pairs), columns, title=title, panel_inches=1.5)
+    figure, axes = picture_axes(2 * len(pairs), columns, title=title)
     for n, (first, second) in enumerate(pairs):
         show_picture(axes[2 * n], images[first], f"pair {n + 1}")
         show_picture(axes[2 * n + 1], images[second])
@@ -84,7 +104,9 @@ def similar_pairs(images, pairs, *, columns=4):
 
 
 @styled
-def saliency_overlay(images, maps, *, boxes=None, columns=6):
+def saliency_overlay(
+    images, maps, *, boxes=None, columns=6, title="Which pixels move the predicted joint?"
+):
     """Saliency laid over the grey pictures, brightest where the prediction is most sensitive.
 
     Each map is scaled to its own 99th percentile: compare pixels within a picture only.
@@ -100,9 +122,8 @@ def saliency_overlay(images, maps, *, boxes=None, columns=6):
             f"saliency_overlay(): `maps` must have shape {np.shape(images)[:3]} like `images`; "
             f"got {np.shape(maps)}."
         )
-    title = "Which pixels move the predicted joint? (frame: labelled person)"
-    if boxes is None:
-        title = "Which pixels move the predicted joint?"
+    if boxes is not None:
+        title = f"{title} (frame: labelled person)"
     grey = [np.mean(image, axis=-1) for image in images]
     figure, axes = _picture_grid(grey, None, columns, title)
     for n, axis in enumerate(axes):
@@ -131,7 +152,11 @@ def activation_grid(images, maps_by_layer):
     check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
     columns = 1 + len(maps_by_layer)
     title = "Where does each layer respond? (mean absolute activation)"
-    figure, axes = picture_axes(len(images) * columns, columns, title=title, panel_inches=1.25)
+    figure, axes = picture_axes(len(images) * columns, columns, title=title)
+    figure.alt_text = (
+        f"{title} One row for each of {len(images)} pictures, one column for each of "
+        f"{len(maps_by_layer)} layers: {', '.join(maps_by_layer)}."
+    )
     for n, image in enumerate(images):
         row = axes[n * columns : (n + 1) * columns]
         show_picture(row[0], image, "picture" if n == 0 else None)
@@ -140,12 +165,18 @@ def activation_grid(images, maps_by_layer):
             axis.grid(False)
             if n == 0:
                 height, width = maps[n].shape
-                axis.set_title(f"{name}\n{height} x {width}", fontsize=7)
+                axis.set_title(f"{name}\n{height} x {width}", fontsize=10)
     return figure
 
 
 def _picture_grid(images, titles, columns, title):
-    figure, axes = picture_axes(len(images), columns, title=title)
+    # A few pictures as large as in a full row would leave most of the page's width empty.
+    few = len(images) <= columns // 2
+    figure, axes = picture_axes(
+        len(images), columns // 2 if few else columns, title=title, width=HALF if few else WHOLE
+    )
+    named = f": {'; '.join(map(str, titles))}" if titles is not None else ""
+    figure.alt_text = f"{title} {len(images)} pictures{named}."
     for n, axis in enumerate(axes):
         show_picture(axis, images[n], None if titles is None else titles[n])
     return figure, axes

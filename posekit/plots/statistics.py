@@ -3,13 +3,22 @@
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from posekit.plots.style import PALETTE, QUIET, check_equal_lengths, new_figure, show_pose, styled
+from posekit.plots.style import (
+    HALF,
+    PALETTE,
+    QUIET,
+    WHOLE,
+    check_equal_lengths,
+    new_figure,
+    show_pose,
+    styled,
+)
 
 
 @styled
 def joint_visibility(labelled, *, skeleton):
     """How often each joint is labelled; labelled is bool (N, K)."""
-    figure, ((axis,),) = new_figure(size_inches=(6, 3.8))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 4.2))
     percent = 100 * np.mean(labelled, axis=0)
     names = [joint.replace("_", " ") for joint in skeleton.joints]
     bars = axis.barh(names, percent, color=PALETTE[0])
@@ -18,14 +27,14 @@ def joint_visibility(labelled, *, skeleton):
     axis.grid(axis="y", visible=False)
     axis.set(xlim=(0, 108), xticks=range(0, 101, 20))
     axis.set_xlabel(f"labelled (% of {len(labelled)} images)")
-    axis.set_title("Which joints are missing most often?")
+    axis.set_title("How often is each joint labelled?")
     return figure
 
 
 @styled
 def junk_coordinates(keypoints_px, labelled):
     """Stored coordinates (N, K, 2), px, of joints that are not labelled, over those that are."""
-    figure, ((axis,),) = new_figure(size_inches=(5.5, 4.6))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 4.6))
     for colour, name, chosen in (
         (QUIET, "labelled", labelled),
         (PALETTE[1], "not labelled", ~labelled),
@@ -52,7 +61,7 @@ def person_size(shares):
 
     shares, float (N, 2), are the joints' box over the picture, (width, height); NaN is left out.
     """
-    figure, ((axis,),) = new_figure(size_inches=(6, 3.4))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.4))
     known = np.asarray(shares)[np.isfinite(shares).all(axis=1)]
     bins = np.linspace(0, max(1, known.max(initial=0)), 41)
     for colour, name, values in zip(PALETTE, ("width", "height"), known.T, strict=False):
@@ -69,7 +78,7 @@ def person_size(shares):
 @styled
 def aspect_ratios(image_sizes_px):
     """How far pictures, (N, 2) of (width, height), are from the square they are squashed into."""
-    figure, ((axis,),) = new_figure(size_inches=(6, 3.4))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.4))
     ratio = np.divide(*np.asarray(image_sizes_px, float).T)
     widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
     axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=PALETTE[0])
@@ -98,18 +107,18 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
     """
     check_equal_lengths("pose_components()", components=components, explained=explained)
     columns = 1 + len(components)
-    size_inches = (1.6 * columns, 4.2)
+    size_inches = (WHOLE, 2.6 * WHOLE / columns + 0.5)
     figure, axes = new_figure(2, columns, size_inches=size_inches, sharex=True, sharey=True)
     signs = (-amplitude, amplitude)
     known = np.isfinite(mean).all(axis=1)
     for row, sign in zip(axes, signs, strict=True):
         for axis, component in zip(row[1:], components, strict=True):
             show_pose(axis, mean + sign * component, known, skeleton=skeleton)
-            axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=7)
+            axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=10)
     for n, (axis, share) in enumerate(zip(axes[0, 1:], explained, strict=True), start=1):
-        axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=8)
+        axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=10)
     show_pose(axes[0, 0], np.asarray(mean), known, skeleton=skeleton)
-    axes[0, 0].set_title("mean pose\n", fontsize=8)
+    axes[0, 0].set_title("mean pose\n", fontsize=10)
     axes[1, 0].remove()
     for axis in figure.axes:
         axis.set_aspect("equal")
@@ -117,7 +126,7 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
     axes[0, 0].autoscale_view()
     axes[0, 0].invert_yaxis()
     figure.suptitle(
-        "How do poses vary most? (share of the variance)", x=0.01, ha="left", fontsize=10
+        "How do poses vary most? (share of the variance)", x=0.01, ha="left", fontsize=11
     )
     return figure
 
@@ -132,7 +141,7 @@ def constant_guesses(scores, references):
         references: dict, name -> mean squared error drawn as a vertical line.
     """
     guesses = list(dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess))
-    figure, ((axis,),) = new_figure(size_inches=(7.5, 1.6 + 0.35 * len(scores) * len(guesses)))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.6 + 0.35 * len(scores) * len(guesses)))
     positions = np.arange(len(scores))
     height = 0.8 / max(1, len(guesses))
     for n, guess in enumerate(guesses):

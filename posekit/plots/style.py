@@ -3,9 +3,15 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import Locator, MaxNLocator, NullLocator
 
 from posekit.drawing import OUTLINE_COLOUR, SIDE_COLOURS
 from posekit.errors import raise_problems
+from posekit.plots.described import DescribedFigure
+
+# Widths of figures on a page, inches: text of 10 points is then as large as the page's own.
+WHOLE = 10.0
+HALF = 4.9
 
 # Okabe and Ito's palette without its yellow, which is faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -14,9 +20,12 @@ QUIET = "#9a9a9a"
 # A decorator: the figure is drawn in this style, and the caller's settings come back after.
 styled = plt.rc_context(
     {
-        "figure.dpi": 80,
-        "font.size": 9,
-        "axes.titlesize": 10,
+        "figure.dpi": 96,
+        "font.size": 10,
+        "axes.titlesize": 11,
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "legend.fontsize": 10,
         "axes.titlelocation": "left",
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -35,27 +44,36 @@ styled = plt.rc_context(
 def new_figure(rows=1, columns=1, *, size_inches, **options):
     """A figure with a (rows, columns) array of axes that pyplot does not hold on to.
 
-    It is made through pyplot all the same, since that is what teaches notebooks to show figures.
+    It shows itself in notebooks with an alternative text. `size_inches` is (HALF or WHOLE, height).
     """
     figure, axes = plt.subplots(
-        rows, columns, figsize=size_inches, layout="constrained", squeeze=False, **options
+        rows,
+        columns,
+        figsize=size_inches,
+        layout="constrained",
+        squeeze=False,
+        FigureClass=DescribedFigure,
+        **options,
     )
     plt.close(figure)
     return figure, axes
 
 
-def picture_axes(count, columns, *, title, panel_inches=1.9):
-    """A figure with `count` bare axes for pictures, row by row, as (figure, list of axes)."""
-    columns = max(1, min(columns, count))
+def picture_axes(count, columns, *, title, width=WHOLE, height_share=1.1):
+    """A figure with `count` bare axes for pictures, row by row, as (figure, list of axes).
+
+    `columns` share the width; a panel is `height_share` times as high as it is wide.
+    """
+    columns = max(1, columns)
     rows = max(1, -(-count // columns))
     figure, axes = new_figure(
-        rows, columns, size_inches=(panel_inches * columns, panel_inches * 1.1 * rows + 0.4)
+        rows, columns, size_inches=(width, height_share * width / columns * rows + 0.5)
     )
     for axis in axes.flat:
         axis.axis("off")
     for unused in axes.flat[count:]:
         unused.remove()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure, list(axes.flat[:count])
 
 
@@ -66,7 +84,7 @@ def show_picture(axis, image, title=None):
     # Skeletons may reach outside; the picture's own border stays the frame.
     axis.set_autoscale_on(False)
     if title is not None:
-        axis.set_title(title, fontsize=8)
+        axis.set_title(title, fontsize=10)
 
 
 def show_pose(axis, keypoints_px, labelled=None, *, skeleton, colour=None, width=1.8):
@@ -91,6 +109,31 @@ def show_pose(axis, keypoints_px, labelled=None, *, skeleton, colour=None, width
         linewidths=0.6,
         zorder=3,
     )
+
+
+class LogLocator(Locator):
+    """Ticks of a logarithmic axis: round numbers, at least three wherever the axis ends."""
+
+    def __call__(self):
+        return self.tick_values(*sorted(self.axis.get_view_interval()))
+
+    def tick_values(self, low, high):
+        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        for steps in ((1,), (1, 3), (1, 2, 5), range(1, 10), (1, 1.2, 1.5, 2, 2.5)):
+            ticks = np.outer(decades, steps).ravel()
+            ticks = ticks[(ticks >= low) & (ticks <= high)]
+            if len(ticks) >= 3:
+                return ticks
+        return MaxNLocator(4).tick_values(low, high)
+
+
+def log_scale(axes, which):
+    """Make the "x" or "y" axis logarithmic, with labels that read 200 and not 2 x 10^2."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_locator(LogLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def colours(names):

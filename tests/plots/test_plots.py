@@ -1,3 +1,4 @@
+import base64
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ from matplotlib.collections import LineCollection, PathCollection
 
 from posekit.errors import PosekitError
 from posekit.estimators import calibration
-from posekit.plots import comparisons, curves, network, pictures, statistics
+from posekit.plots import comparisons, curves, network, pictures, statistics, style
+from posekit.plots.described import describe
 from posekit.plots.pictures import PREDICTED_COLOUR, TRUE_COLOUR
 from posekit.skeleton import LSP
 
@@ -45,8 +47,11 @@ def only_axis(figure):
 
 
 def render(figure):
-    """Layout and drawing raise their errors only here."""
+    """Layout and drawing raise their errors only here; every figure fits a page and says what."""
     figure.canvas.draw()
+    width, _ = figure.get_size_inches()
+    assert width in (style.HALF, style.WHOLE)
+    assert len(describe(figure).split()) >= 4
     return figure
 
 
@@ -303,7 +308,8 @@ def test_architecture_names_every_layer_once():
         layer("dense1", "Dense", (28,), 1820),
         layer("dense2", "Dense", (28,), 812),
     ]
-    (axis,) = render(network.architecture(layers)).axes
+    figure = render(network.architecture(layers))
+    (axis,) = figure.axes
     texts = [text.get_text() for text in axis.texts]
     # Equal shapes do not merge weight layers; the normalisation counts towards its convolution.
     assert [text for text in texts if text in {row["name"] for row in layers}] == [
@@ -314,11 +320,12 @@ def test_architecture_names_every_layer_once():
         "dense1",
         "dense2",
     ]
-    assert "8x8x4\n128\nConv2D\n+ BN\n+ ReLU" in texts
-    assert "28\n812\nDense" in texts
+    assert texts[:4] == ["conv1", "Conv2D + BN + ReLU", "8 x 8 x 4", "128"]
+    assert ["Dense", "28", "812"] == texts[texts.index("dense2") + 1 :][:3]
     assert "2,908 parameters" in axis.get_title(loc="left")
     # A map has three visible faces, a vector one.
     assert len(axis.patches) == 3 * 3 + 3
+    assert "conv1, output 8 x 8 x 4, 128 parameters" in figure.alt_text
 
 
 def test_architecture_needs_layers():
@@ -374,3 +381,41 @@ def test_reliability_shows_filled_bins_beside_the_diagonal():
     # By hand: (0.05 + 0.85 + 2 * 0.45) / 4.
     assert curve.get_label() == "model: off by 0.450"
     assert counts.patches[0].get_data().values.sum() == 4
+
+
+def test_a_figure_describes_its_series():
+    figure = curves.pck_curves({"a": [0, 0.5, 1], "b": [0, 0, 0.25]}, [0.0, 0.1, 0.2])
+    assert describe(figure) == (
+        "How many joints are right, by how strictly one judges? Axes: allowed error (share of the "
+        "torso's length); joints within it (%). a: 0 at 0, 100 at 0.2; b: 0 at 0, 25 at 0.2."
+    )
+    bars = describe(statistics.joint_visibility(np.eye(14, dtype=bool)[:, ::-1], skeleton=LSP))
+    assert "right ankle 7.143, right knee 7.143" in bars
+
+
+def test_a_figure_shows_itself_at_twice_its_size_on_the_page():
+    figure = curves.pck_curves({"a": [0, 1]}, [0, 1])
+    data, metadata = figure._repr_mimebundle_()
+    width, height = np.frombuffer(base64.b64decode(data["image/png"])[16:24], ">u4").tolist()
+    attributes = metadata["image/png"]
+    assert width == 2 * attributes["width"]
+    assert abs(height - 2 * attributes["height"]) <= 1  # of a fraction of a pixel
+    assert attributes["width"] == round(96 * style.HALF)
+    assert attributes["alt"] == data["text/plain"] == describe(figure)
+    figure.alt_text = "two points"
+    assert figure.page_attributes()["alt"] == "two points"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(1, 1000, [1, 10, 100, 1000]), (8, 120, [10, 30, 100]), (190, 450, [200, 300])],
+)
+def test_a_logarithmic_axis_has_round_ticks(low, high, expected):
+    assert set(expected) <= set(style.LogLocator().tick_values(low, high))
+
+
+@pytest.mark.parametrize("high", [1.01, 1.3, 2, 9, 90, 1e5])
+def test_a_logarithmic_axis_has_at_least_three_ticks(high):
+    for low in (0.37, 1, 42, 427.41):
+        ticks = style.LogLocator().tick_values(low, low * high)
+        assert sum((ticks >= low) & (ticks <= low * high)) >= 3, (low, high)

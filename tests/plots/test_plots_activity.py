@@ -25,7 +25,7 @@ def test_curves_carry_scores_and_the_constant():
     assert by_label["a"].get_ydata().tolist() == [0.2, 0.3]
     assert by_label["b"].get_ydata().tolist() == [0.4, 0.5]
     assert set(by_label["one guess for all"].get_ydata()) == {0.125}
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["10", "100"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["10", "30", "100"]
     spans = [bar.get_segments()[1][:, 1].tolist() for bar in axis.collections]
     np.testing.assert_allclose(spans, [[0.2, 0.5], [0.4, 0.7]])
     with pytest.raises(PosekitError, match="`a` must have one entry for each .* 2; got 1"):
