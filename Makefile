@@ -71,7 +71,7 @@ kill: setup  ## kill and resume trainings and reports 30 times, compare with uni
 	$(BIN)/python tests/support/kill_and_go_on.py
 
 lab: setup  ## open the notebooks in JupyterLab
-	$(BIN)/python -m jupyterlab notebooks
+	TF_CPP_MIN_LOG_LEVEL=3 OPENCV_LOG_LEVEL=ERROR $(BIN)/python -m jupyterlab notebooks
 
 tensorboard: setup  ## open TensorBoard on all trainings in reports/
 	$(BIN)/tensorboard --logdir reports

@@ -22,6 +22,13 @@ PATIENCE_SECONDS = 120  # for a kernel to start or to hand over output, on a bus
 class ThisPython(AsyncKernelManager):
     """Starts the Python that runs the report, whatever kernelspecs a user has installed."""
 
+    is_busy = False
+
+    async def _async_interrupt_kernel(self):
+        """Only where a cell runs: an idle kernel about to end would report it as an error."""
+        if self.is_busy:
+            await super()._async_interrupt_kernel()
+
     @property
     def kernel_spec(self):
         python_path = [str(files.PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
@@ -37,6 +44,9 @@ class ThisPython(AsyncKernelManager):
                 # Notebooks import the posekit that runs them, installed or not.
                 "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
                 "POSEKIT_BATCH": "1",  # training prints a line for each epoch, not a bar
+                # What the engines say about themselves; errors come as exceptions.
+                "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+                "OPENCV_LOG_LEVEL": os.environ.get("OPENCV_LOG_LEVEL", "ERROR"),
                 # Another backend in the caller's environment would leave reports without figures.
                 "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             },
@@ -64,9 +74,13 @@ def execute(name, notebook, given, folder, bar):
     def on_cell_start(cell, cell_index):
         nonlocal reached
         reached = cell_index
+        ThisPython.is_busy = True
         number = _number(executed, cell_index)
         bar.n = done_cells + number - 1
         bar.set_description_str(f"{name}  cell {number}/{len(notebook.cells)}")
+
+    def on_cell_executed(cell, cell_index, execute_reply):
+        ThisPython.is_busy = False
 
     def on_cell_error(cell, cell_index, execute_reply):
         nonlocal reply
@@ -88,6 +102,7 @@ def execute(name, notebook, given, folder, bar):
             kernel_manager_class=ThisPython,
             coalesce_streams=True,
             on_cell_start=on_cell_start,
+            on_cell_executed=on_cell_executed,
             on_cell_error=on_cell_error,
             resources={"metadata": {"path": str(folder)}},
         )

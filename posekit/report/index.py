@@ -4,12 +4,11 @@ import re
 
 import nbformat
 from nbconvert import HTMLExporter
-from nbconvert.filters import strip_ansi
 
 from posekit import files
 from posekit.errors import raise_problems
 from posekit.provenance import provenance
-from posekit.report import pages
+from posekit.report import cells, pages
 from posekit.report.names import written_by
 
 # Notebooks in these states have a page, numbers and figures that belong together.
@@ -23,17 +22,6 @@ def title_of(name, notebook):
         if cell.cell_type == "markdown" and heading:
             return heading[1].strip()
     return name
-
-
-def answer_of(notebook):
-    """The last cell as plain text: its markdown, or what it displayed or printed."""
-    last = notebook.cells[-1]
-    if last.cell_type == "markdown":
-        text = last.source
-    else:
-        text = "\n".join(_text(output) for output in last.get("outputs", []))
-    text = re.sub(r"\*\*(.+?)\*\*", r"\1", text, flags=re.DOTALL)
-    return re.sub(r"`([^`\n]+)`", r"\1", text).strip()
 
 
 def headline_of(run_dir, name):
@@ -73,28 +61,19 @@ def _data_of(artifact):
 
 
 def figures_of(notebook):
-    """PNG pictures shown by the cells tagged `headline`, each base64 text."""
+    """Pictures shown by the cells tagged `headline`: `src`, `alt`, and `width` in px or None."""
     return [
-        output.data["image/png"].replace("\n", "")
+        {
+            "src": "data:image/png;base64," + output.data["image/png"].replace("\n", ""),
+            "alt": attributes.get("alt") or f"Figure of {title_of('', notebook)}",
+            "width": attributes.get("width"),
+        }
         for cell in notebook.cells
         if "headline" in cell.metadata.get("tags", [])
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
+        for attributes in [output.get("metadata", {}).get("image/png", {})]
     ]
-
-
-def settle_lines(text):
-    """Each line as a terminal shows it in the end, after carriage returns and backspaces.
-
-    A progress bar redraws its line many times; a page would show every version.
-    """
-    lines = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        line = line.rstrip("\r\b").rpartition("\r")[2].lstrip("\b")
-        while "\b" in line:  # in a pattern, \b is the edge of a word; \x08 is the character
-            line = re.sub("^\x08|[^\x08]\x08", "", line)
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def notebook_page(notebook, *, title, previous=None, following=None, error=None):
@@ -108,12 +87,17 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
     """
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output["text"] = settle_lines(output.text)
+    answer = "" if error else cells.take_answer(notebook)
+    question, about = cells.take_opening(notebook)
+    cells.merge_parameters(notebook)
+    cells.fold_streams(notebook)
     exporter = HTMLExporter(template_file=str(pages.NOTEBOOK_TEMPLATE), embed_images=True)
     report = {
+        "style": pages.STYLE.read_text(encoding="utf-8"),
+        "title": title,
+        "question": question,
+        "about": about,
+        "answer": answer,
         "previous": previous,
         "following": following,
         "error": error,
@@ -121,6 +105,15 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
     }
     page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
     return page
+
+
+def headline_answers(index):
+    """The entries whose answers open the index, with the answers' first paragraphs, Markdown."""
+    return [
+        (entry, pages.lead(entry["answer"]))
+        for entry in index["notebooks"]
+        if entry.get("opens_index") and entry["status"] in DONE and entry["answer"]
+    ]
 
 
 def write(run_dir, index):
@@ -137,7 +130,14 @@ def write(run_dir, index):
     }
     names = [entry["name"] for entry in done]
     index = {**index, "data_fingerprints": data_fingerprints(run_dir, names)}
-    page = pages.render("index.html", index=index, figures=figures, run_name=run_dir.name)
+    page = pages.render(
+        "index.html",
+        index=index,
+        figures=figures,
+        opening=next((figure for shown in figures.values() for figure in shown), None),
+        headline_answers=headline_answers(index),
+        run_name=run_dir.name,
+    )
     files.write_json(run_dir / "index.json", index)
     files.write_text(run_dir / "index.html", page)
     return run_dir / "index.html"
@@ -148,10 +148,3 @@ def _is_headline(row):
         return False
     interval = row.get("interval")
     return interval is None or (isinstance(interval, list) and len(interval) == 2)
-
-
-def _text(output):
-    if output.output_type == "stream":
-        return settle_lines(strip_ansi(output.text))
-    data = output.get("data", {})
-    return data.get("text/markdown", data.get("text/plain", ""))

@@ -6,6 +6,7 @@ page needs a script, not even to sort and filter.
 
 import base64
 import io
+from html import escape
 from pathlib import Path
 
 import jinja2
@@ -14,6 +15,7 @@ from posekit import wording
 
 TEMPLATES = Path(__file__).with_name("templates")
 NOTEBOOK_TEMPLATE = TEMPLATES / "notebook.html.j2"
+STYLE = TEMPLATES / "style.css"
 
 
 def render(template, *, folder=TEMPLATES, **values):
@@ -24,9 +26,27 @@ def render(template, *, folder=TEMPLATES, **values):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"duration": wording.duration, "number": wording.shown, "moment": wording.moment}
+    filters = {
+        "duration": wording.duration,
+        "number": wording.shown,
+        "moment": wording.moment,
+        "markdown": _markdown,
+        "lead": lead,
+    }
     environment.filters.update(filters)
     return environment.get_template(template).render(**values)
+
+
+def lead(answer):
+    """The first paragraph of an answer, Markdown."""
+    return answer.split("\n\n")[0].strip()
+
+
+def _markdown(text):
+    from nbconvert.filters import markdown2html  # a second that most pages need not wait
+
+    # Markup in a notebook's text stays text. A value of a template is marked safe there.
+    return markdown2html(escape(text, quote=False))
 
 
 def picture_of(figure):

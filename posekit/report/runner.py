@@ -1,10 +1,14 @@
 """Run the notebooks in order and write an HTML page for each, with one index page."""
 
 import os
+import re
 import sys
+import textwrap
 import time
+import tomllib
 import warnings
 from datetime import UTC, datetime
+from pathlib import Path
 
 import nbformat
 from papermill.iorw import load_notebook_node
@@ -16,11 +20,14 @@ from posekit.files import PROJECT_ROOT, from_root, read_json
 from posekit.provenance import provenance
 from posekit.report import dependencies, execution, pages
 from posekit.report import parameters as report_parameters
-from posekit.report.index import DONE, answer_of, headline_of, notebook_page, title_of, write
+from posekit.report.cells import answer_of
+from posekit.report.index import DONE, headline_answers, headline_of, notebook_page, title_of, write
 from posekit.report.names import PRODUCER, written_by
 from posekit.report.parameters import resolve
 
 NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
+# Profile -> notebook -> seconds, on synthetic people.
+USUAL_SECONDS = Path(__file__).with_name("usual_seconds.toml")
 
 # What index.json says of a notebook that was never run, next to its name, title and size.
 BLANK_ENTRY = {
@@ -113,6 +120,7 @@ def run(
         }
         begun = time.monotonic()
         write(run_dir, index)
+        _announce(run_dir, index, selected)
         entries = {entry["name"]: entry for entry in index["notebooks"]}
         with tqdm(
             total=sum(entries[name]["cells"] for name in selected),
@@ -148,6 +156,9 @@ def run(
                     break
         index["finished"] = _now()
         page = write(run_dir, index)
+        for answered, answer in headline_answers(index):
+            wrapped = textwrap.indent(textwrap.fill(re.sub(r"\*\*|`", "", answer), 96), "  ")
+            print(f"\n{answered['title']}\n{wrapped}", file=sys.stderr)
 
     if entry["status"] == "failed":
         error = entry["error"]
@@ -156,6 +167,25 @@ def run(
             f"{name} failed{where}: {error['name']}: {error['message']}\n  See {page}.", page
         )
     return page
+
+
+def _announce(run_dir, index, selected):
+    """Say what will be run, and how long each notebook took last time or usually takes."""
+    parameters = index["parameters"]
+    profile, data = parameters.get("profile"), parameters.get("data")
+    usual = tomllib.loads(USUAL_SECONDS.read_text(encoding="utf-8")) if data == "synthetic" else {}
+    entries = [entry for entry in index["notebooks"] if entry["name"] in selected]
+    seconds = [
+        entry["seconds"]
+        if entry["parameters"].get("profile") == profile and entry["seconds"]
+        else usual.get(profile, {}).get(entry["name"])
+        for entry in entries
+    ]
+    total = f", about {wording.duration(sum(seconds))} in all" if all(seconds) else ""
+    lines = [f"{len(entries)} notebooks on {data} (profile {profile}) into {run_dir}{total}:"]
+    for entry, each in zip(entries, seconds, strict=True):
+        lines.append(f"  {wording.duration(each):>11}  {entry['title']}")
+    print("\n".join(lines), file=sys.stderr)
 
 
 def _load(notebooks_dir):
@@ -237,6 +267,8 @@ def _waiting_entry(name, notebook, earlier, may_stay):
         "status": status,
         "title": title_of(name, notebook),
         "cells": len(notebook.cells),
+        # Its answer is among those that open the index.
+        "opens_index": "headline" in notebook.cells[-1].metadata.get("tags", []),
     }
 
 
@@ -303,7 +335,7 @@ def _state_around(path):
 
 def _look():
     """Digest of what decides the look of a page, given its executed notebook."""
-    return files.digest(pages.NOTEBOOK_TEMPLATE)
+    return files.digest(pages.NOTEBOOK_TEMPLATE) + files.digest(pages.STYLE)
 
 
 def _links(run_dir, name, names, selected):

@@ -113,6 +113,8 @@ def fit(
             # These are scores of the network that was best before.
             scores_path.unlink(missing_ok=True)
             with stalls.Watchdog(folder / "stalls.txt", limit_seconds=stall_seconds) as watchdog:
+                if os.environ.get("POSEKIT_BATCH"):  # the page of a report folds what follows
+                    print(f"Training {folder.name}", flush=True)
                 _train(
                     training,
                     data,

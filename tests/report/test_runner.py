@@ -16,7 +16,7 @@ from posekit import files, locks
 from posekit.errors import PosekitError
 from posekit.report import index, pages, runner
 from posekit.report.dependencies import Dependencies
-from posekit.report.index import answer_of, headline_of, notebook_page, settle_lines
+from posekit.report.index import headline_of, notebook_page
 from posekit.report.parameters import declared, resolve
 
 PARAMETERS = 'run_dir = ""\nseed = 0  # a comment with x = 1\n'
@@ -154,21 +154,6 @@ def test_resolve_refuses_paths_and_unknown_names_together():
         PosekitError, match="(?s)must be a str.*got PosixPath.*`sed` must be a param"
     ):
         resolve(DECLARED, {"data": Path("x"), "sed": 1})
-
-
-def test_settle_lines_keeps_what_a_terminal_shows():
-    assert settle_lines("1/3\r2/3\r3/3\nnext\n") == "3/3\nnext\n"
-    assert settle_lines("1/2" + "\b" * 3 + "\r2/2" + "\b" * 3 + "\r") == "2/2"
-    assert settle_lines("abc\b\bxy\n") == "axy\n"
-    assert settle_lines("windows\r\n") == "windows\n"
-
-
-def test_answer_is_the_last_cell_as_text():
-    assert answer_of(notebook()) == "Answer. It is so."
-    shown = new_output("display_data", {"text/markdown": "**Answer.** 5", "text/plain": "<object>"})
-    printed = new_output("stream", name="stdout", text="1/2\r2/2\n")
-    node = new_notebook(cells=[new_code_cell("show()", outputs=[shown, printed])])
-    assert answer_of(node) == "Answer. 5\n2/2"
 
 
 def test_notebook_page_needs_no_network():
@@ -322,6 +307,7 @@ TRAIN = notebook(
     parameters=PARAMETERS + "epochs = 1\n",
     title="02 Train",
 )
+TRAIN.cells[-1].metadata["tags"] = ["headline"]
 
 
 @pytest.fixture(scope="module")
@@ -364,7 +350,7 @@ def test_index_json_holds_the_facts(finished):
     assert [entry["status"] for entry in entries.values()] == ["ok", "ok"]
     assert entries["02_training"]["parameters"] == {"run_dir": str(run_dir), "seed": 7, "epochs": 5}
     assert entries["02_training"]["headline"] == HEADLINE
-    assert entries["01_explore"]["answer"] == "Answer. It is so."
+    assert entries["01_explore"]["answer"] == "It is `so`."
     for entry in entries.values():
         assert 0 < entry["compute_seconds"] < entry["seconds"] < index["seconds"]
         assert (run_dir / entry["html"]).exists() and (run_dir / entry["executed"]).exists()
@@ -376,9 +362,15 @@ def test_index_page_shows_and_escapes(finished):
     soup = BeautifulSoup(page, "html.parser")
     assert loads_of(page) == []
     assert [image["src"] for image in soup.select("img")] == [f"data:image/png;base64,{PNG}"]
+    assert soup.img["alt"] == "Figure of 01 Explore <data>"
     assert not soup.select("script, main b, main i")
-    assert "<b>PCK</b>" in soup.text and "0.4568" in soup.text and "0.4 to 0.5" in soup.text
-    assert "01 Explore <data>" in soup.text and "Answer. It is so." in soup.text
+    assert "<b>PCK</b>" in soup.text and "0.4568" in soup.text and "0.40 to 0.50" in soup.text
+    assert "01 Explore <data>" in soup.text
+    # The answer is rendered, here and on the notebook's page, where it comes first.
+    assert str(soup.select_one(".answer p")) == "<p>It is <code>so</code>.</p>"
+    first = BeautifulSoup((finished[0].parent / "01_explore.html").read_text(), "html.parser")
+    assert [tag.name for tag in first.select("h1, #answer, .cell")][:3] == ["h1", "div", "div"]
+    assert first.select_one("#answer").text.strip() == "It is so."
     assert {"01_explore.html", "02_training.html"} <= {a["href"] for a in soup.select("a")}
     assert not soup.select(".alert")
 
@@ -404,8 +396,12 @@ def test_resume_reruns_what_changed_and_what_follows(finished, capsys, monkeypat
 
     entries, statuses = resume(["02_training.epochs=5"])
     assert statuses == ["reused", "reused"]
+    said = capsys.readouterr().err
+    assert re.search(r"2 notebooks on None \(profile None\) into .*/run, about .* s in all:", said)
+    assert re.search(r"^ +[\d.]+ s  02 Train$", said, re.MULTILINE)
+    assert said.endswith("\n02 Train\n  It is so.\n")
     assert entries["01_explore"]["finished"] == first["01_explore"]["finished"]
-    assert re.search(r"^01_explore  reused  [\d.]+ s$", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(r"^01_explore  reused  [\d.]+ s$", said, re.MULTILINE)
 
     _, statuses = resume(["02_training.epochs=6"])
     assert statuses == ["reused", "ok"]

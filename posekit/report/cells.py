@@ -1,0 +1,202 @@
+"""What a page changes in the cells of an executed notebook: the answer first, less noise.
+
+The notebook itself keeps all of it.
+"""
+
+import ast
+import math
+import re
+from html import escape
+
+from nbconvert.filters import strip_ansi
+from nbformat.v4 import new_output
+
+from posekit.wording import words
+
+# Notices of TensorFlow, absl and OpenCV about themselves, which no reader can act on.
+NOISE = re.compile(
+    r"INFO: Created TensorFlow Lite XNNPACK delegate"
+    r"|WARNING: All log messages before absl::InitializeLog"
+    r"|^[IWE]\d{4} \d\d:\d\d:\d\d.*(cuda|cuInit|cudnn|cublas|TensorRT|computation_placer)"
+    r"|^\d{4}-\d\d-\d\d .*(cuda|cuInit|cudnn|cublas|TensorRT|cpu_feature_guard|oneDNN)"
+    r"|^WARNING:tensorflow:\d+ out of the last \d+ calls .* triggered tf\.function retracing"
+    r"|^\[ ?(WARN|INFO):\d+@[\d.]+\] global "
+)
+EPOCH = re.compile(r"Epoch (\d+)/(\d+)$")
+# What `training.fit` prints before the epochs.
+TRAINING = re.compile(r"Training (\S+)$")
+SCORES = re.compile(r"(\w+): ([-+.\w]+)(?= - |$)")
+CURVE_WIDTH, CURVE_HEIGHT = 120, 24
+
+
+def settle_lines(text):
+    """Each line as a terminal shows it in the end, after carriage returns and backspaces.
+
+    A progress bar redraws its line many times; a page would show every version.
+    """
+    lines = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        line = line.rstrip("\r\b").rpartition("\r")[2].lstrip("\b")
+        while "\b" in line:  # in a pattern, \b is the edge of a word; \x08 is the character
+            line = re.sub("^\x08|[^\x08]\x08", "", line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def answer_of(notebook):
+    """The answer, Markdown: the last cell's text, or what it displayed or printed."""
+    last = notebook.cells[-1]
+    if last.cell_type == "markdown":
+        text = last.source
+    else:
+        text = "\n".join(_text(output) for output in last.get("outputs", []))
+    return text.strip().removeprefix("**Answer.**").strip()
+
+
+def _text(output):
+    if output.output_type == "stream":
+        return settle_lines(strip_ansi(output.text))
+    data = output.get("data", {})
+    return data.get("text/markdown", data.get("text/plain", ""))
+
+
+def take_opening(notebook):
+    """Take from the first cell what a page opens with: (question, the rest), Markdown each.
+
+    The first heading is the page's title already; what is not the question can wait.
+    """
+    first = notebook.cells[0]
+    if first.cell_type != "markdown" or not re.match(r"\s*# ", first.source):
+        return "", ""
+    paragraphs = re.split(r"\n\s*\n", first.source.strip())[1:]
+    questions = [text for text in paragraphs if text.startswith("**Question.**")]
+    others = [text for text in paragraphs if not text.startswith("**Question.**")]
+    del notebook.cells[0]
+    question = "\n\n".join(questions).removeprefix("**Question.**").strip()
+    return question, "\n\n".join(others)
+
+
+def take_answer(notebook):
+    """Take the answer from the last cell, which the page then does not show a second time."""
+    answer, last = answer_of(notebook), notebook.cells[-1]
+    if last.cell_type == "markdown":
+        del notebook.cells[-1]
+    else:
+        last["outputs"] = []
+    return answer
+
+
+def merge_parameters(notebook):
+    """Write the values given to this run into the cell of the defaults; drop papermill's own."""
+    injected = [cell for cell in notebook.cells if "injected-parameters" in _tags(cell)]
+    if not injected:
+        return
+    given = {}
+    for statement in ast.parse(injected[0].source).body:
+        given |= {target.id: ast.literal_eval(statement.value) for target in statement.targets}
+    for cell in notebook.cells:
+        if "parameters" in _tags(cell):
+            cell["source"] = _with_values(cell.source, given)
+    notebook.cells.remove(injected[0])
+
+
+def _with_values(source, given):
+    lines = source.split("\n")
+    for statement in reversed(ast.parse(source).body):
+        name, value = statement.targets[0].id, statement.value
+        if name in given:
+            # Offsets count bytes.
+            before = lines[value.lineno - 1].encode()[: value.col_offset].decode()
+            after = lines[value.end_lineno - 1].encode()[value.end_col_offset :].decode()
+            lines[value.lineno - 1 : value.end_lineno] = [f"{before}{given[name]!r}{after}"]
+    return "\n".join(lines)
+
+
+def fold_streams(notebook):
+    """Settle what cells printed, drop noise, and fold each training's epochs into one line."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell["outputs"] = [kept for output in cell.outputs for kept in _folded(output)]
+
+
+def _folded(output):
+    """What is left of one output, in order: the output itself, or parts of a stream."""
+    if output.output_type != "stream":
+        return [output]
+    kept, texts, trainings = [], [], []
+    for line in settle_lines(output.text).split("\n"):
+        training = trainings[-1] if trainings else None
+        if NOISE.search(line):
+            continue
+        if begun := EPOCH.match(line):
+            epoch, epochs = map(int, begun.groups())
+            if training is None or (training["epochs"] and training["epochs"][-1] + 1 != epoch):
+                training = {"name": "", "epochs": [], "lines": [], "scores": {}}
+                trainings.append(training)
+            training["epochs"].append(epoch)
+        elif named := TRAINING.match(line):
+            trainings.append({"name": named[1], "epochs": [], "lines": [], "scores": {}})
+            continue
+        elif training and training["epochs"] and " - loss: " in line:
+            for name, value in SCORES.findall(line):
+                training["scores"].setdefault(name, []).append(float(value))
+        else:
+            texts.append(line)
+            continue
+        if training:
+            training["lines"].append(line)
+    kept += [_training(training) for training in trainings if training["epochs"]]
+    text = "\n".join(texts)
+    if text.strip():
+        kept.append(new_output("stream", name=output.get("name", "stdout"), text=text))
+    return kept
+
+
+def _training(training):
+    """One training as an output: a line with its curve, which opens to all its epochs."""
+    scores = training["scores"]
+    names = [name for name in ("mse", "val_mse") if name in scores] or [
+        name for name in ("loss", "val_loss") if name in scores
+    ]
+    said = "; ".join(
+        f"{words(name).replace('val ', 'validation ')} {scores[name][0]:,.4g} to "
+        f"{scores[name][-1]:,.4g}"
+        for name in names
+    )
+    lead = f"Training {training['name']}".strip()
+    count = len(training["epochs"])
+    summary = f"{lead}, {count} {'epoch' if count == 1 else 'epochs'}: {said or 'no scores'}"
+    html = (
+        f'<details class="training"><summary>{_curve([scores[name] for name in names])}'
+        f"{escape(summary)}</summary><pre>{escape(chr(10).join(training['lines']))}</pre></details>"
+    )
+    return new_output("display_data", {"text/html": html, "text/plain": summary})
+
+
+def _curve(series):
+    """A small SVG of the series, the last one thick: training and validation by epoch."""
+    series = [[value for value in each if math.isfinite(value)] for each in series]
+    values = [value for each in series for value in each]
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    spread = (high - low) or 1
+    lines = "".join(
+        '<polyline fill="none" stroke="currentColor" stroke-width="{}" points="{}"/>'.format(
+            2 if n == len(series) - 1 else 1,
+            " ".join(
+                f"{2 + (CURVE_WIDTH - 4) * at / max(1, len(each) - 1):.1f},"
+                f"{2 + (CURVE_HEIGHT - 4) * (high - value) / spread:.1f}"
+                for at, value in enumerate(each)
+            ),
+        )
+        for n, each in enumerate(series)
+    )
+    return (
+        f'<svg aria-hidden="true" width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" '
+        f'viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}">{lines}</svg> '
+    )
+
+
+def _tags(cell):
+    return cell.metadata.get("tags", [])
