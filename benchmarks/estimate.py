@@ -54,7 +54,7 @@ def per_image(sizes, packed):
         "open": (phases["labels"]["seconds"] + phases["fingerprint"]["seconds"]) / count,
         "decode": phases["frames"]["seconds"] / count,
         "epoch": phases["epoch"]["seconds"] / count,
-        "groups": packed["seconds"]["groups"] / packed["images"] ** 2,
+        "groups": phases["near-duplicates"]["seconds"] / count**2,
         "label_bytes": 1e9 * grown / count,
         "picture_bytes": packed["bytes"]["zip"] / packed["images"],
     }

@@ -33,6 +33,7 @@ SIZES = (1000, 10_000, 100_000)
 DRAWN = 2000
 BATCH = 64
 MEMORY_LIMIT_GIGABYTES = 1.5
+NEAR_DUPLICATES_LIMIT_SECONDS = 120
 
 
 def main():
@@ -121,7 +122,7 @@ def phases_of(folder):
         dict: `placement`, "memory" or "file"; `megabytes` of the frames; `phases`, name ->
         {"seconds", "peak_gigabytes"}, of which `epoch` is the median of three.
     """
-    from posekit.datasets import lsp
+    from posekit.datasets import lsp, near_duplicates
     from posekit.geometry import resize_keypoints
     from posekit.pipeline import crops
     from posekit.pipeline.augmentation import Augmentation
@@ -178,6 +179,11 @@ def phases_of(folder):
     # The first one fills the queues.
     median, spread = results.median_and_range(epochs[1:])
     phases["epoch"] = {"seconds": median, "range": spread, "peak_gigabytes": peak_gigabytes()}
+    # Last, so that its memory does not count as the input's.
+    timed(
+        "near-duplicates",
+        lambda: near_duplicates.find_groups(near_duplicates.grey_thumbnails(frames.images)),
+    )
     return {"placement": frames.placement, "megabytes": frames.megabytes, "phases": phases}
 
 
@@ -196,10 +202,8 @@ def packing(folder, scratch):
         scratch: Path, for the zip, the packed set and the caches.
 
     Returns:
-        dict: `images`, `bytes` of zip and packed set, `seconds` of opening each, of packing, and
-        of finding look-alikes.
+        dict: `images`, `bytes` of zip and packed set, `seconds` of opening each and of packing.
     """
-    from posekit.datasets import near_duplicates
     from posekit.datasets import packed as datasets_packed
     from posekit.pipeline.batches import training_batches
     from posekit.pipeline.experiment import open_experiment
@@ -232,9 +236,6 @@ def packing(folder, scratch):
 
     experiment = opened("zip, first time", archive)
     opened("zip, cached", archive)
-    started = time.perf_counter()
-    near_duplicates.find_groups(near_duplicates.grey_thumbnails(experiment.frames.images))
-    seconds["groups"] = time.perf_counter() - started
     started = time.perf_counter()
     datasets_packed.write(
         scratch / "packed",
@@ -276,6 +277,16 @@ def rows_of(sizes, packed):
             unit="GB",
             at_most=MEMORY_LIMIT_GIGABYTES if size is largest else None,
             note=f"frames in {size['placement']}, {size['megabytes']:,.0f} MB",
+        )
+        for size in sizes
+    ]
+    rows += [
+        results.row(
+            f"finding near-duplicates among {size['images']:,} images",
+            "-",
+            size["phases"]["near-duplicates"]["seconds"],
+            unit="s",
+            at_most=NEAR_DUPLICATES_LIMIT_SECONDS if size is largest else None,
         )
         for size in sizes
     ]

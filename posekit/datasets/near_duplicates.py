@@ -1,5 +1,7 @@
 """Near-duplicates: pairs of photographs that show nearly the same thing."""
 
+import itertools
+
 import numpy as np
 
 from posekit.datasets.splits import PARTS
@@ -12,6 +14,11 @@ THUMBNAIL_SIDE = 24
 # with other moments of the same scene, and below that most pairs are merely alike. Grouping too
 # much costs nothing; grouping too little flatters scores.
 SIMILARITY_THRESHOLD = 0.95
+
+# On each axis. So few tell most pairs apart; the others are compared in full.
+LOW_FREQUENCIES = 8
+ROUNDING = 1e-4  # of sums in float32, generously
+COMPARED_AT_ONCE = 10_000
 
 # ITU-R BT.601, as OpenCV and Pillow weigh them.
 LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])
@@ -43,7 +50,7 @@ def grey_thumbnails(images):
     return (sums @ (LUMA_WEIGHTS / step**2)).astype(np.float32)
 
 
-def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
+def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=2048):
     """Groups of near-duplicates, directly or by way of others.
 
     Two pictures belong together when the correlation of their thumbnails, or of one with the
@@ -53,7 +60,7 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     Args:
         thumbnails: float (N, h, w), finite, grey levels in [0, 255].
         threshold: float in (0, 1).
-        block: int > 0, how many pictures are compared with all others at a time.
+        block: int > 0, how many pictures are compared with as many others at a time.
 
     Returns:
         int (N,), group numbers from 0 in the order of first appearance.
@@ -75,13 +82,12 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    pairs = [
-        np.argwhere(similarity > threshold) + start
-        for start, similarity in _similarities(thumbnails, block)
-    ]
-    rows, columns = np.concatenate(pairs).T
-    pairs = coo_matrix((np.ones(len(rows), bool), (rows, columns)), shape=[len(thumbnails)] * 2)
-    return connected_components(pairs, directed=False)[1]
+    groups = np.arange(len(thumbnails))
+    for pairs in _pairs_above(thumbnails, threshold, block):
+        # At most a block's pairs are held: a film of one scene has as many as there are frames.
+        joined = coo_matrix((np.ones(len(pairs), bool), groups[pairs].T), [len(groups)] * 2)
+        groups = connected_components(joined, directed=False)[1][groups]
+    return groups
 
 
 def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
@@ -94,30 +100,56 @@ def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, bloc
         pairs: int (M, 2), indices of the images whose similarity exceeds `threshold`.
         largest: float, the largest similarity of all pairs in two parts, at least 0.
     """
-    part_of = np.full(len(thumbnails), -1)
-    for number, part in enumerate(PARTS):
-        part_of[getattr(split, part)] = number
+    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
     found, largest = [np.empty((0, 2), int)], 0.0
-    for start, similarity in _similarities(thumbnails, block):
-        here, onwards = part_of[start : start + block, None], part_of[start:]
-        apart = (here != onwards) & (here >= 0) & (onwards >= 0)
-        similarity = np.where(apart, similarity, 0.0)
-        largest = max(largest, float(similarity.max()))
-        found.append(np.argwhere(similarity > threshold) + start)
-    # Within a block each pair is found from both sides, and some also through the mirror.
+    for some, others in itertools.combinations([getattr(split, part) for part in PARTS], 2):
+        for start in range(0, len(some) if len(others) else 0, block):
+            chosen = some[start : start + block]
+            for shown in (direct, mirrored):
+                similarity = direct[chosen] @ shown[others].T
+                largest = max(largest, float(similarity.max()))
+                rows, columns = np.nonzero(similarity > threshold)
+                found.append(np.stack([chosen[rows], others[columns]], axis=-1))
+    # Some pairs are alike both as they are and through the mirror.
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0), largest
 
 
-def _similarities(thumbnails, block):
-    """(start, similarity of a block of pictures from there to all from there on), twice a block:
-    to these as they are and to these mirrored.
+def _pairs_above(thumbnails, threshold, block):
+    """Arrays int (M, 2) of all pairs whose similarity exceeds `threshold`, one for each block.
 
-    The mirror is symmetric too, so pairs with earlier pictures have come before.
+    The cosine transform keeps lengths and angles, and mirroring changes the sign of its odd
+    columns alone. So a similarity is at most the even part of the product over low frequencies,
+    plus the size of the odd part, plus the product of the lengths of what is left out
+    (Cauchy-Schwarz). Only pairs that pass this bound are compared in full: none is missed.
     """
-    direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
-    for start in range(0, len(direct), block):
-        for others in (direct[start:], mirrored[start:]):
-            yield start, direct[start : start + block] @ others.T
+    from scipy.fft import dctn
+
+    shown = _normalised(thumbnails).reshape(thumbnails.shape)
+    low = dctn(shown, axes=(1, 2), norm="ortho")[:, :LOW_FREQUENCIES, :LOW_FREQUENCIES].copy()
+    rest = np.einsum("nhw,nhw->n", shown, shown) - np.einsum("nhw,nhw->n", low, low)
+    rest = np.sqrt(np.maximum(rest, 0))[:, None]
+    even = np.concatenate([low[:, :, ::2].reshape(len(low), -1), rest], axis=1)
+    odd = low[:, :, 1::2].reshape(len(low), -1)
+
+    def is_above(first, second):
+        one, other = shown[first], shown[second]
+        direct = np.einsum("nhw,nhw->n", one, other)
+        mirrored = np.einsum("nhw,nhw->n", one, other[:, :, ::-1])
+        return np.maximum(direct, mirrored) > threshold
+
+    for start in range(0, len(shown), block):
+        pairs = [np.empty((0, 2), int)]
+        for onwards in range(start, len(shown), block):
+            bound = even[start : start + block] @ even[onwards : onwards + block].T
+            bound += np.abs(odd[start : start + block] @ odd[onwards : onwards + block].T)
+            first, second = np.nonzero(bound > threshold - ROUNDING)
+            first, second = first + start, second + onwards
+            first, second = first[first < second], second[first < second]
+            for part in range(0, len(first), COMPARED_AT_ONCE):
+                some = slice(part, part + COMPARED_AT_ONCE)
+                above = is_above(first[some], second[some])
+                pairs.append(np.stack([first[some][above], second[some][above]], axis=-1))
+        yield np.concatenate(pairs)
 
 
 def _normalised(thumbnails):

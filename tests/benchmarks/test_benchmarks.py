@@ -314,6 +314,7 @@ def size_of(images, *, epoch=1e-4, peak=0.8):
         "fingerprint": {"seconds": 1e-4 * images, "peak_gigabytes": 0.5 + 1e-6 * images},
         "frames": {"seconds": 1e-3 * images, "peak_gigabytes": peak},
         "epoch": {"seconds": epoch * images, "range": [0, 1], "peak_gigabytes": peak},
+        "near-duplicates": {"seconds": 5e-7 * images**2, "peak_gigabytes": peak},
     }
     return {"images": images, "placement": "file", "megabytes": 27.6, "phases": phases}
 
@@ -321,14 +322,13 @@ def size_of(images, *, epoch=1e-4, peak=0.8):
 PACKED = {
     "images": 1000,
     "bytes": {"zip": 20_000_000, "packed": 50_000_000},
-    "seconds": {"zip, first time": 8.0, "zip, cached": 4.0, "packed": 2.0, "packing": 1.0,
-                "groups": 0.5},
+    "seconds": {"zip, first time": 8.0, "zip, cached": 4.0, "packed": 2.0, "packing": 1.0},
 }
 
 
 def test_growth_holds_only_where_it_is_linear_and_small():
     rows = growth.rows_of([size_of(1000), size_of(10_000)], PACKED)
-    assert [row["holds"] for row in rows] == [None, True, None, True, None, None]
+    assert [row["holds"] for row in rows] == [None, True, None, True, None, True, None, None]
     assert rows[-1]["value"] == 2 and rows[-2]["value"] == 4
     rows = growth.rows_of([size_of(1000, epoch=1.2e-4), size_of(10_000, peak=1.6)], PACKED)
     assert rows[1]["holds"] is False

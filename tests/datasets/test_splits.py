@@ -122,6 +122,22 @@ def test_blocks_do_not_matter():
         np.testing.assert_array_equal(near_duplicates.find_groups(pictures, block=block), whole)
 
 
+@pytest.mark.parametrize("shape", [(24, 24), (5, 9), (3, 2)])
+@pytest.mark.parametrize("threshold", [0.3, 0.8, 0.95])
+def test_no_pair_is_missed_and_none_made_up(shape, threshold):
+    rng = np.random.default_rng(0)
+    # Few scenes, mixed: similarities of all sizes, also by the mirror.
+    mixed = np.einsum("ns,shw->nhw", rng.normal(0, 1, (300, 4)), rng.normal(0, 20, (4, *shape)))
+    mixed += rng.normal(0, 3, mixed.shape)
+    mixed[::3] = mixed[::3, :, ::-1]
+    flat, turned = mixed.reshape(300, -1), mixed[:, :, ::-1].reshape(300, -1)
+    similarity = np.maximum(*(np.corrcoef(flat, other)[:300, 300:] for other in (flat, turned)))
+    first, second = np.nonzero(np.triu(similarity > threshold, 1))
+    found = np.concatenate(list(near_duplicates._pairs_above(mixed, threshold, 64)))
+    assert set(map(tuple, found.tolist())) == set(zip(first.tolist(), second.tolist(), strict=True))
+    assert len(first) > 10
+
+
 @pytest.mark.parametrize(
     ("pictures", "threshold", "found"),
     [
