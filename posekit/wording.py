@@ -181,6 +181,16 @@ def with_interval(value, interval, digits=None):
     return f"{number(value, digits)} (95 % interval {low} to {high})"
 
 
+def pck_coverage(scores):
+    """Which images PCK counts, from the dict of `evaluation.metrics.evaluate`, as a sentence."""
+    counted = scores["pck_counts"]
+    return (
+        f"PCK counts {counted['image_count']:,} of {scores['image_count']:,} images, those whose "
+        f"torso is labelled, and {counted['joint_count']:,} of {scores['scored_joint_count']:,} "
+        "joints."
+    )
+
+
 def comparability(data):
     """A sentence for answers where scores on the split are not comparable with others, else ""."""
     if data["split"]["comparable"]:

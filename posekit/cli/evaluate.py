@@ -106,7 +106,7 @@ def evaluate(options):
 
 
 def _print_scores(scores):
-    from posekit.wording import number, with_interval
+    from posekit.wording import number, pck_coverage, with_interval
 
     mean_pose = scores["mean_pose"]
     for title, block, constant in (
@@ -118,6 +118,10 @@ def _print_scores(scores):
             shown = with_interval(metric["value"], metric["interval"], 3)
             of_constant = number(constant["metrics"][name]["value"], 3) if constant else "unknown"
             print(f"  {name:12} {shown}; mean pose {of_constant}")
+        in_boxes = block["box_pck_0.1"]
+        shown = with_interval(in_boxes["value"], in_boxes["interval"], 3)
+        print(f"  {'box PCK@0.1':12} {shown}, all images")
+        print(f"  {pck_coverage(block)}")
     if scores["reliability"] is not None:
         error = scores["reliability"]["expected_calibration_error"]
         print(f"confidences are off by {error:.3f} on average")

@@ -7,7 +7,7 @@ from posekit.estimators.estimator import PoseEstimator
 from posekit.evaluation import baselines
 from posekit.evaluation.metrics import SCORES
 from posekit.evaluation.scores import correct_joints, score, score_original_px
-from posekit.wording import html_table, with_interval
+from posekit.wording import html_table, pck_coverage, with_interval
 
 
 class Scores(dict):
@@ -31,7 +31,7 @@ class Scores(dict):
         ]
 
     def _repr_html_(self):
-        return html_table(self.rows())
+        return html_table(self.rows()) + f"<p>{pck_coverage(self)}</p>"
 
 
 def evaluate(model, experiment, *, part="validation", seed=0):

@@ -225,6 +225,8 @@ def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folde
         value, beside = (each["metrics"]["pck_0.2"]["value"] for each in (block, constant))
         assert f"  pck_0.2      {value:.3f} (95 % interval " in shown
         assert f"; mean pose {beside:.3f}\n" in shown
+        assert f"  box PCK@0.1  {block['box_pck_0.1']['value']:.3f} (95 % " in shown
+        assert f"PCK counts {block['pck_counts']['image_count']} of " in shown
     assert scores["limb_joints"]["joints"] == list(JOINTS[:12]) and scores["joints"] == list(JOINTS)
     # A network that answers with coordinates does not say how sure it is.
     assert scores["reliability"] is None and "confidences" not in out

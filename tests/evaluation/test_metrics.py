@@ -54,6 +54,7 @@ def errors_of(pred_px, true_px, labelled, joints=None):
 
 SCORES = {
     "pck": lambda errors: errors.pck().per_column,
+    "box_pck": lambda errors: errors.box_pck().per_column,
     "pck_total": lambda errors: errors.pck().total,
     "pck_curve": lambda errors: errors.pck_curve(),
     "pck_area": lambda errors: errors.pck_area().total,
@@ -95,6 +96,21 @@ def test_pck_counts_an_error_on_the_threshold_as_correct():
     wrong = [name for name, score in zip(JOINTS, got, strict=True) if score == 0]
     assert wrong == ["left_wrist", "neck"]
     assert errors_of(pred_px, true_px, labelled).pck().total == 12 / 14
+
+
+def test_box_pck_counts_images_without_a_torso():
+    true_px, labelled = standing_person()
+    true_px, labelled = np.repeat(true_px, 2, axis=0), np.repeat(labelled, 2, axis=0)
+    labelled[1, RIGHT_HIP] = False
+    height_px = np.ptp(true_px[0, :, 1])
+    assert height_px > np.ptp(true_px[0, :, 0])
+    pred_px = true_px.copy()
+    pred_px[:, NECK] += (height_px / 10 - 0.001, 0)
+    pred_px[:, INDEX["left_wrist"]] += (0, height_px / 10 + 0.001)
+    pred_px[1, RIGHT_HIP] += 50  # no label
+    errors = errors_of(pred_px, true_px, labelled)
+    assert errors.box_pck().total == (13 + 12) / (14 + 13)
+    assert errors.pck().denominators[1].sum() == 0
 
 
 def test_pck_over_images_is_pooled_and_unmeasurable_torsos_do_not_count():
@@ -366,6 +382,13 @@ def test_evaluate_repeats_the_single_scores():
         assert low < metric["value"] < high
     assert report["image_count"] == report["group_count"] == 40
     assert report["scored_joint_count"] == poses[2].sum()
+    counted = errors_of(*poses).pck().denominators
+    assert report["pck_counts"] == {
+        "image_count": counted.any(axis=1).sum(),
+        "joint_count": counted.sum(),
+    }
+    assert 0 < report["pck_counts"]["image_count"] < 40
+    assert report["box_pck_0.1"]["value"] == errors_of(*poses).box_pck(0.1).total
     assert list(report["pck_per_joint"].values()) == errors_of(*poses).pck().per_column.tolist()
     assert list(report["pcp_per_stick"].values()) == errors_of(*poses).pcp().per_column.tolist()
     assert (
@@ -405,6 +428,8 @@ def test_evaluate_without_a_label_scores_none():
     )
     assert report["metrics"]["pck_0.2"] == {"value": None, "interval": [None, None]}
     assert report["scored_joint_count"] == 0
+    assert report["pck_counts"] == {"image_count": 0, "joint_count": 0}
+    assert report["box_pck_0.1"] == {"value": None, "interval": [None, None]}
 
 
 def test_evaluate_repeats_with_its_seed():
