@@ -9,6 +9,7 @@ SEED ?= 0
 RUN ?=
 RESUME ?=
 SET ?=
+WORKERS ?= 2
 
 .PHONY: help setup reports test verify fuzz kill lab tensorboard runs docs imagenet exporters peers bench growth \
   strip lock clean
@@ -58,8 +59,8 @@ reports: setup  ## run every notebook and write HTML reports with an index
 	$(BIN)/python -m posekit report --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" \
 	  $(if $(RUN),--run-dir "$(RUN)") $(if $(RESUME),--resume) $(foreach item,$(SET),--set '$(item)')
 
-test: setup  ## run all tests; real data are tested when POSEKIT_LSPET names the zip
-	$(BIN)/python -m pytest
+test: setup  ## run all tests, WORKERS=2 at a time; real data are tested when POSEKIT_LSPET names the zip
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 verify: setup  ## run the report in RUN again and compare all its numbers
 	$(BIN)/python -m posekit report --verify "$(RUN)"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 from local_site import LocalSite
@@ -13,6 +14,16 @@ from posekit.training import engine
 
 def pytest_sessionstart():
     engine.use_global_futex_hash()
+
+
+def pytest_collection_modifyitems(items):
+    """Where several processes share the tests, the files that run all notebooks come first.
+
+    Else one process would still be at them after the other has run out of tests.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        longest = ("test_notebooks.py", "test_own_data_suite.py")
+        items.sort(key=lambda item: item.path.name not in longest)
 
 
 @pytest.fixture(scope="session")
