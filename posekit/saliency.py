@@ -30,8 +30,10 @@ def joint_saliency(model, images, joint):
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR 2014
     workshop, section 3.
     """
-    images = _pixels("joint_saliency()", images)
-    return np.abs(_gradient("joint_saliency()", model, images, joint)).max(axis=-1)
+    caller = "joint_saliency()"
+    images = _pixels(caller, images)
+    gradient = _gradient(caller, _position(caller, model, joint), images, f"joint {joint}")
+    return np.abs(gradient).max(axis=-1)
 
 
 def smooth_gradient(model, images, joint, *, seed, samples=16, noise_share=0.1):
@@ -60,12 +62,29 @@ def smooth_gradient(model, images, joint, *, seed, samples=16, noise_share=0.1):
     total = np.zeros(images.shape, np.float32)
     for sample in range(samples):
         noise = tf.random.stateless_normal(images.shape, seed=[seed, sample]).numpy()
-        total += _gradient(caller, model, images + deviation * noise, joint)
+        noisy = images + deviation * noise
+        total += _gradient(caller, _position(caller, model, joint), noisy, f"joint {joint}")
     return np.abs(total / samples).max(axis=-1)
 
 
 def activation_maps(model, images):
-    """Mean absolute activation over the channels at the end of each convolution block.
+    """Mean absolute activation over the channels of each layer of `activations`.
+
+    Arguments are as for `activations`. Returns a dict, layer -> float32 (N, h, w), >= 0.
+    """
+    images = _pixels("activation_maps()", images)
+    maps = [
+        {
+            name: np.abs(output).mean(axis=-1)
+            for name, output in activations(model, images[start : start + BATCH]).items()
+        }
+        for start in range(0, len(images), BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in maps]) for name in maps[0]}
+
+
+def activations(model, images):
+    """What each channel gives at the end of each convolution block, all pictures in one batch.
 
     A block ends at the last batch normalisation or activation that follows its convolution
     before the next pooling layer or layer with weights.
@@ -75,21 +94,45 @@ def activation_maps(model, images):
         images: uint8 or float (N, H, W, C), 0..255.
 
     Returns:
-        dict, name of the block's last layer -> float32 (N, h, w), >= 0, in the model's order.
+        dict, name of the block's last layer -> float32 (N, h, w, channels), in the model's order.
     """
-    images = _pixels("activation_maps()", images)
+    images = _pixels("activations()", images)
+    names, inner = _inner("activations()", model)
+    return {name: output.numpy() for name, output in zip(names, inner(images), strict=True)}
+
+
+def activation_saliency(model, images):
+    """Largest absolute derivative over the channels of each layer's mean absolute activation.
+
+    The mean is over the channels and positions of a layer of `activations`; arguments are as
+    there. Returns a dict, layer -> float32 (N, H, W), >= 0: which pixels move the layer.
+    """
+    caller = "activation_saliency()"
+    images = _pixels(caller, images)
+    names, inner = _inner(caller, model)
+
+    def activity(index):
+        def of_batch(batch):
+            output = tf.abs(inner(batch)[index])
+            return tf.reduce_sum(tf.reduce_mean(output, axis=(1, 2, 3)))
+
+        return of_batch
+
+    return {
+        name: np.abs(_gradient(caller, activity(index), images, f"layer {name}")).max(axis=-1)
+        for index, name in enumerate(names)
+    }
+
+
+def _inner(caller, model):
+    """The names of the block ends, and a function from a batch to the list of their outputs."""
     names = _block_ends(model)
     if not names:
         found = ", ".join(type(layer).__name__ for layer in model.layers)
-        raise PosekitError(f"activation_maps(): `model` must have a Conv2D layer; got {found}.")
-    # A list even for one block, so that the outputs always pair up with the names.
+        raise PosekitError(f"{caller}: `model` must have a Conv2D layer; got {found}.")
     inner = keras.Model(model.inputs[0], [model.get_layer(name).output for name in names])
-    maps = {name: [] for name in names}
-    for start in range(0, len(images), BATCH):
-        outputs = inner(images[start : start + BATCH], training=False)
-        for name, output in zip(names, outputs, strict=True):
-            maps[name].append(tf.reduce_mean(tf.abs(output), axis=-1).numpy())
-    return {name: np.concatenate(parts) for name, parts in maps.items()}
+    # Keras may give the output of a single block without its list.
+    return names, lambda batch: keras.tree.flatten(inner(batch, training=False))
 
 
 def _pixels(caller, images):
@@ -99,24 +142,35 @@ def _pixels(caller, images):
     return images
 
 
-def _gradient(caller, model, images, joint):
-    """Derivative of x + y of one joint of each picture by its own pixels, (N, H, W, C)."""
+def _position(caller, model, joint):
+    """A function of a batch: x + y of one joint, summed over the pictures."""
+
+    def of_batch(batch):
+        outputs = model(batch, training=False)  # (B, 2 K)
+        joints = outputs.shape[-1] // 2
+        if not 0 <= joint < joints:
+            raise PosekitError(f"{caller}: `joint` must be in 0..{joints - 1}; got {joint}.")
+        return tf.reduce_sum(outputs[:, 2 * joint : 2 * joint + 2])
+
+    return of_batch
+
+
+def _gradient(caller, of_batch, images, where):
+    """Derivative of a sum over the pictures by each one's own pixels, (N, H, W, C).
+
+    Pictures are independent in inference mode, so one sum gives each its own gradient.
+    """
     gradients = np.empty_like(images)
     for start in range(0, len(images), BATCH):
         batch = tf.convert_to_tensor(images[start : start + BATCH])
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)  # inputs are not variables
-            outputs = model(batch, training=False)  # (B, 2 K)
-            joints = outputs.shape[-1] // 2
-            if not 0 <= joint < joints:
-                raise PosekitError(f"{caller}: `joint` must be in 0..{joints - 1}; got {joint}.")
-            # Pictures are independent in inference mode, so one sum gives each its own gradient.
-            target = tf.reduce_sum(outputs[:, 2 * joint : 2 * joint + 2])
-        gradient = tape.gradient(target, batch)
+            total = of_batch(batch)
+        gradient = tape.gradient(total, batch)
         if gradient is None:
             raise PosekitError(
                 f"{caller}: the output of `model` must depend on `images`; got no gradient at "
-                f"joint {joint}. Look for rounding, argmax or NumPy inside the model."
+                f"{where}. Look for rounding, argmax or NumPy inside the model."
             )
         gradients[start : start + BATCH] = gradient.numpy()
     return gradients

@@ -159,6 +159,21 @@ def test_a_dense_layer_ends_a_block():
     assert list(saliency.activation_maps(model, random_images(1, (8, 8, 3)))) == ["conv"]
 
 
+def test_activations_and_their_gradient_by_hand():
+    # Two channels, 2 and -1 times the pixel: |2 x| and |-x| have a mean of 1.5 x over 6 values.
+    layer = keras.layers.Conv2D(2, 1, use_bias=False, name="conv")
+    model = keras.Sequential([keras.Input((1, 3, 1)), layer])
+    layer.set_weights([np.array([2.0, -1.0]).reshape(1, 1, 1, 2)])
+    images = np.array([[1, 2, 3], [4, 5, 6]], np.uint8).reshape(2, 1, 3, 1)
+    given = saliency.activations(model, images)["conv"]
+    np.testing.assert_allclose(given, np.concatenate([2.0 * images, -1.0 * images], axis=-1))
+    np.testing.assert_allclose(
+        saliency.activation_maps(model, images)["conv"], 1.5 * images[..., 0]
+    )
+    maps = saliency.activation_saliency(model, images)["conv"]
+    np.testing.assert_allclose(maps, np.full((2, 1, 3), (2 + 1) / 6), rtol=1e-6)
+
+
 def test_activation_maps_need_a_convolution():
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Flatten()])
     with pytest.raises(PosekitError, match="must have a Conv2D layer; got Flatten"):
@@ -172,7 +187,9 @@ def test_share_in_box_by_hand():
     boxes_px = np.array([[2.0, 1.0, 1.0, 1.0], [2.5, 0.5, 2.0, 3.0], [0.5, 0.5, 4.0, 3.0]])
     # The first box is exactly the pixel (2, 1); the second covers half of it and a quarter of
     # (4, 3); the third map is empty.
-    np.testing.assert_allclose(saliency_checks.share_in_box(maps, boxes_px), [0.75, 1.75 / 4, np.nan])
+    np.testing.assert_allclose(
+        saliency_checks.share_in_box(maps, boxes_px), [0.75, 1.75 / 4, np.nan]
+    )
 
 
 def test_a_constant_map_has_the_share_of_the_area():
@@ -180,7 +197,9 @@ def test_a_constant_map_has_the_share_of_the_area():
     low = rng.uniform(-3, 6, (20, 2))
     boxes_px = np.concatenate([low, rng.uniform(0, 9, (20, 2))], axis=1)
     area = saliency_checks.box_area_share(boxes_px, (8, 6))
-    np.testing.assert_allclose(saliency_checks.share_in_box(np.full((20, 6, 8), 0.3), boxes_px), area)
+    np.testing.assert_allclose(
+        saliency_checks.share_in_box(np.full((20, 6, 8), 0.3), boxes_px), area
+    )
     np.testing.assert_allclose(
         saliency_checks.box_area_share(np.array([[-9, -9, 108, 108], [0, 0, 2, 3]]), (8, 6)),
         [1, 6 / 48],

@@ -6,6 +6,7 @@ off at the border. What does not fit raises PosekitError.
 
 import cv2
 import numpy as np
+from scipy.stats import rankdata
 
 from posekit.datasets.near_duplicates import LUMA_WEIGHTS
 from posekit.errors import PosekitError, raise_problems
@@ -34,30 +35,51 @@ def sobel_edges(images):
 
 
 def correlation_with_edges(maps, images):
-    """Pearson correlation of each map with its picture's edges, float64 (N,) in [-1, 1].
+    """Pearson correlation of each map with its picture's edges, float64 (N,) or (N, C), -1 to 1.
 
     Saliency that merely follows edges says little about the model: compare a trained model's
-    correlation with an untrained one's. Maps are float (N, h, w), finite, h <= H and w <= W; the
-    edges are area-averaged to them. NaN where the map or the picture is constant.
+    correlation with an untrained one's. Maps are float (N, h, w), or (N, h, w, C) with a channel
+    each, finite, h <= H and w <= W; the edges are area-averaged to them. NaN where the map or the
+    picture is constant.
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """
     maps, images = np.asarray(maps, float), np.asarray(images)
     problems = []
-    if maps.ndim != 3 or len(maps) != len(images):
+    if maps.ndim not in (3, 4) or len(maps) != len(images):
         problems.append(f"`maps` must have shape ({len(images)}, h, w); got {maps.shape}.")
-    elif any(np.greater(maps.shape[1:], images.shape[1:3])):
+    elif any(np.greater(maps.shape[1:3], images.shape[1:3])):
         problems.append(
-            f"`maps` must be no larger than `images`, {images.shape[1:3]}; got {maps.shape[1:]}."
+            f"`maps` must be no larger than `images`, {images.shape[1:3]}; got {maps.shape[1:3]}."
         )
     raise_problems("correlation_with_edges()", problems)
-    height, width = maps.shape[1:]
+    height, width = maps.shape[1:3]
     edges = [
         cv2.resize(edge, (width, height), interpolation=cv2.INTER_AREA)
         for edge in sobel_edges(images)
     ]
-    a = _standardised(maps)
-    b = _standardised(np.array(edges, float).reshape(maps.shape))
+    b = _standardised(np.array(edges, float).reshape(maps.shape[:3]))
+    b = b.reshape(*b.shape, *[1] * (maps.ndim - 3))
+    return np.clip((_standardised(maps) * b).mean(axis=(1, 2)), -1, 1)
+
+
+def rank_correlation(maps, others):
+    """Spearman's correlation of each map with another of the same picture, float64 (N,), -1 to 1.
+
+    Both are float (N, h, w), such as saliency maps, without a sign. NaN where a map is constant.
+
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 3.
+    """
+    maps, others = np.asarray(maps), np.asarray(others)
+    if maps.ndim != 3 or maps.shape != others.shape:
+        raise PosekitError(
+            "rank_correlation(): `maps` and `others` must have the same shape (N, h, w); got "
+            f"{maps.shape} and {others.shape}."
+        )
+    ranks = [
+        rankdata(each.reshape(len(each), -1), axis=1).reshape(each.shape) for each in (maps, others)
+    ]
+    a, b = map(_standardised, ranks)
     return np.clip((a * b).mean(axis=(1, 2)), -1, 1)
 
 

@@ -98,17 +98,18 @@ def error_by_bin(
 
 
 @styled
-def edge_correlation(trained, untrained):
-    """How far each layer's map resembles the picture's edges, trained and untrained.
+def edge_correlation(trained, untrained, *, draws, title="Which layers follow edges?"):
+    """How far each layer follows the picture's edges, trained and untrained.
 
-    Both are dicts, layer name -> (value, low, high), of the same layers in the network's order.
+    Both are dicts, layer name -> (value, low, high), of the same layers in the network's order; of
+    the untrained ones low and high are the range of `draws` networks.
     """
     check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
     figure, ((axis,),) = new_figure(size_inches=(WHOLE, 3.8))
     positions = np.arange(len(trained))
     for shift, colour, marker, name, results in (
-        (-0.06, PALETTE[0], "o", "trained", trained),
-        (0.06, PALETTE[1], "s", "untrained", untrained),
+        (-0.06, PALETTE[0], "o", "trained (95 % interval)", trained),
+        (0.06, PALETTE[1], "s", f"untrained (range of {draws} draws)", untrained),
     ):
         value, low, high = np.array([results[layer] for layer in trained], float).T
         axis.vlines(positions + shift, low, high, color=colour, linewidth=2)
@@ -116,8 +117,8 @@ def edge_correlation(trained, untrained):
     axis.axhline(0, color=QUIET, linewidth=1)
     axis.set_xticks(positions, list(trained), rotation=30, ha="right")
     axis.set_ylabel("correlation with Sobel edges")
-    axis.set_title("Which layers follow edges, and did training do it?")
-    axis.legend()
+    axis.set_title(title)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 

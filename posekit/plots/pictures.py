@@ -140,7 +140,7 @@ def saliency_overlay(
 
 
 @styled
-def activation_grid(images, maps_by_layer):
+def activation_grid(images, maps_by_layer, *, shown="mean absolute activation"):
     """Where each layer responds: one row for each picture, one column for each layer.
 
     Each map is scaled to its own maximum: compare positions within a map only.
@@ -148,10 +148,11 @@ def activation_grid(images, maps_by_layer):
     Args:
         images: uint8 (N, H, W, 3), RGB.
         maps_by_layer: dict, layer name -> float (N, h, w), >= 0, in the network's order.
+        shown: str, what the maps are.
     """
     check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
     columns = 1 + len(maps_by_layer)
-    title = "Where does each layer respond? (mean absolute activation)"
+    title = f"Where each layer responds: {shown}"
     figure, axes = picture_axes(len(images) * columns, columns, title=title)
     figure.alt_text = (
         f"{title} One row for each of {len(images)} pictures, one column for each of "

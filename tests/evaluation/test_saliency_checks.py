@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from posekit.errors import PosekitError
 from posekit.evaluation import saliency_checks
@@ -38,7 +39,9 @@ def test_an_edge_map_correlates_fully_with_itself():
     images = random_images(3, 0)
     maps = saliency_checks.sobel_edges(images)
     np.testing.assert_allclose(saliency_checks.correlation_with_edges(maps, images), 1, rtol=1e-6)
-    np.testing.assert_allclose(saliency_checks.correlation_with_edges(9 - 2 * maps, images), -1, rtol=1e-6)
+    np.testing.assert_allclose(
+        saliency_checks.correlation_with_edges(9 - 2 * maps, images), -1, rtol=1e-6
+    )
 
 
 def test_edges_are_averaged_to_a_smaller_map():
@@ -50,7 +53,9 @@ def test_edges_are_averaged_to_a_smaller_map():
 def test_correlation_agrees_with_numpy():
     images, maps = random_images(1, 2), np.random.default_rng(2).random((1, 24, 32))
     expected = np.corrcoef(maps.ravel(), saliency_checks.sobel_edges(images).ravel())[0, 1]
-    np.testing.assert_allclose(saliency_checks.correlation_with_edges(maps, images), [expected], rtol=1e-5)
+    np.testing.assert_allclose(
+        saliency_checks.correlation_with_edges(maps, images), [expected], rtol=1e-5
+    )
 
 
 def test_constant_maps_and_pictures_have_no_correlation():
@@ -82,3 +87,24 @@ def test_arguments_are_left_alone():
     saliency_checks.correlation_with_edges(maps, images)
     np.testing.assert_array_equal(images, kept[0])
     np.testing.assert_array_equal(maps, kept[1])
+
+
+def test_each_channel_has_its_own_correlation():
+    images, maps = random_images(2, 4), np.random.default_rng(4).random((2, 12, 16, 3))
+    each = [saliency_checks.correlation_with_edges(maps[..., c], images) for c in range(3)]
+    got = saliency_checks.correlation_with_edges(maps, images)
+    np.testing.assert_allclose(got, np.transpose(each))
+
+
+def test_rank_correlation_agrees_with_scipy_and_ignores_scale():
+    maps, others = np.random.default_rng(5).integers(0, 9, (2, 3, 6, 7)).astype(float)
+    got = saliency_checks.rank_correlation(maps, others)
+    expected = [
+        spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(maps, others, strict=True)
+    ]
+    np.testing.assert_allclose(got, expected)
+    np.testing.assert_allclose(saliency_checks.rank_correlation(maps, maps**3), 1)
+    np.testing.assert_allclose(saliency_checks.rank_correlation(maps, -maps), -1)
+    assert np.isnan(saliency_checks.rank_correlation(maps, np.ones_like(maps))).all()
+    with pytest.raises(PosekitError, match=r"got \(3, 6, 7\) and \(2, 6, 7\)"):
+        saliency_checks.rank_correlation(maps, others[:2])

@@ -281,10 +281,10 @@ def test_error_by_bin_shows_intervals_and_counts():
 def test_edge_correlation_pairs_layers_by_name():
     trained = {"first": (0.5, 0.4, 0.6), "second": (0.2, 0.1, 0.3)}
     untrained = {"second": (0.1, 0.0, 0.2), "first": (0.4, 0.3, 0.5)}
-    axis = render(comparisons.edge_correlation(trained, untrained)).axes[0]
+    axis = render(comparisons.edge_correlation(trained, untrained, draws=3)).axes[0]
     lines = line_by_label(axis)
-    assert lines["trained"].get_ydata().tolist() == [0.5, 0.2]
-    assert lines["untrained"].get_ydata().tolist() == [0.4, 0.1]
+    assert lines["trained (95 % interval)"].get_ydata().tolist() == [0.5, 0.2]
+    assert lines["untrained (range of 3 draws)"].get_ydata().tolist() == [0.4, 0.1]
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["first", "second"]
 
 

@@ -3,28 +3,69 @@
 import keras
 import numpy as np
 
-from posekit import geometry, saliency
+from posekit import geometry, saliency, wording
 from posekit.errors import PosekitError, check_choice
 from posekit.evaluation import bootstrap, saliency_checks
-from posekit.models import poster
+from posekit.training import keras_patches
 from posekit.wording import comparability, headline, number, with_interval
 
 # The joint box ends at the joints; skin, hands and feet reach beyond it.
 # Times the sides of the box around the joints: a tenth more on each side.
 BOX_MARGIN = 1.2
 
+# Pictures whose activations, all channels of them, are in memory at once.
+BATCH = 32
+# Training pictures on which the statistics of batch normalisation are measured.
+STATISTICS_IMAGES = 256
+# Layers up to which weights are drawn again; of deeper networks some, evenly spread.
+MOST_STEPS = 11
 
-def untrained_copy(model, *, seed):
-    """The same network with new glorot_uniform weights: what training is compared with."""
-    keras.utils.set_random_seed(seed)
-    has_batch_norm = any(
-        isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers
-    )
-    return poster.poster_network(
-        batch_norm=has_batch_norm,
-        frame_px=model.input_shape[1],
-        joints=model.output_shape[1] // 2,
-    )
+# Above this rank correlation two joints' maps are called alike; with fewer images, little is said.
+WEAKLY_SPECIFIC = 0.5
+FEW_IMAGES = 30
+_EDGE_MEASURES = {
+    "edge_correlation": "the mean activation",
+    "edge_correlation_best_channel": "the best channel",
+}
+
+# Entries of the result that hold numbers alone, see studies.photographs.
+PUBLISHABLE = (
+    *("joint", "images", "untrained_draws", "edge_correlation", "edge_correlation_best_channel"),
+    *("share_in_box", "randomised", "other_joint", "untrained_maps"),
+)
+
+
+def untrained_copy(model, experiment, *, seed):
+    """The same network with new weights, and statistics of training pictures.
+
+    A trained network is compared with it. With statistics of 0 and 1, which it begins with,
+    batch normalisation would pass everything on as it is.
+    """
+    with keras_patches.seeded(seed):
+        copy = keras.models.clone_model(model)
+    measure_statistics(copy, statistics_images(experiment), _normalisations(copy))
+    return copy
+
+
+def statistics_images(experiment):
+    """The training pictures that statistics are measured on."""
+    return experiment.images("train")[:STATISTICS_IMAGES]
+
+
+def measure_statistics(model, images, normalisations):
+    """Set the moving statistics of some BatchNormalization layers to the pictures' own."""
+    momenta = {layer: layer.momentum for layer in _normalisations(model)}
+    for count, start in enumerate(range(0, len(images), BATCH)):
+        for layer in momenta:
+            # A running mean over the batches; the other layers keep what they have.
+            layer.momentum = count / (count + 1) if layer in normalisations else 1.0
+        model(images[start : start + BATCH].astype(np.float32), training=True)
+    for layer, momentum in momenta.items():
+        layer.momentum = momentum
+
+
+def _normalisations(model):
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def choose_images(experiment, *, seed):
@@ -69,75 +110,178 @@ def joint_maps(model, images, joint, *, seed, joints):
 
 
 def edge_correlations(networks, images, **settings):
-    """How closely each convolution's map follows the images' Sobel edges.
+    """How closely each convolution's activations follow the images' Sobel edges.
 
-    `networks` are "trained" and "untrained", Keras models of the same layers. Returns a dict, name
-    -> layer -> {"value", "interval"}, mean correlation over the images (N, S, S, 3); and "trained
-    minus untrained", the paired difference. The bootstrap draws `groups` (N,).
+    Args:
+        networks: dict, "trained" and "untrained" -> list of Keras models of the same layers.
+        images: uint8 (N, S, S, 3).
+        settings: groups (N,), seed and resamples of the bootstrap.
+
+    Returns:
+        (of the mean activation, of the best channel), each a dict, "trained", "untrained" and the
+        paired "trained minus untrained" -> layer -> `_measured`. A network's best channel is
+        chosen on one half of the images and measured on the other.
     """
-    correlations = {
-        name: {
-            layer: saliency_checks.correlation_with_edges(maps, images)
-            for layer, maps in saliency.activation_maps(model, images).items()
-        }
-        for name, model in networks.items()
+    found = {
+        name: [_follow_edges(model, images) for model in models]
+        for name, models in networks.items()
     }
-    correlations["trained minus untrained"] = {
-        layer: values - correlations["untrained"][layer]
-        for layer, values in correlations["trained"].items()
+    halved = {**settings, "groups": settings["groups"][1::2]}
+    return tuple(
+        _by_layer({name: [draw[way] for draw in draws] for name, draws in found.items()}, each)
+        for way, each in enumerate((settings, halved))
+    )
+
+
+def _follow_edges(model, images):
+    """By layer, correlation with edges of the mean activation, (N,), and the best channel's."""
+    means, channels = {}, {}
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        for layer, outputs in saliency.activations(model, batch).items():
+            for kept, maps in ((means, np.abs(outputs).mean(axis=-1)), (channels, outputs)):
+                follows = saliency_checks.correlation_with_edges(maps, batch)
+                kept.setdefault(layer, []).append(follows)
+    best = {}
+    for layer, parts in channels.items():
+        # A channel that is constant in a picture follows nothing there.
+        of_channel = np.nan_to_num(np.concatenate(parts))  # (N, channels)
+        chosen = of_channel[::2].mean(axis=0).argmax()
+        best[layer] = of_channel[1::2, chosen]
+    return {layer: np.concatenate(parts) for layer, parts in means.items()}, best
+
+
+def _by_layer(found, settings):
+    layers = found["trained"][0]
+    values = {
+        name: {layer: [draw[layer] for draw in draws] for layer in layers}
+        for name, draws in found.items()
+    }
+    values["trained minus untrained"] = {
+        layer: [np.mean(values["trained"][layer], axis=0) - np.mean(draws, axis=0)]
+        for layer, draws in values["untrained"].items()
     }
     return {
-        name: {layer: _mean_with_interval(values, **settings) for layer, values in by_layer.items()}
-        for name, by_layer in correlations.items()
+        name: {layer: _measured(draws, **settings) for layer, draws in by_layer.items()}
+        for name, by_layer in values.items()
     }
 
 
 def shares_in_box(maps_by_name, boxes_px, **settings):
-    """Mean share of each map inside the person's box, and the box's share of the image.
+    """Mean share of maps inside the person's box, and the box's share of the image.
 
-    Maps are float (N, S, S) by name, boxes float (N, 4), frame pixels; the bootstrap draws `groups`
-    (N,). Returns a dict, name (and "box area") -> {"value", "interval"}; and for each map "NAME
-    minus box area", the paired difference.
+    Args:
+        maps_by_name: dict, name -> list of float (N, S, S), the maps of each network.
+        boxes_px: float (N, 4), frame pixels.
+        settings: groups (N,), seed and resamples of the bootstrap.
+
+    Returns:
+        dict, name (and "box area") -> `_measured`; the paired differences, of each name "NAME
+        minus box area", and of the first "FIRST minus NAME" for each other.
     """
-    side = next(iter(maps_by_name.values())).shape[1]
+    side = next(iter(maps_by_name.values()))[0].shape[1]
     area = saliency_checks.box_area_share(boxes_px, (side, side))
     shares = {
-        name: saliency_checks.share_in_box(maps, boxes_px) for name, maps in maps_by_name.items()
+        name: [saliency_checks.share_in_box(maps, boxes_px) for maps in draws]
+        for name, draws in maps_by_name.items()
     }
+    means = {name: np.mean(draws, axis=0) for name, draws in shares.items()}
+    first, *others = means
     columns = {
-        "box area": area,
+        "box area": [area],
         **shares,
-        **{f"{name} minus box area": share - area for name, share in shares.items()},
+        **{f"{name} minus box area": [mean - area] for name, mean in means.items()},
+        **{f"{first} minus {name}": [means[first] - means[name]] for name in others},
     }
-    return {name: _mean_with_interval(values, **settings) for name, values in columns.items()}
+    return {name: _measured(draws, **settings) for name, draws in columns.items()}
+
+
+def randomised_maps(model, untrained, images, joint, statistics_on):
+    """A joint's maps as weights are drawn again, from the last layer down to the first.
+
+    Args:
+        model: the trained keras.Model; it stays as it is.
+        untrained: its `untrained_copy`, whose weights are taken.
+        images: uint8 (N, S, S, 3).
+        joint: int, its index.
+        statistics_on: uint8 (M, S, S, 3), pictures for batch normalisation's statistics.
+
+    Yields:
+        (name of the first layer without its trained weights, maps float (N, S, S)).
+
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 4.1 (cascading
+    randomization).
+    """
+    mixed = keras.models.clone_model(model)
+    mixed.set_weights(model.get_weights())
+    groups = []  # a layer with weights, and the normalisation after it
+    for layer in mixed.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and groups:
+            groups[-1].append(layer)
+        elif layer.weights:
+            groups.append([layer])
+    groups.reverse()
+    for last in np.linspace(1, len(groups), min(MOST_STEPS, len(groups)), dtype=int):
+        drawn = [layer for group in groups[:last] for layer in group]
+        for layer in drawn:
+            layer.set_weights(untrained.get_layer(layer.name).get_weights())
+        drawn_norms = [layer for layer in _normalisations(mixed) if layer in drawn]
+        measure_statistics(mixed, statistics_on, drawn_norms)
+        yield groups[last - 1][0].name, saliency.joint_saliency(mixed, images, joint)
 
 
 def report(model, experiment, *, joint, seed):
     """Everything notebook 05 reports on a trained keras.Model and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
     images = experiment.images("validation")[chosen]
+    joints = experiment.dataset.skeleton.joints
     settings = {
         "groups": experiment.groups("validation")[chosen],
         "seed": seed,
         "resamples": experiment.profile.resamples,
     }
-    networks = {"trained": model, "untrained": untrained_copy(model, seed=seed)}
-    maps = {
-        f"{method}, {name}": values
-        for name, network in networks.items()
-        for method, values in joint_maps(
-            network, images, joint, seed=seed, joints=experiment.dataset.skeleton.joints
-        ).items()
-    }
-    shares = shares_in_box(maps, person_boxes_frame_px(experiment, chosen), **settings)
-    correlations = edge_correlations(networks, images, **settings)
-    layers = list(correlations["trained"])
+    maps = joint_maps(model, images, joint, seed=seed, joints=joints)
+    # Two more than other notebooks train: these cost no training.
+    untrained = [
+        untrained_copy(model, experiment, seed=seed + draw)
+        for draw in range(experiment.profile.seeds + 2)
+    ]
+    index = joints.index(joint)
+    untrained_maps = [saliency.joint_saliency(each, images, index) for each in untrained]
+
+    def alike(*draws):
+        correlations = [saliency_checks.rank_correlation(maps["gradient"], each) for each in draws]
+        return _measured(correlations, **settings)
+
+    other = [name for name in experiment.dataset.known_joints if name != joint][:1]
+    means, best_channels = edge_correlations(
+        {"trained": [model], "untrained": untrained}, images, **settings
+    )
+    shares = shares_in_box(
+        {
+            "gradient, trained": [maps["gradient"]],
+            "SmoothGrad, trained": [maps["SmoothGrad"]],
+            "gradient, untrained": untrained_maps,
+        },
+        person_boxes_frame_px(experiment, chosen),
+        **settings,
+    )
+    steps = randomised_maps(model, untrained[0], images, index, statistics_images(experiment))
     return {
         "data": experiment.describe(),
+        "publishable": list(PUBLISHABLE),
         "joint": joint,
         "images": len(images),
-        "edge_correlation": correlations,
+        "untrained_draws": len(untrained),
+        "edge_correlation": means,
+        "edge_correlation_best_channel": best_channels,
         "share_in_box": shares,
+        "randomised": [{"down_to": layer, **alike(each)} for layer, each in steps],
+        "untrained_maps": alike(*untrained_maps),
+        "other_joint": [
+            {"joint": name, **alike(saliency.joint_saliency(model, images, joints.index(name)))}
+            for name in other
+        ],
         "headline": [
             headline(
                 f"saliency of {joint} inside the person's box",
@@ -146,60 +290,154 @@ def report(model, experiment, *, joint, seed):
                 note=f"the box covers {number(shares['box area']['value'], 3)} of the image",
             ),
             *(
-                headline(f"edge correlation of {layer}, trained", correlations["trained"][layer], 3)
-                for layer in (layers[0], layers[-1])
+                headline(f"edge correlation of {layer}, trained", means["trained"][layer], 3)
+                for layer in (next(iter(means["trained"])), list(means["trained"])[-1])
             ),
         ],
     }
 
 
-def correlation_arguments(result):
-    """The edge correlations as plots.edge_correlation's two arguments."""
+def correlation_arguments(result, measure="edge_correlation"):
+    """Edge correlations as plots.edge_correlation's arguments; of untrained networks the range."""
+    found = result[measure]
+    return {
+        "trained": {
+            layer: (entry["value"], *entry["interval"]) for layer, entry in found["trained"].items()
+        },
+        "untrained": {
+            layer: (entry["value"], *entry["range"]) for layer, entry in found["untrained"].items()
+        },
+        "draws": result["untrained_draws"],
+    }
+
+
+def table(result, photographs=None):
+    """Rows for a table: shares in the person's box and what becomes of the map.
+
+    `photographs` is what `studies.photographs.tracked` found, or None.
+    """
+    there = {} if photographs is None else dict(_measures(photographs))
     return [
         {
-            layer: (entry["value"], *entry["interval"])
-            for layer, entry in result["edge_correlation"][name].items()
+            "measure": name,
+            "this run": entry,
+            "range of the untrained": entry.get("range"),
+            **({"photographs": there.get(name)} if there else {}),
         }
-        for name in ("trained", "untrained")
+        for name, entry in _measures(result)
     ]
 
 
-def share_table(result):
-    """Rows for a table: the shares of saliency in the person's box."""
-    return [
-        {"what": name, "share": entry["value"], "95 % interval": entry["interval"]}
-        for name, entry in result["share_in_box"].items()
-    ]
+def _measures(result):
+    """(name, `_measured`) of everything but the edges, in the order of a table."""
+    for name, entry in result["share_in_box"].items():
+        if " minus " not in name:
+            yield ("box / image" if name == "box area" else f"{name}: share in the box"), entry
+    for entry in result["randomised"]:
+        yield f"rank correlation, weights drawn again down to {entry['down_to']}", entry
+    yield "rank correlation, untrained networks", result["untrained_maps"]
+    for entry in result["other_joint"]:
+        yield f"rank correlation, map of {entry['joint']}", entry
 
 
 def answer(result):
     """What notebook 05 found, as Markdown."""
+    shares, alike = result["share_in_box"], result["untrained_maps"]
+    gained = {name: _gained(result[name]) for name in _EDGE_MEASURES}
     layers = list(result["edge_correlation"]["trained"])
-    shares = result["share_in_box"]
-    share, untrained = shares["gradient, trained"], shares["gradient, untrained"]
-    excess, area = shares["gradient, trained minus box area"], shares["box area"]
-    return (
-        f'**Answer.** "Convolutional layers roughly identify edges": the map of the first '
-        f"convolution {_edges_at(result, layers[0])}; that of the last "
-        f"{_edges_at(result, layers[-1])}. Saliency of `{result['joint']}`: "
-        f"{with_interval(share['value'], share['interval'], 3)} falls inside the person's box, "
-        f"{_compared(*excess['interval'])} the box's share of the image, "
-        f"{number(area['value'], 3)} (untrained: {number(untrained['value'], 3)}; "
-        f"{result['images']} validation images).{comparability(result['data'])}"
+    untrained_edges = [e["value"] for e in result["edge_correlation"]["untrained"].values()]
+    highest = max((value for value in untrained_edges if value is not None), default=0)
+    means, best = (len(gained[name]) for name in _EDGE_MEASURES)
+    if result["images"] < FEW_IMAGES:
+        verdict = f"Not decided: {result['images']} images are too few."
+    elif not max(means, best):
+        verdict = "Layers follow edges no more than without training."
+    elif min(means, best) > len(layers) / 2:
+        verdict = "Training makes most layers follow edges."
+    else:
+        verdict = f"Training makes few layers follow edges ({means} or {best} of {len(layers)})."
+    excess, learned, smooth = (
+        _compared(*shares[f"gradient, trained minus {name}"]["interval"])
+        for name in ("box area", "gradient, untrained", "SmoothGrad, trained")
     )
+    if result["images"] >= FEW_IMAGES:
+        verdict += {
+            (True, True): " It moves the saliency towards the person.",
+            (True, False): " The saliency is on the person, but without training as well.",
+        }.get(
+            (excess == "more than", learned == "more than"), " The saliency is not on the person."
+        )
+    share, untrained, area = (
+        shares[name] for name in ("gradient, trained", "gradient, untrained", "box area")
+    )
+    sentences = [
+        f"Of the saliency of `{result['joint']}`, {_shown(share)} lies in the person's box: "
+        f"{excess} the box's share of the image, {number(area['value'], 3)}, and {learned} the "
+        f"{number(untrained['value'], 3)} of untrained networks.",
+    ]
+    if highest > 0.2:
+        sentences.append(
+            "An untrained convolution is a random filter that responds to contrast, so its map "
+            f"follows edges too (correlations up to {highest:.2f})."
+        )
+    if means != best:
+        sentences.append(
+            f"The claim about edges depends on the measure: training adds to {means} of "
+            f"{len(layers)} layers by the mean activation, to {best} by the best channel."
+        )
+    for other in result["other_joint"]:
+        sentences.append(
+            f"Maps are only weakly specific: the map of `{other['joint']}` has a rank correlation "
+            f"of {_shown(other, 2)} with that of `{result['joint']}`, and an untrained network's "
+            f"has {_shown(alike, 2)}."
+            if other["value"] is not None and other["value"] > WEAKLY_SPECIFIC
+            else f"The map of `{other['joint']}` has a rank correlation of {_shown(other, 2)} with "
+            f"that of `{result['joint']}`, an untrained network's {_shown(alike, 2)}."
+        )
+    return wording.answer(
+        verdict,
+        *sentences,
+        comparability(result["data"]).strip(),
+        numbers=[
+            *(_edges_at(result, layer) for layer in (layers[0], layers[-1])),
+            f"SmoothGrad's share in the box is {_shown(shares['SmoothGrad, trained'])}; the plain "
+            f"gradient's, {number(share['value'], 3)}, is {smooth} that.",
+            "Rank correlation with the trained map as weights are drawn again: "
+            + ", ".join(
+                f"{entry['down_to']} {number(entry['value'], 2)}" for entry in result["randomised"]
+            )
+            + ".",
+            f"{result['images']} validation images, {result['untrained_draws']} untrained draws.",
+        ],
+    )
+
+
+def _gained(found):
+    """The layers that training made follow edges: beyond the interval and every untrained draw."""
+    return [
+        layer
+        for layer, gain in found["trained minus untrained"].items()
+        if _compared(*gain["interval"]) == "more than"
+        and found["trained"][layer]["value"] > found["untrained"][layer]["range"][1]
+    ]
 
 
 def _edges_at(result, layer):
-    trained, untrained, gain = (
-        result["edge_correlation"][name][layer]
-        for name in ("trained", "untrained", "trained minus untrained")
-    )
-    return (
-        f"correlates with Sobel edges at {with_interval(trained['value'], trained['interval'], 2)} "
-        f"after training and at {number(untrained['value'], 2)} before, "
-        f"{_compared(*gain['interval'])} an untrained network's "
-        f"(difference {with_interval(gain['value'], gain['interval'], 2)})"
-    )
+    texts = []
+    for measure, name in _EDGE_MEASURES.items():
+        trained, untrained, gain = (
+            result[measure][network][layer]
+            for network in ("trained", "untrained", "trained minus untrained")
+        )
+        texts.append(
+            f"{name} correlates with edges at {_shown(trained, 2)} after training, "
+            f"{_compared(*gain['interval'])} {number(untrained['value'], 2)} before"
+        )
+    return f"`{layer}`: {'; '.join(texts)}."
+
+
+def _shown(entry, digits=3):
+    return with_interval(entry["value"], entry["interval"], digits)
 
 
 def _compared(low, high):
@@ -208,11 +446,22 @@ def _compared(low, high):
     return "more than" if low > 0 else "less than" if high < 0 else "not clearly different from"
 
 
-def _mean_with_interval(values, *, groups, **settings):
+def _measured(draws, *, groups, **settings):
+    """Mean over networks and images, its interval over images, and the networks' range.
+
+    `draws` are float (N,), one for each network; NaN is left out. Returns a dict of "value",
+    "interval" and, of several networks, "range"; None where nothing was measured.
+    """
+    values = np.mean(draws, axis=0)
     measured = np.isfinite(values)
     if not measured.any():
-        return {"value": None, "interval": [None, None]}
+        nothing = {"value": None, "interval": [None, None]}
+        return nothing | ({"range": [None, None]} if len(draws) > 1 else {})
     interval = bootstrap.ratio_interval(
         values[measured], np.ones(measured.sum()), groups[measured], **settings
     )
-    return {"value": float(values[measured].mean()), "interval": list(interval)}
+    summary = {"value": float(values[measured].mean()), "interval": list(interval)}
+    if len(draws) > 1:
+        means = [float(draw[measured].mean()) for draw in draws]
+        summary["range"] = [min(means), max(means)]
+    return summary

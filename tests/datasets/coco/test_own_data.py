@@ -229,7 +229,7 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
     assert maps["gradient"].shape == images.shape[:3]
     with pytest.raises(PosekitError, match="one of 'head', .*; got 'head_top'"):
         saliency.joint_maps(model, images, "head_top", seed=0, joints=skeleton.joints)
-    assert saliency.untrained_copy(model, seed=0).output_shape == (None, 10)
+    assert saliency.untrained_copy(model, experiment, seed=0).output_shape == (None, 10)
 
 
 def test_the_ladder_is_scored_over_their_limbs(experiment, trained, tmp_path):

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,14 +8,20 @@ from posekit import files
 from posekit.errors import PosekitError
 from posekit.estimators import release
 from posekit.evaluation import baselines, scores
+from posekit.geometry import torso_length_px
 from posekit.studies.poster import predictions as poster_predictions
 from posekit.studies.poster.predictions import (
     BIN_COUNT,
     answer,
     bin_arguments,
+    bin_table,
+    curve_arguments,
+    estimated,
+    gallery,
     pck_by_contortion,
     pck_by_person_count,
     report,
+    score_table,
     trained_model,
 )
 
@@ -23,6 +30,12 @@ from posekit.studies.poster.predictions import (
 def true_px(experiment):
     """The validation part's keypoints in the frame."""
     return experiment.keypoints_frame_px[experiment.split.validation]
+
+
+@pytest.fixture
+def original_px(experiment):
+    """The same in pixels of the original pictures."""
+    return experiment.part("validation").keypoints_px
 
 
 def labelled_but(experiment, images=()):
@@ -34,7 +47,7 @@ def labelled_but(experiment, images=()):
     return replace(experiment, dataset=dataset, split=split)
 
 
-def test_ranked_runs_from_best_over_median_to_worst(experiment, true_px):
+def test_ranked_runs_from_typical_over_good_to_worst(experiment, true_px):
     count = len(true_px)
     assert count >= 3
     # Image i is off by i + 1 pixels in x, in reverse order of the file.
@@ -42,14 +55,14 @@ def test_ranked_runs_from_best_over_median_to_worst(experiment, true_px):
     offset_px[..., 0] = np.arange(count, 0, -1)[:, None]
     ranked = poster_predictions.ranked(true_px + offset_px, experiment, "validation", 1)
     worst, middle, best = 0, count - 1 - (count - 1) // 2, count - 1
-    order = [best, middle, worst]
+    order = [middle, best, worst]
     np.testing.assert_array_equal(ranked["true_px"], true_px[order])
     np.testing.assert_array_equal(ranked["images"], experiment.images("validation")[order])
     np.testing.assert_array_equal(ranked["labelled"], experiment.part("validation").labelled[order])
     errors_px = [count - index for index in order]
     assert ranked["titles"] == [
-        f"best: {errors_px[0]}.0 px",
-        f"median: {errors_px[1]}.0 px",
+        f"typical: {errors_px[0]}.0 px",
+        f"good: {errors_px[1]}.0 px",
         f"worst: {errors_px[2]}.0 px",
     ]
 
@@ -70,10 +83,10 @@ def test_ranked_leaves_out_images_without_labels(experiment, true_px):
     assert ranked["titles"][-1] == "worst: 0.0 px"
 
 
-def test_contortion_bins_hold_every_comparable_image(experiment, true_px):
-    rows = pck_by_contortion(true_px, labelled_but(experiment), seed=0)
+def test_contortion_bins_hold_every_comparable_image(experiment, original_px):
+    rows = pck_by_contortion(original_px, labelled_but(experiment), seed=0)
     assert len(rows) == BIN_COUNT
-    assert sum(row["images"] for row in rows) == len(true_px)
+    assert sum(row["images"] for row in rows) == len(original_px)
     lows = [float(row["label"].split(" to ")[0]) for row in rows]
     assert lows == sorted(lows)
     # Exact predictions are right everywhere.
@@ -81,22 +94,22 @@ def test_contortion_bins_hold_every_comparable_image(experiment, true_px):
     assert all(row["interval"] == [1.0, 1.0] for row in rows)
 
 
-def test_contortion_bins_leave_out_what_cannot_be_compared(experiment, true_px):
-    rows = pck_by_contortion(true_px, labelled_but(experiment, [0, 2]), seed=0)
-    assert sum(row["images"] for row in rows) == len(true_px) - 2
+def test_contortion_bins_leave_out_what_cannot_be_compared(experiment, original_px):
+    rows = pck_by_contortion(original_px, labelled_but(experiment, [0, 2]), seed=0)
+    assert sum(row["images"] for row in rows) == len(original_px) - 2
 
 
-def test_narrow_contortion_bins_keep_their_images(experiment, true_px, monkeypatch):
+def test_narrow_contortion_bins_keep_their_images(experiment, original_px, monkeypatch):
     # All bins read "0.50 to 0.50".
-    close = 0.5 + 0.0001 * np.arange(len(true_px))
+    close = 0.5 + 0.0001 * np.arange(len(original_px))
     monkeypatch.setattr(poster_predictions.pose_statistics, "contortion", lambda *_, **__: close)
-    rows = pck_by_contortion(true_px, labelled_but(experiment), seed=0)
-    assert sum(row["images"] for row in rows) == len(true_px)
+    rows = pck_by_contortion(original_px, labelled_but(experiment), seed=0)
+    assert sum(row["images"] for row in rows) == len(original_px)
 
 
-def test_person_count_rows_are_those_of_the_pictures(experiment, true_px):
+def test_person_count_rows_are_those_of_the_pictures(experiment, original_px):
     counts = experiment.part("validation").extras["person_count"]
-    wrong_px = true_px.copy()
+    wrong_px = original_px.copy()
     wrong_px[counts == counts.max()] += 500
     rows = pck_by_person_count(wrong_px, labelled_but(experiment), seed=0)
     assert [(row["label"], row["images"]) for row in rows] == [
@@ -106,29 +119,72 @@ def test_person_count_rows_are_those_of_the_pictures(experiment, true_px):
     assert {row["pck"] for row in rows[:-1]} <= {1.0}
 
 
-def test_person_count_is_unknown_for_photographs(experiment, true_px):
+def test_person_count_is_unknown_for_photographs(experiment, original_px):
     photographs = replace(experiment, dataset=replace(experiment.dataset, extras={}))
-    assert pck_by_person_count(true_px, photographs, seed=0) == []
+    assert pck_by_person_count(original_px, photographs, seed=0) == []
 
 
-def test_bins_become_the_plots_arguments(experiment, true_px):
-    rows = pck_by_contortion(true_px, experiment, seed=0)
+def test_bins_become_the_plots_arguments(experiment, original_px):
+    rows = pck_by_contortion(original_px, experiment, seed=0)
     arguments = bin_arguments(rows, "distance from training poses (RMS)")
     assert arguments["values"] == [row["pck"] for row in rows]
     assert arguments["counts"] == [row["images"] for row in rows]
-    assert arguments["title"] == "Does PCK change with distance from training poses?"
+    assert arguments["title"] == "PCK of the network by distance from training poses"
+    table = bin_table(rows, rows[:1])
+    assert [row["pictures of"] for row in table] == [*["this run"] * len(rows), "photographs"]
+    assert table[0]["PCK@0.2"] == {"value": rows[0]["pck"], "interval": rows[0]["interval"]}
 
 
-def test_report_and_answer(experiment, tmp_path):
-    described = {"folder": "training/x", "label_treatment": "masked"}
+def test_a_bin_says_how_much_error_it_allows(experiment, original_px):
+    people = labelled_but(experiment)
+    moved_px = original_px + [[[3.0, 0.0]]]
+    rows = pck_by_person_count(moved_px, people, seed=0)
+    validation = people.part("validation")
+    true_px = people.keypoints_frame_px[people.split.validation]
+    torsos_px = torso_length_px(true_px, validation.labelled, skeleton=validation.skeleton)
+    counts = validation.extras["person_count"]
+    for row, count in zip(rows, np.unique(counts), strict=True):
+        chosen = counts == count
+        assert row["allowed_px"] == pytest.approx(0.2 * torsos_px[chosen].mean())
+        # 3 px of the picture are 3 x 96 / width px of the frame.
+        expected = (3 * people.frame_px / validation.image_sizes_px[chosen, 0]).mean()
+        assert row["error_px"] == pytest.approx(expected)
+
+
+def test_an_estimator_of_other_joints_has_no_gallery(experiment):
+    other = SimpleNamespace(skeleton=SimpleNamespace(joints=("nose",)))
+    assert estimated(other, experiment) is None
+
+
+def test_a_gallery_shows_whole_pictures(experiment, original_px):
+    shown = gallery(original_px + 1.0, experiment, 1)
+    assert [title.split(":")[0] for title in shown["titles"]] == ["typical", "good", "worst"]
+    for image, true_px in zip(shown["images"], shown["true_px"], strict=True):
+        (at,) = np.flatnonzero((original_px == true_px).all(axis=(1, 2)))
+        assert image.shape[1::-1] == tuple(experiment.part("validation").image_sizes_px[at])
+
+
+DESCRIBED = {
+    "folder": "training/x",
+    "network": "poster_batchnorm",
+    "label_treatment": "masked",
+    "epochs": 2,
+    "best_epoch": 2,
+}
+
+
+def test_report_and_answer(experiment, original_px, tmp_path):
     predictions = {
         part: experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
         for part in ("train", "validation")
     }
-    result = report(predictions, described, experiment, seed=0)
+    shipped = {"best": original_px, "other": None}
+    result = report(predictions, DESCRIBED, experiment, seed=0, shipped=shipped)
     files.write_json(tmp_path / "prediction.json", result)
     stored = files.read_json(tmp_path / "prediction.json")
     assert set(stored["scores"]) == {"train", "validation", "image_centre", "mean_pose"}
+    assert list(stored["shipped"]) == ["best"]
+    assert set(stored["publishable"]) < set(stored)
     assert stored["headline"][0] == {
         "label": "PCK@0.2, train",
         "value": 1.0,
@@ -136,11 +192,67 @@ def test_report_and_answer(experiment, tmp_path):
     }
     mean_pose_px = baselines.mean_pose_px(experiment, "validation")
     mean_pose = scores.score_original_px(mean_pose_px, experiment, "validation", seed=0)
+    constant = mean_pose["metrics"]["pck_0.2"]["value"]
+    assert stored["gain"]["value"] == pytest.approx(1 - constant)
     text = answer(stored)
-    assert text.startswith(
-        "**Answer.** PCK@0.2 is 1.000 (95 % interval 1.000 to 1.000) on validation"
-    )
-    assert f"the mean pose gets {mean_pose['metrics']['pck_0.2']['value']:.3f}" in text
+    assert text.startswith("**Mostly right.** 1.000 (95 % interval 1.000 to 1.000) of the joints")
+    assert f"the same for all, gets {constant:.3f}" in text
+    assert "`best` gets PCK@0.2 1.000" in text and "The last of 2 epochs was the best" in text
+    # No group is left out.
+    for row in [*stored["by_person_count"], *stored["by_contortion"]]:
+        assert f"{row['label']}: 1.000 (1.000 to 1.000; {row['mean_pose_pck']:.3f})" in text
+    beside = score_table(stored, stored)
+    assert [row["prediction"] for row in beside][-1] == "best"
+    assert beside[0]["PCK@0.2, this run"] == beside[0]["PCK@0.2, photographs"]
+    curves = curve_arguments(stored)["curves"]
+    assert list(curves)[-1] == "best" and "mean pose" in curves
+
+
+def bins(usual, unusual, allowed_px):
+    """Two bins of `pck_by_contortion`, their PCK with intervals of 0.02 to both sides."""
+    return [
+        {
+            "pck": pck,
+            "interval": [pck - 0.02, pck + 0.02],
+            "mean_pose_pck": 0.01,
+            "allowed_px": each,
+        }
+        for pck, each in zip((usual, unusual), allowed_px, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "start", "words"),
+    [
+        (bins(0.1, 0.2, (3, 4)), "Surprising: PCK is 0.200", "allows 4.0 px there and 3.0 px on"),
+        (bins(0.1, 0.2, (4, 3)), "Surprising: ", "size of the people does not explain it"),
+        (bins(0.1, 0.11, (3, 4)), "These pictures do not tell familiar", "allows 4.0 px there"),
+        (bins(0.2, 0.1, (3, 4)), "PCK is 0.100", "on those most like them."),
+        (bins(0.1, 0.09, (3, 4)), "PCK is 0.090", "these pictures do not tell them apart"),
+        ([], "", ""),
+    ],
+)
+def test_unfamiliar_poses_in_words(rows, start, words):
+    text = poster_predictions._contortion_text(rows)
+    assert text.startswith(start) and words in text
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ([0.01, 0.2], "Better than one constant pose, but mostly wrong."),
+        ([-0.2, -0.1], "Worse than one constant pose for everybody."),
+        ([-0.1, 0.1], "Not decided: these pictures do not tell it from one constant pose."),
+        ([None, None], "Not measured: no picture has a torso to measure by."),
+    ],
+)
+def test_the_verdict_is_what_is_decided(experiment, interval, verdict):
+    wrong = {
+        part: np.zeros((len(experiment.part(part)), 14, 2)) for part in ("train", "validation")
+    }
+    result = report(wrong, DESCRIBED, experiment, seed=0)
+    result["gain"]["interval"] = interval
+    assert answer(result).startswith(f"**{verdict}** 0.")
 
 
 def test_network_of_a_run_without_notebook_02(tmp_path, experiment):

@@ -7,6 +7,7 @@ import pytest
 from posekit import files
 from posekit.errors import PosekitError
 from posekit.models import poster
+from posekit.saliency import joint_saliency
 from posekit.skeleton import JOINTS
 from posekit.studies.poster import saliency
 
@@ -27,21 +28,53 @@ def few(experiment):
 
 
 @pytest.fixture
-def report(few, monkeypatch):
-    # The real network takes minutes of gradients; its small brother has the same interface.
-    monkeypatch.setattr(saliency, "untrained_copy", lambda model, *, seed: small_network())
+def report(few):
     return lambda model: saliency.report(model, few, joint="left_wrist", seed=0)
 
 
-def test_the_untrained_copy_has_the_layers_and_other_weights():
+def test_the_untrained_copy_has_the_layers_and_other_weights(few):
     keras.utils.set_random_seed(1)
-    model = poster.poster_network(batch_norm=False, frame_px=32)
-    copy = saliency.untrained_copy(model, seed=0)
+    model = small_network()
+    copy = saliency.untrained_copy(model, few, seed=0)
     assert [layer.name for layer in copy.layers] == [layer.name for layer in model.layers]
     assert copy.input_shape == model.input_shape
     assert not np.allclose(copy.layers[1].kernel, model.layers[1].kernel)
-    again = saliency.untrained_copy(model, seed=0)
+    again = saliency.untrained_copy(model, few, seed=0)
     np.testing.assert_array_equal(copy.layers[1].kernel, again.layers[1].kernel)
+
+
+def test_an_untrained_copy_normalises_with_the_pictures_statistics(few):
+    # Equal batches: their mean statistics are those of all pictures together.
+    images = np.concatenate([few.images("train")[: saliency.BATCH]] * 2)
+    model = small_network()
+    first, second = saliency._normalisations(model)[:2]
+    kept = second.moving_variance.numpy()
+    momenta = [layer.momentum for layer in (first, second)]
+    saliency.measure_statistics(model, images, [first])
+    before = keras.Model(model.inputs[0], model.get_layer("conv1_1").output)
+    given = before(images.astype(np.float32)).numpy()
+    np.testing.assert_allclose(first.moving_mean, given.mean(axis=(0, 1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(first.moving_variance, given.var(axis=(0, 1, 2)), rtol=1e-3)
+    np.testing.assert_array_equal(second.moving_variance, kept)
+    assert [layer.momentum for layer in (first, second)] == momenta
+
+
+def test_weights_are_drawn_again_from_the_last_layer_down(few):
+    images, index = few.images("validation")[:2], 3
+    keras.utils.set_random_seed(1)
+    model = small_network()
+    weights = model.get_weights()
+    drawn = saliency.untrained_copy(model, few, seed=0)
+    statistics_on = saliency.statistics_images(few)
+    steps = list(saliency.randomised_maps(model, drawn, images, index, statistics_on))
+    assert [name for name, _ in steps] == ["coordinates_unit", "dense1", "conv2_1", "conv1_1"]
+    # With all weights drawn again it is the untrained network.
+    expected = joint_saliency(drawn, images, index)
+    np.testing.assert_allclose(steps[-1][1], expected, rtol=1e-3, atol=1e-9)
+    trained = joint_saliency(model, images, index)
+    assert not any(np.allclose(maps, trained) for _, maps in steps)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_chosen_images_are_random_whole_and_seeded(few):
@@ -70,7 +103,7 @@ def test_shares_beside_the_boxes_area():
     boxes_px = np.array([[0, 0, 4, 8]] * 2)
     inside = np.zeros((2, 8, 8))
     inside[:, :, :4] = 1
-    maps = {"inside": inside, "even": np.ones((2, 8, 8))}
+    maps = {"inside": [inside], "even": [np.ones((2, 8, 8)), np.ones((2, 8, 8))]}
     shares = saliency.shares_in_box(maps, boxes_px, groups=np.arange(2), seed=0, resamples=20)
     assert {name: entry["value"] for name, entry in shares.items()} == {
         "box area": 0.5,
@@ -78,8 +111,26 @@ def test_shares_beside_the_boxes_area():
         "even": 0.5,
         "inside minus box area": 0.5,
         "even minus box area": 0.0,
+        "inside minus even": 0.5,
     }
     assert shares["inside"]["interval"] == [1.0, 1.0]
+    assert shares["even"]["range"] == [0.5, 0.5] and "range" not in shares["inside"]
+
+
+def test_the_best_channel_is_chosen_on_other_images(monkeypatch):
+    # Channel 0 follows edges in the images it is chosen on alone, channel 1 a little everywhere.
+    follows = np.array([[0.9, 0.2], [0.0, 0.2]] * 2)
+    monkeypatch.setattr(
+        saliency.saliency, "activations", lambda *_: {"conv": np.ones((4, 8, 8, 2))}
+    )
+    monkeypatch.setattr(
+        saliency.saliency_checks,
+        "correlation_with_edges",
+        lambda maps, images: follows if maps.ndim == 4 else follows.mean(axis=1),
+    )
+    means, best = saliency._follow_edges(None, np.zeros((4, 8, 8, 3), np.uint8))
+    np.testing.assert_allclose(means["conv"], [0.55, 0.1] * 2)
+    np.testing.assert_allclose(best["conv"], [0.0, 0.0])
 
 
 def test_unknown_joint_is_refused():
@@ -93,15 +144,12 @@ def test_report_of_an_untrained_network(report, tmp_path):
     files.write_json(tmp_path / "saliency.json", result)
     stored = files.read_json(tmp_path / "saliency.json")
     assert (stored["joint"], stored["images"]) == ("left_wrist", 3)
-    names = {
-        f"{method}, {network}"
-        for method in ("gradient", "SmoothGrad")
-        for network in ("trained", "untrained")
-    }
+    names = ["gradient, trained", "SmoothGrad, trained", "gradient, untrained"]
     assert set(stored["share_in_box"]) == {
         "box area",
         *names,
         *(f"{name} minus box area" for name in names),
+        *(f"{names[0]} minus {name}" for name in names[1:]),
     }
     area = stored["share_in_box"]["box area"]["value"]
     for name in names:
@@ -110,15 +158,28 @@ def test_report_of_an_untrained_network(report, tmp_path):
         difference = stored["share_in_box"][f"{name} minus box area"]["value"]
         assert difference == pytest.approx(share - area)
     assert list(stored["edge_correlation"]["trained"]) == ["conv1_1_relu", "conv2_1_relu"]
+    assert stored["untrained_draws"] == 4
+    low, high = stored["untrained_maps"]["range"]
+    # The last step leaves no trained weight: it is the first of the untrained networks.
+    assert low - 1e-3 <= stored["randomised"][-1]["value"] <= high + 1e-3
+    assert [each["joint"] for each in stored["other_joint"]] == ["right_ankle"]
+    assert set(stored["publishable"]) < set(stored)
 
-    trained, untrained = saliency.correlation_arguments(stored)
-    assert list(trained) == list(untrained)
-    value, low, high = trained["conv1_1_relu"]
-    assert low <= value <= high
-    assert [row["what"] for row in saliency.share_table(stored)] == list(stored["share_in_box"])
+    arguments = saliency.correlation_arguments(stored)
+    assert list(arguments["trained"]) == list(arguments["untrained"])
+    value, low, high = arguments["trained"]["conv1_1_relu"]
+    assert low <= value <= high and arguments["draws"] == 4
+    rows = saliency.table(stored)
+    assert rows[0] == {
+        "measure": "box / image",
+        "this run": stored["share_in_box"]["box area"],
+        "range of the untrained": None,
+    }
+    beside = saliency.table(stored, stored)
+    assert [row["photographs"] for row in beside] == [row["this run"] for row in rows]
     text = saliency.answer(stored)
-    assert text.startswith("**Answer.** ") and f"{value:.2f} (95 % interval" in text
-    assert "3 validation images" in text
+    assert text.startswith("**Not decided: 3 images are too few.**")
+    assert f"{value:.2f} (95 % interval" in text and "3 validation images" in text
 
 
 def test_report_of_a_network_that_sees_nothing(report, tmp_path):
@@ -127,39 +188,75 @@ def test_report_of_a_network_that_sees_nothing(report, tmp_path):
     result = report(dead)
     assert result["share_in_box"]["gradient, trained"] == {"value": None, "interval": [None, None]}
     assert [row["value"] for row in result["headline"]] == [None, None, None]
-    assert "not measured falls inside the person's box" in saliency.answer(result)
+    assert "not measured lies in the person's box" in saliency.answer(result)
+
+
+MORE, LESS, NEITHER = [0.1, 0.2], [-0.2, -0.1], [-0.1, 0.1]
+
+
+def made(edges, excess, learned):
+    """A result by its differences: of both layers' edges, the box's area and untrained networks."""
+    entry = {"value": 0.6, "interval": [0.5, 0.7]}
+    untrained = {"value": 0.4, "interval": [0.3, 0.5], "range": [0.35, 0.45]}
+
+    def by_layer(each):
+        return {"conv1": each, "conv2": each}
+
+    found = {
+        "trained": by_layer(entry),
+        "untrained": by_layer(untrained),
+        "trained minus untrained": by_layer({"value": 0.0, "interval": edges}),
+    }
+    return {
+        "data": {"split": {"comparable": True}},
+        "joint": "neck",
+        "images": 64,
+        "untrained_draws": 5,
+        "edge_correlation": found,
+        "edge_correlation_best_channel": found,
+        "share_in_box": {
+            "box area": entry,
+            "gradient, trained": entry,
+            "SmoothGrad, trained": entry,
+            "gradient, untrained": untrained,
+            "gradient, trained minus box area": {"value": 0.0, "interval": excess},
+            "gradient, trained minus gradient, untrained": {"value": 0.0, "interval": learned},
+            "gradient, trained minus SmoothGrad, trained": {"value": 0.0, "interval": LESS},
+        },
+        "randomised": [{"down_to": "dense", **entry}],
+        "untrained_maps": untrained,
+        "other_joint": [{"joint": "right_ankle", **entry}],
+    }
 
 
 @pytest.mark.parametrize(
-    ("interval", "words"),
+    ("differences", "verdict"),
     [
-        ([0.1, 0.2], "more than"),
-        ([-0.2, -0.1], "less than"),
-        ([-0.1, 0.1], "not clearly different from"),
+        (
+            (MORE, MORE, MORE),
+            "Training makes most layers follow edges. It moves the saliency towards",
+        ),
+        (
+            (NEITHER, MORE, NEITHER),
+            "Layers follow edges no more than without training. The saliency is on",
+        ),
+        (
+            (LESS, NEITHER, MORE),
+            "Layers follow edges no more than without training. The saliency is not",
+        ),
     ],
 )
-def test_answer_words_the_interval(interval, words):
-    entry = {"value": 0.5, "interval": [0.4, 0.6]}
-    correlations = {"conv1": entry, "conv2": entry}
-    gain = {"value": 0.0, "interval": interval}
-    result = {
-        "data": {"split": {"comparable": True}},
-        "joint": "neck",
-        "images": 3,
-        "edge_correlation": {
-            "trained": correlations,
-            "untrained": correlations,
-            "trained minus untrained": {"conv1": entry, "conv2": gain},
-        },
-        "share_in_box": {
-            "gradient, trained": entry,
-            "gradient, untrained": entry,
-            "box area": entry,
-            "gradient, trained minus box area": {"value": 0.0, "interval": interval},
-        },
-    }
-    text = saliency.answer(result)
-    assert f"{words} the box's share" in text
-    first, last = text.split("that of the last")
-    assert "more than an untrained network's" in first
-    assert f"{words} an untrained network's" in last
+def test_the_answer_says_what_is_decided(differences, verdict):
+    text = saliency.answer(made(*differences))
+    assert text.startswith(f"**{verdict}")
+    assert "is less than that." in text  # the plain gradient's share, next to SmoothGrad's
+    assert "Maps are only weakly specific: the map of `right_ankle`" in text
+
+
+def test_a_layer_within_the_untrained_draws_has_not_gained():
+    result = made(MORE, MORE, MORE)
+    result["edge_correlation"]["untrained"]["conv1"]["range"] = [0.1, 0.7]
+    result["edge_correlation"]["trained"]["conv1"] = {"value": 0.6, "interval": [0.5, 0.7]}
+    assert saliency._gained(result["edge_correlation"]) == []
+    result["edge_correlation"]["untrained"]["conv2"] = {"value": 0.4, "range": [0.1, 0.5]}
+    assert saliency._gained(result["edge_correlation"]) == ["conv2"]
