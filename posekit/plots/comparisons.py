@@ -1,5 +1,7 @@
 """Comparisons: seeds, joints, bins of images, layers, the choices of a study."""
 
+import textwrap
+
 import numpy as np
 
 from posekit.plots.style import (
@@ -84,7 +86,8 @@ def error_by_bin(
     check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
     )
-    figure, ((axis,),) = new_figure(size_inches=(HALF if len(labels) <= 4 else WHOLE, 3.6))
+    width = HALF if len(labels) <= 4 else WHOLE
+    figure, ((axis,),) = new_figure(size_inches=(width, 3.6))
     positions = np.arange(len(labels))
     low, high = np.asarray(intervals, float).T
     axis.vlines(positions, low, high, color=PALETTE[0], linewidth=2)
@@ -92,7 +95,7 @@ def error_by_bin(
     ticks = [f"{label}\nn = {count}" for label, count in zip(labels, counts, strict=True)]
     axis.set_xticks(positions, ticks)
     axis.set_xlim(-0.5, len(labels) - 0.5)
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=textwrap.fill(title, 48 if width == HALF else 100))
     axis.grid(axis="x", visible=False)
     return figure
 
@@ -148,5 +151,5 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
     axis.set_xlabel(xlabel)
     axis.set_title(f"{title}\n(dots: seeds; diamond: mean; bar: 95 % interval of it)")
     axis.grid(axis="y", visible=False)
-    axis.legend(loc="best")
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

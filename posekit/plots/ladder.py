@@ -7,6 +7,7 @@ of a step before it, or None), "branch" (bool, True where the staircase continue
 """
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from posekit.errors import PosekitError
 from posekit.plots.style import PALETTE, QUIET, WHOLE, log_scale, new_figure, styled
@@ -31,8 +32,7 @@ def ladder_steps(rungs, mean_pose):
         axis.axvline(constant, color=QUIET, linestyle=":", label="mean pose")
         axis.set_xlabel(xlabel)
         axis.set_xlim(left=0)
-    left.set_title("What is each idea worth?")
-    right.set_title("(hollow: branches; bars: 95 % intervals)")
+    _title(figure, "What is each idea worth? (hollow: branches; bars: 95 % intervals)")
     right.legend(loc="upper right")
     return figure
 
@@ -72,6 +72,8 @@ def _draw_steps(axis, rungs, score):
             ha="left" if rightwards else "right",
             va="center",
             fontsize=10,
+            # Legible where a line of the staircase passes behind it.
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )
     axis.margins(x=0.12)
 
@@ -89,8 +91,10 @@ def bias_and_variance(rungs):
             values = [rung[part][score]["value"] for rung in rungs]
             axis.barh(positions + shift, values, height=0.36, color=colour, label=f"{part} images")
         axis.set_xlabel(xlabel)
-    left.set_title("Is it bias or variance?")
-    right.set_title("(the training error is bias, what validation adds is variance)")
+    _title(
+        figure,
+        "Is it bias or variance? (the training error is bias, what validation adds is variance)",
+    )
     left.legend(loc="lower right")
     return figure
 
@@ -116,6 +120,10 @@ def ladder_costs(rungs):
     left.set_ylabel("PCK@0.2 (share of joints)")
     left.set_title("What does accuracy cost? (numbers as on the ladder)")
     return figure
+
+
+def _title(figure, text):
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11)
 
 
 def _two_panels(caller, rungs):

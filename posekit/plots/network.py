@@ -11,7 +11,7 @@ COLOURS = {"Conv2D": PALETTE[0], "Dense": PALETTE[1], "MaxPooling2D": PALETTE[2]
 SHORT = {"BatchNormalization": "BN", "Rescaling": "scale", "MaxPooling2D": "max pool"}
 # In units of the distance between two rows.
 HIGHEST, WIDEST, COLUMN = 0.86, 1.7, 0.15
-NAMES_AT, SHAPES_AT, PARAMETERS_AT, RIGHT = 1.3, 6.4, 8.6, 8.7
+NAMES_AT, SHAPES_AT, PARAMETERS_AT, RIGHT = 1.2, 6.8, 8.7, 8.8
 
 
 @styled

@@ -9,6 +9,7 @@ from posekit.plots.style import (
     QUIET,
     WHOLE,
     check_equal_lengths,
+    legend_below,
     new_figure,
     show_pose,
     styled,
@@ -34,7 +35,7 @@ def joint_visibility(labelled, *, skeleton):
 @styled
 def junk_coordinates(keypoints_px, labelled):
     """Stored coordinates (N, K, 2), px, of joints that are not labelled, over those that are."""
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 4.6))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 4.9))
     for colour, name, chosen in (
         (QUIET, "labelled", labelled),
         (PALETTE[1], "not labelled", ~labelled),
@@ -51,7 +52,7 @@ def junk_coordinates(keypoints_px, labelled):
     axis.invert_yaxis()
     axis.set(xlabel="stored x (px)", ylabel="stored y (px)")
     axis.set_title("Where do joints without a label lie?\n(left of 0 and above 0 is outside)")
-    axis.legend(markerscale=4)
+    legend_below(axis, markerscale=4)
     return figure
 
 
@@ -61,7 +62,7 @@ def person_size(shares):
 
     shares, float (N, 2), are the joints' box over the picture, (width, height); NaN is left out.
     """
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.4))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.7))
     known = np.asarray(shares)[np.isfinite(shares).all(axis=1)]
     bins = np.linspace(0, max(1, known.max(initial=0)), 41)
     for colour, name, values in zip(PALETTE, ("width", "height"), known.T, strict=False):
@@ -71,14 +72,14 @@ def person_size(shares):
         axis.axvline(median, color=colour, linestyle=":")
     axis.set(xlabel="person / picture (share of its width or height)", ylabel="images")
     axis.set_title("How small are people in the frame?")
-    axis.legend()
+    legend_below(axis)
     return figure
 
 
 @styled
 def aspect_ratios(image_sizes_px):
     """How far pictures, (N, 2) of (width, height), are from the square they are squashed into."""
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.4))
+    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.7))
     ratio = np.divide(*np.asarray(image_sizes_px, float).T)
     widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
     axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=PALETTE[0])
@@ -91,7 +92,7 @@ def aspect_ratios(image_sizes_px):
     axis.set_xticklabels([f"{tick:.2g}" for tick in ticks])
     axis.set(xlabel="width / height", ylabel="images")
     axis.set_title("How strongly does squashing to a square distort?")
-    axis.legend()
+    legend_below(axis)
     return figure
 
 

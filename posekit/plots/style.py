@@ -136,6 +136,11 @@ def log_scale(axes, which):
     axis.set_minor_locator(NullLocator())
 
 
+def legend_below(axis, **options):
+    """A legend under the axis' own label, where it hides nothing."""
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, **options)
+
+
 def colours(names):
     """One colour of the palette for each name; they repeat after the last."""
     return [PALETTE[n % len(PALETTE)] for n in range(len(names))]
