@@ -27,7 +27,11 @@ _HEADERS = {
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parent
+
+# A wheel has what the package reads of the project, models and notebooks, in a folder (setup.py).
+IS_INSTALLED = (PACKAGE / "project").is_dir()
+PROJECT_ROOT = PACKAGE / "project" if IS_INSTALLED else PACKAGE.parent
 
 # Where caches go, in the environment, which notebooks and workers inherit.
 CACHE_VARIABLE = "POSEKIT_CACHE"
@@ -41,17 +45,18 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def from_root(path):
     """The path itself when absolute, else as seen from the project's root.
 
-    Notebooks and commands so find the same files whatever the working directory.
+    Notebooks and commands so find the same files whatever the working directory. An installed
+    package has no project around it; there it is seen from the working directory.
     """
-    return Path(path) if Path(path).is_absolute() else PROJECT_ROOT / path
+    return (Path.cwd() if IS_INSTALLED else PROJECT_ROOT) / path
 
 
 def cache_dir():
     """The folder of the caches, made where missing.
 
     It is that of POSEKIT_CACHE (`--cache-dir`), else the first that can be written to: the
-    project's .cache; posekit in the user's cache folder, for a project on a read-only disk; a
-    folder for temporary files, with a warning.
+    project's .cache; posekit in the user's cache folder, for an installed package or a project on
+    a read-only disk; a folder for temporary files, with a warning.
 
     Raises:
         PosekitError: the folder of POSEKIT_CACHE cannot be written to.
@@ -65,7 +70,8 @@ def cache_dir():
                 f"{problem}. Name another with --cache-dir or {CACHE_VARIABLE}."
             )
         return folder
-    for folder in (PROJECT_ROOT / ".cache", _user_cache_dir()):
+    own = None if IS_INSTALLED else PROJECT_ROOT / ".cache"
+    for folder in (own, _user_cache_dir()):
         if folder is not None and not _why_not_writable(folder):
             return folder
     return _temporary_cache_dir()

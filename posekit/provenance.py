@@ -5,7 +5,7 @@ import subprocess
 import sys
 from importlib import metadata
 
-from posekit.files import PROJECT_ROOT
+from posekit.files import IS_INSTALLED, PROJECT_ROOT
 
 VERSIONED_PACKAGES = ("posekit", "tensorflow", "keras", "numpy", "scipy", "opencv-python", "pillow")
 
@@ -36,6 +36,8 @@ def _version(package):
 
 def _git_commit():
     """The commit, with "-dirty" where files were edited since; None outside git."""
+    if IS_INSTALLED:
+        return None  # the repository around it, if there is one, is another project's
     try:
         answer = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

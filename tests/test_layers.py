@@ -196,7 +196,7 @@ def test_help_loads_no_tensorflow():
         cwd=ROOT,
         check=True,
     )
-    assert finished.stdout.startswith("usage: python -m posekit")
+    assert finished.stdout.startswith("usage: posekit")
     loaded = set(re.findall(r"\|\s+([\w.]+)$", finished.stderr, re.MULTILINE))
     assert "argparse" in loaded
     assert not loaded & {"tensorflow", "keras"}

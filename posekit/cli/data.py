@@ -27,7 +27,7 @@ def add(commands):
         "data",
         help=summary,
         description=summary,
-        epilog="example: python -m posekit data make data/synthetic --images 500",
+        epilog="example: posekit data make data/synthetic --images 500",
         formatter_class=AS_WRITTEN,
     )
     actions = data.add_subparsers(required=True, metavar="ACTION")

@@ -1,12 +1,14 @@
-"""The command line: `python -m posekit --help`. Commands load TensorFlow when they run."""
+"""The command line: `posekit --help`. Commands load TensorFlow when they run."""
 
 import argparse
 import os
+import re
 import select
 import shlex
 import sys
+from importlib import metadata
 
-from posekit import files
+from posekit import __version__, files
 from posekit.cli import data, evaluate, options, predict, report, train
 from posekit.cli.interruption import exit_on_interrupt
 from posekit.errors import PosekitError
@@ -41,6 +43,15 @@ def main(arguments=None):
     except PosekitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        extra = _extra_with(error.name)
+        if extra is None:
+            raise
+        print(
+            f"error: this command needs the package {error.name}: pip install 'posekit[{extra}]'",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print(message, file=sys.stderr)
         return 130
@@ -49,11 +60,12 @@ def main(arguments=None):
 def parser():
     """The parser of all commands; `run` of what it parses is the command's function."""
     parser = argparse.ArgumentParser(
-        prog="python -m posekit",
+        prog="posekit",
         description="Human pose estimation that a person can reproduce, understand and improve.",
-        epilog="example: python -m posekit report --profile quick",
+        epilog="example: posekit predict photo.jpg",
         formatter_class=options.AS_WRITTEN,
     )
+    parser.add_argument("--version", action="version", version=f"posekit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (data, train, evaluate, predict, report):
         group.add(commands)
@@ -73,6 +85,17 @@ def _reader_has_gone():
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             gone = True
     return gone
+
+
+def _extra_with(module):
+    """The extra of this installation that brings a module, or None."""
+    try:
+        requirements = metadata.requires("posekit") or ()
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
+        return None
+    wanted = re.compile(rf"{re.escape(str(module)).replace('_', '[-_]')}\b.*extra == ['\"](\w+)")
+    found = filter(None, map(wanted.match, requirements))
+    return next((match[1] for match in found), None)
 
 
 def _resuming(chosen, arguments):

@@ -28,13 +28,13 @@ def add_command(commands, name, run, summary, *, example, details=""):
     """A command's parser, added to what `add_subparsers` returned.
 
     `run` takes the parsed options and returns the exit status. `example` is a command line to
-    copy, without `python -m posekit`; `details` are further lines of the command's own help.
+    copy, without `posekit`; `details` are further lines of the command's own help.
     """
     parser = commands.add_parser(
         name,
         help=summary,
         description=f"{summary}\n{details}",
-        epilog=f"example: python -m posekit {example}",
+        epilog=f"example: posekit {example}",
         formatter_class=AS_WRITTEN,
     )
     parser.set_defaults(run=run)

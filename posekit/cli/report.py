@@ -164,7 +164,7 @@ def _add_runs(commands):
         "folder",
         nargs="?",
         type=absolute_path,
-        default=files.PROJECT_ROOT / "reports",
+        default=files.from_root("reports"),
         help="folder to search (default: the project's reports/)",
     )
     parser.add_argument(

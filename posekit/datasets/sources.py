@@ -55,7 +55,7 @@ def load(
     if data == SYNTHETIC:
         name = f"synthetic-v{writing.GENERATOR_VERSION}-{synthetic_images}-seed{seed}"
         folder = PROJECT_ROOT / "data" / name
-        if not folder.is_dir() and not files.is_writable(folder.parent):
+        if not folder.is_dir() and (files.IS_INSTALLED or not files.is_writable(folder.parent)):
             folder = files.cache_dir() / name
         writing.write(folder, count=synthetic_images, seed=seed)
         return lsp.read(folder)

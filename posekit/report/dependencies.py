@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import posekit
-from posekit.files import PROJECT_ROOT
+from posekit.files import PACKAGE, PROJECT_ROOT
 from posekit.report.names import PRODUCER
 
 
@@ -26,7 +26,7 @@ class Dependencies:
     artifacts: frozenset  # names of artifacts in the notebook or its modules
 
 
-def of_notebook(notebook, *, root=PROJECT_ROOT):
+def of_notebook(notebook, *, root=PACKAGE.parent):
     """The Dependencies of an nbformat node; `root` is the folder around the package `posekit`."""
     cells = [_parsed(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     modules = {}
@@ -137,7 +137,7 @@ def _named_files(tree, path, root):
 def _as_path(node, path, root):
     match node:
         case ast.Name("PROJECT_ROOT") | ast.Attribute(attr="PROJECT_ROOT"):
-            return root
+            return PROJECT_ROOT if root == PACKAGE.parent else root
         case ast.BinOp(left, ast.Div(), ast.Constant(str(part))):
             parent = _as_path(left, path, root)
             return None if parent is None else parent / part

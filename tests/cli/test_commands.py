@@ -88,7 +88,7 @@ def test_every_help_has_an_example_to_copy(capsys, command):
         main([*command, "--help"])
     assert stopped.value.code == 0
     example = capsys.readouterr().out.strip().splitlines()[-1]
-    assert example.startswith(f"example: python -m posekit {' '.join(command)}".strip())
+    assert example.startswith(f"example: posekit {' '.join(command)}".strip())
 
 
 @pytest.mark.parametrize("command", COMMANDS[3:], ids=" ".join)
@@ -98,7 +98,7 @@ def test_every_example_is_understood(command):
     parser = make_parser()
     for word in command:
         parser = parser._subparsers._group_actions[0].choices[word]
-    example = parser.epilog.removeprefix("example: python -m posekit ").split()
+    example = parser.epilog.removeprefix("example: posekit ").split()
     options = make_parser().parse_args(example)
     assert options.run.__name__.startswith(command[-1])
 
