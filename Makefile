@@ -57,7 +57,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 reports: setup  ## run every notebook and write HTML reports with an index
 	$(BIN)/python -m posekit report --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" \
-	  $(if $(RUN),--run-dir "$(RUN)") $(if $(RESUME),--resume) $(foreach item,$(SET),--set '$(item)')
+	  $(if $(RUN),--out "$(RUN)") $(if $(RESUME),--resume) $(foreach item,$(SET),--set '$(item)')
 
 test: setup  ## run all tests, WORKERS=2 at a time; real data are tested when POSEKIT_LSPET names the zip
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -48,9 +48,9 @@ class Profile:
 _SIZES = {
     "name": ("smoke", "quick", "full"),
     "purpose": (
-        "does everything run? (CI)",
-        "the whole story on synthetic people",
-        "the real data",
+        "a trial",
+        "synthetic people",
+        "real data",
     ),
     "synthetic_images": (240, 2000, 10000),
     "max_images": (240, 2000, None),

@@ -72,7 +72,7 @@ def test_a_report_killed_while_it_converts_goes_on(context, tmp_path):
 def test_ctrl_c_ends_a_training_within_seconds(tmp_path, synthetic_folder):
     command = [
         *(sys.executable, "-m", "posekit", "train", "--data", str(synthetic_folder)),
-        *("--profile", "smoke", "--epochs", "500", "--run-dir", str(tmp_path)),
+        *("--profile", "smoke", "--epochs", "500", "--out", str(tmp_path)),
     ]
     process = subprocess.Popen(
         command,

@@ -112,7 +112,8 @@ def pins():
 
 
 def test_what_is_declared_is_what_is_tested():
-    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     declared = [Requirement(text) for each in lists for text in each]
     tested = pins()

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from posekit.cli.options import (
     AS_WRITTEN,
+    DATA_DETAILS,
     DATA_HELP,
-    absolute_path,
     add_cache_dir,
     add_command,
+    add_force,
+    add_out,
     add_skip_bad_images,
     bad_images,
+    check_new,
     data_paths,
     output_path,
     seed,
@@ -27,7 +30,7 @@ def add(commands):
         "data",
         help=summary,
         description=summary,
-        epilog="example: posekit data make data/synthetic --images 500",
+        epilog="example: posekit data make --out data/people --images 500",
         formatter_class=AS_WRITTEN,
     )
     actions = data.add_subparsers(required=True, metavar="ACTION")
@@ -36,39 +39,40 @@ def add(commands):
         "make",
         make_data,
         "Write a data set of synthetic people.",
-        example="data make data/synthetic --images 500 --seed 1",
+        example="data make --out data/people --images 500 --seed 1",
     )
-    make.add_argument("folder", type=Path, help="new or empty folder to write to")
+    add_out(make, "new or empty folder to write to", "out", required=True)
     make.add_argument("--images", type=int, default=2000, help="how many (default: %(default)s)")
-    make.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
+    make.add_argument(
+        "--seed", type=seed, default=0, help="of everything random (default: %(default)s)"
+    )
     make.add_argument(
         "--layout",
         choices=("lspet", "coco"),
         default="lspet",
-        help="coco writes COCO keypoints and an own_data.toml, to try own data with "
-        "(default: %(default)s)",
+        help="coco writes COCO keypoints and an own_data.toml (default: %(default)s)",
     )
     fetch = add_command(
         actions,
         "fetch",
         fetch_data,
         "Download LSP or LSPet and verify it.",
-        details="After an interruption, run it again to resume.",
-        example="data fetch lspet --to data/raw",
+        details="It tries the sources in posekit/datasets/fetch/mirrors.toml.\n"
+        "After an interruption, run it again to resume.",
+        example="data fetch lspet --out data/raw",
     )
     fetch.add_argument("name", choices=("lsp", "lspet"), help="which data set")
-    fetch.add_argument(
+    add_out(
+        fetch,
+        "folder for NAME_dataset.zip (default: %(default)s)",
         "--to",
-        type=absolute_path,
         default=Path("data/raw"),
-        help="folder for NAME_dataset.zip (default: %(default)s)",
     )
     fetch.add_argument(
         "--from",
         dest="source",
         metavar="SOURCE",
-        help="URL of a zip, or path of a zip or folder, to try before the sources listed in "
-        "posekit/datasets/fetch/mirrors.toml",
+        help="URL of a zip, or path of a zip or folder, to try first",
     )
     check = add_command(
         actions,
@@ -76,28 +80,29 @@ def add(commands):
         check_data,
         "Read data, decode every image and list what is wrong with each.",
         details="Findings are also shown on a page of thumbnails. The exit status is 1 if "
-        "something cannot be used.",
+        f"something\ncannot be used.\n\n{DATA_DETAILS}",
         example="data check data/raw/lspet_dataset.zip",
     )
     checked = check.add_mutually_exclusive_group(required=True)
     checked.add_argument("folder", nargs="?", type=data_paths, metavar="DATA", help=DATA_HELP)
     checked.add_argument("--data", type=data_paths, help="the same")
-    check.add_argument(
+    add_out(
+        check,
+        "the page, even without findings (default: check.html with the data)",
         "--html",
-        type=Path,
         metavar="FILE",
-        help="write the page here, even without findings (default: check.html in the folder or "
-        "next to the file)",
     )
+    add_force(check)
     pack = add_command(
         actions,
         "pack",
         pack_data,
         "Write a data set with its decoded frames into a few files.",
-        details="--data takes the folder. Trainings and scores stay the same and start at once.",
-        example="data pack data/packed --data data/raw/lspet_dataset.zip",
+        details="--data takes the folder. Trainings and scores stay the same and start at once."
+        f"\n\n{DATA_DETAILS}",
+        example="data pack --out data/packed --data data/raw/lspet_dataset.zip",
     )
-    pack.add_argument("folder", type=absolute_path, help="folder to write, must not exist")
+    add_out(pack, "folder to write, must not exist", "out", required=True)
     pack.add_argument("--data", type=data_paths, required=True, help=DATA_HELP)
     add_skip_bad_images(pack)
     add_cache_dir(pack)
@@ -106,6 +111,7 @@ def add(commands):
         "summarise",
         summarise_data,
         "Print what a data set holds, as JSON.",
+        details=DATA_DETAILS,
         example="data summarise --data data/raw/lspet_dataset.zip",
     )
     summarise.add_argument("--data", type=data_paths, required=True, help=DATA_HELP)
@@ -121,9 +127,9 @@ def make_data(options):
     if options.layout == "coco":
         with tempfile.TemporaryDirectory() as scratch:
             dataset = lsp.read(write(Path(scratch) / "people", **synthetic))
-            folder = write_coco(options.folder, dataset)
+            folder = write_coco(options.out, dataset)
     else:
-        folder = write(options.folder, **synthetic)
+        folder = write(options.out, **synthetic)
     print(f"{options.images} images in {folder}")
     return 0
 
@@ -132,7 +138,7 @@ def fetch_data(options):
     """Get a data set from the first source that has it, and print where it is."""
     from posekit.datasets.fetch import download
 
-    print(download.fetch(options.name, output_path(options.to), source=options.source))
+    print(download.fetch(options.name, output_path(options.out), source=options.source))
     return 0
 
 
@@ -142,6 +148,7 @@ def check_data(options):
     from posekit.datasets.sources import SYNTHETIC
     from posekit.report import data_page
 
+    check_new(options, options.out)
     data = options.folder if options.data is None else options.data
     if data in ("", SYNTHETIC):
         named = {Path(SYNTHETIC): checking.check_opened(_load(data))}
@@ -149,10 +156,10 @@ def check_data(options):
         named = {Path(path): checking.check(path) for path in data.split(os.pathsep)}
     for checked in named.values():
         print(data_page.to_text(checked), end="")
-    if options.html is not None or any(checked.findings for checked in named.values()):
+    if options.out is not None or any(checked.findings for checked in named.values()):
         first = next(iter(named))
-        page = data_page.path_for(first) if options.html is None else options.html
-        is_asked = options.html is not None
+        is_asked = options.out is not None
+        page = options.out if is_asked else data_page.path_for(first)
         write_page(page, data_page.page(list(named.values())), is_asked=is_asked)
     for checked in named.values():
         print(data_page.summary(checked))
@@ -184,7 +191,7 @@ def pack_data(options):
         one_person=False,
     )
     folder = packed.write(
-        options.folder,
+        options.out,
         experiment.dataset,
         frames=experiment.frames.images,
         frames_version=frames.FRAMES_VERSION,

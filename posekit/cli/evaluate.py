@@ -1,17 +1,27 @@
 """`evaluate`: score a model on one part of the data."""
 
+import argparse
 import json
-from pathlib import Path
+import sys
 
 from posekit import files
 from posekit.cli.options import (
-    MODEL_HELP,
+    DATA_DETAILS,
+    absolute_path,
     add_command,
     add_data_options,
+    add_force,
+    add_model,
+    add_old_name,
+    add_out,
+    check_new,
     open_experiment,
     own_data,
     warn_of_other_split,
 )
+from posekit.datasets.splits import SPLITS
+
+PARTS = ("all", "train", "validation", "development", "test")
 
 
 def add(commands):
@@ -21,32 +31,55 @@ def add(commands):
         "evaluate",
         evaluate,
         "Score a model on one part of the data.",
-        details="Give the --profile and --seed of its training, so that the split is the same.",
+        details="Give the --profile and --seed of its training, so that the split is the same."
+        f"\n\n{DATA_DETAILS}",
         example="evaluate --model reports/mine/training/NAME --data synthetic --part validation "
-        "--json scores.json",
+        "--out scores.json",
     )
-    parser.add_argument("--model", required=True, help=MODEL_HELP)
-    add_data_options(parser, split_option="--split-kind")
+    add_model(parser, required=True)
+    add_data_options(parser, has_split=False)
+    parser.add_argument(
+        "--split",
+        action=_Split,
+        default="standard",
+        metavar=f"{{{','.join(SPLITS)}}}",
+        help="rule of the split; scores compare on standard (default: %(default)s)",
+    )
+    add_old_name(parser, "--split-kind", "--split", choices=tuple(SPLITS))
     parser.add_argument(
         "--part",
-        "--split",
         default="validation",
-        choices=("all", "train", "validation", "development", "test"),
-        help="which images to score; --split is the same (default: %(default)s)",
+        choices=PARTS,
+        help="which images to score (default: %(default)s)",
     )
-    parser.add_argument("--json", type=Path, help="write the scores here")
+    add_out(parser, "write the scores here as JSON", "--json", metavar="FILE")
     parser.add_argument(
         "--predictions",
-        type=Path,
-        help="write image_ids and keypoints_px (N, K, 2), original pixels, to this .npz",
+        type=absolute_path,
+        metavar="FILE",
+        help="write image_ids and keypoints_px, original pixels, to this .npz",
     )
     parser.add_argument(
         "--coco",
-        type=Path,
+        type=absolute_path,
         metavar="FILE",
-        help="write the keypoints here as COCO results, with the ids of the annotations; own "
-        "data only",
+        help="write the keypoints of own data here as COCO results",
     )
+    add_force(parser)
+
+
+class _Split(argparse.Action):
+    """The rule of the split; the name of a part, which --split was once, still works."""
+
+    def __call__(self, parser, options, value, option_string=None):
+        if value in PARTS:
+            print(f"note: --split {value} is now written --part {value}", file=sys.stderr)
+            options.part = value
+        elif value in SPLITS:
+            options.split = value
+        else:
+            choices = ", ".join(map(repr, SPLITS))
+            raise argparse.ArgumentError(self, f"invalid choice: {value!r} (choose from {choices})")
 
 
 def evaluate(options):
@@ -58,11 +91,12 @@ def evaluate(options):
     from posekit.provenance import provenance
     from posekit.training import engine
 
+    check_new(options, options.out, options.predictions, options.coco)
     engine.start(options.seed)
     estimator = loading.load(options.model)
     experiment = open_experiment(
         options,
-        split=options.split_kind,
+        split=options.split,
         # The profile's limit shaped the split that the network was trained on; without it,
         # training images would turn up in validation. The fixed test parts do not depend on it.
         limit_images=options.part != "all",
@@ -88,8 +122,8 @@ def evaluate(options):
         "data": experiment.describe(),
         **provenance(profile=options.profile, seed=options.seed, part=options.part),
     }
-    if options.json is not None:
-        files.write_json(options.json, {**made_by, **scores})
+    if options.out is not None:
+        files.write_json(options.out, {**made_by, **scores})
     if options.predictions is not None:
         files.write_npz(
             options.predictions,

@@ -103,4 +103,6 @@ def _resuming(chosen, arguments):
     words = sys.argv[1:] if arguments is None else list(arguments)
     if chosen.run is report.report and not (chosen.resume or chosen.verify or chosen.compare):
         words.append("--resume")
+    if chosen.run is predict.predict and not chosen.force:
+        words.append("--force")  # over what it has finished
     return shlex.join([sys.executable, "-m", "posekit", *words])

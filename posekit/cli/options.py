@@ -9,17 +9,14 @@ from posekit import files
 from posekit.datasets.sources import SYNTHETIC
 from posekit.datasets.splits import SPLITS
 from posekit.errors import PosekitError
+from posekit.estimators.manifest import MANIFEST
 from posekit.profiles import PROFILES
 
-DATA_HELP = (
-    '"synthetic"; a folder or zip in the official LSP or LSPet layout; or own data: an '
-    "own_data.toml, its folder, or what COCO, CVAT, Roboflow, Label Studio or YOLO pose export, "
-    "folder or zip (docs/own_data.md); several paths are separated as in PATH"
-)
-MODEL_HELP = (
-    'name of a shipped model ("best", "from_scratch"), its folder, a training\'s folder, or '
-    "a .keras file with outputs like the poster's network"
-)
+DATA_HELP = '"synthetic", or the path of LSP, LSPet or own data'
+DATA_DETAILS = """\
+DATA is "synthetic", a folder or zip in the official LSP or LSPet layout, or own data: an
+own_data.toml, its folder, or what COCO, CVAT, Roboflow, Label Studio or YOLO pose export
+(docs/own_data.md). Several paths are separated as in PATH."""
 # Examples stay on one line, so that they can be copied.
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
@@ -41,8 +38,67 @@ def add_command(commands, name, run, summary, *, example, details=""):
     return parser
 
 
-def add_data_options(parser, *, split_option="--split"):
-    """Which data a command works on. `split_option` names the option of the splitting rule."""
+class _OldName(argparse.Action):
+    """An earlier name of an option: it works, and a note says what it is called now."""
+
+    def __init__(self, *args, now, **settings):
+        super().__init__(*args, **settings)
+        self.now = now
+
+    def __call__(self, parser, options, values, option_string=None):
+        if values is not None:  # as of an optional word that is not there
+            old = option_string or values
+            print(f"note: {old} is now written {self.now}", file=sys.stderr)
+            setattr(options, self.dest, values)
+
+
+def add_old_name(parser, old, now, **settings):
+    """Let a command understand an option's earlier name, or "out", a word without an option.
+
+    `now` is the name of today, whose value it sets; `settings` are those of `add_argument`.
+    """
+    if old.startswith("-"):
+        settings = {"dest": now.strip("-").replace("-", "_"), **settings}
+        settings["default"] = argparse.SUPPRESS
+    else:
+        settings["nargs"] = "?"
+    parser.add_argument(old, action=_OldName, now=now, help=argparse.SUPPRESS, **settings)
+
+
+def add_out(parser, help, *old, metavar="FOLDER", required=False, default=None):
+    """`--out`, where a command writes; `old` are names that it had."""
+    group = parser.add_mutually_exclusive_group(required=required)
+    group.add_argument("--out", type=absolute_path, default=default, metavar=metavar, help=help)
+    for name in old:
+        add_old_name(group, name, "--out", type=absolute_path)
+
+
+def add_force(parser):
+    """The option that `check_new` reads."""
+    parser.add_argument("--force", action="store_true", help="overwrite outputs that exist")
+
+
+def check_new(options, *paths):
+    """Refuse to overwrite a file unless --force was given; None is no file."""
+    existing = [path for path in paths if path is not None and path.is_file()]
+    if existing and not options.force:
+        raise PosekitError(
+            f"{existing[0]}: must be a new file; got one that exists. Name another place, or "
+            "overwrite it with --force."
+        )
+
+
+def add_model(parser, **settings):
+    """`--model`, with the names of the models that ship."""
+    manifests = sorted(files.PROJECT_ROOT.glob(f"models/*/{MANIFEST}"))
+    shipped = ", ".join(manifest.parent.name for manifest in manifests)
+    default = " (default: %(default)s)" if "default" in settings else ""
+    help = f"{shipped}, or path of a model or training{default}"
+    parser.add_argument("--model", help=help, **settings)
+
+
+def add_data_options(parser, *, has_split=True):
+    """Which data a command works on; with `has_split`, also the splitting rule."""
     parser.add_argument(
         "--data", type=data_paths, default=SYNTHETIC, help=f"{DATA_HELP} (default: %(default)s)"
     )
@@ -51,19 +107,19 @@ def add_data_options(parser, *, split_option="--split"):
         "--profile",
         choices=tuple(PROFILES),
         default="quick",
-        help=f"sizes of the run. {purposes} (default: %(default)s)",
+        help=f"{purposes} (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=seed, default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--seed", type=seed, default=0, help="of everything random (default: %(default)s)"
+    )
     add_skip_bad_images(parser)
     add_cache_dir(parser)
-    if split_option is not None:
+    if has_split:
         parser.add_argument(
-            split_option,
-            dest="split_kind",
+            "--split",
             default="standard",
             choices=tuple(SPLITS),
-            help="how images are split; scores on the poster split are not comparable with "
-            "others (default: %(default)s)",
+            help="rule of the split; scores compare on standard (default: %(default)s)",
         )
 
 
@@ -73,8 +129,7 @@ def add_cache_dir(parser):
         "--cache-dir",
         type=absolute_path,
         metavar="FOLDER",
-        help=f"folder of decoded pictures (default: {files.CACHE_VARIABLE}, else the project's "
-        ".cache, else posekit in the user's cache folder)",
+        help=f"of decoded pictures (default: {files.CACHE_VARIABLE}, else .cache or the user's)",
     )
 
 
@@ -84,11 +139,12 @@ def add_skip_bad_images(parser):
 
 
 def add_run_dir(parser, default):
-    """The folder of a command's trainings."""
+    """The folder of the trainings behind what a command writes."""
     parser.add_argument(
         "--run-dir",
         type=absolute_path,
         default=Path(default),
+        metavar="FOLDER",
         help="folder of the trainings (default: %(default)s)",
     )
 
@@ -179,7 +235,7 @@ def write_page(path, text, *, is_asked):
     except PosekitError as error:
         if is_asked:
             raise
-        print(f"note: no page is written: {error} --html FILE names another place.", file=sys.stderr)
+        print(f"note: no page is written: {error} --out FILE names another place.", file=sys.stderr)
     else:
         print(path)
 

@@ -8,9 +8,13 @@ from pathlib import Path
 
 from posekit import files
 from posekit.cli.options import (
-    MODEL_HELP,
+    DATA_DETAILS,
     add_command,
     add_data_options,
+    add_force,
+    add_model,
+    add_out,
+    check_new,
     data_paths,
     open_experiment,
     own_data,
@@ -21,6 +25,24 @@ from posekit.errors import PosekitError
 from posekit.estimators.manifest import EXPORT_FORMATS
 from posekit.estimators.predict.pose_files import FORMATS
 from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
+
+DETAILS = """\
+Of a picture, NAME_pose.png has the pose drawn, with joints pale that are more likely wrong than
+right; NAME_pose.json has its numbers. Of a video, NAME_pose.mp4 keeps the sound. Where two files
+have the same NAME, their endings or folders stay in it. --format csv writes one row for each
+joint, in poses.csv for all pictures and NAME_pose.csv for a video; coco writes COCO results of all
+pictures in coco_results.json. --smooth-cutoff and --smooth-gain imply --smooth.
+
+The exit status is 1 if a picture or video could not be read; all others are done. Other files in a
+folder are listed as left out."""
+
+EXPORT_DETAILS = f"""\
+manifest.json holds all that other programs need to use it; examples/ shows how. litert and onnx
+compute in float32; litert-float16 is half as large. litert-int8 is a quarter as large and is
+calibrated on training images of --data: give it the --profile and --seed of the training. onnx
+needs `make exporters` or posekit[export].
+
+{DATA_DETAILS}"""
 
 
 def add(commands):
@@ -35,8 +57,7 @@ def _add_predict(commands):
         "predict",
         predict,
         "Draw and write poses in photographs, videos or a webcam.",
-        details="The exit status is 1 if a picture or video could not be read; all others are "
-        "done.\nOther files in a folder are listed as left out.",
+        details=DETAILS,
         example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
     )
     source = parser.add_mutually_exclusive_group(required=True)
@@ -45,62 +66,58 @@ def _add_predict(commands):
         nargs="*",
         default=[],
         metavar="IMAGE",
-        help="pictures (JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, HEIC), videos, folders of them, or "
-        "quoted patterns",
+        help="pictures, videos, folders of them, or quoted patterns",
     )
     source.add_argument(
         "--camera",
         type=_camera,
         metavar="NUMBER",
-        help="record this webcam instead, 0 is the first, until q in the window or Ctrl-C",
+        help="record this webcam instead, 0 is the first, until q or Ctrl-C",
     )
-    parser.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
+    add_model(parser, default="best")
     parser.add_argument(
         "--box",
         type=_box,
         metavar="X,Y,WIDTH,HEIGHT",
-        help="where the person is in the one image, pixels; --box=-5,0,40,80 if X is negative",
+        help="where the person is in the one image; --box=-5,0,9,9 if X < 0",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("."),
-        help="folder for NAME_pose.png, in which joints that are more likely wrong than right "
-        "are pale, and NAME_pose.json; for a video, NAME_pose.mp4 with its sound; where two files "
-        "have the same NAME, their endings or folders stay in it (default: here)",
+        metavar="FOLDER",
+        help="folder of what is written (default: here)",
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
         default="json",
-        help="csv: one row for each joint, in poses.csv for all photographs or NAME_pose.csv for "
-        "a video; coco: COCO results of all photographs, in coco_results.json "
-        "(default: %(default)s)",
+        help="of the poses (default: %(default)s)",
     )
     parser.add_argument(
         "--annotations",
         type=data_paths,
         metavar="DATA",
-        help="own data that list the photographs: COCO results use its ids and keypoints",
+        help="own data whose ids and keypoints COCO results use",
     )
     parser.add_argument(
         "--smooth",
         action="store_true",
-        help="smooth the joints of a video with a one-euro filter",
+        help="smooth a video's joints with a one-euro filter",
     )
     parser.add_argument(
         "--smooth-cutoff",
         type=float,
         metavar="HERTZ",
-        help=f"for a joint at rest: lower is calmer and lags more (default: {CUTOFF_HZ})",
+        help=f"of a joint at rest: lower is calmer, lags more (default: {CUTOFF_HZ})",
     )
     parser.add_argument(
         "--smooth-gain",
         type=float,
         metavar="HERTZ",
-        help="rise of the cutoff for each person length a second (default: "
-        f"{SPEED_GAIN}); both settings imply --smooth",
+        help=f"rise of the cutoff per person length a second (default: {SPEED_GAIN})",
     )
+    add_force(parser)
 
 
 def predict(options):
@@ -128,6 +145,7 @@ def predict(options):
             file_format=options.format,
             smoothing=smoothing,
             annotations=annotations,
+            overwrite=options.force,
         )
     problems = []
     alone = count == 1  # a video has a bar of its own
@@ -210,27 +228,19 @@ def _add_export(commands):
         "export",
         export,
         "Write a model for LiteRT or ONNX Runtime.",
-        details="manifest.json holds all that other programs need to use it; examples/ shows how.",
-        example="export --model best --to exported --format litert-float16",
+        details=EXPORT_DETAILS,
+        example="export --model best --out exported --format litert-float16",
     )
-    parser.add_argument("--model", default="best", help=f"{MODEL_HELP} (default: %(default)s)")
-    parser.add_argument(
-        "--to",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="folder for manifest.json and one file for each stage",
-    )
+    add_model(parser, default="best")
+    add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
     parser.add_argument(
         "--format",
         choices=EXPORT_FORMATS,
         default="litert",
-        help="litert and onnx compute in float32; litert-float16 is half as large; litert-int8 is "
-        "a quarter as large and is calibrated on training images of --data: give it the --profile "
-        "and --seed of the training; onnx needs benchmarks/export_requirements.txt "
-        "(default: %(default)s)",
+        help="default: %(default)s",
     )
     add_data_options(parser)
+    add_force(parser)
 
 
 def export(options):
@@ -238,10 +248,11 @@ def export(options):
     from posekit.estimators.export import export as write
     from posekit.training import engine
 
+    check_new(options, options.out / "manifest.json")
     engine.start(options.seed)
     dataset = None
     if options.format == "litert-int8":
-        experiment = open_experiment(options, split=options.split_kind)
+        experiment = open_experiment(options, split=options.split)
         dataset = experiment.part("train")
         if options.data != SYNTHETIC:
             warn_of_other_split(
@@ -250,7 +261,7 @@ def export(options):
                 "if these are the same pictures, int8 is calibrated on some that were kept for "
                 "scores",
             )
-    path = write(options.model, options.to, file_format=options.format, dataset=dataset)
+    path = write(options.model, options.out, file_format=options.format, dataset=dataset)
     for stage in files.read_json(path)["stages"]:
         file = path.parent / stage["file"]
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")

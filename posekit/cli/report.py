@@ -8,10 +8,14 @@ from pathlib import Path
 
 from posekit import files
 from posekit.cli.options import (
+    DATA_DETAILS,
     absolute_path,
     add_command,
     add_data_options,
+    add_force,
+    add_out,
     bad_images,
+    check_new,
     output_path,
     write_page,
 )
@@ -30,48 +34,49 @@ def _add_report(commands):
         "report",
         report,
         "Run all notebooks in order and write HTML reports with an index.",
+        details="--verify, --compare and --track each do something else instead.\n--verify runs a "
+        "finished report again, with its own settings, in a folder next to it; exit status\n1 if "
+        "numbers differ. --compare writes one page on two finished reports or trainings; exit\n"
+        "status 1 if nothing can be compared. --track copies the numbers of a run on LSPet into\n"
+        f"reports/photographs.json, which notebooks show next to others.\n\n{DATA_DETAILS}",
         example="report --data data/raw/lspet_dataset.zip --profile full",
     )
-    add_data_options(parser, split_option=None)
-    parser.add_argument(
-        "--run-dir", type=absolute_path, help="default: reports/PROFILE-DATA, after the data's name"
+    add_data_options(parser, has_split=False)
+    add_out(
+        parser,
+        "folder of the run, or --compare's page (default: in reports/)",
+        "--run-dir",
+        "--html",
+        metavar="PATH",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="[NOTEBOOK.]NAME=VALUE",
-        help="set another notebook parameter, e.g. 02_training.epochs=50; may be repeated",
+        help="a notebook's parameter, e.g. 02_training.epochs=50; may be repeated",
     )
     parser.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
     parser.add_argument(
         "--verify",
         type=absolute_path,
         metavar="RUN",
-        help="instead, run the finished report in this folder again, with its own settings, into "
-        "a folder next to it, and compare all numbers; exit status 1 if they differ",
+        help="instead, run this report again and compare all numbers",
     )
     parser.add_argument(
         "--compare",
         type=absolute_path,
         nargs=2,
         metavar=("RUN_A", "RUN_B"),
-        help="instead, write one page on two finished reports or trainings, with the curves of "
-        "both and their differences; exit status 1 if nothing can be compared",
-    )
-    parser.add_argument(
-        "--html",
-        type=absolute_path,
-        metavar="FILE",
-        help="where to write that page (default: reports/compare-RUN_A-and-RUN_B.html)",
+        help="instead, write one page on two reports or trainings",
     )
     parser.add_argument(
         "--track",
         type=absolute_path,
         metavar="RUN",
-        help="instead, copy the numbers of a run on LSPet into reports/photographs.json, which "
-        "notebooks show next to those of other data",
+        help="instead, copy a run's numbers into reports/photographs.json",
     )
+    add_force(parser)
 
 
 def report(options):
@@ -81,14 +86,15 @@ def report(options):
     if options.verify is not None:
         return _verify(options.verify)
     if options.compare is not None:
-        return _compare(*options.compare, options.html)
+        check_new(options, options.out)
+        return _compare(*options.compare, options.out)
     if options.track is not None:
         from posekit.studies import photographs
 
         print(photographs.TRACKED, *photographs.collect(options.track), sep="\n")
         return 0
     data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
-    run_dir = options.run_dir or Path("reports") / f"{options.profile}-{data_name}"
+    run_dir = options.out or Path("reports") / f"{options.profile}-{data_name}"
     parameters = {
         "data": options.data,
         "profile": options.profile,
@@ -157,7 +163,8 @@ def _add_runs(commands):
         "runs",
         runs,
         "List reports and trainings, here and on a page.",
-        details="The page sorts and filters. The exit status is 1 if a run cannot be read.",
+        details="The page sorts and filters. The exit status is 1 if a run cannot be read.\n"
+        "All --where must hold; ~ finds a part of the text; quote < and >.",
         example="runs reports --where network=poster_plain --sort validation_mse",
     )
     parser.add_argument(
@@ -171,7 +178,7 @@ def _add_runs(commands):
         "--of",
         choices=("trainings", "reports"),
         default="trainings",
-        help="which table to print, --sort and --where apply to it (default: %(default)s)",
+        help="which table to print, sort and filter (default: %(default)s)",
     )
     parser.add_argument(
         "--sort", metavar="COLUMN", help="any column or setting (default: newest first)"
@@ -182,18 +189,17 @@ def _add_runs(commands):
         action="append",
         default=[],
         metavar="CONDITION",
-        help="COLUMN=VALUE, or with != < <= > >=, or ~ for a part of the text; may be repeated, "
-        "all must hold; quote < and >",
+        help="COLUMN=VALUE, or != < <= > >= ~ for =; may be repeated",
     )
-    parser.add_argument(
-        "--html", type=absolute_path, metavar="FILE", help="the page (default: runs.html in FOLDER)"
-    )
+    add_out(parser, "the page (default: runs.html in FOLDER)", "--html", metavar="FILE")
+    add_force(parser)
 
 
 def runs(options):
     """Print a table of the reports or trainings below a folder, and write both as a page."""
     from posekit.report import runs as report_runs
 
+    check_new(options, options.out)
     folder = options.folder
     tables, problems = report_runs.find(folder)
     for kind in report_runs.KINDS:
@@ -201,10 +207,10 @@ def runs(options):
         if kind == options.of:
             chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
         tables[kind] = report_runs.select(tables[kind], **chosen)
-    html = options.html or folder / "runs.html"
+    html = options.out or folder / "runs.html"
     page = report_runs.page(folder, tables, written_to=html.parent)
     print(report_runs.to_text(tables[options.of], options.of))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    write_page(html, page, is_asked=options.html is not None)
+    write_page(html, page, is_asked=options.out is not None)
     return 1 if problems else 0

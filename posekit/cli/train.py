@@ -5,22 +5,48 @@ from pathlib import Path
 
 from posekit import profiles
 from posekit.cli.options import (
+    DATA_DETAILS,
     absolute_path,
     add_cache_dir,
     add_command,
     add_data_options,
+    add_force,
+    add_out,
     add_run_dir,
+    check_new,
     open_experiment,
     output_path,
     positive_integer,
 )
 from posekit.estimators.recipes import MODELS
-from posekit.models.names import NETWORKS
-from posekit.pipeline.augmentation import FLIPS
+from posekit.models.names import HEADS, NETWORKS
+from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS
 from posekit.pipeline.targets import LABEL_TREATMENTS
+from posekit.pipeline.views import VIEWS
 from posekit.training.config import SCHEDULES
 
 RESUMES = "After an interruption, run it again to resume."
+
+CHOICES = """
+networks
+  poster_batchnorm  the poster's 11 layers, with batch normalisation
+  poster_plain      the poster's 11 layers
+  residual          a residual network of four stages
+  residual_slim     residual, three quarters as wide
+  residual_short    residual without its last stage: a quarter of the weights
+  lite0             EfficientNet-Lite0, meant for --initial-weights imagenet
+  lite0_quick       lite0 whose large kernels stay as they are: trains faster
+  lite0_short       lite0_quick without its last two stages
+heads, for all networks but the poster's
+  coordinates       x and y of each joint, as the poster has them
+  spread            x and y, each with the spread of its error
+  soft_argmax       a map for each joint
+  simcc             a classification over bins of each axis
+views
+  squashed          the whole picture, stretched to a square
+  whole             the whole picture, its shape kept
+  person            a square around the person
+"""
 
 
 def add(commands):
@@ -37,31 +63,46 @@ def _add_train(commands):
         "train",
         train,
         "Train one network.",
-        details=RESUMES,
-        example="train --data synthetic --epochs 10 --run-dir reports/mine",
+        details=f"{RESUMES}\n{CHOICES}\n{DATA_DETAILS}",
+        example="train --data synthetic --epochs 10 --out reports/mine",
     )
     add_data_options(parser)
-    add_run_dir(parser, "reports/train")
-    for option, choices, default in (
-        ("--network", NETWORKS, "poster_batchnorm"),
-        ("--label-treatment", LABEL_TREATMENTS, "masked"),
-        ("--schedule", SCHEDULES, "constant"),
-        ("--flip", FLIPS, "random"),
+    add_out(
+        parser,
+        "folder of the trainings (default: %(default)s)",
+        "--run-dir",
+        default=Path("reports/train"),
+    )
+    for option, choices, default, what in (
+        ("--network", NETWORKS, "poster_batchnorm", "see above"),
+        ("--head", HEADS, "coordinates", "see above"),
+        ("--view", VIEWS, "squashed", "what the network sees"),
+        ("--augmentation", AUGMENTATIONS, "none", "random changes besides flips"),
+        ("--flip", FLIPS, "random", "mirrored pictures"),
+        ("--label-treatment", LABEL_TREATMENTS, "masked", "of missing joints"),
+        ("--schedule", SCHEDULES, "constant", "of the learning rate"),
     ):
         parser.add_argument(
-            option, choices=tuple(choices), default=default, help="default: %(default)s"
+            option,
+            choices=tuple(choices),
+            default=default,
+            metavar="NAME" if what == "see above" else None,
+            help=f"{what} (default: %(default)s)",
         )
-    parser.add_argument("--epochs", type=int, help="default: the profile's")
-    parser.add_argument("--batch-size", type=int, help="default: the profile's")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="default: %(default)s")
     parser.add_argument(
-        "--patience", type=int, help="stop after this many epochs without improvement"
+        "--initial-weights", metavar="MODEL", help='"imagenet" (lite0), or a saved model'
     )
+    parser.add_argument("--epochs", type=int, help="how many (default: the profile's)")
+    parser.add_argument("--batch-size", type=int, help="pictures (default: the profile's)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=1e-3, help="Adam's (default: %(default)s)"
+    )
+    parser.add_argument("--patience", type=int, help="epochs without improvement before it stops")
     parser.add_argument(
         "--stall-seconds",
         type=float,
         default=60.0,
-        help="report a training without progress for this long (default: %(default)s)",
+        help="without progress before it is reported (default: %(default)s)",
     )
 
 
@@ -74,14 +115,18 @@ def train(options):
 
     engine.start(options.seed)
     profile = profiles.by_name(options.profile)
-    names = "network label_treatment seed learning_rate schedule flip patience".split()
+    names = """
+        network head view augmentation flip label_treatment schedule initial_weights seed
+        learning_rate patience
+    """.split()
     config = TrainingConfig(
+        loss=HEADS[options.head][0],
         epochs=profile.epochs if options.epochs is None else options.epochs,
         batch_size=profile.batch_size if options.batch_size is None else options.batch_size,
         **{name: getattr(options, name) for name in names},
     )
-    experiment = open_experiment(options, split=options.split_kind)
-    run_dir = output_path(options.run_dir)
+    experiment = open_experiment(options, split=options.split)
+    run_dir = output_path(options.out)
     run = fit(config, experiment, run_dir, stall_seconds=options.stall_seconds)
     print(run.folder)
     mean_pose = run.baselines["mean_pose"]
@@ -101,20 +146,16 @@ def _add_build(commands):
         "build",
         build,
         "Train and calibrate a shipped model again, and write its folder.",
-        details=RESUMES,
+        details=f"{RESUMES}\n\n{DATA_DETAILS}",
         example="build from_scratch --data data/raw/lspet_dataset.zip --profile full "
         "--out models/mine",
     )
     parser.add_argument("name", choices=tuple(MODELS), help="which model")
-    add_data_options(parser, split_option=None)
+    add_data_options(parser, has_split=False)
     add_run_dir(parser, "reports/models")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder to write the model to; the shipped ones are in models/",
-    )
+    add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
     parser.add_argument("--epochs", type=positive_integer, help="of each training, for a trial")
+    add_force(parser)
 
 
 def build(options):
@@ -122,6 +163,7 @@ def build(options):
     from posekit.estimators import release
     from posekit.training import engine
 
+    check_new(options, options.out / "manifest.json")
     engine.start(options.seed)
     release.build(
         options.name,
@@ -141,7 +183,7 @@ def _add_ladder(commands):
         "ladder",
         ladder,
         "Train and score each step from the poster to the best model.",
-        details=RESUMES,
+        details=f"{RESUMES}\nNotebook 06 shows reports/ladder.json.\n\n{DATA_DETAILS}",
         example="ladder --data data/raw/lspet_dataset.zip --profile full",
     )
     add_data_options(parser)
@@ -155,11 +197,10 @@ def _add_ladder(commands):
         help="how many, counted from --seed (default: %(default)s)",
     )
     add_run_dir(parser, "reports/ladder-run")
-    parser.add_argument(
-        "--out",
-        type=absolute_path,
-        help="write the result here after each step (default: ladder.json in --run-dir); "
-        "notebook 06 shows reports/ladder.json",
+    add_out(
+        parser,
+        "the result after each step (default: ladder.json in --run-dir)",
+        metavar="FILE",
     )
 
 
@@ -170,7 +211,7 @@ def ladder(options):
     from posekit.training import engine
 
     engine.start(options.seed)
-    experiment = open_experiment(options, split=options.split_kind)
+    experiment = open_experiment(options, split=options.split)
     result = run_ladder(
         steps(experiment, epochs=options.epochs),
         experiment,
@@ -188,24 +229,23 @@ def _add_sweep(commands):
         "sweep",
         sweep,
         "Train and compare every combination of settings in a YAML file.",
-        details="Trials run on this machine or on a Dask cluster. Run it again to resume: "
-        "finished trials\nare not trained again. The exit status is 1 if a trial failed.",
+        details="Trials run on this machine or on a Dask cluster, whose workers see the same "
+        "folders. Run it\nagain to resume: finished trials are not trained again. The exit status "
+        "is 1 if a trial failed.",
         example="sweep examples/study.yaml",
     )
     parser.add_argument("study", type=absolute_path, help="YAML file, see docs/cluster.md")
-    parser.add_argument(
+    add_out(
+        parser,
+        "folder of trainings, table and page (default: reports/sweep-NAME)",
         "--run-dir",
-        type=absolute_path,
-        help="folder of the trainings, the table and the page (default: reports/sweep-NAME, after "
-        "the study's file)",
     )
     add_cache_dir(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="of a running Dask scheduler, tcp://host:8786, whose workers see the same folders "
-        "(default: train on this machine)",
+        help="of a Dask scheduler, tcp://host:8786 (default: this machine)",
     )
     where.add_argument(
         "--workers",
@@ -222,7 +262,7 @@ def sweep(options):
     from posekit.studies.sweep.study import read
 
     study = read(options.study)
-    run_dir = options.run_dir or output_path(Path("reports") / f"sweep-{study.name}")
+    run_dir = options.out or output_path(Path("reports") / f"sweep-{study.name}")
     result = sweep_run.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
     failed = [row for row in result["trials"] if row["error"] is not None]
     if result["choices"]:

@@ -25,7 +25,7 @@ from posekit.skeleton import LSP
 MANIFEST, LABELS, PICTURES = "packed.json", "labels.npz", "pictures.bin"
 FORMAT = "posekit packed data, version 1"
 LABELS_LIMIT_BYTES = 4 << 30
-ADVICE = "Pack the data again: python -m posekit data pack."
+ADVICE = "Pack the data again: posekit data pack."
 
 
 @dataclass(frozen=True, eq=False)

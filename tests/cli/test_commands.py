@@ -56,7 +56,7 @@ def trained(own_cache, synthetic_folder, tmp_path_factory):
     """The folder of a training that the command line ran for one epoch."""
     run_dir = tmp_path_factory.mktemp("run")
     data = ["--data", str(synthetic_folder), "--profile", "smoke"]
-    assert main(["train", *data, "--epochs", "1", "--run-dir", str(run_dir)]) == 0
+    assert main(["train", *data, "--epochs", "1", "--out", str(run_dir)]) == 0
     (folder,) = (run_dir / "training").iterdir()
     return folder
 
@@ -91,14 +91,140 @@ def test_every_help_has_an_example_to_copy(capsys, command):
     assert example.startswith(f"example: posekit {' '.join(command)}".strip())
 
 
-@pytest.mark.parametrize("command", COMMANDS[3:], ids=" ".join)
-def test_every_example_is_understood(command):
+def subparser(command):
+    """The parser of a command, and of an action of `data`."""
     from posekit.cli.main import parser as make_parser
 
     parser = make_parser()
     for word in command:
         parser = parser._subparsers._group_actions[0].choices[word]
-    example = parser.epilog.removeprefix("example: posekit ").split()
+    return parser
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_option_is_explained_in_one_line(monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "100")
+    parser = subparser(command)
+    formatter = parser._get_formatter()
+    hidden = {"==SUPPRESS==", None if parser._subparsers else ""}
+    shown = [action for action in parser._actions if action.help not in hidden]
+    assert shown
+    for action in shown:
+        assert action.help, action.option_strings
+        # argparse indents help by 24 of the 98 columns that it fills.
+        assert len(formatter._expand_help(action)) <= 74, action.option_strings
+    assert max(map(len, parser.description.splitlines())) <= 100
+
+
+def test_the_version_is_printed(capsys):
+    import posekit
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"posekit {posekit.__version__}\n"
+
+
+def test_help_names_every_shipped_model_and_network():
+    from posekit.estimators import loading
+    from posekit.models.names import HEADS, NETWORKS
+    from posekit.pipeline.views import VIEWS
+
+    names = [path.parent.name for path in loading.SHIPPED.glob("*/manifest.json")]
+    assert "best" in names
+    for command in ("evaluate", "predict", "export"):
+        (model,) = [each for each in subparser([command])._actions if each.dest == "model"]
+        assert all(name in model.help for name in names)
+    described = subparser(["train"]).description
+    for name in (*NETWORKS, *HEADS, *VIEWS):
+        assert f"\n  {name} " in described
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("data make people", "data make --out people"),
+        ("data fetch lsp --to raw", "data fetch lsp --out raw"),
+        ("data check people --html page.html", "data check people --out page.html"),
+        ("data pack packed --data people", "data pack --out packed --data people"),
+        ("train --run-dir run", "train --out run"),
+        ("sweep study.yaml --run-dir run", "sweep study.yaml --out run"),
+        ("evaluate --model m --json a.json", "evaluate --model m --out a.json"),
+        ("evaluate --model m --split test", "evaluate --model m --part test"),
+        ("evaluate --model m --split-kind poster", "evaluate --model m --split poster"),
+        ("export --to exported", "export --out exported"),
+        ("report --run-dir run", "report --out run"),
+        ("report --compare a b --html page.html", "report --compare a b --out page.html"),
+        ("runs --html page.html", "runs --out page.html"),
+    ],
+)
+def test_old_names_work_with_a_note(capsys, old, new):
+    from posekit.cli.main import parser as make_parser
+
+    wanted = make_parser().parse_args(new.split())
+    assert capsys.readouterr().err == ""
+    assert make_parser().parse_args(old.split()) == wanted
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.startswith("note: ") and note.split(" is now written ")[1].split()[0] in new
+
+
+def test_what_is_written_must_have_a_place(capsys):
+    for arguments in (["export"], ["data", "make"], ["data", "pack", "--data", "x"]):
+        assert "--out is required" in refused(capsys, arguments)
+
+
+def test_an_extra_that_is_not_installed_is_named(capsys, monkeypatch):
+    from posekit.cli import main as main_module
+    from posekit.cli import train
+
+    needs = ['tf2onnx~=1.17; extra == "export"', 'ipyevents~=2.0 ; extra == "notebooks"', "numpy"]
+    monkeypatch.setattr(main_module.metadata, "requires", lambda name: needs)
+    for name, extra in (("tf2onnx", "export"), ("ipyevents", "notebooks")):
+        monkeypatch.setattr(train, "sweep", Mock(side_effect=ModuleNotFoundError(name=name)))
+        message = refused(capsys, ["sweep", "study.yaml"])
+        assert f"needs the package {name}: pip install 'posekit[{extra}]'" in message
+    for name in ("numpy", "ipy"):
+        monkeypatch.setattr(train, "sweep", Mock(side_effect=ModuleNotFoundError(name=name)))
+        with pytest.raises(ModuleNotFoundError):
+            main(["sweep", "study.yaml"])
+
+
+def test_what_exists_is_overwritten_with_force_alone(
+    capsys, trained, synthetic_folder, estimator_folder, tmp_path
+):
+    scores = tmp_path / "scores.json"
+    scores.write_text("mine")
+    data = ["--data", str(synthetic_folder), "--profile", "smoke"]
+    evaluating = ["evaluate", "--model", str(trained), *data, "--out", str(scores)]
+    assert "scores.json: must be a new file" in refused(capsys, evaluating)
+    assert scores.read_text() == "mine"
+    assert main([*evaluating, "--force"]) == 0
+    assert files.read_json(scores)["part"] == "validation"
+
+    picture = synthetic_folder / "images" / "im00001.jpg"
+    predicting = ["predict", str(picture), "--model", str(trained), "--out", str(tmp_path)]
+    assert main(predicting) == 0
+    message = refused(capsys, predicting)
+    assert "im00001_pose.json, which exists, and 1 more" in message and "--force" in message
+    in_table = [*predicting, "--format", "csv"]
+    assert "im00001_pose.png, which exists, and 0 more" in refused(capsys, in_table)
+    assert main([*predicting, "--force"]) == 0
+
+    for command in (["export"], ["build", "quick"]):
+        folder = ["--out", str(estimator_folder)]
+        assert "manifest.json: must be a new file" in refused(capsys, [*command, *folder])
+    page = ["--out", str(scores)]
+    for command in (["runs"], ["data", "check", str(synthetic_folder)]):
+        assert "scores.json: must be a new file" in refused(capsys, [*command, *page])
+    comparing = ["report", "--compare", str(trained), str(trained), *page]
+    assert "scores.json: must be a new file" in refused(capsys, comparing)
+
+
+@pytest.mark.parametrize("command", COMMANDS[3:], ids=" ".join)
+def test_every_example_is_understood(command):
+    from posekit.cli.main import parser as make_parser
+
+    example = subparser(command).epilog.removeprefix("example: posekit ").split()
     options = make_parser().parse_args(example)
     assert options.run.__name__.startswith(command[-1])
 
@@ -131,6 +257,10 @@ def test_command_is_required(capsys):
         (["train", "--flip", "always"], "--flip: invalid choice: 'always'"),
         (["train", "--split", "mine"], "--split: invalid choice: 'mine'"),
         (["evaluate", "--model", "m", "--split-kind", "x"], "--split-kind: invalid choice: 'x'"),
+        (["evaluate", "--model", "m", "--split", "x"], "--split: invalid choice: 'x'"),
+        (["evaluate", "--model", "m", "--part", "x"], "--part: invalid choice: 'x'"),
+        (["train", "--head", "x"], "--head: invalid choice: 'x'"),
+        (["train", "--head", "simcc"], '`head` of poster_batchnorm must be "coordinates"'),
         (["train", "--seed", "-1"], "--seed: must be a whole number from 0 to 2**32 - 1; got -1"),
         (["train", "--seed", "1.5"], "--seed: must be a whole number from 0 to 2**32 - 1; got 1.5"),
         (["train", "--epochs", "ten"], "--epochs: invalid int value: 'ten'"),
@@ -141,7 +271,7 @@ def test_command_is_required(capsys):
         (["predict", "--camera=-1"], "--camera: must be a whole number >= 0; got -1"),
         (["predict", "a.jpg", "--box=1,2,3,x"], "X,Y,WIDTH,HEIGHT in pixels; got 1,2,3,x"),
         (["data", "check", "--data", ""], "`data` must be 'synthetic' or the path"),
-        (["data", "make", "somewhere", "--images", "0"], "`count` must be"),
+        (["data", "make", "--out", "somewhere", "--images", "0"], "`count` must be"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -151,19 +281,22 @@ def test_unusable_settings_are_refused(capsys, arguments, finding):
 
 def test_choices_are_the_librarys_own():
     from posekit import profiles
-    from posekit.cli.main import parser as make_parser
     from posekit.datasets import splits
+    from posekit.models.heads import HEADS
     from posekit.models.names import NETWORKS
     from posekit.pipeline import targets
-    from posekit.pipeline.augmentation import FLIPS
+    from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS
+    from posekit.pipeline.views import VIEWS
     from posekit.training.config import SCHEDULES
 
-    train = make_parser()._subparsers._group_actions[0].choices["train"]
-    choices = {action.dest: action.choices for action in train._actions if action.choices}
+    choices = {each.dest: each.choices for each in subparser(["train"])._actions if each.choices}
     assert choices == {
         "profile": tuple(profiles.PROFILES),
-        "split_kind": tuple(splits.SPLITS),
+        "split": tuple(splits.SPLITS),
         "network": tuple(NETWORKS),
+        "head": tuple(HEADS),
+        "view": tuple(VIEWS),
+        "augmentation": tuple(AUGMENTATIONS),
         "label_treatment": targets.LABEL_TREATMENTS,
         "schedule": SCHEDULES,
         "flip": FLIPS,
@@ -175,15 +308,15 @@ def test_relative_paths_are_seen_from_the_working_directory(monkeypatch, tmp_pat
 
     monkeypatch.chdir(tmp_path)
     joined = f"a{os.pathsep}{tmp_path / 'b.zip'}"
-    options = make_parser().parse_args(["train", "--data", joined, "--run-dir", "run"])
+    options = make_parser().parse_args(["train", "--data", joined, "--out", "run"])
     assert options.data == f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b.zip'}"
-    assert options.run_dir == tmp_path / "run"
+    assert options.out == tmp_path / "run"
     assert make_parser().parse_args(["train"]).data == "synthetic"
 
 
 def test_data_is_made_checked_and_summarised(capsys, tmp_path):
     folder = tmp_path / "people"
-    assert main(["data", "make", str(folder), "--images", "2", "--seed", "3"]) == 0
+    assert main(["data", "make", "--out", str(folder), "--images", "2", "--seed", "3"]) == 0
     assert capsys.readouterr().out == f"2 images in {folder}\n"
     assert main(["data", "check", "--data", str(folder)]) == 0
     assert capsys.readouterr().out == "synthetic: 2 images, 0 with errors\n"
@@ -191,7 +324,7 @@ def test_data_is_made_checked_and_summarised(capsys, tmp_path):
     summary = json.loads(capsys.readouterr().out)
     assert (summary["name"], summary["images"], summary["joints"]) == ("synthetic", 2, 28)
 
-    assert "got" in refused(capsys, ["data", "make", folder, "--images", "3"])
+    assert "got" in refused(capsys, ["data", "make", "--out", folder, "--images", "3"])
 
     # The header of a picture that ends early is whole; only decoding finds it.
     picture = folder / "images" / "im00002.jpg"
@@ -208,8 +341,8 @@ def test_training_leaves_its_files(trained):
 
 
 def test_evaluate_writes_scores_and_predictions(capsys, trained, synthetic_folder, tmp_path):
-    data = ["--data", str(synthetic_folder), "--profile", "smoke", "--split", "validation"]
-    wanted = {"--json": tmp_path / "scores.json", "--predictions": tmp_path / "predictions.npz"}
+    data = ["--data", str(synthetic_folder), "--profile", "smoke", "--part", "validation"]
+    wanted = {"--out": tmp_path / "scores.json", "--predictions": tmp_path / "predictions.npz"}
     outputs = [str(word) for pair in wanted.items() for word in pair]
     assert main(["evaluate", "--model", str(trained), *data, *outputs]) == 0
 
@@ -262,14 +395,14 @@ def test_evaluate_all_and_another_split(capsys, trained, synthetic_folder, tmp_p
     arguments = ["evaluate", "--model", str(trained), "--data", str(synthetic_folder)]
     arguments += ["--profile", "smoke", "--seed", "1"]
     predictions = tmp_path / "all.npz"
-    assert main([*arguments, "--split", "all", "--predictions", str(predictions)]) == 0
+    assert main([*arguments, "--part", "all", "--predictions", str(predictions)]) == 0
     assert "warning" not in capsys.readouterr().err
     with np.load(predictions, allow_pickle=False) as written:
         assert written["image_ids"].tolist() == [f"im{number:05d}" for number in range(1, 49)]
 
     # The training is known by its folder and by a file in it.
     arguments[2] = str(trained / "best.keras")
-    assert main([*arguments, "--split", "validation"]) == 0
+    assert main([*arguments, "--part", "validation"]) == 0
     warning = capsys.readouterr().err
     assert "another split (standard, seed 0, 48 images)" in warning
     assert "this one (standard, seed 1, 48 images)" in warning
@@ -282,7 +415,7 @@ def test_evaluate_measures_a_shipped_models_confidences(
 
     monkeypatch.setattr(loading, "SHIPPED", estimator_folder.parent)
     arguments = ["evaluate", "--model", "tiny", "--data", str(synthetic_folder)]
-    arguments += ["--profile", "smoke", "--json", str(tmp_path / "scores.json")]
+    arguments += ["--profile", "smoke", "--out", str(tmp_path / "scores.json")]
     assert main([*arguments, "--predictions", str(tmp_path / "predictions.npz")]) == 0
     out, err = capsys.readouterr()
     assert "tiny was trained on another split (standard, seed 5, 9000 images)" in err
@@ -353,7 +486,7 @@ def test_test_part_that_is_not_there_is_explained(capsys, own_cache, tmp_path):
     assert message.startswith("error: ")
     assert "the test part of lspet must hold an image; got none" in message
     assert "LSPet's im09001 to im10000 are not among these 20 images" in message
-    message = refused(capsys, [*arguments, "--split-kind", "poster"])
+    message = refused(capsys, [*arguments, "--split", "poster"])
     assert "because the poster split has no test part" in message
 
 
@@ -371,7 +504,7 @@ def test_validation_is_that_of_the_limited_training(monkeypatch, own_cache, tmp_
     images = {}
     for part in ("train", "validation", "all"):
         path = tmp_path / f"{part}.json"
-        written = ["--part", part, "--json", str(path)]
+        written = ["--part", part, "--out", str(path)]
         assert main(["evaluate", "--model", model, *data, *written]) == 0
         images[part] = files.read_json(path)["data"]["images"]
     assert images == {"train": 12, "validation": 12, "all": 20}
@@ -386,7 +519,7 @@ def test_the_fixed_development_part_is_whole(monkeypatch, own_cache, tmp_path):
     monkeypatch.setitem(profiles.PROFILES, "smoke", limited)
     model = save_network(tmp_path / "network.keras")
     data = ["--data", str(lspet_zip(tmp_path / "lspet.zip")), "--profile", "smoke"]
-    written = ["--part", "development", "--json", str(tmp_path / "scores.json")]
+    written = ["--part", "development", "--out", str(tmp_path / "scores.json")]
     assert main(["evaluate", "--model", model, *data, *written]) == 0
     scores = files.read_json(tmp_path / "scores.json")
     assert scores["data"]["images"] == 20
@@ -568,7 +701,7 @@ def test_the_test_part_of_a_few_real_photographs(capsys, own_cache, tmp_path):
     arguments = ["evaluate", "--model", model, "--data", str(folder), "--part", "test"]
     # The set comes with or without its test images.
     if few.fixed_test.any():
-        assert main([*arguments, "--json", str(scores)]) == 0
+        assert main([*arguments, "--out", str(scores)]) == 0
         assert files.read_json(scores)["image_count"] == few.fixed_test.sum()
     else:
         message = refused(capsys, arguments)

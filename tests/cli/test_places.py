@@ -11,7 +11,7 @@ from posekit.errors import PosekitError
 def test_the_cache_folder_of_a_command(monkeypatch, tmp_path, synthetic_folder):
     monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "other"))
     monkeypatch.chdir(tmp_path)
-    packed = ["data", "pack", str(tmp_path / "packed"), "--data", str(synthetic_folder)]
+    packed = ["data", "pack", "--out", str(tmp_path / "packed"), "--data", str(synthetic_folder)]
     assert main([*packed, "--cache-dir", "caches"]) == 0
     assert list((tmp_path / "caches").glob("frames-96px-*.npy"))
     assert not (tmp_path / "other").exists()
@@ -37,13 +37,14 @@ def test_findings_are_printed_where_their_page_cannot_be_written(capsys, tmp_pat
     options.write_page(tmp_path / "file" / "check.html", "text", is_asked=False)
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "note: no page is written: " in captured.err and "--html FILE" in captured.err
+    assert "note: no page is written: " in captured.err and "--out FILE" in captured.err
     with pytest.raises(PosekitError, match="must be writable"):
         options.write_page(tmp_path / "file" / "check.html", "text", is_asked=True)
 
 
 def test_a_check_of_read_only_data_has_its_status(capsys, monkeypatch, tmp_path):
-    assert main(["data", "make", str(tmp_path / "people"), "--images", "3", "--seed", "1"]) == 0
+    made = ["--out", str(tmp_path / "people"), "--images", "3", "--seed", "1"]
+    assert main(["data", "make", *made]) == 0
     (tmp_path / "people" / "images" / "im00002.jpg").write_bytes(b"no picture")
 
     def refuse(path, text):

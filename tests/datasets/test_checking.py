@@ -203,7 +203,7 @@ def test_the_command_prints_a_line_for_each_finding(capsys, tmp_path):
 
 def test_the_page_goes_where_it_is_asked_to(capsys, synthetic_folder, tmp_path):
     page = tmp_path / "there" / "page.html"
-    assert main(["data", "check", str(synthetic_folder), "--html", str(page)]) == 0
+    assert main(["data", "check", str(synthetic_folder), "--out", str(page)]) == 0
     assert str(page) in capsys.readouterr().out and page.is_file()
     assert not (synthetic_folder / data_page.NAME).exists()
 

@@ -193,7 +193,7 @@ def test_nothing_is_written_over_and_nothing_left_behind(folder, experiment, tmp
 
 def test_the_command_packs_what_data_takes(synthetic_folder, experiment, tmp_path, capsys):
     folder = tmp_path / "packed"
-    assert main(["data", "pack", str(folder), "--data", str(synthetic_folder)]) == 0
+    assert main(["data", "pack", "--out", str(folder), "--data", str(synthetic_folder)]) == 0
     assert f"48 images in {folder}" in capsys.readouterr().out
     opened = sources.load(str(folder), synthetic_images=1, seed=0)
     assert opened.fingerprint() == experiment.dataset.fingerprint()

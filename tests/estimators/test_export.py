@@ -253,7 +253,7 @@ def test_examples_need_no_posekit():
 
 def test_the_command_writes_an_export_and_its_sizes(estimator_folder, tmp_path, capsys):
     folder = tmp_path / "out"
-    arguments = ["--model", str(estimator_folder), "--to", str(folder)]
+    arguments = ["--model", str(estimator_folder), "--out", str(folder)]
     arguments += ["--format", "litert-float16"]
     assert main(["export", *arguments]) == 0
     printed = capsys.readouterr().out.splitlines()
@@ -262,8 +262,9 @@ def test_the_command_writes_an_export_and_its_sizes(estimator_folder, tmp_path, 
         str(folder / "person.tflite"),
     ]
     assert printed[2] == str(folder / "manifest.json")
-    # A second export replaces the first.
-    assert main(["export", *arguments]) == 0
+    # A second export replaces the first if it is asked to.
+    assert main(["export", *arguments]) == 2
+    assert main(["export", *arguments, "--force"]) == 0
 
 
 def test_int8_wants_pictures(estimator_folder, tmp_path):

@@ -163,7 +163,7 @@ def test_wrong_folders_are_refused(tmp_path):
 
 def test_the_command_writes_a_page_that_needs_nothing_else(capsys, folders, tmp_path):
     page = tmp_path / "both.html"
-    arguments = ["report", "--compare", *map(str, folders), "--html", str(page)]
+    arguments = ["report", "--compare", *map(str, folders), "--out", str(page)]
     assert main(arguments) == 0
     out = capsys.readouterr().out
     shown = r"error \(px\) +2\.50 +1\.50 +-1\.00 \(-1\.00 to -1\.00\) +better: second"
@@ -181,7 +181,7 @@ def test_nothing_comparable_is_exit_status_1_with_a_page(capsys, tmp_path):
     first = write_training(tmp_path / "a")
     second = write_training(tmp_path / "b", fingerprint="bb22")
     page = tmp_path / "page.html"
-    assert main(["report", "--compare", str(first), str(second), "--html", str(page)]) == 1
+    assert main(["report", "--compare", str(first), str(second), "--out", str(page)]) == 1
     assert "Not comparable: different data" in capsys.readouterr().out
     assert "Not comparable: different data" in page.read_text()
     assert main(["report", "--compare", str(first), str(tmp_path / "none")]) == 2

@@ -173,7 +173,7 @@ def test_the_command_prints_and_writes(capsys, folder):
     assert (first.split()[1], second.split()[1]) == ("residual", "poster_plain")
     assert path == str(folder / "runs.html")
     page = folder / "deep" / "it.html"
-    assert main(["runs", str(folder), "--of", "reports", "--html", str(page)]) == 0
+    assert main(["runs", str(folder), "--of", "reports", "--out", str(page)]) == 0
     assert "people.zip+more" in capsys.readouterr().out
     # The page's links start from where it lies.
     assert 'href="../first/index.html"' in page.read_text()

@@ -58,6 +58,7 @@ def predict_files(
     file_format="json",
     smoothing=None,
     annotations=None,
+    overwrite=True,
 ):
     """Predict photographs, then videos; write a copy with the pose drawn, and the poses.
 
@@ -75,6 +76,7 @@ def predict_files(
         smoothing: smoothing.OneEuroFilter for videos, or None.
         annotations: own_data.OwnData that lists the photographs and gives COCO results their ids
             and keypoints; None counts the ids from 1 and takes the estimator's joints.
+        overwrite: bool, whether outputs that exist are replaced.
 
     Yields:
         dict for each file: image, drawn, poses (paths), problem (None) and note (None). For an
@@ -82,7 +84,8 @@ def predict_files(
         ends early has all of them; one whose sound had to be left out has a note.
 
     Raises:
-        PosekitError: before anything is written, a file would be overwritten, there is a box but
+        PosekitError: before anything is written, an input would be overwritten, or an earlier
+            output without `overwrite`; there is a box but
             not one single photograph, smoothing without a video, a video as COCO results, or
             annotations that do not list a photograph or have other
             joints; later, the box does not fit or the folder is not writable.
@@ -94,6 +97,12 @@ def predict_files(
     drawn = {path: Path(folder) / f"{names[path]}_pose.png" for path in photos}
     drawn |= {path: output_paths(folder, names[path], "json")[0] for path in videos}
     _check_files(photos, videos, drawn, box_px, file_format, smoothing)
+    if not overwrite:
+        written = {drawn[path].with_suffix(f".{file_format}") for path in videos}
+        of_all = {"csv": Path(folder) / TABLE, "coco": Path(folder) / RESULTS}
+        for path in photos:
+            written.add(of_all.get(file_format, drawn[path].with_suffix(".json")))
+        _check_new({*drawn.values(), *written})
     layout = None
     if file_format == "coco":
         layout = _coco_layout(estimator, photos, annotations)
@@ -227,6 +236,16 @@ def _check_files(photos, videos, drawn, box_px, file_format, smoothing):
     if smoothing is not None and not videos:
         problems.append("smoothing needs a video; got images alone. Leave it out for them.")
     raise_problems("predict", problems)
+
+
+def _check_new(outputs):
+    existing = sorted(path for path in outputs if path.is_file())
+    if existing:
+        raise PosekitError(
+            f"predict: outputs must be new; got {existing[0]}, which exists, and "
+            f"{len(existing) - 1} more. Choose another folder with --out, or overwrite them with "
+            "--force."
+        )
 
 
 def _coco_layout(estimator, paths, annotations):

@@ -400,7 +400,7 @@ def test_the_command_fetches_and_prints_where(capsys, monkeypatch, site, tmp_pat
     mirrors.write_text(mirror_list("lsp", [], None))
     monkeypatch.setitem(download.fetch.__kwdefaults__, "mirrors", mirrors)
     own = write_zip(tmp_path / "my.zip", FILES)
-    arguments = ["data", "fetch", "lsp", "--to", str(tmp_path / "raw"), "--from"]
+    arguments = ["data", "fetch", "lsp", "--out", str(tmp_path / "raw"), "--from"]
     assert main([*arguments, str(own)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "raw" / "lsp_dataset.zip")
     assert main([*arguments, "nowhere.zip"]) == 2

@@ -55,7 +55,7 @@ def finished(synthetic_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         train_tiny_networks(patched, tmp_path_factory.mktemp("cache"))
         try:
-            status = main(["sweep", str(study), "--run-dir", str(folder / "run")])
+            status = main(["sweep", str(study), "--out", str(folder / "run")])
             patched.setattr(keras.Model, "fit", fails_to_fit)
             again = sweep_run.run(read(study), folder / "run")
         finally:
@@ -146,7 +146,7 @@ def test_a_study_of_17_joints_runs_to_its_table_and_page(tmp_path, monkeypatch):
     study = write_study(tmp_path, own, {"seed": [0, 1]})
     train_tiny_networks(monkeypatch, tmp_path / "cache")
     try:
-        assert main(["sweep", str(study), "--run-dir", str(tmp_path / "run")]) == 0
+        assert main(["sweep", str(study), "--out", str(tmp_path / "run")]) == 0
     finally:
         tf.config.run_functions_eagerly(False)
     result = json.loads((tmp_path / "run" / "sweep.json").read_text())
