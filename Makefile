@@ -11,8 +11,8 @@ RESUME ?=
 SET ?=
 WORKERS ?= 2
 
-.PHONY: help setup reports test verify fuzz kill lab tensorboard runs docs imagenet exporters peers bench growth \
-  strip lock clean
+.PHONY: help setup reports test package verify fuzz kill lab tensorboard runs docs imagenet exporters peers bench \
+  growth strip lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -35,17 +35,17 @@ endif
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@python="$(PYTHON)"; \
-	for candidate in python3 python3.12 python3.11; do \
+	for candidate in python3 python3.13 python3.12 python3.11; do \
 	  [ -n "$$python" ] && break; \
-	  $$candidate -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	  $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    >/dev/null 2>&1 && python=$$candidate; \
 	done; \
 	if [ -z "$$python" ]; then \
-	  echo "posekit needs Python 3.11 or 3.12; got $$(python3 --version 2>&1 || echo none)." \
+	  echo "posekit needs Python 3.11 to 3.13; got $$(python3 --version 2>&1 || echo none)." \
 	    "Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
-	if ! $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))'; then \
-	  echo "posekit needs Python 3.11 or 3.12; PYTHON=$$python is $$($$python --version 2>&1)." >&2; \
+	if ! $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; then \
+	  echo "posekit needs Python 3.11 to 3.13; PYTHON=$$python is $$($$python --version 2>&1)." >&2; \
 	  exit 1; \
 	fi; \
 	echo "Installing into $(VENV) with $$($$python --version) (one to three minutes)"; \
@@ -61,6 +61,13 @@ reports: setup  ## run every notebook and write HTML reports with an index
 
 test: setup  ## run all tests, WORKERS=2 at a time; real data are tested when POSEKIT_LSPET names the zip
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+package:  ## build a wheel, install it into a fresh environment and predict with it (minutes)
+	$(or $(PYTHON),python3) -m venv --clear .cache/package
+	.cache/package/bin/python -m pip wheel --quiet --no-deps --wheel-dir .cache/package .
+	.cache/package/bin/python -m pip install --quiet .cache/package/posekit-*.whl
+	cp reports/figures/synthetic_samples.png .cache/package/photo.png
+	cd .cache/package && bin/posekit --version && bin/posekit predict photo.png
 
 verify: setup  ## run the report in RUN again and compare all its numbers
 	$(BIN)/python -m posekit report --verify "$(RUN)"

@@ -28,10 +28,12 @@ def _version(package):
 
     if package == "posekit":
         return __version__
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    for name in (package, f"{package}-cpu"):  # TensorFlow's two names
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            pass
+    return None
 
 
 def _git_commit():

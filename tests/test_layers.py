@@ -280,7 +280,7 @@ def requirements():
 def test_every_requirement_is_pinned_and_has_its_reason():
     assert requirements()
     for line in requirements():
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+ +# \w.*", line), line
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ; [^#]+)? +# \w.*", line), line
 
 
 def test_every_requirement_is_locked_at_its_version():
