@@ -4,6 +4,7 @@ import ast
 import math
 import re
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,8 +54,15 @@ class Session:
     experiment: object = None  # pipeline.experiment.Experiment, None where no data are opened
 
     def describe(self):
-        """A table of what the data are."""
-        return facts(self.experiment.describe())
+        """What the data are: one line, which opens to a table."""
+        described = self.experiment.describe()
+        split = described["split"]
+        return HTML(
+            f"<details><summary>The data: {described['images']:,} images of "
+            f"{escape(described['name'])}, {split['train']:,} for training and "
+            f"{split['validation']:,} for validation</summary>"
+            f"{wording.html_table(wording.facts(described))}</details>"
+        )
 
     def write(self, name, result, **settings):
         """Write a result into the run's folder, with its provenance and all parameters.

@@ -97,9 +97,9 @@ def html_table(rows):
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="text-align:{sides[column]}">'
-            f"{escape(shown(row[column], decimals[column]))}</td>"
+            f'<td style="text-align:{sides[column]}{_one_line(text)}">{escape(text)}</td>'
             for column in columns
+            for text in [shown(row[column], decimals[column])]
         )
         + "</tr>"
         for row in rows
@@ -108,6 +108,10 @@ def html_table(rows):
         '<div class="scroll" style="overflow-x:auto">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _one_line(text):
+    return ";white-space:nowrap" if len(text) <= 24 else ""
 
 
 def facts(described):

@@ -52,7 +52,8 @@ def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the phot
         zip(colours(values_by_name), values_by_name.items(), strict=True)
     ):
         marker = MARKERS[n % len(MARKERS)]
-        axis.plot(values, positions, marker, color=colour, markersize=6, label=name)
+        label = name.replace("_", " ")
+        axis.plot(values, positions, marker, color=colour, markersize=6, label=label)
     axis.set_yticks(positions, [joint.replace("_", " ") for joint in joints])
     axis.invert_yaxis()
     axis.set_xlim(left=0)

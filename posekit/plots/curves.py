@@ -34,7 +34,7 @@ def learning_curves(histories, *, baselines=None):
         ):
             epochs, values = _aligned(runs, key)
             mean = _over_seeds(np.nanmean, values)
-            axis.plot(epochs, mean, dashes, color=colour, label=f"{name}, {role}")
+            axis.plot(epochs, mean, dashes, color=colour, label=f"{name.replace('_', ' ')}, {role}")
             if len(runs) > 1:
                 low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
                 axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -65,7 +65,9 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
     figure, ((axis,),) = new_figure(size_inches=(HALF, 3.8))
     for colour, (name, values) in zip(colours(curves), curves.items(), strict=True):
-        axis.plot(thresholds, 100 * np.array(values, float), color=colour, label=name)
+        axis.plot(
+            thresholds, 100 * np.array(values, float), color=colour, label=name.replace("_", " ")
+        )
     axis.set(xlabel=xlabel, ylabel="joints within it (%)", ylim=(0, 100))
     axis.set_xlim(np.min(thresholds), np.max(thresholds))
     axis.set_title("How many joints are right, by how strictly one judges?")

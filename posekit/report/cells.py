@@ -20,6 +20,7 @@ NOISE = re.compile(
     r"|^[IWE]\d{4} \d\d:\d\d:\d\d.*(cuda|cuInit|cudnn|cublas|TensorRT|computation_placer)"
     r"|^\d{4}-\d\d-\d\d .*(cuda|cuInit|cudnn|cublas|TensorRT|cpu_feature_guard|oneDNN)"
     r"|^WARNING:tensorflow:\d+ out of the last \d+ calls .* triggered tf\.function retracing"
+    r"|^To enable the following instructions: .* rebuild TensorFlow"
     r"|^\[ ?(WARN|INFO):\d+@[\d.]+\] global "
 )
 EPOCH = re.compile(r"Epoch (\d+)/(\d+)$")
@@ -122,7 +123,7 @@ def fold_streams(notebook):
 def _folded(output):
     """What is left of one output, in order: the output itself, or parts of a stream."""
     if output.output_type != "stream":
-        return [output]
+        return [_sentence(output)]
     kept, texts, trainings = [], [], []
     for line in settle_lines(output.text).split("\n"):
         training = trainings[-1] if trainings else None
@@ -150,6 +151,14 @@ def _folded(output):
     if text.strip():
         kept.append(new_output("stream", name=output.get("name", "stdout"), text=text))
     return kept
+
+
+def _sentence(output):
+    """A cell's string as text, as it is meant to be read, and not as Python writes it."""
+    text = output.get("data", {}).get("text/plain", "")
+    if list(output.get("data", {})) == ["text/plain"] and re.fullmatch(r"(['\"]).*\1", text):
+        return new_output("display_data", {"text/markdown": ast.literal_eval(text)})
+    return output
 
 
 def _training(training):

@@ -59,6 +59,7 @@ def test_noise_goes_and_warnings_stay():
         "E0000 00:00:1764.5 1 cuda_blas.cc:1] Unable to register cuBLAS factory",
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
         "WARNING:tensorflow:5 out of the last 10 calls to <f> triggered tf.function retracing.",
+        "To enable the following instructions: AVX2, in other operations, rebuild TensorFlow with x.",
         "[ WARN:0@1.250] global loadsave.cpp:268 findDecoder imread_('a.jpg')",
     ]
     real = [
@@ -74,6 +75,14 @@ def test_noise_goes_and_warnings_stay():
     node.cells[0].outputs[0].text = noise[0] + "\n"
     cells.fold_streams(node)
     assert node.cells[0].outputs == []
+
+
+def test_a_string_is_shown_as_text():
+    outputs = [new_output("execute_result", {"text/plain": text}) for text in ("'it\\'s so'", "5")]
+    node = new_notebook(cells=[new_code_cell("", outputs=outputs)])
+    cells.fold_streams(node)
+    first, second = node.cells[0].outputs
+    assert first["data"] == {"text/markdown": "it's so"} and second == outputs[1]
 
 
 @pytest.fixture
