@@ -2,15 +2,14 @@
 
 import io
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from posekit import files
-from posekit.errors import check_choice
-from posekit.estimators import calibration, loading, manifest, recipes, runtimes
+from posekit.errors import PosekitError, check_choice
+from posekit.estimators import calibration, loading, manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
 from posekit.estimators.passes import ONE_PASS
@@ -95,31 +94,29 @@ def write(estimator, trainings, experiment, folder):
     """
     folder = Path(folder)
     part = experiment.part("validation")
-    fast = [replace(stage, network=runtimes.compiled(stage.network)) for stage in estimator.stages]
-    poses = replace(estimator, stages=tuple(fast)).estimate_dataset(part)
-    fitted = None
+    described = {
+        "version": MANIFEST_VERSION,
+        "name": estimator.name,
+        **manifest.joints_entry(estimator.skeleton),
+        "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
+        "fill": views.FILL,
+        "stages": [
+            _write_stage(stage, training, folder)
+            for stage, training in zip(estimator.stages, trainings, strict=True)
+        ],
+        "calibration": None,
+        "data": experiment.describe(),
+        **provenance(),
+    }
+    files.write_json(folder / MANIFEST, described)
+    # What ships is calibrated: the networks as they are read back, with halved weights.
+    poses = loading.load(folder).estimate_dataset(part)
     # Only maps have a peak mass.
     if not np.isnan(poses.peak_mass).any():
         correct, counted = scores.correct_joints(poses.keypoints_px, part)
-        fitted = calibration.to_json(calibration.fit(poses.peak_mass, correct, counted))
-    stages = [
-        _write_stage(stage, training, folder)
-        for stage, training in zip(estimator.stages, trainings, strict=True)
-    ]
-    files.write_json(
-        folder / MANIFEST,
-        {
-            "version": MANIFEST_VERSION,
-            "name": estimator.name,
-            **manifest.joints_entry(estimator.skeleton),
-            "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
-            "fill": views.FILL,
-            "stages": stages,
-            "calibration": fitted,
-            "data": experiment.describe(),
-            **provenance(),
-        },
-    )
+        fitted = calibration.fit(poses.peak_mass, correct, counted)
+        described["calibration"] = calibration.to_json(fitted)
+        files.write_json(folder / MANIFEST, described)
     return loading.load(folder)
 
 
@@ -160,8 +157,16 @@ def _copy_halved(source, target):
             _copy_halved(item, target.create_group(name))
         else:
             values = item[()]
-            small = values.astype(np.float16) if values.dtype == np.float32 else values
-            target.create_dataset(name, data=small)
+            if values.dtype == np.float32:
+                with np.errstate(over="ignore"):
+                    small = values.astype(np.float16)
+                if np.isfinite(values).all() and not np.isfinite(small).all():
+                    raise PosekitError(
+                        f"{item.name}: weights must be at most {np.finfo(np.float16).max:,.0f} to "
+                        f"be stored in half precision; got {np.abs(values).max():,.0f}."
+                    )
+                values = small
+            target.create_dataset(name, data=values)
 
 
 def shipped_reliability(folder=SHIPPED):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import PosekitError
-from posekit.estimators import loading, recipes, release
+from posekit.estimators import calibration, loading, recipes, release
 from posekit.estimators.passes import ONE_PASS, to_json
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
@@ -83,8 +83,11 @@ def test_the_calibration_is_that_of_the_validation_part(built, experiment):
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
     correct, counted = scores.correct_joints(poses.keypoints_px, part)
-    # At the likelihood's maximum all confidences together equal all hits (the common offset).
+    # At the likelihood's maximum all confidences together equal all hits (the common offset),
+    # of the poses that the delivered files give, not of the networks before halving.
     assert poses.confidences[counted].sum() == pytest.approx(correct[counted].sum(), abs=1.0)
+    fitted = calibration.fit(poses.peak_mass, correct, counted)
+    assert estimator.manifest["calibration"] == calibration.to_json(fitted)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
 
 
@@ -119,6 +122,18 @@ def test_half_the_bytes_and_the_same_network(tmp_path):
         # Half precision keeps 11 bits of every number that is not tiny.
         np.testing.assert_allclose(half, full, rtol=2**-11, atol=1e-7)
         np.testing.assert_array_equal(half, half.astype(np.float16).astype(np.float32))
+
+
+def test_weights_too_large_for_half_precision_are_refused(tmp_path):
+    network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(2, 1, name="wide")])
+    kernel, bias = network.get_weights()
+    network.set_weights([kernel, np.array([1.0, -70_000.0])])
+    path = tmp_path / "network.keras"
+    network.save(path)
+    before = path.read_bytes()
+    with pytest.raises(PosekitError, match="must be at most 65,504 .*; got 70,000"):
+        release.halve(path)
+    assert path.read_bytes() == before
 
 
 def test_halving_what_is_no_model_leaves_it_as_it_was(tmp_path):
