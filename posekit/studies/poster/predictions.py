@@ -331,6 +331,14 @@ def curve_arguments(result):
     }
 
 
+def joint_arguments(result):
+    """All predictions' mean errors of each joint as plots.error_by_joint's first argument."""
+    return {
+        name: list(scores["mpjpe_px_per_joint"].values())
+        for name, scores in _scores(result).items()
+    }
+
+
 def score_table(result, photographs=None):
     """Rows for a table: every prediction's PCK and MSE, on photographs too where known."""
     columns = {"this run": result}
@@ -364,7 +372,7 @@ def answer(result):
     elif high < 0:
         verdict_text = "Worse than one constant pose for everybody."
     else:
-        verdict_text = "Not decided: these pictures do not tell it from one constant pose."
+        verdict_text = "Not decided: these pictures do not tell the network from one constant pose."
     sentences = [
         f"{with_interval(value, pck['validation']['interval'], 3)} of the joints of people whom "
         f"the network has not seen are within a fifth of the torso's length (PCK@0.2); the mean "

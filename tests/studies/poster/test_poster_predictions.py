@@ -18,6 +18,7 @@ from posekit.studies.poster.predictions import (
     curve_arguments,
     estimated,
     gallery,
+    joint_arguments,
     pck_by_contortion,
     pck_by_person_count,
     report,
@@ -206,6 +207,7 @@ def test_report_and_answer(experiment, original_px, tmp_path):
     assert beside[0]["PCK@0.2, this run"] == beside[0]["PCK@0.2, photographs"]
     curves = curve_arguments(stored)["curves"]
     assert list(curves)[-1] == "best" and "mean pose" in curves
+    assert set(joint_arguments(stored)["best"]) == {0.0}
 
 
 def bins(usual, unusual, allowed_px):
@@ -242,7 +244,7 @@ def test_unfamiliar_poses_in_words(rows, start, words):
     [
         ([0.01, 0.2], "Better than one constant pose, but mostly wrong."),
         ([-0.2, -0.1], "Worse than one constant pose for everybody."),
-        ([-0.1, 0.1], "Not decided: these pictures do not tell it from one constant pose."),
+        ([-0.1, 0.1], "Not decided: these pictures do not tell the network from one constant pose."),
         ([None, None], "Not measured: no picture has a torso to measure by."),
     ],
 )
