@@ -61,12 +61,17 @@ def _data_of(artifact):
 
 
 def figures_of(notebook):
-    """Pictures shown by the cells tagged `headline`: `src`, `alt`, and `width` in px or None."""
+    """Pictures shown by the cells tagged `headline`, as a page needs them.
+
+    Dicts of `src`, `alt`, `width` in px or None, and `opens`: whether the cell has the tag
+    `opening` as well.
+    """
     return [
         {
             "src": "data:image/png;base64," + output.data["image/png"].replace("\n", ""),
             "alt": attributes.get("alt") or f"Figure of {title_of('', notebook)}",
             "width": attributes.get("width"),
+            "opens": "opening" in cell.metadata.tags,
         }
         for cell in notebook.cells
         if "headline" in cell.metadata.get("tags", [])
@@ -134,7 +139,11 @@ def write(run_dir, index):
         "index.html",
         index=index,
         figures=figures,
-        opening=next((figure for shown in figures.values() for figure in shown), None),
+        opening=max(
+            (figure for shown in figures.values() for figure in shown),
+            key=lambda figure: figure["opens"],
+            default=None,
+        ),
         headline_answers=headline_answers(index),
         run_name=run_dir.name,
     )

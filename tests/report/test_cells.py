@@ -1,12 +1,15 @@
 """What a page changes in the cells of an executed notebook."""
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from posekit.report import cells
+from posekit.provenance import provenance
+from posekit.report import cells, index
 from posekit.report.cells import answer_of, settle_lines
 from posekit.report.index import headline_answers, notebook_page
+from posekit.report.runner import BLANK_ENTRY
 
 KERAS = """Training poster-1a2b
 Epoch 1/3
@@ -156,3 +159,20 @@ def test_the_index_opens_with_the_answers_that_say_so():
         {**entry, "opens_index": False},
     ]
     assert headline_answers({"notebooks": [entry, *others]}) == [(entry, "**Yes.** So.")]
+
+
+def test_the_index_opens_with_the_figure_that_says_so(tmp_path):
+    def shown(source, tags):
+        output = new_output("display_data", {"image/png": source})
+        return new_code_cell("", outputs=[output], metadata={"tags": tags})
+
+    figures = [shown("AAAA", ["headline"]), shown("BBBB", ["headline", "opening"]), shown("C", [])]
+    nbformat.write(new_notebook(cells=figures), tmp_path / "01_a.ipynb")
+    entry = {**BLANK_ENTRY, "name": "01_a", "title": "A", "status": "ok", "cells": 3}
+    notebooks = [{**entry, "executed": "01_a.ipynb"}]
+    given = {"parameters": {}, "overrides": [], "started": None, "finished": None, "seconds": None}
+    page = index.write(tmp_path, {**given, "provenance": provenance(), "notebooks": notebooks})
+    sources = [
+        image["src"] for image in BeautifulSoup(page.read_text(), "html.parser").select("img")
+    ]
+    assert sources == [f"data:image/png;base64,{source}" for source in ("BBBB", "AAAA")]
