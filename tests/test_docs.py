@@ -85,9 +85,11 @@ def joined(text):
 def commands(text):
     """The commands of a document, in order."""
     start = rf"^ {{4,}}(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?({'|'.join(PROGRAMS)})(?=\s|$)(.*)"
+    installed = r"^( {4,}(?:\.venv/bin/)?)posekit(?=\s)"
+    text = re.sub(installed, r"\1python -m posekit", joined(text), flags=re.MULTILINE)
     return [
         Command(program, shlex.split(rest, comments=True))
-        for program, rest in re.findall(start, joined(text), flags=re.MULTILINE)
+        for program, rest in re.findall(start, text, flags=re.MULTILINE)
     ]
 
 
@@ -224,10 +226,12 @@ def test_no_command_is_overlooked(path):
 def test_commands_by_hand():
     text = "Prose: make sense.\n\n    A=1 make reports X='a b'  # why\n\n    makes none\n\n"
     text += "    .venv/bin/python -m posekit train \\\n      --epochs 5\n\n    key: value\n"
+    text += "\n    .venv/bin/posekit runs --reverse\n"
     found = commands(text)
     assert found == [
         ("make", ["reports", "X=a b"]),
         ("python", ["-m", "posekit", "train", "--epochs", "5"]),
+        ("python", ["-m", "posekit", "runs", "--reverse"]),
     ]
     assert str(found[1]) == "posekit train --epochs 5"
     assert reason_not_to_run(found[0]).startswith("its targets")

@@ -32,8 +32,8 @@ JOINTS = ("head", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
 def commands():
     """The commands of the how-to, in order."""
     lines = HOW_TO.read_text(encoding="utf-8").splitlines()
-    start = "    .venv/bin/python -m posekit "
-    return [line.removeprefix(start) for line in lines if line.startswith(start)]
+    found = [re.match(r"    \.venv/bin/(?:python -m )?posekit (.+)", line) for line in lines]
+    return [match[1] for match in found if match]
 
 
 def run(command):
