@@ -26,7 +26,7 @@ def load(path, *, head="coordinates", joints):
     if not path.is_file():
         raise PosekitError(
             f"{path}: the model file must exist; got nothing there. "
-            "notebooks/02_training.ipynb or `python -m posekit train` writes one."
+            "notebooks/02_training.ipynb or `posekit train` writes one."
         )
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -63,7 +63,7 @@ def open_run(folder):
     if index is None and not folders:
         raise PosekitError(
             f"{folder}: must be the folder of a report or of a training; got neither index.json "
-            "nor training/*/history.json in it. `python -m posekit runs` lists what there is."
+            "nor training/*/history.json in it. `posekit runs` lists what there is."
         )
     return Run(folder, index, _variants(map(records.read, folders)))
 

@@ -121,7 +121,7 @@ def _read(path):
     if version != VERSION or not isinstance(stored.get("results"), dict):
         raise PosekitError(
             f"{path}: must hold `version` {VERSION} and `results`; got version {version!r}. "
-            "Make it again with: python -m posekit report --track RUN"
+            "Make it again with: posekit report --track RUN"
         )
     problems = []
     for name, result in stored["results"].items():
