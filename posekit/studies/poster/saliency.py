@@ -30,8 +30,9 @@ _EDGE_MEASURES = {
 
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
-    *("joint", "images", "untrained_draws", "edge_correlation", "edge_correlation_best_channel"),
-    *("share_in_box", "randomised", "other_joint", "untrained_maps"),
+    *("epochs", "joint", "images", "untrained_draws", "edge_correlation"),
+    *("edge_correlation_best_channel", "share_in_box", "randomised", "other_joint"),
+    "untrained_maps",
 )
 
 
@@ -230,8 +231,8 @@ def randomised_maps(model, untrained, images, joint, statistics_on):
         yield groups[last - 1][0].name, saliency.joint_saliency(mixed, images, joint)
 
 
-def report(model, experiment, *, joint, seed):
-    """Everything notebook 05 reports on a trained keras.Model and one joint, JSON-ready."""
+def report(model, described, experiment, *, joint, seed):
+    """Everything notebook 05 reports on `predictions.trained_model` and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
     images = experiment.images("validation")[chosen]
     joints = experiment.dataset.skeleton.joints
@@ -270,6 +271,7 @@ def report(model, experiment, *, joint, seed):
     return {
         "data": experiment.describe(),
         "publishable": list(PUBLISHABLE),
+        "epochs": described["epochs"],
         "joint": joint,
         "images": len(images),
         "untrained_draws": len(untrained),

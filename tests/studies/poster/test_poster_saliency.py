@@ -29,7 +29,7 @@ def few(experiment):
 
 @pytest.fixture
 def report(few):
-    return lambda model: saliency.report(model, few, joint="left_wrist", seed=0)
+    return lambda model: saliency.report(model, {"epochs": 2}, few, joint="left_wrist", seed=0)
 
 
 def test_the_untrained_copy_has_the_layers_and_other_weights(few):
