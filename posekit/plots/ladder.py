@@ -108,11 +108,14 @@ def ladder_costs(rungs):
         (left, "minutes", "minutes of training, all networks"),
         (right, "gigaflops", "billion operations for one picture"),
     ):
-        for number, rung in enumerate(rungs, start=1):
-            at = (rung[cost], rung["validation"]["pck_0.2"]["value"])
+        points = [(rung[cost], rung["validation"]["pck_0.2"]["value"]) for rung in rungs]
+        for at, rung in zip(points, rungs, strict=True):
             colour = QUIET if rung["branch"] else PALETTE[0]
             axis.plot(*at, "o", color=colour, markersize=6)
-            axis.annotate(str(number), at, xytext=(5, 3), textcoords="offset points", fontsize=10)
+        for group in _neighbours(points):
+            x, y = np.transpose([points[index] for index in group])
+            text, at = _in_ranges(group), (x.max(), y.min())
+            axis.annotate(text, at, xytext=(5, 3), textcoords="offset points", fontsize=10)
         log_scale(axis, "x")
         axis.margins(x=0.1, y=0.1)
         axis.set_xlabel(xlabel)
@@ -120,6 +123,31 @@ def ladder_costs(rungs):
     left.set_ylabel("PCK@0.2 (share of joints)")
     left.set_title("What does accuracy cost? (numbers as on the ladder)")
     return figure
+
+
+def _neighbours(points):
+    """Indices of points, in groups whose labels would lie on each other; x is on a log axis."""
+    places = np.array(points, float)
+    places[:, 0] = np.log(places[:, 0])
+    extent = places.max(axis=0) - [places[:, 0].min(), 0]  # y begins at 0
+    places /= np.where(extent > 0, extent, 1)
+    groups = []
+    for index, place in enumerate(places):
+        near = [
+            group for group in groups if (np.abs(places[group] - place) < 0.06).all(axis=1).any()
+        ]
+        groups = [group for group in groups if group not in near]
+        groups.append(sorted([index, *(other for group in near for other in group)]))
+    return groups
+
+
+def _in_ranges(indices):
+    """The numbers of steps, from 1, as "1-3, 5"."""
+    runs = np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1)
+    return ", ".join(
+        f"{run[0] + 1}-{run[-1] + 1}" if len(run) > 2 else ", ".join(str(n + 1) for n in run)
+        for run in runs
+    )
 
 
 def _title(figure, text):

@@ -96,6 +96,9 @@ def test_costs_carry_the_ladders_numbers(rungs):
     points = [line.get_xydata()[0].tolist() for line in minutes.lines]
     assert points == [[2000.0, 0.1], [1500.0, 0.2], [1700.0, 0.15], [1000.0, 0.3]]
     assert [text.get_text() for text in operations.texts] == ["1", "2", "3", "4"]
+    rungs[1] |= {key: rungs[0][key] for key in ("minutes", "gigaflops", "validation")}
+    _, operations = render(plots.ladder_costs(rungs)).axes
+    assert sorted(text.get_text() for text in operations.texts) == ["1, 2", "3", "4"]
     assert minutes.get_xscale() == operations.get_xscale() == "log"
     colours = [line.get_color() for line in operations.lines]
     assert [colour == PALETTE[0] for colour in colours] == [True, True, False, True]
