@@ -156,7 +156,7 @@ def phases_of(folder):
     )
     targets = np.concatenate([keypoints_px, dataset.labelled[..., None]], axis=-1)
     crop = crops.Crop(
-        FRAME_PX, FRAME_PX, 1.0, Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1), "whole"
+        FRAME_PX, FRAME_PX, 1.0, Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1)
     )
     stream, steps = training_batches(
         frames.rows(np.arange(len(dataset))),

@@ -1,8 +1,8 @@
 """Worker: posekit's input for training: `cold` from JPEG files, `cached` from decoded frames.
 
 Arguments: folder of `examples`, batch size, epochs of a cached round. Cold is all that a first
-training does: fingerprint, decoding into the cache, and one epoch. `float` and `mirrored` are
-cached rounds with crops in float32, and with nothing but the flip.
+training does: fingerprint, decoding into the cache, and one epoch. `mirrored` is a cached round
+with nothing but the flip.
 """
 
 import json
@@ -28,10 +28,7 @@ import examples  # noqa: E402 - beside the scripts
 
 # The peers draw the same: up to 30 degrees, 1.2 times larger or smaller, a tenth of the side.
 TURNED = Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1)
-
-
-def crop(warp):
-    return crops.Crop(FRAME_PX, FRAME_PX, 1.0, TURNED, warp)
+CROP = crops.Crop(FRAME_PX, FRAME_PX, 1.0, TURNED)
 
 
 def targets_of(dataset):
@@ -57,7 +54,7 @@ def cold():
     dataset = examples.read(folder)
     with tempfile.TemporaryDirectory() as cache_dir:
         frames = load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
-        stream, _ = batches(frames.images, targets_of(dataset), 1, crop("whole"))
+        stream, _ = batches(frames.images, targets_of(dataset), 1, CROP)
         return sum(len(images) for images, _ in stream.as_numpy_iterator())
 
 
@@ -78,8 +75,7 @@ class Cached:
 folder, batch_size, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 orders = {
     "cold": cold,
-    "cached": Cached(crop("whole")),
-    "float": Cached(crop("float")),
+    "cached": Cached(CROP),
     "mirrored": Cached(None),
 }
 print("ready", flush=True)

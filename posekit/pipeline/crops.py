@@ -7,100 +7,33 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from posekit.errors import check_choice
 from posekit.pipeline import transforms, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation, mirrored_matrices
-from posekit.pipeline.frames import FileRows, fetcher
-
-WARPS = ("float", "whole")
+from posekit.pipeline.frames import FileRows
 
 
 @dataclass(frozen=True)
 class Crop:
     """How frames become a network's input: which share of them it sees, varied how.
 
-    `warp` is how training crops are computed: "float" by TensorFlow in float32; "whole" by OpenCV,
-    several times as fast, in whole grey levels and from coordinates rounded to a thirty-second of a
-    pixel: trainings differ a little.
+    Training crops are cut by OpenCV, in whole grey levels and from coordinates rounded to a
+    thirty-second of a pixel; those for evaluation by TensorFlow, in float32. The first is about six
+    times as fast, and augmented pictures need no more.
     """
 
     frame_px: int  # side of the network's input, pixels
     canvas_px: int  # side of the frames that it is cut from, pixels, >= frame_px
     share: float  # in (0, 1], side of the box as a share of the canvas' side
     augmentation: Augmentation  # of training crops
-    warp: str = "float"
-
-    def __post_init__(self):
-        check_choice("Crop()", "warp", self.warp, WARPS)
 
     def varied(self, images, targets, mirror):
         """How `batches.training_batches` makes its batches; arguments as there.
 
         Returns:
             function of a batch's key (3 integers), indices and flips, tensors, to its images
-            (B, P, P, 3) and targets (B, K, 3). The images are float32, or uint8 where the crop is
-            warped in whole grey levels and nothing else is varied.
+            (B, P, P, 3) and targets (B, K, 3). The images are uint8, or float32 where their light
+            is varied or they are blurred or partly covered.
         """
-        return (self._by_opencv if self.warp == "whole" else self._by_tensorflow)(
-            images, targets, mirror
-        )
-
-    def unvaried(self, images, targets):
-        """The box itself of each canvas, float32, with its targets: for evaluation."""
-        matrices = tf.repeat(self._matrix[None], tf.shape(images)[0], axis=0)
-        return self._warped(images, targets, matrices)
-
-    def cropped_targets(self, targets):
-        """Targets (N, K, 3) on the canvases as `unvaried` shows them, float64; weight 0 outside."""
-        matrix = self._matrix
-        moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
-        inside = ((moved >= -0.5) & (moved <= self.frame_px - 0.5)).all(axis=-1)
-        weight = np.where(inside, targets[..., 2], 0)
-        return np.concatenate([moved, weight[..., None]], axis=-1)
-
-    def uncropped(self, keypoints_px):
-        """float64 (..., K, 2), (x, y) in the frame of `unvaried`, moved back to the canvas."""
-        matrix = self._matrix.astype(float)
-        return keypoints_px @ matrix[:, :2].T + matrix[:, 2]
-
-    @property
-    def _matrix(self):
-        """float32 (2, 3), from (x, y, 1) in the unvaried crop to (x, y) on the canvas."""
-        return self._sample(AUGMENTATIONS["none"], [0], 1)["matrices"][0]
-
-    def _sample(self, augmentation, key, count):
-        return augmentation.sample(
-            np.random.default_rng(np.asarray(key).tolist()),
-            count,
-            canvas_px=self.canvas_px,
-            box_px=self.share * self.canvas_px,
-            frame_px=self.frame_px,
-        )
-
-    def _parameters(self, key, count):
-        """Parameters of a training batch, a function of its key."""
-        return self._sample(self.augmentation, key, count)
-
-    def _warped(self, images, targets, matrices):
-        return transforms.affine(
-            tf.cast(images, tf.float32), targets, matrices, self.frame_px, resampler=resample
-        )
-
-    def _by_tensorflow(self, images, targets, mirror):
-        fetch = fetcher(images, targets)
-
-        def batch(key, indices, flips):
-            count = indices.shape[0]
-            parameters = _in_graph(
-                lambda seeds: self._parameters(seeds, count), [key], self._parameters([0], count)
-            )
-            shown, moved = self._warped(*fetch(indices), parameters["matrices"])
-            shown = self._jitter_colours(shown, parameters)
-            return transforms.flip_left_right(shown, moved, flips, mirror=mirror)
-
-        return batch
-
-    def _by_opencv(self, images, targets, mirror):
         side = self.frame_px
         # One at a time: to copy them together first would cost a sixth of the whole.
         each = images.each if isinstance(images, FileRows) else partial(map, images.__getitem__)
@@ -135,6 +68,44 @@ class Crop:
             return self._jitter_colours(parameters["frames"], parameters), moved
 
         return batch
+
+    def unvaried(self, images, targets):
+        """The box itself of each canvas, float32, with its targets: for evaluation."""
+        matrices = tf.repeat(self._matrix[None], tf.shape(images)[0], axis=0)
+        return transforms.affine(
+            tf.cast(images, tf.float32), targets, matrices, self.frame_px, resampler=resample
+        )
+
+    def cropped_targets(self, targets):
+        """Targets (N, K, 3) on the canvases as `unvaried` shows them, float64; weight 0 outside."""
+        matrix = self._matrix
+        moved = (targets[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2].astype(float)).T
+        inside = ((moved >= -0.5) & (moved <= self.frame_px - 0.5)).all(axis=-1)
+        weight = np.where(inside, targets[..., 2], 0)
+        return np.concatenate([moved, weight[..., None]], axis=-1)
+
+    def uncropped(self, keypoints_px):
+        """float64 (..., K, 2), (x, y) in the frame of `unvaried`, moved back to the canvas."""
+        matrix = self._matrix.astype(float)
+        return keypoints_px @ matrix[:, :2].T + matrix[:, 2]
+
+    @property
+    def _matrix(self):
+        """float32 (2, 3), from (x, y, 1) in the unvaried crop to (x, y) on the canvas."""
+        return self._sample(AUGMENTATIONS["none"], [0], 1)["matrices"][0]
+
+    def _sample(self, augmentation, key, count):
+        return augmentation.sample(
+            np.random.default_rng(np.asarray(key).tolist()),
+            count,
+            canvas_px=self.canvas_px,
+            box_px=self.share * self.canvas_px,
+            frame_px=self.frame_px,
+        )
+
+    def _parameters(self, key, count):
+        """Parameters of a training batch, a function of its key."""
+        return self._sample(self.augmentation, key, count)
 
     def _jitter_colours(self, images, parameters):
         strengths = self.augmentation

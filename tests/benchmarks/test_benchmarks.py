@@ -1,6 +1,7 @@
 """The machinery of the benchmarks, with stand-ins for what is measured."""
 
 import ast
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from posekit import geometry
 from posekit.datasets import lsp
 from posekit.datasets.synthetic import writing
 from posekit.models import poster
+from posekit.pipeline import crops
 from posekit.skeleton import LSP
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,14 +151,14 @@ def test_input_ratios_are_of_times_for_an_image():
     )
     assert found["posekit"] == [0.1, 0.2]
     assert input_pipeline.rates_of(found)["posekit"] == {"median": 7.5, "range": [5, 10]}
-    floats = {**found, "posekit, crops in float32": [0.4, 0.6]}
-    rows = input_pipeline.rows_of({"cold": found, "cached": floats})
+    mirrored = {"posekit, mirrored only": [0.4, 0.6], "DataLoader, 2 workers, mirrored only": [1, 1]}
+    rows = input_pipeline.rows_of({"cold": found, "cached": {**found, **mirrored}})
     assert [(row["work"], row["value"], row["holds"]) for row in rows] == [
         ("input, cold", 3.5, True),
         ("input, cold", 0.5, None),
         ("input, cached", 3.5, False),
         ("input, cached", 0.5, None),
-        ("input, cached, crops in float32", 1, None),
+        ("input, cached, mirrored only", pytest.approx(2.0833, abs=1e-3), None),
     ]
 
 
@@ -166,9 +168,19 @@ def test_every_side_takes_its_turns_cold_and_cached():
     assert [worker for worker, _, _ in orders["cold"]] == [1, 2, 3]
     assert {order for _, _, order in orders["cold"]} == {"cold"}
     assert [order for worker, _, order in orders["cached"] if worker == 1] == [
-        "cached", "float", "mirrored"
+        "cached", "mirrored"
     ]
     assert [order for worker, _, order in orders["cached"] if worker == 2] == ["cached", "mirrored"]
+
+
+def test_the_measured_input_is_what_trainings_call():
+    # A crop has no way to be computed but one: its settings are the size, the view and the
+    # augmentation that a training has too.
+    fields = [field.name for field in dataclasses.fields(crops.Crop)]
+    assert fields == ["frame_px", "canvas_px", "share", "augmentation"]
+    for source in ("benchmarks/growth.py", "benchmarks/workers/posekit_input.py",
+                   "posekit/training/fit.py"):
+        assert "training_batches(" in (ROOT / source).read_text("utf-8"), source
 
 
 STEPS = {

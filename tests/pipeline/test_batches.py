@@ -13,7 +13,7 @@ from posekit import geometry
 from posekit.datasets import image_files, lsp
 from posekit.datasets.image_files import squash, squashed
 from posekit.errors import PosekitError
-from posekit.pipeline import crops, views
+from posekit.pipeline import crops, transforms, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS, Augmentation
 from posekit.pipeline.batches import evaluation_batches, training_batches
 from posekit.pipeline.frames import FileRows, load_frames
@@ -460,7 +460,7 @@ def test_unvaried_crops_are_slices():
     images, targets = dotted()
     batches = batches_of(PLAIN, flip="none")
     assert all(batch_images.shape == (4, CROP_PX, CROP_PX, 3) for batch_images, _ in batches)
-    assert all(part.dtype == np.float32 for batch in batches for part in batch)
+    assert {tuple(part.dtype.name for part in batch) for batch in batches} == {("uint8", "float32")}
     shown = np.concatenate([batch_images for batch_images, _ in batches])
     # Every example is there once, in the order of the epoch: sorting makes both sides alike.
     slices = images[:, 12:36, 12:36].astype(np.float32)
@@ -556,35 +556,27 @@ def test_resumed_varied_crops_are_those_of_the_undisturbed_run():
         assert_same_batches(resumed, undisturbed[3 * first_epoch :])
 
 
-def test_warping_in_whole_levels_shows_the_same_faster():
+def test_training_crops_show_what_a_crop_in_float32_shows():
     rng = np.random.default_rng(0)
     smooth = cv2.GaussianBlur(rng.integers(0, 256, (8, 64, 64, 3)).astype(np.uint8)[0], (0, 0), 2)
     images = np.stack([np.roll(smooth, 7 * step, axis=1) for step in range(8)])
     targets = np.concatenate([rng.uniform(0, 63, (8, 14, 2)), np.ones((8, 14, 1))], axis=-1)
-    turned = Augmentation(rotation_degrees=20.0, scale=1.2, shift=0.1)
-    batches = {}
-    for warp in crops.WARPS:
-        crop = crops.Crop(64, 64, 1.0, turned, warp)
-        dataset, _ = training_batches(
-            images,
-            targets.astype(np.float32),
-            batch_size=8,
-            seed=3,
-            epochs=1,
-            mirror=MIRROR,
-            crop=crop,
-        )
-        batches[warp] = next(dataset.as_numpy_iterator())
-    (exact, exact_targets), (whole, whole_targets) = batches["float"], batches["whole"]
+    targets = targets.astype(np.float32)
+    crop = crops.Crop(64, 64, 1.0, Augmentation(rotation_degrees=20.0, scale=1.2, shift=0.1))
+    key, order, flips = [3, 0, 0], rng.permutation(8), np.arange(8) % 3 == 0
+    shown, shown_targets = crop.varied(images, targets, MIRROR)(
+        *map(tf.constant, (key, order, flips))
+    )
+    matrices = crop._parameters(key, 8)["matrices"]
+    exact = transforms.affine(
+        images[order].astype(np.float32), targets[order], matrices, 64, resampler=crops.resample
+    )
+    exact, exact_targets = transforms.flip_left_right(*exact, flips, mirror=MIRROR)
     # Mirroring is part of the map in one, a step of its own in the other.
-    np.testing.assert_allclose(whole_targets, exact_targets, atol=1e-4)
-    assert whole.dtype == np.uint8 and exact.dtype == np.float32
-    assert np.abs(whole - exact).max() <= 2 and np.abs(whole - exact).mean() < 0.5
-
-
-def test_an_unknown_warp_is_refused():
-    with pytest.raises(PosekitError, match="`warp` must be one of 'float', 'whole'; got 'fast'"):
-        crops.Crop(32, 32, 1.0, AUGMENTATIONS["none"], "fast")
+    np.testing.assert_allclose(shown_targets, exact_targets, atol=1e-4)
+    assert shown.dtype == tf.uint8
+    difference = np.abs(shown.numpy() - exact.numpy())
+    assert difference.max() <= 2 and difference.mean() < 0.5
 
 
 def test_frames_of_a_file_that_was_cut_short_are_refused(people, tmp_path):
