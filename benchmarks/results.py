@@ -48,9 +48,14 @@ def median_and_range(values):
 
 
 def verdict(row):
-    """A row's verdict in words."""
+    """A row's verdict in words; with the target inside the range, another run may say otherwise."""
     if row["value"] is None:
         return "not measured"
+    if row["holds"] is not None and row["spread"]:
+        low, high = row["spread"]
+        target = row["at_most"] if row["at_least"] is None else row["at_least"]
+        if low < target < high:
+            return "not decided"
     return {True: "holds", False: "misses", None: ""}[row["holds"]]
 
 

@@ -124,7 +124,7 @@ def rows_of(seconds, own_seconds, waits, *, images):
                 note=f"{rates[0]:.0f} against {rates[1]:.0f} images/s",
             )
         )
-    for own, at_most in (("", 1.15), ("keras ", None)):
+    for own, at_most in (("", 1.1), ("keras ", None)):
         found = ratio_of(own_seconds[f"posekit {own}batchnorm"], own_seconds[f"posekit {own}plain"])
         rows.append(
             results.row(
