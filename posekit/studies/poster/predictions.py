@@ -19,7 +19,7 @@ NEIGHBOURS = 5
 
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
-    *("label_treatment", "epochs", "best_epoch", "scores", "gain"),
+    *("label_treatment", "epochs", "best_epoch", "metrics", "gain"),
     *("by_contortion", "by_person_count", "shipped"),
 )
 
@@ -272,6 +272,8 @@ def report(predictions, described, experiment, *, seed, shipped=None):
         for name, pred_px in by_model.items()
     }
     own, *others = groups
+    for name in others:
+        scores[name] = score_original_px(by_model[name], experiment, "validation", seed=seed)
     return {
         "data": experiment.describe(),
         "publishable": list(PUBLISHABLE),
@@ -280,15 +282,10 @@ def report(predictions, described, experiment, *, seed, shipped=None):
         "epochs": described["epochs"],
         "best_epoch": described["best_epoch"],
         "scores": scores,
+        "metrics": {name: each["metrics"] for name, each in scores.items()},
         "gain": _gain(by_model[own], experiment, seed),
         **groups[own],
-        "shipped": {
-            name: {
-                "scores": score_original_px(by_model[name], experiment, "validation", seed=seed),
-                **groups[name],
-            }
-            for name in others
-        },
+        "shipped": {name: groups[name] for name in others},
         "headline": [
             headline(f"PCK@0.2, {part}", scores[part]["metrics"]["pck_0.2"], 3)
             for part in ("train", "validation", "mean_pose")
@@ -315,18 +312,13 @@ def _gain(pred_px, experiment, seed):
     return {"value": value, "interval": list(interval)}
 
 
-def _scores(result):
-    """All scores of a result by the name of the prediction, in words."""
-    return {
-        **{_NAMES.get(name, name): scores for name, scores in result["scores"].items()},
-        **{name: shipped["scores"] for name, shipped in result["shipped"].items()},
-    }
-
-
 def curve_arguments(result):
     """All predictions' curves as plots.pck_curves' arguments."""
     return {
-        "curves": {name: each["pdj"]["total"] for name, each in _scores(result).items()},
+        "curves": {
+            _NAMES.get(name, name): scores["pdj"]["total"]
+            for name, scores in result["scores"].items()
+        },
         "thresholds": result["scores"]["validation"]["pdj"]["thresholds"],
     }
 
@@ -334,8 +326,8 @@ def curve_arguments(result):
 def joint_arguments(result):
     """All predictions' mean errors of each joint as plots.error_by_joint's first argument."""
     return {
-        name: list(scores["mpjpe_px_per_joint"].values())
-        for name, scores in _scores(result).items()
+        _NAMES.get(name, name): list(scores["mpjpe_px_per_joint"].values())
+        for name, scores in result["scores"].items()
     }
 
 
@@ -346,20 +338,19 @@ def score_table(result, photographs=None):
         columns["photographs"] = photographs
     rows = {}
     for where, each in columns.items():
-        for name, scores in _scores(each).items():
-            row = rows.setdefault(name, {"prediction": name})
-            row[f"PCK@0.2, {where}"] = scores["metrics"]["pck_0.2"]
-            row[f"MSE, {where}"] = scores["metrics"]["frame_mse"]
+        for name, metrics in each["metrics"].items():
+            row = rows.setdefault(name, {"prediction": _NAMES.get(name, name)})
+            row[f"PCK@0.2, {where}"] = metrics["pck_0.2"]
+            row[f"MSE, {where}"] = metrics["frame_mse"]
     every = {column: None for row in rows.values() for column in row}
     return [{**every, **row} for row in rows.values()]
 
 
 def answer(result):
     """What notebook 04 found, as Markdown."""
-    pck = {name: scores["metrics"]["pck_0.2"] for name, scores in result["scores"].items()}
+    pck = {name: metrics["pck_0.2"] for name, metrics in result["metrics"].items()}
     mse, constant_mse = (
-        result["scores"][name]["metrics"]["frame_mse"]["value"]
-        for name in ("validation", "mean_pose")
+        result["metrics"][name]["frame_mse"]["value"] for name in ("validation", "mean_pose")
     )
     value, constant = pck["validation"]["value"], pck["mean_pose"]["value"]
     low, high = result["gain"]["interval"]
@@ -379,8 +370,8 @@ def answer(result):
         f"pose of the training people, the same for all, gets {number(constant, 3)}. In squared "
         f"error the network {verdict(mse, constant_mse)}.",
         *(
-            f"`{name}` gets {_pck_text(shipped['scores'])} on the same pictures."
-            for name, shipped in result["shipped"].items()
+            f"`{name}` gets {with_interval(**pck[name], digits=3)} on the same pictures."
+            for name in result["shipped"]
         ),
         _contortion_text(result["by_contortion"]),
     ]
@@ -391,7 +382,7 @@ def answer(result):
         )
     per_joint = result["scores"]["validation"]["pck_per_joint"]
     known = {name: value for name, value in per_joint.items() if value is not None}
-    numbers = [f"Training images: {_pck_text(result['scores']['train'])}."]
+    numbers = [f"PCK@0.2 on training images: {with_interval(**pck['train'], digits=3)}."]
     if known:
         easiest, hardest = max(known, key=known.get), min(known, key=known.get)
         numbers.append(
@@ -444,8 +435,3 @@ def _bin_text(row):
         f"{row['label']}: {number(row['pck'], 3)} ({low} to {high}; "
         f"{number(row['mean_pose_pck'], 3)})"
     )
-
-
-def _pck_text(scores):
-    pck = scores["metrics"]["pck_0.2"]
-    return f"PCK@0.2 {with_interval(pck['value'], pck['interval'], 3)}"
