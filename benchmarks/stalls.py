@@ -195,6 +195,8 @@ def train_poster_network():
     experiment = open_experiment("synthetic", profile="quick", seed=0)
 
     class Prediction(keras.callbacks.Callback):
+        only_watches = True
+
         def on_epoch_end(self, epoch, logs=None):
             self.model.predict(
                 batches.evaluation_batches(experiment.images("validation"), batch_size=64),

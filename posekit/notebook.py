@@ -30,7 +30,7 @@ KINDS = {
     **dict.fromkeys(("run_dir", "data", "profile", "split", "bad_images"), Kind(str)),
     **dict.fromkeys(("model", "part", "flip", "schedule", "score"), Kind(str)),
     **dict.fromkeys(("label_treatment", "unlabelled"), Kind(str)),
-    **dict.fromkeys(("joint", "labels"), Kind(str, or_none=True)),
+    **dict.fromkeys(("joint", "labels", "network"), Kind(str, or_none=True)),
     **dict.fromkeys(("epochs", "images", "patience", "steps"), Kind(int, or_none=True)),
     "seed": Kind(int),
     "deterministic": Kind(bool),

@@ -14,6 +14,14 @@ from posekit.errors import PosekitError
 from posekit.geometry import resize_keypoints
 from posekit.pipeline import targets as label_treatments
 
+# What tables and figures call poses that need no learning.
+NAMES = {
+    "image_centre": "image centre",
+    "mean_pose": "mean pose",
+    "true_centre": "mean figure at the true centre",
+    "true_centre_and_size": "the same, in the true size",
+}
+
 
 def constant_poses(targets, frame_px):
     """The two constant guesses, fitted on targets, dict of name -> float (K, 2), frame pixels.
@@ -48,6 +56,79 @@ def constant_errors(train_targets, targets, frame_px):
     """`treatment_mse` of the constants that are fitted on training targets, by name."""
     poses_px = constant_poses(train_targets, frame_px)
     return {name: treatment_mse(pose_px, targets) for name, pose_px in poses_px.items()}
+
+
+def placed_figures(train_targets, targets):
+    """The mean figure where each person is: what a network scores that finds the person alone.
+
+    Both know the truth, so they are bounds and no predictions. The figure is the constant that
+    leaves the least squared error once positions, or positions and sizes, are removed. Position
+    is the mean of the joints that count, size their root mean square distance from it.
+
+    Args:
+        train_targets: float (N, K, 3), the figure is fitted on them.
+        targets: float (n, K, 3), whose positions and sizes are used.
+
+    Returns:
+        dict: "true_centre", and "true_centre_and_size", float (n, K, 2), frame pixels.
+    """
+    train, placed = _Centred(train_targets), _Centred(targets)
+    sizes = {
+        "true_centre": (np.ones(len(train_targets)), np.ones(len(targets))),
+        "true_centre_and_size": (train.size_px, placed.size_px),
+    }
+    figures = {}
+    for name, (train_size, size) in sizes.items():
+        weights = train.counted * train_size[:, None] ** 2
+        sums = (train.offsets_px * train_size[:, None, None]).sum(axis=0)
+        figure = sums / np.maximum(weights.sum(axis=0), 1e-9)[:, None]
+        # Of a person whose legs are missing the rest is centred.
+        centred = figure - placed.mean(np.broadcast_to(figure, placed.offsets_px.shape))[:, None]
+        figures[name] = placed.centre_px[:, None] + size[:, None, None] * centred
+    return figures
+
+
+def error_parts(pred_frame_px, targets):
+    """`treatment_mse` as a sum of what is wrong with place, size and shape, dict of float.
+
+    For each person, over the joints that count: place is the squared distance of the mean joints;
+    size the squared difference of the root mean square distances from them, s and t; shape what
+    is left, 2 s t (1 - r) with r the correlation of the two centred poses. A turned pose is
+    another shape. All are NaN when nothing counts.
+    """
+    treatment_mse(pred_frame_px, targets)  # checks the shapes
+    true = _Centred(targets)
+    shape = (*targets.shape[:2], 2)
+    pred = _Centred(np.concatenate([np.broadcast_to(pred_frame_px, shape), targets[..., 2:]], -1))
+    covariance = true.mean(pred.offsets_px * true.offsets_px).sum(axis=-1)
+    people = {
+        "place": ((pred.centre_px - true.centre_px) ** 2).sum(axis=-1),
+        "size": (pred.size_px - true.size_px) ** 2,
+        "shape": 2 * (pred.size_px * true.size_px - covariance),
+    }
+    joints = true.counted.sum(axis=1)
+    coordinates = 2 * joints.sum()
+    return {
+        name: float((joints * squares).sum() / coordinates) if coordinates else float("nan")
+        for name, squares in people.items()
+    }
+
+
+class _Centred:
+    """Poses of targets (N, K, 3), by person: position, size, and what is left; 0 without joints."""
+
+    def __init__(self, targets):
+        targets = np.asarray(targets, float)
+        self.counted = targets[..., 2] > 0  # (N, K)
+        self.centre_px = self.mean(targets[..., :2])
+        centred_px = targets[..., :2] - self.centre_px[:, None]
+        self.offsets_px = np.where(self.counted[..., None], centred_px, 0.0)
+        self.size_px = np.sqrt(self.mean(self.offsets_px**2).sum(axis=-1))  # (N,)
+
+    def mean(self, values):
+        """Over each person's joints that count: (N, K, 2) to (N, 2)."""
+        sums = np.where(self.counted[..., None], values, 0.0).sum(axis=1)
+        return sums / np.maximum(self.counted.sum(axis=1), 1)[:, None]
 
 
 def check_something_to_learn(train_targets, validation_targets, frame_px):

@@ -27,6 +27,7 @@ from posekit.plots.pictures import (
 from posekit.plots.statistics import (
     aspect_ratios,
     constant_guesses,
+    error_parts,
     joint_visibility,
     junk_coordinates,
     person_size,

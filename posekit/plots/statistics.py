@@ -9,6 +9,7 @@ from posekit.plots.style import (
     QUIET,
     WHOLE,
     check_equal_lengths,
+    colours,
     legend_below,
     new_figure,
     show_pose,
@@ -142,24 +143,51 @@ def constant_guesses(scores, references):
         references: dict, name -> mean squared error drawn as a vertical line.
     """
     guesses = list(dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess))
-    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.6 + 0.35 * len(scores) * len(guesses)))
-    positions = np.arange(len(scores))
-    height = 0.8 / max(1, len(guesses))
-    for n, guess in enumerate(guesses):
-        values = [by_guess.get(guess, np.nan) for by_guess in scores.values()]
-        shift = (n - (len(guesses) - 1) / 2) * height
-        label = guess.replace("_", " ")
-        bars = axis.barh(
-            positions + shift, values, 0.92 * height, color=PALETTE[5 - n], label=label
-        )
-        axis.bar_label(bars, fmt="%.0f", padding=3)
+    colour_of = dict(zip(guesses, colours(guesses), strict=True))
+    rows = []  # (label, value, colour); a treatment's name has no bar
+    for treatment, by_guess in scores.items():
+        rows.append((treatment.replace("_", " "), 0.0, None))
+        rows += [
+            (f"{guess.replace('_', ' ')}: {value:.0f}", value, colour_of[guess])
+            for guess, value in by_guess.items()
+        ]
+    labels, values, bar_colours = zip(*rows, strict=True)
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.6 + 0.28 * len(rows)))
+    axis.barh(range(len(rows)), values, 0.8, color=[each or "none" for each in bar_colours])
     for dashes, (name, value) in zip((":", "--", "-."), references.items(), strict=False):
         label = f"{name}: {value:g}"
         axis.axvline(value, color="black", linestyle=dashes, linewidth=1.2, label=label)
-    axis.set_yticks(positions, [treatment.replace("_", " ") for treatment in scores])
+    axis.set_yticks(range(len(rows)), labels)
+    for text, colour in zip(axis.get_yticklabels(), bar_colours, strict=True):
+        text.set_fontweight("normal" if colour else "bold")
+    axis.tick_params(axis="y", length=0)
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("mean squared error (px² of the frame)")
-    axis.set_title("How low a loss does no learning at all reach?")
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    axis.set_title("How low an error does no learning at all reach?")
+    if references:
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=len(references))
+    return figure
+
+
+@styled
+def error_parts(parts_by_name):
+    """What a squared error consists of: a bar for each prediction, divided into its parts.
+
+    `parts_by_name` is a dict, name -> dict, part -> mean squared error, px² of the frame; all
+    predictions have the same parts, as of `baselines.error_parts`.
+    """
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.4 + 0.42 * len(parts_by_name)))
+    totals = [sum(parts.values()) for parts in parts_by_name.values()]
+    names = [f"{name}: {total:.0f}" for name, total in zip(parts_by_name, totals, strict=True)]
+    left = np.zeros(len(names))
+    for colour, part in zip(PALETTE, next(iter(parts_by_name.values())), strict=False):
+        values = np.array([parts[part] for parts in parts_by_name.values()])
+        axis.barh(names, values, left=left, height=0.7, color=colour, label=part)
+        left += values
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("mean squared error on labelled joints (px² of the frame)")
+    axis.set_title("What is wrong: the person's place, size, or the shape of the pose?")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
     return figure

@@ -10,6 +10,7 @@ import textwrap
 import types
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from posekit.errors import PosekitError
@@ -22,6 +23,39 @@ NOT_DESCRIBED = (
     "__firstlineno__",
     "__static_attributes__",
 )
+
+# Keras' callbacks that leave the training as it is.
+OBSERVERS = (
+    keras.callbacks.BackupAndRestore,
+    keras.callbacks.CSVLogger,
+    keras.callbacks.History,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TensorBoard,
+    keras.callbacks.TerminateOnNaN,
+)
+
+
+def described_callbacks(callbacks):
+    """Callbacks that may change what is trained, as JSON; errors as for `described`.
+
+    One that only watches, of `OBSERVERS` or with an attribute `only_watches`, is left out.
+    """
+    given_by_keras = vars(keras.callbacks.Callback())
+    found = []
+    for callback in callbacks:
+        kind = type(callback)
+        if isinstance(callback, OBSERVERS) or getattr(callback, "only_watches", False):
+            continue
+        values = {name: it for name, it in vars(callback).items() if name not in given_by_keras}
+        if _is_of_library(kind):
+            # Keras' own keep what they count next to their settings, which have the arguments'
+            # names.
+            settings = inspect.signature(kind.__init__).parameters
+            values = {name: it for name, it in values.items() if name in settings}
+        found.append(described(f"the callback {kind.__name__}", [kind, values]))
+    return found
 
 
 def described(what, value):

@@ -18,7 +18,7 @@ A training lives in its own folder, named after its settings and data:
 import os
 import sys
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from posekit import files, locks, sides
@@ -31,6 +31,7 @@ from posekit.provenance import provenance
 from posekit.training import (
     checkpoint,
     engine,
+    fingerprint,
     keras_patches,
     own,
     plan,
@@ -62,7 +63,9 @@ def fit(
 
     The training's name covers the layers, the settings and the data, so that a changed experiment
     is never handed an older training. A loss or an augmentation that is a function counts by its
-    source and the values that it uses; callbacks do not count.
+    source and the values that it uses. So does a callback, with its attributes as they are when it
+    is given, unless it only watches: Keras' CSVLogger and its like, or one with an attribute
+    `only_watches = True`.
 
     Args:
         model: a keras.Model, Sequential or functional, from square images (N, S, S, 3), 0 to 255,
@@ -76,7 +79,8 @@ def fit(
         run_dir: folder; the training's own folder goes to `run_dir`/training/.
         verbose: Keras' progress bar: 1 a bar, 2 a line per epoch, 0 nothing; None chooses a
             bar where it can redraw itself, else lines.
-        callbacks: keras.callbacks.Callback each, called before an epoch is saved.
+        callbacks: keras.callbacks.Callback each, called before an epoch is saved. What one counts
+            in itself, as EarlyStopping does, starts over in a resumed training.
         stall_seconds: float > 0, see `stalls`.
         lock_patience_seconds: float >= 0, how long to wait for another process that trains in
             this folder.
@@ -97,7 +101,7 @@ def fit(
     """
     engine.use_global_futex_hash()
     splits.check_no_leak(data.split)
-    training = _plan(model, data, settings)
+    training = _with_callbacks(_plan(model, data, settings), callbacks)
     config = training.config
     folder = Path(run_dir) / "training" / runs.folder_name(config, training.definition, data)
     checkpoint_files = CheckpointFiles(folder)
@@ -137,6 +141,18 @@ def _plan(model, data, settings):
             "arguments too."
         )
     return plan.of_config(model, joints=data.dataset.skeleton.joint_count)
+
+
+def _with_callbacks(training, callbacks):
+    """The Plan, whose name covers the callbacks that may change what is trained."""
+    counted = fingerprint.described_callbacks(callbacks)
+    if not counted:
+        return training  # trainings from before callbacks counted are found again
+    return replace(
+        training,
+        definition=[*training.definition, counted],
+        stored={**training.stored, "callbacks": counted},
+    )
 
 
 def _train(training, experiment, checkpoint_files, *, verbose, callbacks):

@@ -201,10 +201,32 @@ def test_constant_guesses_beside_the_references():
     }
     figure = statistics.constant_guesses(scores, {"poster, training": 139.29, "validation": 427.41})
     axis = only_axis_without_ylabel(render(figure))
-    assert [bar.get_width() for bar in axis.patches] == [700, 280, 571, 260]
+    # A treatment's name has a row of its own, without a bar.
+    assert [bar.get_width() for bar in axis.patches] == [0, 700, 571, 0, 280, 260]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        *("raw", "image centre: 700", "mean pose: 571"),
+        *("masked", "image centre: 280", "mean pose: 260"),
+    ]
     assert [line.get_xdata()[0] for line in axis.get_lines()] == [139.29, 427.41]
-    expected = ["poster, training: 139.29", "validation: 427.41", "image centre", "mean pose"]
-    assert legend_texts(axis) == expected
+    assert legend_texts(axis) == ["poster, training: 139.29", "validation: 427.41"]
+    assert statistics.constant_guesses(scores, {}).axes[0].get_legend() is None
+
+
+def test_parts_of_an_error_are_laid_end_to_end():
+    parts = {
+        "network": {"place": 50.0, "shape": 20.0},
+        "mean pose": {"place": 100.0, "shape": 30.0},
+    }
+    axis = only_axis_without_ylabel(render(statistics.error_parts(parts)))
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "network: 70",
+        "mean pose: 130",
+    ]
+    assert [(bar.get_x(), bar.get_width()) for bar in axis.patches] == [
+        *((0, 50), (0, 100)),
+        *((50, 20), (100, 30)),
+    ]
+    assert legend_texts(axis) == ["place", "shape"]
 
 
 def history(epochs, train, validation):

@@ -18,7 +18,7 @@ from posekit.models import poster
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.report import runs as runs_page
 from posekit.training import own
-from posekit.training.fit import fit
+from posekit.training.fit import _with_callbacks, fit
 from posekit.training.recorder import EpochRecorder
 from posekit.training.runs import folder_name, open_run
 
@@ -186,6 +186,48 @@ def test_every_change_is_another_training_and_equal_ones_are_found(experiment):
     # The same text from another cell, or without any text, is the same training.
     assert name_of(experiment, loss=cell_loss(name="another cell")) == names["loss of one's own"]
     assert name_of(experiment, augmentation=AUGMENTATIONS["none"]) != names["augmentation"]
+
+
+class Warmer(keras.callbacks.Callback):
+    """Changes the learning rate, and notes what it saw."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.factor * self.model.optimizer.learning_rate
+
+
+class Watcher(Warmer):
+    only_watches = True
+
+
+def test_a_callback_counts_unless_it_only_watches(experiment):
+    plan = own.plan_of(network(), experiment)
+
+    def name(*callbacks):
+        counted = _with_callbacks(plan, callbacks)
+        assert bool(counted.stored.get("callbacks")) == (counted is not plan)
+        return folder_name(counted.config, counted.definition, experiment)
+
+    plateau = keras.callbacks.ReduceLROnPlateau(patience=2)
+    plateau.wait, plateau.best = 1, 0.5  # what it counted in a training
+    names = [
+        name(),
+        name(Warmer(0.5)),
+        name(Warmer(0.9)),
+        name(Warmer(0.5), Warmer(0.5)),
+        name(keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate)),
+        name(keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.9 * rate)),
+        name(keras.callbacks.EarlyStopping(patience=2)),
+        name(keras.callbacks.EarlyStopping(patience=3)),
+        name(plateau),
+    ]
+    assert len(set(names)) == len(names)
+    assert name(keras.callbacks.CSVLogger("log.csv"), Watcher(0.5)) == names[0]
+    assert name(Warmer(0.5)) == names[1]
+    assert name(keras.callbacks.ReduceLROnPlateau(patience=2)) == names[-1]
 
 
 def test_a_functions_weights_are_kept_and_count(experiment, undisturbed, run_dir):

@@ -226,9 +226,10 @@ class Explorer:
         parts += [f"{position[0] + 1} of {len(browsed)}"] if len(position) else []
         if self.activities is not None:
             parts.append(str(self.activities[state.image]))
-        error_px = self.subject(state).error_px
-        if np.isfinite(error_px).any():
-            parts.append(f"mean error {np.nanmean(error_px):.1f} px")
+        subject = self.subject(state)
+        parts += [subject.change] if subject.change else []
+        if np.isfinite(subject.error_px).any():
+            parts.append(f"mean error {np.nanmean(subject.error_px):.1f} px")
         return " · ".join(parts)
 
     def joint_rows(self, state):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from posekit import wording
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
@@ -12,9 +13,12 @@ from posekit.evaluation import metrics
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import LSP
 from posekit.studies.explorer.explorer import NO_MODEL, path_of
-from posekit.wording import comparability, headline, number, with_interval
+from posekit.wording import comparability, headline, number, pck_coverage, with_interval
 
 WORST_COUNT = 10
+
+# Fewer images than this say little.
+FEW_IMAGES = 100
 
 
 def choose_images(experiment, part, *, count=None):
@@ -40,18 +44,57 @@ def usable_model(model, dataset):
 
 
 def states_to_keep(explorer, *, joint, seed):
-    """States that a report shows, dict of heading -> State; `seed` is the augmentation's."""
+    """States that a report shows, dict of heading -> State; `seed` is the augmentation's.
+
+    A typical picture in three states, and the one with the largest error.
+    """
     start = explorer.start()
     shown = replace(start, joint=joint or start.joint)
-    heading = "first image"
-    if explorer.poses is not None:
-        shown, heading = explorer.first(replace(shown, order="error")), "largest error"
-    kept = {heading: shown}
+    kept, worst = {"first image": shown}, {}
+    ranked = _best_first(explorer)
+    if len(ranked):
+        shown = replace(shown, order="error", image=int(ranked[len(ranked) // 2]))
+        kept = {"a typical picture": shown}
+        worst = {"the largest error": replace(shown, image=int(ranked[-1]))}
     if explorer.has_saliency:
         name = shown.joint.replace("_", " ")
-        kept[f"which pixels move the {name}"] = replace(shown, saliency=True)
+        kept[f"which pixels move its {name}"] = replace(shown, saliency=True)
     varied = replace(shown, augmentation=AUGMENTATIONS["turned"], draw=seed)
-    return {**kept, "as training may vary it": varied}
+    return {**kept, "as training may vary it": varied, **worst}
+
+
+def gallery(explorer, *, each=4):
+    """Good, median and worst pictures as arguments of `plots.prediction_grid`; None without errors.
+
+    `each` is how many of a kind. A good one is at the first tenth of the errors.
+    """
+    ranked = _best_first(explorer)
+    each = min(each, len(ranked) // 3)
+    if not each:
+        return None
+    starts = {
+        "good": min(len(ranked) // 10, len(ranked) // 3 - each),
+        "median": (len(ranked) - each) // 2,
+        "worst": len(ranked) - each,
+    }
+    kinds = [(kind, image) for kind, at in starts.items() for image in ranked[at : at + each]]
+    subjects = [explorer.subject(replace(explorer.start(), image=int(it))) for _, it in kinds]
+    return {
+        "images": [subject.image for subject in subjects],
+        "true_px": np.stack([subject.true_px for subject in subjects]),
+        "pred_px": np.stack([subject.predicted_px for subject in subjects]),
+        "labelled": np.stack([subject.labelled for subject in subjects]),
+        "skeleton": explorer.dataset.skeleton,
+        "titles": [f"{kind}: {explorer.image_error_px[image]:.1f} px" for kind, image in kinds],
+        # A row of each kind where these fill it.
+        "columns": each if each > 2 else len(kinds),
+    }
+
+
+def _best_first(explorer):
+    """The pictures whose error is known, int (M,)."""
+    known = np.flatnonzero(np.isfinite(explorer.image_error_px))
+    return known[np.argsort(explorer.image_error_px[known], kind="stable")]
 
 
 def report(explorer, experiment, indices, *, model, part, seed):
@@ -112,20 +155,46 @@ def answer(result):
         f"{result['labelled_share']:.1%} of their joints labelled"
     )
     if "scores" not in result:
-        return f"**Answer.** {data}. No error is known.{comparability(result['data'])}"
+        return wording.answer(
+            "No error is known, since no model was used.",
+            comparability(result["data"]).strip(),
+            numbers=[f"{data}."],
+        )
     pck = result["scores"]["metrics"]["pck_0.2"]
     per_joint = result["scores"]["mpjpe_px_per_joint"]
     known = {name: error for name, error in per_joint.items() if error is not None}
     easiest, hardest = min(known, key=known.get), max(known, key=known.get)
-    worst = result["images_worst_first"][0]
-    return (
-        f"**Answer.** `{result['model']}` puts {with_interval(pck['value'], pck['interval'], 3)} "
-        f"of the labelled joints within 0.2 torso lengths of the label ({data}). The easiest joint "
-        f"is `{easiest}` (mean error {number(known[easiest])} px), the hardest `{hardest}` "
-        f"({number(known[hardest])} px). Look first at `{worst['image']}`, the image with the "
-        f"largest mean error, {number(worst['mean_error_px'])} px."
-        f"{result['other_split']}{comparability(result['data'])}"
+    ranked = result["images_worst_first"]
+    worst, median = ranked[0], ranked[len(ranked) // 2]
+    share = pck["value"]
+    return wording.answer(
+        "The model finds too few torsos to be scored."
+        if share is None
+        else f"`{result['model']}` is {'mostly right' if share >= 0.5 else 'mostly wrong'}: "
+        f"{share:.0%} of the joints are within 0.2 torso lengths of their labels.",
+        f"The easiest joint is the {_words(easiest)}, the hardest the {_words(hardest)}: its mean "
+        f"error is {known[hardest] / max(known[easiest], 1e-9):.1f} times as large.",
+        f"Errors are far from even: the median picture is off by "
+        f"{number(median['mean_error_px'])} px, the worst, `{worst['image']}`, by "
+        f"{number(worst['mean_error_px'])} px. Look at the worst first; they are often other "
+        "people, occlusion or a faulty label.",
+        f"Careful: {result['images']} images are too few for more than a rough answer."
+        if result["images"] < FEW_IMAGES
+        else "",
+        result["other_split"].strip(),
+        comparability(result["data"]).strip(),
+        numbers=[
+            f"PCK@0.2: {with_interval(pck['value'], pck['interval'], 3)} of the labelled joints. "
+            f"{pck_coverage(result['scores'])}",
+            f"Mean error: {_words(easiest)} {number(known[easiest])} px, {_words(hardest)} "
+            f"{number(known[hardest])} px.",
+            f"{data}.",
+        ],
     )
+
+
+def _words(joint):
+    return joint.replace("_", " ")
 
 
 def _is_shipped(model):

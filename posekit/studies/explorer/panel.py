@@ -31,6 +31,16 @@ STRENGTH_ENDS = {
     "blur": (0.0, 1.0),
     "erase": (0.0, 1.0),
 }
+STRENGTH_TEXTS = {
+    "rotation_degrees": "rotation, spread (°)",
+    "any_rotation": "any angle, chance",
+    "scale": "size, up to (times)",
+    "aspect": "stretch, spread",
+    "shift": "shift, up to (share)",
+    "light": "light and colour",
+    "blur": "blurred, chance",
+    "erase": "covered, chance",
+}
 LAST_DRAW = 99
 
 # Fields of State that a widget of the same name holds as they are.
@@ -79,7 +89,10 @@ class Panel:
             widgets.HBox([self.back, self.on]),
             controls.image,
             widgets.HBox([controls.truth, controls.prediction, controls.saliency]),
-            widgets.HTML("<b>Augmentation</b>: vary the picture and predict again"),
+            widgets.HTML(
+                "<b>Augmentation</b>: vary the picture and predict again. The sliders set how "
+                "strongly; what a draw did is above the picture."
+            ),
             *(controls.preset, *controls.strengths.values(), controls.draw, controls.mirrored),
         ]
         beside = widgets.Layout(margin="0 0 0 1.5em")
@@ -183,7 +196,7 @@ def _controls(explorer):
                 min=least,
                 max=most,
                 step=1.0 if name == "rotation_degrees" else 0.01,
-                description=to_text(name),
+                description=STRENGTH_TEXTS[name],
                 **_LOOK,
             )
             for name, (least, most) in STRENGTH_ENDS.items()

@@ -26,6 +26,7 @@ class Subject:
     predicted_px: np.ndarray | None = None  # float (K, 2), pixels of `image`
     confidences: np.ndarray | None = None  # float (K,), NaN where not known
     input_box_px: np.ndarray | None = None  # float (4,), what the last network saw
+    change: str = ""  # how it differs from the stored picture, as text
 
     @property
     def shown_box_px(self):
@@ -77,7 +78,27 @@ def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skelet
     if mirrored:
         shown = np.ascontiguousarray(shown[:, ::-1])
         shown_px, in_sight = mirror_keypoints(shown_px, in_sight, VARIED_PX, mirror=skeleton.mirror)
-    return Subject(shown, shown_px, in_sight, scale=max(image.shape[:2]) / VARIED_PX)
+    return Subject(
+        shown,
+        shown_px,
+        in_sight,
+        scale=max(image.shape[:2]) / VARIED_PX,
+        change=_change(sampled["matrices"][0], mirrored),
+    )
+
+
+def _change(matrix, mirrored):
+    """What a map from the shown square to the stored one, (2, 3), does to the picture, as text."""
+    # The crop turns from x towards y, which points down: the picture turns the other way.
+    degrees = -np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])) * (-1 if mirrored else 1)
+    factor = 1 / np.sqrt(np.linalg.det(matrix[:, :2]))
+    parts = ["mirrored"] if mirrored else []
+    if abs(degrees) >= 0.5:
+        side = "right" if degrees > 0 else "left"
+        parts.append(f"turned by {abs(degrees):.0f}° to the {side}")
+    if abs(factor - 1) >= 0.005:
+        parts.append(f"shown {factor:.2f} times as large")
+    return ", ".join(parts)
 
 
 def shown_saliency(subject, stage, joint):

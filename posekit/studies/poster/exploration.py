@@ -2,50 +2,29 @@
 
 import numpy as np
 
+from posekit import wording
 from posekit.datasets import lsp
 from posekit.evaluation import baselines, pose_statistics
-from posekit.pipeline.batches import training_batches
-from posekit.studies.poster.published import PUBLISHED_MSE
+from posekit.studies.poster.published import PUBLISHED_MSE, WORDS, reading
 from posekit.wording import comparability, number
 
 COMPONENT_COUNT = 5
 
+# Fewer validation images than this say little.
+FEW_IMAGES = 100
+
 
 def record(dataset, index):
-    """One raw record as stored: image_id, file_bytes, size_px, joints (name, x, y, labelled)."""
-    image_id = str(dataset.image_ids[index])
-    return {
-        "image_id": image_id,
-        "file_bytes": len(dataset.read_image(image_id)),
-        "size_px": tuple(dataset.image_sizes_px[index].tolist()),
-        "joints": [
-            (name, *position.round(1).tolist(), bool(labelled))
-            for name, position, labelled in zip(
-                dataset.skeleton.joints,
-                dataset.keypoints_px[index],
-                dataset.labelled[index],
-                strict=True,
-            )
-        ],
-    }
-
-
-def one_batch(experiment, *, seed):
-    """Shapes, types and ranges of one training batch, as the network gets it."""
-    batches, steps = training_batches(
-        experiment.images("train"),
-        experiment.targets("train", "masked"),
-        batch_size=experiment.profile.batch_size,
-        seed=seed,
-        epochs=1,
-        mirror=experiment.dataset.skeleton.mirror,
-    )
-    images, targets = next(batches.as_numpy_iterator())
-    return {
-        "images": f"{images.dtype} {images.shape}, {images.min()} to {images.max()}",
-        "targets": f"{targets.dtype} {targets.shape}, x, y in frame pixels and weight",
-        "steps_per_epoch": steps,
-    }
+    """One raw record as stored: rows for a table of its joints."""
+    return [
+        {"joint": name.replace("_", " "), "x, px": x, "y, px": y, "labelled": bool(labelled)}
+        for name, (x, y), labelled in zip(
+            dataset.skeleton.joints,
+            dataset.keypoints_px[index].round(1).tolist(),
+            dataset.labelled[index],
+            strict=True,
+        )
+    ]
 
 
 def original_images(dataset, indices):
@@ -117,10 +96,16 @@ def explore(experiment):
     guesses = baselines.constant_errors_by_treatment(
         train, validation, frame_px=experiment.frame_px
     )
+    labels = [experiment.targets(part, "masked") for part in ("train", "validation")]
+    placed = {
+        name: baselines.treatment_mse(figure_px, labels[1])
+        for name, figure_px in baselines.placed_figures(*labels).items()
+    }
     return {
         "data": experiment.describe(),
         "summary": summary,
         "constant_guess_validation": guesses,
+        "placed_figure_validation": placed,
         "constant_guess_all_images": baselines.constant_errors_by_treatment(
             every, every, frame_px=experiment.frame_px
         ),
@@ -129,6 +114,17 @@ def explore(experiment):
         "pose_variance_explained": [] if components is None else components.explained,
         "never_labelled": [name for name in joints if name not in dataset.known_joints],
         "poster": PUBLISHED_MSE,
+        "publishable": [
+            "summary",
+            "constant_guess_validation",
+            "placed_figure_validation",
+            "constant_guess_all_images",
+            "similar_groups",
+            "images_in_similar_groups",
+            "pose_variance_explained",
+            "never_labelled",
+            "poster",
+        ],
         "headline": [
             {"label": "images", "value": len(dataset)},
             {"label": "joints labelled", "value": f"{summary['labelled_share']:.1%}"},
@@ -144,23 +140,62 @@ def explore(experiment):
     }
 
 
+def guess_arguments(result):
+    """What needs no learning, as arguments of `plots.constant_guesses`.
+
+    The poster's losses are shown next to photographs alone: they do not compare with others.
+    """
+    placed = result["placed_figure_validation"]
+    scores = {
+        treatment: {
+            baselines.NAMES[name]: value
+            for name, value in {**guesses, **(placed if treatment == "masked" else {})}.items()
+        }
+        for treatment, guesses in result["constant_guess_validation"].items()
+    }
+    published = result["poster"] if _is_photographs(result) else {}
+    references = {f"poster, {name}": value for name, value in published.items()}
+    return {"scores": scores, "references": references}
+
+
 def answer(result):
     """What notebook 01 found, as Markdown."""
     guesses = {
         treatment: scores["mean_pose"]
         for treatment, scores in result["constant_guess_validation"].items()
     }
-    summary = result["summary"]
-    return (
-        f"**Answer.** {summary['labelled_share']:.1%} of the joints of these "
-        f"{summary['images']} images ({result['data']['name']}) are labelled. "
-        f"{_never_labelled(result['never_labelled'])}What a loss means "
-        f"depends on how the others are treated: the mean pose of the training part has a "
-        f"validation MSE of {number(guesses['masked'])} when only labelled joints count, "
-        f"{number(guesses['poster_origin'])} when missing joints are put at the origin, and "
-        f"{number(guesses['poster'])} when they count as stored. "
-        f"{_poster_compared(result, guesses)}{comparability(result['data'])}"
+    low, high = min(guesses.values()), max(guesses.values())
+    summary, placed = result["summary"], result["placed_figure_validation"]["true_centre"]
+    few = result["data"]["split"]["validation"]
+    return wording.answer(
+        f"A loss says nothing before it says what missing joints count for: one pose for every "
+        f"picture scores {number(low, 0)} to {number(high, 0)}.",
+        f"{summary['labelled_share']:.1%} of the joints of these {summary['images']:,} images "
+        f"({result['data']['name']}) are labelled. {_never_labelled(result['never_labelled'])}"
+        "That constant has learned nothing, so a network's loss means something only next to its "
+        "constant's.",
+        f"Finding the person is worth more than any constant: the mean figure at each person's "
+        f"true centre scores {number(placed)} on labelled joints, and knows nothing of the pose.",
+        reading(guesses) if _is_photographs(result) else "",
+        f"Careful: {few} validation images are too few for more than a rough answer."
+        if few < FEW_IMAGES
+        else "",
+        comparability(result["data"]).strip(),
+        numbers=[
+            *(
+                f"Mean pose, validation MSE {WORDS[treatment]} (`{treatment}`): {number(value)}."
+                for treatment, value in guesses.items()
+            ),
+            f"Missing joints: {summary['unlabelled_joints']['count']:,} of {summary['joints']:,}, "
+            f"{summary['unlabelled_joints']['negative']:,} of them stored outside the picture.",
+            f"Near-duplicates: {result['images_in_similar_groups']} images in "
+            f"{result['similar_groups']} groups, each kept on one side of the split.",
+        ],
     )
+
+
+def _is_photographs(result):
+    return "lsp" in result["data"]["name"]
 
 
 def _never_labelled(joints):
@@ -168,23 +203,3 @@ def _never_labelled(joints):
         return ""
     named = ", ".join(f"`{joint}`" for joint in joints)
     return f"Never labelled, and so in no score: {named}. "
-
-
-def _poster_compared(result, guesses):
-    published = result["poster"]
-    if "lsp" not in result["data"]["name"]:
-        return (
-            f"The poster's losses ({published['training']} in training, {published['validation']} "
-            "in validation) were measured on photographs and are not comparable with these; set "
-            "`data` to LSPet for that."
-        )
-    nearest = min(guesses, key=lambda name: abs(guesses[name] - published["validation"]))
-    excess = published["validation"] / guesses[nearest] - 1
-    below = [name for name, guess in guesses.items() if published["training"] < guess]
-    return (
-        f"The poster's validation loss of {published['validation']} (on its own 24,000 images of "
-        f"LSP and LSPet; it states neither unit nor treatment, so we assume these) is "
-        f"{abs(excess):.0%} {'above' if excess > 0 else 'below'} the nearest of these constants, "
-        f"`{nearest}`. Its training loss of {published['training']} is below {len(below)} of the "
-        f"{len(guesses)} constants."
-    )

@@ -12,6 +12,7 @@ from posekit.evaluation.predictions import predict_frame_px
 from posekit.evaluation.scores import per_image, score, score_original_px
 from posekit.geometry import mirror_keypoints, resize_keypoints, torso_length_px
 from posekit.models import saved
+from posekit.training import runs
 from posekit.wording import comparability, headline, number, verdict, with_interval
 
 BIN_COUNT = 4
@@ -32,29 +33,84 @@ _NAMES = {
 }
 
 
-def trained_model(run_dir, experiment):
-    """The network that notebook 02 trained first, and the dict of `recipe.describe` on it.
+def trained_model(run_dir, experiment, *, network=None):
+    """A trained network, and what is known of it.
+
+    Args:
+        run_dir: folder of the run.
+        experiment: Experiment.
+        network: None for the network that notebook 02 trained first; else the folder of a
+            training, or the start of its folder's name in `run_dir`/training, such as the name of
+            the network. Of several the latest is taken.
+
+    Returns:
+        (keras.Model, dict): the dict of `recipe.describe`, or of a named network its
+        label_treatment, network, flip, folder, best_epoch, epochs, baselines and validation_mse.
 
     Raises:
-        PosekitError: notebook 02 has not written its artifact or its model into this run, or it
-            trained on another split, so that training images would pass for validation images.
+        PosekitError: there is no such training, notebook 02 has not written its artifact or its
+            model into this run, the network does not predict coordinates in the experiment's
+            frame, or it was trained on another split, so that training images would pass for
+            validation images.
     """
+    if network is not None:
+        return _named_model(Path(run_dir), experiment, network)
     path = Path(run_dir) / "training.json"
     trained = files.read_json(
         path,
         if_missing="It is written by notebooks/02_training.ipynb: run that first, with the same "
         "run_dir.",
     )
-    here = experiment.split.summary()
-    if trained["data"]["split"] != here:
-        raise PosekitError(
-            f"{path}: the network must be trained on the split that is open here, {here}; got "
-            f"{trained['data']['split']}. Run notebooks/02_training.ipynb again with the same "
-            "data, profile, seed and split."
-        )
+    _check_split(path, trained["data"].get("split"), experiment)
     described = trained["runs"][0]
     joints = experiment.dataset.skeleton.joint_count
     return saved.load(Path(run_dir) / described["folder"], joints=joints), described
+
+
+def _named_model(run_dir, experiment, network):
+    trainings = run_dir / "training"
+    folder = files.from_root(network)
+    if not (folder / "history.json").is_file():
+        found = [path.parent for path in trainings.glob("*/history.json")]
+        named = [path for path in found if path.name.startswith(str(network))]
+        if not named:
+            raise PosekitError(
+                f"trained_model(): `network` must be the folder of a training or the start of a "
+                f"name in {trainings} ({', '.join(sorted(path.name for path in found)) or 'none'})"
+                f"; got {str(network)!r}."
+            )
+        folder = max(named, key=lambda path: (path / "history.json").stat().st_mtime)
+    run = runs.open_run(folder)
+    path, config = folder / "config.json", run.config
+    _check_split(path, run.data.get("split"), experiment)
+    found = (config.head, config.view, config.frame_px)
+    if found != ("coordinates", "squashed", experiment.frame_px):
+        raise PosekitError(
+            f"{path}: the network must predict coordinates from pictures squashed to "
+            f"{experiment.frame_px} px; got head {found[0]!r}, view {found[1]!r}, {found[2]} px. "
+            "posekit.load and posekit.evaluate take every network."
+        )
+    inside = folder.is_relative_to(run_dir)
+    return run.best_model(), {
+        "label_treatment": config.label_treatment,
+        "network": config.network,
+        "flip": config.flip,
+        "folder": str(folder.relative_to(run_dir) if inside else folder),
+        "best_epoch": run.best_epoch,
+        "epochs": len(run.history["epoch"]),
+        "baselines": run.baselines,
+        "validation_mse": run.best_validation_mse,
+    }
+
+
+def _check_split(path, split, experiment):
+    here = experiment.split.summary()
+    if split != here:
+        raise PosekitError(
+            f"{path}: the network must be trained on the split that is open here, {here}; got "
+            f"{split}. Run notebooks/02_training.ipynb again with the same data, profile, seed and "
+            "split."
+        )
 
 
 def predict_parts(model, experiment, parts=("train", "validation")):

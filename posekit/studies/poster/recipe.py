@@ -1,39 +1,31 @@
 """Notebook 02: the poster's recipe, trained under named label treatments."""
 
+from posekit import plots, wording
 from posekit.evaluation import baselines, predictions
 from posekit.evaluation.scores import score, score_original_px
-from posekit.studies.poster.published import PUBLISHED_MSE
-from posekit.training import config
-from posekit.training.fit import fit
-from posekit.wording import comparability, headline, number, verdict, with_interval
+from posekit.pipeline.targets import LABEL_TREATMENTS
+from posekit.studies.poster.published import PUBLISHED_MSE, reading
+from posekit.wording import (
+    comparability,
+    headline,
+    number,
+    pck_coverage,
+    verdict,
+    with_interval,
+)
 
+# What tables and figures call the predictions.
+NAMES = {"network": "network", **baselines.NAMES}
 
-def train_treatments(experiment, run_dir, *, label_treatments, seed, epochs=None, **settings):
-    """The network with batch normalisation by label treatment, dict of TrainingRun.
-
-    Later notebooks use the first one's. `settings` are further fields of TrainingConfig.
-    """
-    return {
-        treatment: fit(
-            config.TrainingConfig(
-                network="poster_batchnorm",
-                label_treatment=treatment,
-                epochs=experiment.profile.epochs if epochs is None else epochs,
-                seed=seed,
-                batch_size=experiment.profile.batch_size,
-                **settings,
-            ),
-            experiment,
-            run_dir,
-        )
-        for treatment in label_treatments
-    }
+# Fewer validation images than this say little.
+FEW_IMAGES = 100
 
 
 def describe(run, experiment, run_dir):
     """A TrainingRun's results at its best epoch, JSON-ready; its folder is relative to `run_dir`.
 
-    train_mse and validation_mse are in inference mode and under its label treatment.
+    train_mse and validation_mse are in inference mode and under its label treatment. Scores and
+    `mse_parts` (of `baselines.error_parts`, by prediction) are of labelled joints.
     """
     treatment = run.config.label_treatment
     model = run.best_model()
@@ -45,8 +37,12 @@ def describe(run, experiment, run_dir):
         part: baselines.treatment_mse(pred, experiment.targets(part, treatment))
         for part, pred in pred_frame_px.items()
     }
-    constants = baselines.constant_poses(experiment.targets("train", "masked"), experiment.frame_px)
-    candidates = {"network": pred_frame_px["validation"], **constants}
+    train, validation = (experiment.targets(part, "masked") for part in ("train", "validation"))
+    candidates = {
+        "network": pred_frame_px["validation"],
+        **baselines.constant_poses(train, experiment.frame_px),
+        **baselines.placed_figures(train, validation),
+    }
     return {
         "label_treatment": treatment,
         "network": run.config.network,
@@ -54,6 +50,7 @@ def describe(run, experiment, run_dir):
         "folder": str(run.folder.relative_to(run_dir)),
         "best_epoch": run.best_epoch,
         "epochs": len(run.history["epoch"]),
+        "history": run.history,
         "seconds": sum(run.history["seconds"]),
         "baselines": run.baselines,
         "train_mse": mse["train"],
@@ -65,14 +62,34 @@ def describe(run, experiment, run_dir):
             name: score(pred, experiment, "validation", seed=run.config.seed)
             for name, pred in candidates.items()
         },
+        "mse_parts": {
+            name: baselines.error_parts(pred, validation) for name, pred in candidates.items()
+        },
     }
 
 
 def report(runs, experiment, run_dir):
-    """Everything notebook 02 reports, JSON-ready; arguments as for `train_treatments`."""
+    """Everything notebook 02 reports, JSON-ready.
+
+    Args:
+        runs: dict, label treatment -> TrainingRun; later notebooks use the first one's.
+        experiment: Experiment.
+        run_dir: folder of the run, a Path.
+    """
     described = [describe(run, experiment, run_dir) for run in runs.values()]
     return {
         "data": experiment.describe(),
+        "epochs": next(iter(runs.values())).config.epochs,
+        # The mean pose's validation MSE under each treatment.
+        "constants": {
+            treatment: baselines.constant_errors(
+                experiment.targets("train", treatment),
+                experiment.targets("validation", treatment),
+                experiment.frame_px,
+            )["mean_pose"]
+            for treatment in LABEL_TREATMENTS
+        },
+        "publishable": ["runs", "poster", "epochs", "constants"],
         "runs": described,
         "needs": [f"{run['folder']}/best.keras" for run in described],
         "poster": PUBLISHED_MSE,
@@ -93,13 +110,34 @@ def report(runs, experiment, run_dir):
     }
 
 
+def curve_arguments(run):
+    """One entry of `runs` of a result as the arguments of `plots.learning_curves`."""
+    lines = {NAMES[name]: value for name, value in run["baselines"].items()}
+    if run["label_treatment"] == "masked":
+        lines[NAMES["true_centre"]] = sum(run["mse_parts"]["true_centre"].values())
+    return {"histories": {run["label_treatment"]: [run["history"]]}, "baselines": lines}
+
+
+def part_arguments(result):
+    """The parts of the first network's error and of the constants', for `plots.error_parts`."""
+    return {NAMES[name]: parts for name, parts in result["runs"][0]["mse_parts"].items()}
+
+
+def photograph_figures(result):
+    """Learning curves and parts of the error of a stored result; none where it is None."""
+    if result is None:
+        return []
+    curves = [plots.learning_curves(**curve_arguments(run)) for run in result["runs"]]
+    return [*curves, plots.error_parts(part_arguments(result))]
+
+
 def score_table(result):
     """Rows for a table: each network and each constant, all scored on labelled joints only."""
     return [
         {
-            "trained under": run["label_treatment"],
-            "prediction": name,
-            **{metric: value["value"] for metric, value in scores["metrics"].items()},
+            "trained under": run["label_treatment"].replace("_", " "),
+            "prediction": NAMES[name],
+            **scores["metrics"],
         }
         for run in result["runs"]
         for name, scores in run["validation_scores"].items()
@@ -129,8 +167,8 @@ def own_table(run, experiment, result):
     candidates |= {name: known[name] for name in ("mean_pose", "image_centre")}
     return [
         {
-            "prediction": name.replace("_", " "),
-            **{metric: value["value"] for metric, value in scores["metrics"].items()},
+            "prediction": NAMES.get(name, name),
+            **scores["metrics"],
         }
         for name, scores in candidates.items()
     ]
@@ -138,33 +176,100 @@ def own_table(run, experiment, result):
 
 def answer(result):
     """What notebook 02 found, as Markdown."""
-    lines = [
-        f"- `{run['label_treatment']}` labels: the network "
+    first = result["runs"][0]
+    pck = _pck(first)
+    constant = first["validation_scores"]["mean_pose"]["metrics"]["pck_0.2"]
+    return wording.answer(
+        f"{_learned(first)}; its error is mostly {_mostly(first)}.",
+        *_meaning(first),
+        _too_short(result, first),
+        reading(result["constants"]) if "lsp" in result["data"]["name"] else "",
+        comparability(result["data"]).strip(),
+        numbers=[
+            *map(_treatment_line, result["runs"]),
+            f"PCK@0.2 of the `{first['label_treatment']}` network: "
+            f"{with_interval(pck['value'], pck['interval'], 3)} of the labelled joints within 0.2 "
+            f"torso lengths; the mean pose gets {number(constant['value'], 3)}. "
+            f"{pck_coverage(first['validation_scores']['network'])}",
+            *(
+                _part_line(name, first["mse_parts"][name])
+                for name in ("network", "mean_pose", "true_centre")
+            ),
+            f"Data: {result['data']['name']}, {result['data']['images']:,} images, split "
+            f"`{result['data']['split']['name']}`, flips `{first['flip']}`.",
+        ],
+    )
+
+
+def _learned(run):
+    error = {name: sum(parts.values()) for name, parts in run["mse_parts"].items()}
+    if not error["network"] < 0.99 * error["mean_pose"]:
+        return "Nothing that one constant pose does not know"
+    if error["network"] > error["true_centre"]:
+        return "At best where people are, not how they stand"
+    return "Where people are, and some of how they stand"
+
+
+def _mostly(run):
+    return "bias" if run["bias"] >= run["variance"] else "variance"
+
+
+def _meaning(run):
+    parts = run["mse_parts"]
+    error = {name: sum(each.values()) for name, each in parts.items()}
+    network, placed = error["network"], error["true_centre"]
+    yield (
+        f"On labelled joints of new pictures the network's MSE is {number(network)}. One constant, "
+        f"the mean pose, scores {number(error['mean_pose'])}; the mean figure put at each person's "
+        f"true centre, which knows nothing of the pose, {number(placed)}."
+    )
+    if placed < network < error["mean_pose"]:
+        yield (
+            'That is the poster\'s "human figures but unable to match the exact pose" as a number.'
+        )
+    yield (
+        f"Of the network's error {parts['network']['place'] / network:.0%} is the place of the "
+        f"person, {parts['network']['size'] / network:.0%} its size and "
+        f"{parts['network']['shape'] / network:.0%} the shape of the pose."
+    )
+    gain = 1 - error["true_centre_and_size"] / placed
+    if abs(gain) < 0.1:
+        yield (
+            "Surprising: to know the true size as well hardly helps "
+            f"({number(error['true_centre_and_size'])}), since a mean over many poses has short "
+            "limbs in any size."
+        )
+
+
+def _too_short(result, run):
+    reasons = []
+    if run["best_epoch"] == run["epochs"]:
+        reasons.append(
+            f"validation was still falling in the last of {run['epochs']} epochs, so the run is "
+            "too short to say how far the recipe gets"
+        )
+    count = result["data"]["split"]["validation"]
+    if count < FEW_IMAGES:
+        reasons.append(f"{count} validation images are too few for more than a rough answer")
+    return f"Careful: {'; '.join(reasons)}." if reasons else ""
+
+
+def _treatment_line(run):
+    return (
+        f"`{run['label_treatment']}` labels: the network "
         f"{verdict(run['validation_mse'], run['baselines']['mean_pose'])}. Validation MSE "
         f"{number(run['validation_mse'])}, mean pose {number(run['baselines']['mean_pose'])}, "
         f"image centre {number(run['baselines']['image_centre'])}. Training MSE (bias) "
         f"{number(run['train_mse'])}; validation is {number(abs(run['variance']))} "
         f"{'higher' if run['variance'] > 0 else 'lower'} (variance). {run['epochs']} epochs, best "
         f"{run['best_epoch']}."
-        for run in result["runs"]
-    ]
-    first = result["runs"][0]
-    pck = _pck(first)
-    constant = first["validation_scores"]["mean_pose"]["metrics"]["pck_0.2"]
-    return "\n".join(
-        [
-            f"**Answer.** On {result['data']['name']} ({result['data']['images']} images, split "
-            f"`{result['data']['split']['name']}`, flips `{first['flip']}`):",
-            "",
-            *lines,
-            "",
-            f"In original pixels the `{first['label_treatment']}` network gets "
-            f"{with_interval(pck['value'], pck['interval'], 3)} of the labelled joints within "
-            f"0.2 torso lengths (PCK@0.2), the mean pose {number(constant['value'], 3)}. The "
-            f"poster reports {result['poster']['training']} for training and "
-            f"{result['poster']['validation']} for validation on LSP and LSPet, without its label "
-            f"treatment.{comparability(result['data'])}",
-        ]
+    )
+
+
+def _part_line(name, parts):
+    return (
+        f"MSE on labelled joints, {NAMES[name]}: {number(sum(parts.values()))} = place "
+        f"{number(parts['place'])} + size {number(parts['size'])} + shape {number(parts['shape'])}."
     )
 
 

@@ -69,6 +69,8 @@ def train(study, trial, run_dir, cache_dir, report):
 
 
 class _EpochReporter(keras.callbacks.Callback):
+    only_watches = True
+
     def __init__(self, report):
         super().__init__()
         self._report = report

@@ -70,10 +70,11 @@ def test_the_headline_is_the_share_of_correct_joints(result, few):
 
 def test_the_answer_names_the_picture_to_look_at(result):
     answer = findings.answer(result)
-    assert answer.startswith("**Answer.** `best` puts 1.000 (95 % interval 1.000")
-    assert "(3 validation images of synthetic, " in answer
+    assert answer.startswith("**`best` is mostly right: 100% of the joints are within 0.2 torso ")
+    assert "- 3 validation images of synthetic, " in answer
+    assert "3 images are too few for more than a rough answer" in answer
     worst = result["images_worst_first"][0]["image"]
-    assert f"`{worst}`, the image with the largest mean error, 900.0 px." in answer
+    assert f"the median picture is off by 2.0 px, the worst, `{worst}`, by 900.0 px." in answer
     assert "another split" not in answer and "{" not in answer
 
 
@@ -89,7 +90,7 @@ def test_without_a_model_only_the_labels_are_reported(few):
     explorer = Explorer(few.dataset.subset(indices))
     result = findings.report(explorer, few, indices, model="none", part="validation", seed=0)
     assert result["headline"] == [{"label": "images to browse, validation", "value": 2}]
-    assert findings.answer(result).endswith("No error is known.")
+    assert findings.answer(result).startswith("**No error is known, since no model was used.**")
     assert findings.worst_table(result)[0]["worst"] == "no error is known"
 
 
@@ -115,6 +116,26 @@ def test_states_to_keep(few, result):
         dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]), gradient_stage=object()
     )
     kept = findings.states_to_keep(explorer, joint="left_wrist", seed=4)
-    assert list(kept)[1] == "which pixels move the left wrist"
-    assert {state.image for state in kept.values()} == {1}
-    assert [state.saliency for state in kept.values()] == [False, True, False]
+    assert list(kept) == [
+        "a typical picture",
+        "which pixels move its left wrist",
+        "as training may vary it",
+        "the largest error",
+    ]
+    # Off by 1, 900 and 2 px: the third picture is the median, the second the worst.
+    assert [state.image for state in kept.values()] == [2, 2, 2, 1]
+    assert [state.saliency for state in kept.values()] == [False, True, False, False]
+
+
+def test_the_gallery_goes_from_good_to_worst(few):
+    indices = findings.choose_images(few, "validation")
+    dataset = few.dataset.subset(indices)
+    assert findings.gallery(Explorer(dataset)) is None
+    true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
+    explorer = Explorer(dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]))
+    shown = findings.gallery(explorer)
+    assert shown["titles"] == ["good: 1.0 px", "median: 2.0 px", "worst: 900.0 px"]
+    assert shown["columns"] == 3  # one of each in one row
+    np.testing.assert_array_equal(shown["pred_px"], explorer.poses.keypoints_px[[0, 2, 1]])
+    sizes_px = [image.shape[1::-1] for image in shown["images"]]
+    assert sizes_px == [tuple(size) for size in dataset.image_sizes_px[[0, 2, 1]]]

@@ -1,8 +1,10 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from posekit import files
 from posekit.errors import PosekitError
@@ -25,6 +27,7 @@ from posekit.studies.poster.predictions import (
     score_table,
     trained_model,
 )
+from posekit.training.fit import fit
 
 
 @pytest.fixture
@@ -273,6 +276,38 @@ def test_a_model_trained_on_another_split_is_refused(tmp_path, experiment):
     files.write_json(tmp_path / "training.json", trained)
     with pytest.raises(PosekitError, match="the split that is open here.*got .*'poster'"):
         trained_model(tmp_path, experiment)
+
+
+def small_network(frame_px):
+    return keras.Sequential(
+        [keras.Input((frame_px, frame_px, 3)), layers.AveragePooling2D(16), layers.Flatten()]
+        + [layers.Dense(28)],
+        name="mine",
+    )
+
+
+def test_another_network_is_found_by_folder_or_name(tmp_path, experiment):
+    run = fit(small_network(96), experiment, tmp_path, epochs=1, verbose=0)
+    for named in (run.folder, "mine", run.folder.name):
+        model, described = trained_model(tmp_path, experiment, network=named)
+        np.testing.assert_array_equal(model.get_weights()[0], run.best_model().get_weights()[0])
+        assert described["folder"] == f"training/{run.folder.name}"
+        assert described["validation_mse"] == run.best_validation_mse
+    elsewhere = trained_model(tmp_path / "other", experiment, network=run.folder)[1]
+    assert elsewhere["folder"] == str(run.folder)
+    with pytest.raises(PosekitError, match=r"`network` must be .* \(mine-.*\); got 'yours'"):
+        trained_model(tmp_path, experiment, network="yours")
+    other = replace(experiment, split=replace(experiment.split, seed=7))
+    with pytest.raises(
+        PosekitError, match=r"config\.json: .*the split that is open here.*'seed': 7"
+    ):
+        trained_model(tmp_path, other, network="mine")
+
+
+def test_a_network_of_another_frame_is_refused(tmp_path, experiment):
+    fit(small_network(32), experiment, tmp_path, epochs=1, verbose=0)
+    with pytest.raises(PosekitError, match="squashed to 96 px; got head 'coordinates'.*, 32 px"):
+        trained_model(tmp_path, experiment, network="mine")
 
 
 def test_reliability_of_shipped_models_is_read_from_their_folders(tmp_path):

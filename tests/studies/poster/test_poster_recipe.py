@@ -1,3 +1,4 @@
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from posekit import files
 from posekit.evaluation.baselines import constant_poses, treatment_mse
 from posekit.studies.poster import recipe
-from posekit.studies.poster.recipe import answer, report, score_table, train_treatments
+from posekit.studies.poster.recipe import answer, report, score_table
 from posekit.training.config import TrainingConfig
 
 
@@ -80,28 +81,81 @@ def test_table_shows_the_constants_once(result):
     rows = score_table(result)
     assert [(row["trained under"], row["prediction"]) for row in rows] == [
         ("masked", "network"),
-        ("masked", "image_centre"),
-        ("masked", "mean_pose"),
-        ("poster_origin", "network"),
+        ("masked", "image centre"),
+        ("masked", "mean pose"),
+        ("masked", "mean figure at the true centre"),
+        ("masked", "the same, in the true size"),
+        ("poster origin", "network"),
     ]
     scores = result["runs"][1]["validation_scores"]["network"]["metrics"]
-    assert rows[3]["mpjpe_px"] == scores["mpjpe_px"]["value"]
+    assert rows[5]["mpjpe_px"] == scores["mpjpe_px"]
+
+
+def test_parts_of_the_error_add_up_and_the_placed_figure_has_no_error_of_place(result):
+    first = result["runs"][0]
+    assert sum(first["mse_parts"]["network"].values()) == pytest.approx(first["validation_mse"])
+    assert first["mse_parts"]["network"] == pytest.approx(first["mse_parts"]["mean_pose"], rel=1e-4)
+    assert first["mse_parts"]["true_centre"]["place"] == pytest.approx(0, abs=1e-9)
+    # The second network is the mean pose 30 px aside, which changes the place alone.
+    moved = result["runs"][1]["mse_parts"]["network"]
+    assert moved["place"] > 2 * first["mse_parts"]["network"]["place"]
+    assert recipe.part_arguments(result)["network"] == first["mse_parts"]["network"]
+
+
+def test_curves_have_the_true_centre_where_labelled_joints_count(result):
+    masked, origin = (recipe.curve_arguments(run) for run in result["runs"])
+    placed = sum(result["runs"][0]["mse_parts"]["true_centre"].values())
+    assert masked["baselines"]["mean figure at the true centre"] == placed
+    assert set(origin["baselines"]) == {"image centre", "mean pose"}
+    assert origin["histories"] == {"poster_origin": [result["runs"][1]["history"]]}
+
+
+def test_constants_are_scored_under_each_treatment(experiment, result):
+    for run in result["runs"]:
+        expected = run["baselines"]["mean_pose"]
+        assert result["constants"][run["label_treatment"]] == pytest.approx(expected)
 
 
 def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
     files.write_json(tmp_path / "training.json", result)
     text = answer(files.read_json(tmp_path / "training.json"))
-    assert text.startswith("**Answer.** On synthetic (48 images, split `standard`, flips `random`)")
+    assert text.startswith("**Nothing that one constant pose does not know; its error is mostly ")
     for run in result["runs"]:
         assert f"- `{run['label_treatment']}` labels: the network " in text
         assert f"Validation MSE {run['validation_mse']:.1f}, mean pose " in text
         assert f"(bias) {run['bias']:.1f}; validation is {abs(run['variance']):.1f} " in text
     assert text.count("3 epochs, best 2.") == 2
-    assert "not comparable" not in text and "139.29 for training and 427.41" in text
+    assert "5 validation images are too few" in text and "still falling" not in text
+    assert "not comparable" not in text and "427.41" not in text
     # Moved by 30 pixels, the pose is far worse than the constant.
     assert result["runs"][1]["validation_mse"] > 400
-    assert text.splitlines()[3].count("does not beat the mean pose") == 1
+    (line,) = [line for line in text.splitlines() if line.startswith("- `poster_origin` labels")]
+    assert "does not beat the mean pose" in line
     assert "does not beat the mean pose" in result["headline"][1]["note"]
+
+
+def with_network(run, **parts):
+    """A run whose network has these parts of an error."""
+    parts = {**dict.fromkeys(("place", "size", "shape"), 0.0), **parts}
+    return {**run, "mse_parts": {**run["mse_parts"], "network": parts}}
+
+
+def test_answer_says_whether_more_than_the_place_was_learned(result):
+    first = {**result["runs"][0], "bias": 10.0, "variance": 90.0}
+    error = {name: sum(parts.values()) for name, parts in first["mse_parts"].items()}
+    assert error["true_centre"] < 0.9 * error["mean_pose"]
+    between = (error["true_centre"] + error["mean_pose"]) / 2
+    text = answer(
+        {**result, "runs": [with_network(first, place=between / 4, shape=between * 3 / 4)]}
+    )
+    assert text.startswith(
+        "**At best where people are, not how they stand; its error is mostly variance.**"
+    )
+    assert '"human figures but unable to match the exact pose" as a number' in text
+    assert "25% is the place of the person, 0% its size and 75% the shape of the pose" in text
+    text = answer({**result, "runs": [with_network(first, size=error["true_centre"] / 2)]})
+    assert text.startswith("**Where people are, and some of how they stand; ")
+    assert "exact pose" not in text
 
 
 def test_answer_praises_what_a_constant_cannot(result):
@@ -111,24 +165,28 @@ def test_answer_praises_what_a_constant_cannot(result):
     assert "the network beats the mean pose by 75%" in text and "does not beat" not in text
 
 
+def test_answer_warns_of_a_run_that_is_too_short(result):
+    data = {**result["data"], "split": {**result["data"]["split"], "validation": 500}}
+    text = answer({**result, "data": data, "runs": [{**result["runs"][0], "best_epoch": 3}]})
+    assert (
+        "Careful: validation was still falling in the last of 3 epochs, so the run is too short to "
+        "say how far the recipe gets." in text
+    )
+    assert "Careful" not in answer({**result, "data": data})
+
+
+def test_photographs_are_compared_with_the_poster(result):
+    on_lspet = {**result, "data": {**result["data"], "name": "lspet"}}
+    assert "the poster's validation loss of 427.41 is " in answer(on_lspet)
+
+
 def test_answer_warns_of_a_split_that_is_not_comparable(result):
     data = {**result["data"], "split": {**result["data"]["split"], "comparable": False}}
     text = answer({**result, "data": data})
     assert "these scores are **not comparable** with others" in text
 
 
-def test_each_treatment_is_trained_by_the_profile(experiment, monkeypatch):
-    monkeypatch.setattr(recipe, "fit", lambda config, *_: config)
-    trained = train_treatments(
-        experiment, "run", label_treatments=["poster", "masked"], seed=3, schedule="cosine"
-    )
-    assert list(trained) == ["poster", "masked"]
-    for treatment, config in trained.items():
-        assert (config.label_treatment, config.seed, config.schedule) == (treatment, 3, "cosine")
-        assert config.network == "poster_batchnorm"
-        assert config.epochs == experiment.profile.epochs
-        assert config.batch_size == experiment.profile.batch_size
-    (config,) = train_treatments(
-        experiment, "run", label_treatments=["masked"], seed=0, epochs=7
-    ).values()
-    assert config.epochs == 7
+def test_what_is_publishable_names_no_image(experiment, result):
+    published = json.dumps({name: result[name] for name in result["publishable"]}, default=str)
+    assert not any(str(image_id) in published for image_id in experiment.dataset.image_ids)
+    assert recipe.photograph_figures(None) == []
