@@ -172,10 +172,9 @@ def activation_grid(images, maps_by_layer, *, shown="mean absolute activation"):
 
 def _picture_grid(images, titles, columns, title):
     # A few pictures as large as in a full row would leave most of the page's width empty.
-    few = len(images) <= columns // 2
-    figure, axes = picture_axes(
-        len(images), columns // 2 if few else columns, title=title, width=HALF if few else WHOLE
-    )
+    columns = max(1, columns // 2) if len(images) <= columns // 2 else columns
+    width = HALF if columns <= 3 else WHOLE
+    figure, axes = picture_axes(len(images), columns, title=title, width=width)
     named = f": {'; '.join(map(str, titles))}" if titles is not None else ""
     figure.alt_text = f"{title} {len(images)} pictures{named}."
     for n, axis in enumerate(axes):
