@@ -12,7 +12,7 @@ SET ?=
 WORKERS ?= 2
 
 .PHONY: help setup reports test package verify fuzz kill lab tensorboard runs docs imagenet exporters peers bench \
-  growth strip lock clean
+  growth robustness strip lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -121,6 +121,9 @@ benchmarks/.venv/.installed: benchmarks/requirements.txt benchmarks/metrics_requ
 
 bench: setup peers  ## measure posekit against its peers, write reports/benchmarks.html
 	$(BIN)/python benchmarks/run.py --data "$(DATA)"
+
+robustness: setup peers  ## measure a model on changed pictures and on pictures of nobody (20 minutes)
+	$(BIN)/python benchmarks/robustness.py --data "$(DATA)"
 
 growth: setup  ## measure memory and time of the input for 1,000 to 100,000 images, into the same page
 	$(BIN)/python benchmarks/growth.py

@@ -177,9 +177,25 @@ def person_boxes(keypoints_px, labelled):
             f"person_boxes(): each person must have a labelled joint; got none for person {person}."
         )
     low_px, high_px = (corner_px + 0.5 for corner_px in _extent_px(keypoints_px, labelled))
+    return squares_around(low_px, high_px)
+
+
+def squares_around(low_px, high_px, margin=PERSON_MARGIN):
+    """Squares (..., 4) `margin` times as wide as the longer side of what they hold.
+
+    `low_px` and `high_px` are (..., 2), the corners of what they hold, measured as boxes are. A
+    side below `LEAST_SIDE_PX` counts as that long.
+    """
     longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
-    side_px = PERSON_MARGIN * np.maximum(longer_px, LEAST_SIDE_PX)
+    side_px = margin * np.maximum(longer_px, LEAST_SIDE_PX)
     return np.concatenate([(low_px + high_px - side_px) / 2, side_px, side_px], axis=-1)
+
+
+def mean_squares(first_px, second_px):
+    """Squares (..., 4) halfway between two: the mean centre, the geometric mean of the sides."""
+    centre_px = sum(each[..., :2] + each[..., 2:] / 2 for each in (first_px, second_px)) / 2
+    side_px = np.sqrt(first_px[..., 2:] * second_px[..., 2:])
+    return np.concatenate([centre_px - side_px / 2, side_px], axis=-1)
 
 
 def scale_boxes(boxes_px, factor):

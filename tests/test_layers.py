@@ -28,7 +28,8 @@ LIGHT_FILES = """
     training/config training/records evaluation/metrics evaluation/bootstrap evaluation/seeds
     evaluation/baselines evaluation/pose_statistics evaluation/saliency_checks
     estimators/recipes estimators/passes estimators/manifest estimators/decoding
-    estimators/calibration estimators/predict/pose_files estimators/predict/smoothing
+    estimators/calibration estimators/presence estimators/backgrounds
+    estimators/predict/pose_files estimators/predict/poses estimators/predict/smoothing
     estimators/predict/video_files estimators/predict/video_writing
     estimators/predict/inputs estimators/predict/pictures
 """.split()

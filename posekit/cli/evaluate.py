@@ -87,6 +87,7 @@ def evaluate(options):
     from posekit.datasets.coco import reading
     from posekit.estimators import loading
     from posekit.estimators.predict import pose_files
+    from posekit.estimators.predict.poses import Pose
     from posekit.estimators.scoring import evaluate_poses
     from posekit.provenance import provenance
     from posekit.training import engine
@@ -134,8 +135,9 @@ def evaluate(options):
     if layout is not None:
         with pose_files.writing_coco(options.coco, layout) as add_result:
             ids = part.extras["coco_image_id"].tolist()
-            for image_id, *pose in zip(ids, poses.keypoints_px, poses.confidences, strict=True):
-                add_result({"image_id": image_id}, *pose)
+            for index, image_id in enumerate(ids):
+                # Annotated people are there.
+                add_result({"image_id": image_id}, Pose.of(poses, index)._replace(found=True))
     return 0
 
 

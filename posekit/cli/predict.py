@@ -78,8 +78,20 @@ def _add_predict(commands):
     parser.add_argument(
         "--box",
         type=_box,
+        action="append",
         metavar="X,Y,WIDTH,HEIGHT",
-        help="where the person is in the one image; --box=-5,0,9,9 if X < 0",
+        help="where a person is, once for each; --box=-5,0,9,9 if X < 0",
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=_share,
+        metavar="SHARE",
+        help="chance of a person that a pose needs; 0: always (default: the model's)",
+    )
+    parser.add_argument(
+        "--all-joints",
+        action="store_true",
+        help="also draw joints outside the picture and those that are surely wrong",
     )
     parser.add_argument(
         "--out",
@@ -124,7 +136,6 @@ def predict(options):
     """Predict photographs, videos or a camera; report at the end what could not be read."""
     from tqdm import tqdm
 
-    from posekit.estimators import loading
     from posekit.estimators.predict import inputs, photos
     from posekit.training import engine
 
@@ -133,19 +144,20 @@ def predict(options):
     engine.start(0)
     if options.camera is not None:
         count, left_out = 1, {}
-        results = [_record_camera(loading.load(options.model), smoothing, options)]
+        results = [_record_camera(_estimator(options), smoothing, options)]
     else:
         paths, left_out = inputs.find_files(options.images)
         count = len(paths)
         results = photos.predict_files(
-            loading.load(options.model),
+            _estimator(options),
             paths,
             options.out,
-            box_px=options.box,
+            boxes_px=options.box,
             file_format=options.format,
             smoothing=smoothing,
             annotations=annotations,
             overwrite=options.force,
+            all_joints=options.all_joints,
         )
     problems = []
     alone = count == 1  # a video has a bar of its own
@@ -163,6 +175,15 @@ def predict(options):
     if problems and count > 1:
         print(f"{len(problems)} of {count} files have errors", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _estimator(options):
+    from posekit.estimators import loading
+
+    estimator = loading.load(options.model)
+    if options.min_confidence is None:
+        return estimator
+    return estimator.with_least_presence(options.min_confidence)
 
 
 def _listed(paths, most=10):
@@ -194,6 +215,7 @@ def _record_camera(estimator, smoothing, options):
             file_format=options.format,
             smoothing=smoothing,
             show=show,
+            all_joints=options.all_joints,
         )
 
 
@@ -210,6 +232,16 @@ def _camera(text):
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number >= 0; got {text}")
     return int(text)
+
+
+def _share(text):
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1; got {text}")
+    return share
 
 
 def _box(text):

@@ -1,4 +1,4 @@
-"""`train`, `build`, `ladder` and `sweep`: everything that trains networks."""
+"""`train`, `build`, `calibrate`, `ladder` and `sweep`: everything that trains networks."""
 
 import sys
 from pathlib import Path
@@ -50,9 +50,10 @@ views
 
 
 def add(commands):
-    """Add the four commands."""
+    """Add the five commands."""
     _add_train(commands)
     _add_build(commands)
+    _add_calibrate(commands)
     _add_ladder(commands)
     _add_sweep(commands)
 
@@ -174,6 +175,33 @@ def build(options):
         epochs=options.epochs,
     )
     print(options.out)
+    return 0
+
+
+def _add_calibrate(commands):
+    parser = add_command(
+        commands,
+        "calibrate",
+        calibrate,
+        "Fit the confidences of a model folder again, on validation.",
+        details="Give the --profile and --seed of its training, so that the split is the same.\n\n"
+        f"{DATA_DETAILS}",
+        example="calibrate models/mine --data data/raw/lspet_dataset.zip --profile full",
+    )
+    parser.add_argument("folder", type=Path, help="a folder with a manifest.json, which is changed")
+    add_data_options(parser, has_split=False)
+
+
+def calibrate(options):
+    """Fit how likely joints are right, and that somebody is there; change the manifest."""
+    from posekit.estimators import release
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    estimator = release.calibrate(options.folder, open_experiment(options))
+    if estimator.presence is not None:
+        print(f"somebody is there from {estimator.presence.threshold:.3f} on")
+    print(options.folder)
     return 0
 
 

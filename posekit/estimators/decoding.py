@@ -11,9 +11,11 @@ from posekit.geometry import cell_centres
 
 # All as shares of the frame's side. A crop around a person shows a torso of about 0.35, so that
 # PCK@0.2's radius is about 0.07; the three were chosen on validation.
-SMOOTHING = 0.025
-NEIGHBOURHOOD = 0.08
+SMOOTHING = 0.035
+NEIGHBOURHOOD = 0.11
 SURE_RADIUS = 0.08
+
+EXTENT_POWER = 1.5
 
 
 def softmax_maps(logits):
@@ -27,23 +29,65 @@ def mirror_maps(maps, mirror):
     return maps[:, :, ::-1][..., list(mirror)]
 
 
-def zoomed_out(maps, factor):
-    """Maps (N, h, w, K) of a square as maps of one `factor` >= 1 as wide around the same centre.
+def shown_in(maps, boxes_px, wanted_px):
+    """Maps (N, h, w, K) that cover boxes (N, 4) as maps that cover other boxes (N, 4).
 
-    Each cell's probability is spread over the cells that it covers, so that sums do not change.
+    Each cell's probability is spread over the cells that it covers; what lies beyond the wanted box
+    is lost, so that sums may become less than 1.
     """
-    if factor == 1:
+    if np.array_equal(boxes_px, wanted_px):
         return maps
-    rows, columns = (_covered_shares(count, factor) for count in maps.shape[1:3])
-    return np.einsum("yi,nijk,xj->nyxk", rows, maps, columns, optimize=True)
+    rows = _covered_shares(boxes_px[:, 1::2], wanted_px[:, 1::2], maps.shape[1])
+    columns = _covered_shares(boxes_px[:, 0::2], wanted_px[:, 0::2], maps.shape[2])
+    count, _, width, joints = maps.shape
+    in_rows = (rows @ maps.reshape(count, -1, width * joints)).reshape(maps.shape)
+    return columns[:, None] @ in_rows
 
 
-def _covered_shares(count, factor):
-    """(wider cells, cells seen): the share of each cell seen that lies in each wider one."""
-    wider = np.linspace(-factor / 2, factor / 2, count + 1)
-    seen = np.linspace(-0.5, 0.5, count + 1)
-    overlap = np.minimum(wider[1:, None], seen[1:]) - np.maximum(wider[:-1, None], seen[:-1])
-    return np.maximum(overlap, 0) * count
+def _covered_shares(seen, wanted, count):
+    """(N, cells wanted, cells seen): the share of each seen one that lies in each wanted one.
+
+    `seen` and `wanted` are (N, 2), start and length along one axis.
+    """
+    steps = np.linspace(0, 1, count + 1)
+    seen_edges, edges = (each[:, :1] + each[:, 1:] * steps for each in (seen, wanted))
+    overlap = np.minimum(edges[:, 1:, None], seen_edges[:, None, 1:]) - np.maximum(
+        edges[:, :-1, None], seen_edges[:, None, :-1]
+    )
+    return np.maximum(overlap, 0) * count / seen[:, 1:, None]
+
+
+def extents(maps):
+    """Where the outermost joints are expected, if each joint lies where its map says.
+
+    Unlike the extent of the joints that are found, it has no jumps: a joint that is half here and
+    half there counts half at each place.
+
+    Args:
+        maps: float (N, h, w, K), probabilities.
+
+    Returns:
+        low, high: float64 (N, 2), the mean of the least and of the greatest x and y, as shares of
+        the width and height that the maps cover.
+
+    Source: the least of independent positions is beyond t if all of them are, and its mean is the
+    integral of that probability over t.
+    """
+    height, width = maps.shape[1:3]
+    # As for peaks, and raised to a power: many maps' faint far cells would add up.
+    smooth = gaussian_filter(
+        maps, (0, SMOOTHING * height, SMOOTHING * width, 0), mode="constant"
+    )
+    sharp = smooth**EXTENT_POWER
+    sharp /= sharp.sum(axis=(1, 2), keepdims=True)
+    low, high = [], []
+    for summed, count in ((1, width), (2, height)):
+        reached = np.minimum(np.cumsum(sharp.sum(axis=summed), axis=1), 1)  # (N, cells, K)
+        all_beyond, all_reached = (1 - reached).prod(axis=2), reached.prod(axis=2)
+        # The probabilities at the cells' edges, joined by straight lines.
+        low.append((0.5 + all_beyond[:, :-1].sum(axis=1)) / count)
+        high.append(1 - (all_reached[:, :-1].sum(axis=1) + 0.5) / count)
+    return np.stack(low, axis=1), np.stack(high, axis=1)
 
 
 def find_peaks(maps, frame_px):

@@ -5,6 +5,7 @@ far. A folder with a manifest is an estimator, and so is any single network that
 """
 
 from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,15 +13,27 @@ from posekit import geometry
 from posekit.datasets import image_files
 from posekit.datasets.pose_dataset import PERSON_BOX
 from posekit.errors import PosekitError, raise_problems
-from posekit.estimators import decoding
+from posekit.estimators import decoding, presence
 from posekit.estimators.calibration import Calibration
 from posekit.estimators.passes import ONE_PASS
+from posekit.estimators.presence import Presence
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
 from posekit.pipeline import views
 from posekit.skeleton import Skeleton
 
 BATCH_SIZE = 32
+
+# Side of the next pass's square over the longer side of the expected extent, see
+# `decoding.extents`; chosen so that it is as large as a person's box in the median.
+EXTENT_MARGIN = 1.25
+
+# Around a given box, as a share of its longer side, still shown: hands and hair.
+BOX_MARGIN = 0.1
+
+# How far later passes may leave a given box, in sides of its square, and change the side.
+MOVE_LIMIT = 0.15
+SIDE_LIMITS = (0.6, 1.25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +65,19 @@ class Poses:
         peak_mass: float64 (N, K) in [0, 1], the probability around the last map's peak; NaN for a
             network without maps.
         boxes_px: float64 (N, 4), the box of the last pass, pixels; its crops show more or less.
+        presence: float64 (N,) in [0, 1], the chance that there is a person; NaN where the estimator
+            does not know.
+        found: bool (N,), False where that chance is below the estimator's threshold.
+        features: float64 (N, F), what `presence` judges by; NaN for a network without maps.
     """
 
     keypoints_px: np.ndarray
     confidences: np.ndarray
     peak_mass: np.ndarray
     boxes_px: np.ndarray
+    presence: np.ndarray
+    found: np.ndarray
+    features: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +88,14 @@ class PoseEstimator:
     stages: tuple  # of Stage
     skeleton: Skeleton  # which joints it finds
     calibration: Calibration | None = None
+    presence: Presence | None = None  # tells people from backgrounds
     manifest: dict | None = None  # the manifest that it was read from
+
+    def with_least_presence(self, threshold):
+        """The same estimator, with another chance from which on somebody is there."""
+        if self.presence is None:
+            return self
+        return replace(self, presence=replace(self.presence, threshold=threshold))
 
     def estimate(self, images, boxes_px=None):
         """Find one person in each picture.
@@ -76,7 +103,8 @@ class PoseEstimator:
         Args:
             images: list of N uint8 (H, W, 3), RGB, of any sizes.
             boxes_px: float (N, 4) or None: x, y, width and height of the person, pixels. With
-                boxes the first stage that sees people starts, and those before it are skipped.
+                boxes the first stage that sees people starts, and those before it are skipped;
+                what lies beyond a box and a small margin is not shown.
 
         Returns:
             Poses.
@@ -87,7 +115,7 @@ class PoseEstimator:
         """
         _check_images(images)
         sizes_px = np.array([image.shape[1::-1] for image in images])
-        stages = self.stages
+        stages, corners_px = self.stages, None
         if boxes_px is not None:
             boxes_px = _checked_boxes(boxes_px, sizes_px)
             stages = tuple(stage for stage in stages if stage.view == "person")
@@ -96,7 +124,10 @@ class PoseEstimator:
                     f"estimate(): `boxes_px` need a stage that sees people; got {self.name}, "
                     "which sees whole pictures. Leave the box out, or take another model."
                 )
-            boxes_px = _square(boxes_px)
+            boxes_px, whole_px = _square(boxes_px), boxes_px
+            alone = [_person_alone(*each) for each in zip(images, whole_px, strict=True)]
+            images, corners_px = map(list, zip(*alone, strict=True))
+            boxes_px[:, :2] -= corners_px
         elif stages[0].view == "person":
             raise PosekitError(
                 f"estimate(): `boxes_px` must be given to {self.name}, whose first stage sees "
@@ -108,26 +139,40 @@ class PoseEstimator:
             )
             for rows in _batches(len(images))
         ]
-        keypoints_px, peak_mass, boxes_px = map(np.concatenate, zip(*poses, strict=True))
+        keypoints_px, peak_mass, boxes_px, features = map(
+            np.concatenate, zip(*poses, strict=True)
+        )
+        if corners_px is not None:
+            keypoints_px = keypoints_px + np.array(corners_px)[:, None]
+            boxes_px = boxes_px + np.pad(corners_px, ((0, 0), (0, 2)))
         confidences = np.full(peak_mass.shape, np.nan)
         if self.calibration is not None:
             confidences = self.calibration.confidence(peak_mass)
-        return Poses(keypoints_px, confidences, peak_mass, boxes_px)
+        chances, found = np.full(len(images), np.nan), np.ones(len(images), bool)
+        if self.presence is not None:
+            chances = self.presence.chance(features)
+            found = ~(chances < self.presence.threshold)  # True where it is NaN
+        return Poses(keypoints_px, confidences, peak_mass, boxes_px, chances, found, features)
 
     def _estimate_batch(self, stages, images, sizes_px, boxes_px):
-        keypoints_px = peak_mass = None
+        given_px, pose, mirror = boxes_px, None, self.skeleton.mirror
         for stage in stages:
+            pose_before, pose = pose, None
             for crops in stage.passes:
                 if stage.view == "whole":
                     boxes_px = geometry.whole_boxes(sizes_px)
                 elif stage.view == "squashed":
                     boxes_px = geometry.squashed_boxes(sizes_px)
-                elif keypoints_px is not None:
-                    found = np.ones(keypoints_px.shape[:2], bool)
-                    boxes_px = geometry.person_boxes(keypoints_px, found)
-                mirror = self.skeleton.mirror
-                keypoints_px, peak_mass = _run_pass(stage, crops, images, boxes_px, mirror)
-        return keypoints_px, peak_mass, boxes_px
+                elif pose is not None:
+                    # Halfway, so that a small change of the maps moves the box by half as much.
+                    boxes_px = geometry.mean_squares(boxes_px, pose.around_px())
+                    if given_px is not None:
+                        boxes_px = _kept_near(boxes_px, given_px)
+                elif pose_before is not None:
+                    boxes_px = pose_before.around_px()
+                pose = _run_pass(stage, crops, images, boxes_px, mirror, pose)
+        keypoints_px, peak_mass, features = pose.read()
+        return keypoints_px, peak_mass, boxes_px, features
 
     def estimate_dataset(self, dataset):
         """The Poses of the person in each image of a PoseDataset with the same joints, in order.
@@ -167,24 +212,72 @@ class PoseEstimator:
         return replace(poses, keypoints_px=keypoints_px, boxes_px=boxes_px)
 
 
-def _run_pass(stage, crops, images, boxes_px, mirror):
-    """Keypoints in the pictures, (N, K, 2), and the probability around each one's peak, (N, K)."""
+@dataclass(frozen=True, eq=False)
+class _Maps:
+    """What a stage's passes so far say, as maps."""
+
+    frame_px: int
+    looks: tuple  # of (maps, the boxes that they cover), one for each crop
+    shown_px: np.ndarray  # (N, 4), the widest boxes of the last pass
+
+    @cached_property
+    def alike(self):
+        """The maps of all crops in the widest boxes of the last pass."""
+        return [decoding.shown_in(maps, seen_px, self.shown_px) for maps, seen_px in self.looks]
+
+    @cached_property
+    def mean(self):
+        # Looks that disagree spread the mass, and the confidence falls.
+        return sum(self.alike) / len(self.alike)
+
+    def around_px(self):
+        """A square (N, 4) around each person."""
+        low, high = (
+            self.shown_px[:, :2] + share * self.shown_px[:, 2:]
+            for share in decoding.extents(self.mean)
+        )
+        return geometry.squares_around(low, high, EXTENT_MARGIN)
+
+    def read(self):
+        """Keypoints in the pictures (N, K, 2), peak mass (N, K), features (N, F) of `presence`."""
+        in_frame_px, peak_mass = decoding.find_peaks(self.mean, self.frame_px)
+        keypoints_px = keypoints_out_of_boxes(in_frame_px, self.shown_px, self.frame_px)
+        return keypoints_px, peak_mass, presence.features(self.alike, self.mean, peak_mass)
+
+
+@dataclass(frozen=True, eq=False)
+class _Coordinates:
+    """What a stage's last pass says, as coordinates; else as `_Maps`."""
+
+    keypoints_px: np.ndarray  # (N, K, 2), in the pictures
+
+    def around_px(self):
+        found = np.ones(self.keypoints_px.shape[:2], bool)
+        return geometry.person_boxes(self.keypoints_px, found)
+
+    def read(self):
+        unknown = np.full(self.keypoints_px.shape[:2], np.nan)
+        features = np.full((len(unknown), len(presence.FEATURES)), np.nan)
+        return self.keypoints_px, unknown, features
+
+
+def _run_pass(stage, crops, images, boxes_px, mirror, before):
+    """What a stage finds after its pass `before` or, with None, in its first one."""
     frames = np.concatenate([_frames(stage, crop, images, boxes_px) for crop in crops])
     outputs = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(crops))
     if heads.by_name(stage.head).has_maps and stage.use_peak:
-        widest = max(crop.scale for crop in crops)
-        maps = [
-            _maps(output, crop, widest, mirror) for output, crop in zip(outputs, crops, strict=True)
-        ]
-        in_frame_px, peak_mass = decoding.find_peaks(sum(maps) / len(maps), stage.frame_px)
-        shown_px = geometry.scale_boxes(boxes_px, widest)
-        return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px), peak_mass
+        looks = () if before is None else before.looks
+        looks += tuple(
+            (_maps(output, crop, mirror), geometry.scale_boxes(boxes_px, crop.scale))
+            for output, crop in zip(outputs, crops, strict=True)
+        )
+        shown_px = geometry.scale_boxes(boxes_px, max(crop.scale for crop in crops))
+        return _Maps(stage.frame_px, looks, shown_px)
     found_px = [
         _keypoints_px(stage, output, crop, boxes_px, mirror)
         for output, crop in zip(outputs, crops, strict=True)
     ]
-    keypoints_px = sum(found_px) / len(found_px)
-    return keypoints_px, np.full(keypoints_px.shape[:2], np.nan)
+    return _Coordinates(sum(found_px) / len(found_px))
 
 
 def _frames(stage, crop, images, boxes_px):
@@ -197,12 +290,10 @@ def _frames(stage, crop, images, boxes_px):
     return frames[:, :, ::-1] if crop.mirrored else frames
 
 
-def _maps(output, crop, widest, mirror):
-    """Where the joints are in a pass's widest crop, according to one of its crops."""
+def _maps(output, crop, mirror):
+    """Where the joints are in a crop."""
     maps = decoding.softmax_maps(output)
-    if crop.mirrored:
-        maps = decoding.mirror_maps(maps, mirror)
-    return decoding.zoomed_out(maps, widest / crop.scale)
+    return decoding.mirror_maps(maps, mirror) if crop.mirrored else maps
 
 
 def _keypoints_px(stage, output, crop, boxes_px, mirror):
@@ -227,6 +318,28 @@ def _check_images(images):
     if not len(images):
         problems.append("`images` must hold a picture; got none.")
     raise_problems("estimate()", problems)
+
+
+def _kept_near(boxes_px, given_px):
+    """Squares that stay at the people whose boxes were given, in place and in size."""
+    side_px = np.clip(boxes_px[:, 2:], *(limit * given_px[:, 2:] for limit in SIDE_LIMITS))
+    centre_px = boxes_px[:, :2] + boxes_px[:, 2:] / 2
+    moved_px = MOVE_LIMIT * given_px[:, 2:]
+    middle_px = given_px[:, :2] + given_px[:, 2:] / 2
+    centre_px = np.clip(centre_px, middle_px - moved_px, middle_px + moved_px)
+    return np.concatenate([centre_px - side_px / 2, side_px], axis=1)
+
+
+def _person_alone(image, box_px):
+    """The part of a picture that a box and a little more around it cover, and its corner, (x, y).
+
+    What lies beside a person is not shown: a tall box would become a square with neighbours in it.
+    """
+    margin_px = BOX_MARGIN * box_px[2:].max()
+    size_px = image.shape[1::-1]
+    low = np.clip(np.floor(box_px[:2] - margin_px), 0, np.array(size_px) - 1).astype(int)
+    high = np.clip(np.ceil(box_px[:2] + box_px[2:] + margin_px), low + 1, size_px).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], low
 
 
 def _square(boxes_px):

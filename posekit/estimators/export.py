@@ -15,6 +15,7 @@ from posekit import files, geometry
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import calibration, decoding, loading, manifest, runtimes
+from posekit.estimators.estimator import EXTENT_MARGIN
 from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
 from posekit.models import heads
 from posekit.pipeline import views
@@ -29,32 +30,49 @@ ONNX_OPSET = 17
 
 FRAME = (
     "Cut the stage's box out of the RGB picture, `fill` beyond the picture's edge, and scale it to "
-    "input_px x input_px: averaging areas where it shrinks, bilinear where it grows. The input is "
-    "float32 (N, input_px, input_px, 3), 0 to 255; the network scales it itself. An integer "
-    "coordinate is a pixel's centre: x of the picture is (x + 0.5 - box_x) * input_px / box_width "
-    "- 0.5 of the frame, and likewise y."
+    "input_px x input_px. Where it shrinks, first scale the whole picture by input_px / box_width, "
+    "to whole pixels, each of them the mean of the area that it covers (points alone would miss "
+    "pixels); then sample bilinearly. The input is float32 (N, input_px, input_px, 3), 0 to 255; "
+    "the network scales it itself. An integer coordinate is a pixel's centre: x of the picture is "
+    "(x + 0.5 - box_x) * input_px / box_width - 0.5 of the frame, and likewise y."
 )
 BOXES = {
     "whole": "The smallest centred square that holds all of the picture.",
     "squashed": "The picture itself, whatever its aspect.",
     "person": (
-        "A square with the centre of the box around all keypoints of the stage or pass before, or "
-        "of a box that is given. The box around keypoints reaches from the least to the greatest x "
-        "and y + 0.5, since the picture's first pixel begins at -0.5; the square's side is "
-        "`person_margin` times its longer side, which is at least `least_side_px`."
+        "A square around the expected extent of the joints. Smooth each map with a Gaussian of "
+        "standard deviation `smoothing`, raise it to `power`, divide by its sum. With F_k(t) the "
+        "share of joint k's map left of t, the extent reaches from the integral of the product of "
+        "1 - F_k to 1 less the integral of the product of F_k over t in 0 ... 1, the width that "
+        "the maps cover; likewise for y. Its centre is the square's, whose side is `extent_margin` "
+        "times its longer side, which is at least `least_side_px`. Between two passes of a stage "
+        "the square moves halfway there: the mean centre, the geometric mean of both sides. If the "
+        "output is no map: the square around the least and greatest x and y + 0.5 of the "
+        "keypoints, `person_margin` times as wide. If a box is given: the square around it, of its "
+        "longer side, of a picture that is cropped to the box and 0.1 of that side around it."
     ),
 }
 PASSES = (
-    "Run the stage once for each pass of `looks`, each at the box around the pose of the one "
-    "before. A pass is a list of crops. Each shows the square of `scale` times the box's side "
-    "around the same centre; where `mirrored`, with left and right exchanged: then mirror the "
-    "output's coordinates back and swap joint k and joint `mirror[k]`. The pass's result is the "
-    "mean over its crops: of coordinates, or where the output is maps, of probabilities, each "
-    "spread over the cells of the pass's widest crop that it covers."
+    "Run the stage once for each pass of `looks`. A pass is a list of crops. Each shows the square "
+    "of `scale` times the box's side around the same centre; where `mirrored`, with left and right "
+    "exchanged: then mirror the output's coordinates back and swap joint k and joint `mirror[k]`. "
+    "The result is the mean over the pass's crops of the coordinates; or where the output is maps, "
+    "over all crops of the stage so far of the probabilities, each spread over the cells of the "
+    "pass's widest crop that it covers, and lost beyond it."
 )
 CONFIDENCE = (
     "The chance that joint k is within 0.2 torso lengths of the truth: 1 / (1 + exp(-(slope * "
     "log(m / (1 - m)) + offsets[k]))) with m the last stage's mass, clipped to 0.0001 ... 0.9999."
+)
+
+
+PRESENCE = (
+    "The chance that a person is there: 1 / (1 + exp(-(offset + weights . features))), nobody "
+    "below `threshold`. Of the last stage's masses' log-odds, clipped as above, the features are "
+    "`mean` over joints, `least` and `most`, the means of the five least and greatest. `spread` is "
+    "the entropy of the mean maps in nats, each scaled to the sum 1, as a mean over joints, and "
+    "`disagreement` what it exceeds the mean entropy of the single crops' maps by, all in the last "
+    "pass's widest crop."
 )
 
 
@@ -191,6 +209,8 @@ def _manifest(model, estimator, stored, entries, file_format):
         "fill": views.FILL,
         "least_side_px": geometry.LEAST_SIDE_PX,
         "person_margin": geometry.PERSON_MARGIN,
+        "extent_margin": EXTENT_MARGIN,
+        "extents": {"power": decoding.EXTENT_POWER},
         "stages": entries,
         "decoding": {
             "smoothing": decoding.SMOOTHING,
@@ -204,6 +224,7 @@ def _manifest(model, estimator, stored, entries, file_format):
             "looks": PASSES,
             "output": {name: head.reading for name, head in heads.HEADS.items() if name in read},
             "confidence": None if fitted is None else CONFIDENCE,
+            "presence": None if estimator.presence is None else PRESENCE,
         },
         "exported": provenance(),
     }

@@ -57,7 +57,12 @@ def _from_manifest(folder, compiled):
         network = _network(entry.path, entry.head, read.skeleton, compiled)
         stages.append(Stage(network, entry.head, entry.view, entry.passes))
     return PoseEstimator(
-        folder.name, tuple(stages), read.skeleton, read.calibration, manifest=read.stored
+        folder.name,
+        tuple(stages),
+        read.skeleton,
+        read.calibration,
+        read.presence,
+        manifest=read.stored,
     )
 
 

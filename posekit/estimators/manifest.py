@@ -6,10 +6,11 @@ from pathlib import Path
 
 from posekit import files, joint_sets
 from posekit.errors import PosekitError, raise_problems
-from posekit.estimators import calibration
+from posekit.estimators import calibration, presence
 from posekit.estimators import passes as test_time_passes
 from posekit.estimators.calibration import Calibration
 from posekit.estimators.passes import CropScale
+from posekit.estimators.presence import Presence
 from posekit.models.names import HEADS
 from posekit.pipeline import views
 from posekit.skeleton import LSP, Skeleton
@@ -46,6 +47,7 @@ class Manifest:
     stages: list  # of StageEntry, not empty; whether their files exist is not checked
     calibration: Calibration | None  # with an offset for each joint
     skeleton: Skeleton
+    presence: Presence | None  # tells people from backgrounds
 
 
 def read(folder):
@@ -88,7 +90,10 @@ def read(folder):
             f"{fitted.offsets.shape}."
         )
     raise_problems(str(path), problems)
-    return Manifest(stored, stages, fitted, skeleton)
+    # Older manifests do not know it.
+    present = stored.get("presence")
+    present = None if present is None else presence.from_json(present)
+    return Manifest(stored, stages, fitted, skeleton, present)
 
 
 def joints_entry(skeleton):

@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 
 from posekit import files
+from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
-from posekit.estimators import calibration, loading, manifest, recipes
+from posekit.estimators import backgrounds, calibration, loading, manifest, presence, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
 from posekit.estimators.passes import ONE_PASS
@@ -18,6 +19,10 @@ from posekit.pipeline import views
 from posekit.provenance import provenance
 from posekit.training.config import TrainingConfig
 from posekit.training.fit import fit
+
+# Training pictures whose strips without a joint are used too, and the fewest strips to learn from.
+TRAINING_STRIPS_FROM = 800
+LEAST_STRIPS = 30
 
 
 def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None):
@@ -93,7 +98,6 @@ def write(estimator, trainings, experiment, folder):
     `trainings` are dicts, one for each stage in order: what the manifest says of its training.
     """
     folder = Path(folder)
-    part = experiment.part("validation")
     described = {
         "version": MANIFEST_VERSION,
         "name": estimator.name,
@@ -110,14 +114,58 @@ def write(estimator, trainings, experiment, folder):
     }
     files.write_json(folder / MANIFEST, described)
     # What ships is calibrated: the networks as they are read back, with halved weights.
-    poses = loading.load(folder).estimate_dataset(part)
-    # Only maps have a peak mass.
-    if not np.isnan(poses.peak_mass).any():
-        correct, counted = scores.correct_joints(poses.keypoints_px, part)
-        fitted = calibration.fit(poses.peak_mass, correct, counted)
-        described["calibration"] = calibration.to_json(fitted)
-        files.write_json(folder / MANIFEST, described)
+    files.write_json(folder / MANIFEST, {**described, **_fitted(loading.load(folder), experiment)})
     return loading.load(folder)
+
+
+def calibrate(folder, experiment):
+    """Fit the confidences of a model folder again, on validation, and write them to its manifest.
+
+    For networks that were exchanged, or read in another way than when they were calibrated.
+
+    Args:
+        folder: Path of a folder with a manifest.
+        experiment: Experiment with the split that the networks were trained on.
+
+    Returns:
+        PoseEstimator, read back from the folder.
+    """
+    estimator = loading.load(folder)
+    stored = estimator.manifest
+    files.write_json(
+        loading.path_of(folder) / MANIFEST,
+        {**stored, **_fitted(estimator, experiment), "calibrated": provenance()},
+    )
+    return loading.load(folder)
+
+
+def _fitted(estimator, experiment):
+    """What a manifest says of the confidences of joints and people, None without maps."""
+    part = experiment.part("validation")
+    poses = estimator.estimate_dataset(part)
+    if np.isnan(poses.peak_mass).any():
+        return {"calibration": None, "presence": None}
+    correct, counted = scores.correct_joints(poses.keypoints_px, part)
+    return {
+        "calibration": calibration.to_json(calibration.fit(poses.peak_mass, correct, counted)),
+        "presence": _fitted_presence(poses, estimator, experiment),
+    }
+
+
+def _fitted_presence(poses, estimator, experiment):
+    """From validation people, and from strips of validation and training pictures; or None."""
+    training = experiment.part("train")
+    training = training.subset(evenly_spread(len(training), TRAINING_STRIPS_FROM))
+    strips = [
+        strip
+        for part in (experiment.part("validation"), training)
+        for strip in backgrounds.strips_of(part)
+    ]
+    # Of small drawn data sets few pictures have room beside the person.
+    if len(strips) < LEAST_STRIPS or estimator.stages[0].view == "person":
+        return None
+    nobody = estimator.estimate(strips)
+    return presence.to_json(presence.fit(poses.features, nobody.features))
 
 
 def _write_stage(stage, training, folder):

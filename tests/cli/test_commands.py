@@ -30,6 +30,7 @@ COMMANDS = (
     ["data", "summarise"],
     ["train"],
     ["build"],
+    ["calibrate"],
     ["ladder"],
     ["sweep"],
     ["evaluate"],
@@ -601,7 +602,7 @@ def test_predict_in_a_box(capsys, estimator_folder, synthetic_folder, trained, t
 
     message = refused(capsys, ["predict", *pictures, *arguments, *tiny])
     assert "a box needs exactly one image; got 2 images" in message
-    message = refused(capsys, ["predict", pictures[0], *arguments, "--model", trained])
+    message = refused(capsys, ["predict", pictures[0], *arguments, "--model", trained, "--force"])
     assert "which sees whole pictures" in message
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.special import softmax
 
 from posekit.estimators import decoding
-from posekit.geometry import cell_centres, mirror_keypoints
+from posekit.geometry import cell_centres, mirror_keypoints, scale_boxes
 from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
 
 FRAME_PX = 96
@@ -46,20 +47,29 @@ def test_softmax_is_scipys(dtype):
     np.testing.assert_allclose(decoding.softmax_maps(logits).sum(axis=(1, 2)), 1)
 
 
-def test_zoomed_out_by_hand():
+def boxes_of(*box_px):
+    return np.array([box_px], float)
+
+
+def test_maps_of_another_box_by_hand():
     # Two cells seen cover the middle half of the wider square's two cells: half of each is empty.
     maps = np.array([[0.1, 0.2], [0.3, 0.4]])[None, ..., None]
-    np.testing.assert_allclose(decoding.zoomed_out(maps, 2), maps)
+    wider = decoding.shown_in(maps, boxes_of(1, 1, 2, 2), boxes_of(0, 0, 4, 4))
+    np.testing.assert_allclose(wider, maps)
     # Of four cells in a row, the wider square's inner two hold two each.
     row = np.zeros((1, 4, 4, 1))
     row[0, 1, :, 0] = [0.1, 0.2, 0.3, 0.4]
-    np.testing.assert_allclose(decoding.zoomed_out(row, 2)[0, 1, :, 0], [0, 0.3, 0.7, 0])
+    wider = decoding.shown_in(row, boxes_of(8, 8, 16, 16), boxes_of(0, 0, 32, 32))
+    np.testing.assert_allclose(wider[0, 1, :, 0], [0, 0.3, 0.7, 0])
+    # One cell to the right: the leftmost is lost.
+    moved = decoding.shown_in(row, boxes_of(0, 0, 4, 4), boxes_of(1, 0, 4, 4))
+    np.testing.assert_allclose(moved[0, 1, :, 0], [0.2, 0.3, 0.4, 0])
 
 
 @pytest.mark.parametrize("factor", [1, 1.1, 1.3, 2.5])
-def test_zooming_out_keeps_the_mass_and_the_position(factor):
-    maps = random_maps()
-    wider = decoding.zoomed_out(maps, factor)
+def test_a_wider_box_keeps_the_mass_and_the_position(factor):
+    maps, box_px = random_maps(), np.tile([10.0, 20, 96, 72], (3, 1))
+    wider = decoding.shown_in(maps, box_px, scale_boxes(box_px, factor))
     assert wider.shape == maps.shape
     np.testing.assert_allclose(wider.sum(axis=(1, 2)), 1)
     # The mean position moves towards the centre by the factor, to within what a wider cell hides.
@@ -70,6 +80,49 @@ def test_zooming_out_keeps_the_mass_and_the_position(factor):
     )
     hidden_px = np.array([6, 8]) * (1 - 1 / factor) / 2
     assert (np.abs(after - before / factor) <= hidden_px + 1e-9).all()
+
+
+def test_the_extent_of_sure_joints_is_that_of_their_cells_centres():
+    maps = np.zeros((1, 24, 24, 3))
+    for joint, (row, column) in enumerate([(6, 4), (12, 12), (20, 9)]):
+        maps[0, row, column, joint] = 1
+    low, high = decoding.extents(maps)
+    np.testing.assert_allclose(low, [[4.5 / 24, 6.5 / 24]], atol=0.25 / 24)
+    np.testing.assert_allclose(high, [[12.5 / 24, 20.5 / 24]], atol=0.25 / 24)
+
+
+def test_the_extent_is_that_of_joints_drawn_from_the_maps():
+    rng = np.random.default_rng(0)
+    rows, columns, joints = 14, 10, 4
+    maps = softmax(rng.normal(0, 1.5, (1, rows, columns, joints)), axis=(1, 2))
+    low, high = decoding.extents(maps)
+    smooth = gaussian_filter(
+        maps, (0, decoding.SMOOTHING * rows, decoding.SMOOTHING * columns, 0), mode="constant"
+    )
+    chances = smooth**decoding.EXTENT_POWER
+    chances /= chances.sum(axis=(1, 2), keepdims=True)
+    drawn = np.stack(
+        [
+            rng.choice(rows * columns, 20_000, p=chances[0, :, :, joint].ravel())
+            for joint in range(joints)
+        ]
+    )
+    # Anywhere in its cell.
+    x = (drawn % columns + rng.random(drawn.shape)) / columns
+    y = (drawn // columns + rng.random(drawn.shape)) / rows
+    np.testing.assert_allclose(low[0], [x.min(axis=0).mean(), y.min(axis=0).mean()], atol=0.01)
+    np.testing.assert_allclose(high[0], [x.max(axis=0).mean(), y.max(axis=0).mean()], atol=0.01)
+
+
+def test_the_extent_has_no_jump_where_two_peaks_change_places():
+    def extent_of(share):
+        maps = np.zeros((1, 24, 24, 2))
+        maps[0, 12, 12, 0] = 1
+        maps[0, 3, 3, 1], maps[0, 20, 20, 1] = share, 1 - share
+        return np.concatenate(decoding.extents(maps))
+
+    step = np.abs(extent_of(0.501) - extent_of(0.499)).max()
+    assert 0 < step < 0.005
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 11), (11, 15)])

@@ -13,7 +13,7 @@ from posekit import geometry
 from posekit.datasets import image_files
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
-from posekit.estimators import calibration, loading
+from posekit.estimators import calibration, loading, presence
 from posekit.estimators import estimator as estimators_estimator
 from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.estimators.passes import ONE_PASS, CropScale
@@ -121,6 +121,7 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
         (lambda it: it["stages"][0].update(head="eyes"), "`head` must be one of .*; got 'eyes'"),
         (lambda it: it["stages"][0].update(view="far"), "`view` must be one of .*; got 'far'"),
         (lambda it: it["calibration"].update(offsets=[1]), r"14 offsets; got shape \(1,\)"),
+        (lambda it: it.update(presence={"offset": 1}), "presence: must hold finite `weights`"),
         (
             lambda it: it.update(calibration={"slope": 1}),
             "`slope` >= 0 and a list `offsets` of .*; got",
@@ -234,7 +235,7 @@ def test_the_second_stage_looks_around_the_first_ones_pose(scale):
     np.testing.assert_allclose(poses.keypoints_px[0, 0], [24.5, 32.5])
 
 
-def test_each_look_goes_around_the_pose_of_the_one_before():
+def test_each_pass_goes_halfway_to_the_pose_of_the_one_before():
     second = always(CENTRE_PX)
     stages = (
         Stage(always(SPREAD_PX), "coordinates", "whole"),
@@ -242,8 +243,8 @@ def test_each_look_goes_around_the_pose_of_the_one_before():
     )
     poses = PoseEstimator("thrice", stages, LSP).estimate([picture(64, 64)])
     assert len(second.seen) == 3
-    # All joints in one place: the last box has the least side about it.
-    side_px = geometry.LEAST_SIDE_PX * geometry.PERSON_MARGIN
+    # All joints in one place, which asks for the least side; the first box holds 56 pixels.
+    side_px = 56**0.25 * geometry.LEAST_SIDE_PX**0.75 * geometry.PERSON_MARGIN
     np.testing.assert_allclose(poses.boxes_px[0, 2:], side_px)
 
 
@@ -450,3 +451,71 @@ def test_grey_and_transparent_pictures_are_predicted_like_their_colours(tiny, tm
     read = photos.read_photo(tmp_path / "photo.png")
     got, expected = tiny.estimate([read]), tiny.estimate([np.array(grey.convert("RGB"))])
     np.testing.assert_allclose(got.keypoints_px, expected.keypoints_px, atol=0.01)
+
+
+# A box, and nobody.
+
+
+def test_a_tall_box_shows_no_neighbour():
+    # The person is grey, and neighbours on both sides are white.
+    image = np.full((500, 600, 3), 255, np.uint8)
+    image[:, 200:400] = 100
+    person = always(CENTRE_PX)
+    stage = Stage(person, "coordinates", "person", 2 * ((CropScale(1.15),),))
+    estimator = PoseEstimator("alone", (stage,), LSP)
+    poses = estimator.estimate([image], [[250, 30, 100, 440]])
+    for seen in person.seen:
+        assert seen.min() == 100 and seen.max() == views.FILL
+    np.testing.assert_allclose(poses.keypoints_px[0, 0], [299.5, 249.5])
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (FRAME_PX - 1, FRAME_PX - 1)])
+def test_later_passes_stay_at_a_given_box(corner):
+    # A network that sees everything in a corner would walk away, and shrink.
+    stage = Stage(always(corner), "coordinates", "person", 6 * ONE_PASS)
+    given_px = np.array([[100.0, 100, 80, 80]])
+    estimator = PoseEstimator("restless", (stage,), LSP)
+    (box_px,) = estimator.estimate([picture(400, 400)], given_px).boxes_px
+    least, _ = estimators_estimator.SIDE_LIMITS
+    assert box_px[2] == pytest.approx(least * 80)
+    moved_px = np.abs(box_px[:2] + box_px[2:] / 2 - 140).max()
+    assert moved_px == pytest.approx(estimators_estimator.MOVE_LIMIT * 80)
+
+
+def test_looks_that_disagree_are_less_sure():
+    # One crop sees the joint on the left, the mirrored one on the left too: on the right, that is.
+    def answer(crops):
+        logits = np.zeros((len(crops), 8, 8, JOINT_COUNT))
+        logits[:, 4, 1] = 20
+        return logits
+
+    crops = (CropScale(), CropScale(mirrored=True))
+    one, both = (
+        PoseEstimator("sides", (Stage(Network(answer), "soft_argmax", "whole", (some,)),), LSP)
+        for some in (crops[:1], crops)
+    )
+    assert one.estimate([picture()]).peak_mass.min() > 0.99
+    assert both.estimate([picture()]).peak_mass.max() < 0.51
+    agree, differ = (
+        each.estimate([picture()]).features[0, presence.FEATURES.index("disagreement")]
+        for each in (one, both)
+    )
+    assert agree == pytest.approx(0) and differ == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_nobody_is_found_below_the_threshold(tiny):
+    poses = tiny.estimate([picture()])
+    assert poses.found.all() and np.isnan(poses.presence).all()
+    weights = np.zeros(len(presence.FEATURES))
+    for threshold, found in ((0.6, False), (0.5, True)):
+        judge = presence.Presence(weights, 0.0, threshold)
+        judged = replace(tiny, presence=judge).estimate([picture(), picture(seed=1)])
+        np.testing.assert_array_equal(judged.presence, 0.5)
+        np.testing.assert_array_equal(judged.found, found)
+    judged = replace(tiny, presence=judge).with_least_presence(0.9).estimate([picture()])
+    assert not judged.found.any()
+    assert tiny.with_least_presence(0.9) is tiny
+    # A network without maps does not know.
+    stage = Stage(always(CENTRE_PX), "coordinates", "whole")
+    blind = PoseEstimator("blind", (stage,), LSP, presence=judge).estimate([picture()])
+    assert np.isnan(blind.presence).all() and blind.found.all()

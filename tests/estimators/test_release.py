@@ -1,6 +1,7 @@
 """Delivered models: what is written, that it reads back, and that small files predict alike."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import PosekitError
-from posekit.estimators import calibration, loading, recipes, release
+from posekit.estimators import calibration, loading, presence, recipes, release
 from posekit.estimators.passes import ONE_PASS, to_json
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
@@ -89,6 +90,30 @@ def test_the_calibration_is_that_of_the_validation_part(built, experiment):
     fitted = calibration.fit(poses.peak_mass, correct, counted)
     assert estimator.manifest["calibration"] == calibration.to_json(fitted)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
+
+
+def test_a_folder_is_calibrated_again(built, experiment, monkeypatch, tmp_path):
+    folder = shutil.copytree(built[0], tmp_path / "copied")
+    path = folder / "manifest.json"
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps({**before, "calibration": None, "presence": None}))
+    rng = np.random.default_rng(0)
+    strips = [rng.integers(0, 255, (70, 90, 3), np.uint8) for _ in range(4)]
+    monkeypatch.setattr(release.backgrounds, "strips_of", lambda part: strips)
+    monkeypatch.setattr(release, "LEAST_STRIPS", 8)
+    again = release.calibrate(folder, experiment)
+    stored = json.loads(path.read_text())
+    assert stored["calibration"] == before["calibration"] and stored["calibrated"]["versions"]
+    assert {**stored, "presence": None, "calibrated": None} == {
+        **before,
+        "presence": None,
+        "calibrated": None,
+    }
+    found = again.estimate_dataset(experiment.part("validation")).found
+    assert found.mean() == pytest.approx(presence.FOUND_SHARE, abs=1 / len(found) + 0.01)
+    # Too few strips: nothing is known of people.
+    monkeypatch.setattr(release, "LEAST_STRIPS", 9)
+    assert release.calibrate(folder, experiment).presence is None
 
 
 def test_the_files_load_without_posekit_in_safe_mode(built):

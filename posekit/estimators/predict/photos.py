@@ -6,12 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit import drawing, files
+from posekit import files
 from posekit.datasets import image_files
 from posekit.datasets.coco import reading
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.estimators.predict import inputs, pictures, pose_files, video_files
 from posekit.estimators.predict.inputs import RESULTS, TABLE
+from posekit.estimators.predict.poses import NOBODY, Pose, draw
 from posekit.estimators.predict.videos import output_paths, predict_video
 from posekit.provenance import provenance
 
@@ -54,11 +55,12 @@ def predict_files(
     paths,
     folder,
     *,
-    box_px=None,
+    boxes_px=None,
     file_format="json",
     smoothing=None,
     annotations=None,
     overwrite=True,
+    all_joints=False,
 ):
     """Predict photographs, then videos; write a copy with the pose drawn, and the poses.
 
@@ -71,15 +73,19 @@ def predict_files(
             NAME_pose.json for both, NAME being that of `inputs.output_names`; as CSV,
             NAME_pose.csv for a video, and `TABLE` for all photographs together; as COCO results,
             `RESULTS` for all photographs.
-        box_px: None, or x, y, width and height of the person in the one photograph, pixels.
+        boxes_px: None, or a list of the people in the one photograph, each x, y, width and height,
+            pixels. Of several, its JSON lists the poses under "people", and a CSV file has a
+            column "person", counted from 0.
         file_format: str, one of pose_files.FORMATS.
         smoothing: smoothing.OneEuroFilter for videos, or None.
         annotations: own_data.OwnData that lists the photographs and gives COCO results their ids
             and keypoints; None counts the ids from 1 and takes the estimator's joints.
         overwrite: bool, whether outputs that exist are replaced.
+        all_joints: bool, whether joints outside the picture or surely wrong are drawn too.
 
     Yields:
-        dict for each file: image, drawn, poses (paths), problem (None) and note (None). For an
+        dict for each file: image, drawn, poses (paths), problem (None) and note, None or that
+        nobody was found. For an
         unreadable file, problem says what is wrong with it; drawn and poses are None. A video that
         ends early has all of them; one whose sound had to be left out has a note.
 
@@ -96,7 +102,7 @@ def predict_files(
     photos = [path for path in paths if path not in set(videos)]
     drawn = {path: Path(folder) / f"{names[path]}_pose.png" for path in photos}
     drawn |= {path: output_paths(folder, names[path], "json")[0] for path in videos}
-    _check_files(photos, videos, drawn, box_px, file_format, smoothing)
+    _check_files(photos, videos, drawn, boxes_px, file_format, smoothing)
     if not overwrite:
         written = {drawn[path].with_suffix(f".{file_format}") for path in videos}
         of_all = {"csv": Path(folder) / TABLE, "coco": Path(folder) / RESULTS}
@@ -107,8 +113,9 @@ def predict_files(
     if file_format == "coco":
         layout = _coco_layout(estimator, photos, annotations)
     if photos:
-        with _photo_writer(folder, file_format, estimator, layout, photos, drawn) as write:
-            yield from _predict_photos(estimator, photos, drawn, box_px, write)
+        several = boxes_px is not None and len(boxes_px) > 1
+        with _photo_writer(folder, file_format, estimator, layout, photos, drawn, several) as write:
+            yield from _predict_photos(estimator, photos, drawn, boxes_px, write, all_joints)
     for path in videos:
         try:
             stream = video_files.open_video(path)
@@ -122,6 +129,7 @@ def predict_files(
             names[path],
             file_format=file_format,
             smoothing=smoothing,
+            all_joints=all_joints,
         )
         yield {**result, "image": path}
 
@@ -130,8 +138,7 @@ def _unread(path, error):
     return {"image": path, "drawn": None, "poses": None, "problem": str(error), "note": None}
 
 
-def _predict_photos(estimator, paths, drawn, box_px, write):
-    boxes_px = None if box_px is None else np.array([box_px], float)
+def _predict_photos(estimator, paths, drawn, boxes_px, write, all_joints):
     for start in range(0, len(paths), CHUNK_SIZE):
         images = {}
         for path in paths[start : start + CHUNK_SIZE]:
@@ -141,56 +148,61 @@ def _predict_photos(estimator, paths, drawn, box_px, write):
                 yield _unread(path, error)
         if not images:
             continue
-        poses = estimator.estimate(list(images.values()), boxes_px)
-        for index, (path, image) in enumerate(images.items()):
-            keypoints_px, confidences = poses.keypoints_px[index], poses.confidences[index]
-            shown = drawing.draw_skeleton(
-                image, keypoints_px, confidences=confidences, skeleton=estimator.skeleton
-            )
-            _write_picture(drawn[path], shown)
-            written = write(path, image, keypoints_px, confidences, poses.boxes_px[index])
+        if boxes_px is None:
+            poses = estimator.estimate(list(images.values()))
+            people = [[Pose.of(poses, index)] for index in range(len(images))]
+        else:
+            (image,) = images.values()
+            poses = estimator.estimate([image] * len(boxes_px), np.array(boxes_px, float))
+            people = [[Pose.of(poses, index) for index in range(len(boxes_px))]]
+        for (path, image), those in zip(images.items(), people, strict=True):
+            _write_picture(drawn[path], draw(image, those, estimator.skeleton, all_joints))
             yield {
                 "image": path,
                 "drawn": drawn[path],
-                "poses": written,
+                "poses": write(path, image, those),
                 "problem": None,
-                "note": None,
+                "note": None if any(pose.found for pose in those) else f"{path}: {NOBODY}",
             }
 
 
 @contextmanager
-def _photo_writer(folder, file_format, estimator, layout, paths, drawn):
-    """Yield a function that writes a photograph's pose and returns the path of the file."""
+def _photo_writer(folder, file_format, estimator, layout, paths, drawn, several):
+    """Yield a function that writes a photograph's Poses and returns the path of the file."""
     folder, joints = Path(folder), estimator.skeleton.joints
     if file_format == "coco":
         names = dict(zip(paths, inputs.file_names(paths), strict=True))
         with pose_files.writing_coco(folder / RESULTS, layout) as add:
 
-            def write(path, image, keypoints_px, confidences, box_px):
+            def write(path, image, people):
                 labels = {"image_id": layout.image_ids[names[path]], "file_name": names[path]}
-                add(labels, keypoints_px, confidences)
+                for pose in people:
+                    add(labels, pose)
                 return folder / RESULTS
 
             yield write
     elif file_format == "csv":
-        with pose_files.writing_csv(folder / TABLE, ("image",), joints=joints) as add:
+        columns = ("image", "person") if several else ("image",)
+        with pose_files.writing_csv(folder / TABLE, columns, joints=joints) as add:
 
-            def write(path, image, *pose):
-                add({"image": str(path)}, *pose)
+            def write(path, image, people):
+                for person, pose in enumerate(people):
+                    add({"image": str(path), "person": person}, pose)
                 return folder / TABLE
 
             yield write
     else:
         made_by = provenance()
 
-        def write(path, image, *pose):
+        def write(path, image, people):
             written = drawn[path].with_suffix(".json")
+            entries = [pose_files.pose_entry(pose, joints=joints) for pose in people]
             content = {
                 "image": str(path),
                 "width_px": image.shape[1],
                 "height_px": image.shape[0],
                 "model": estimator.name,
-                **pose_files.pose_entry(*pose, joints=joints),
+                **({"people": entries} if several else entries[0]),
                 "made_by": made_by,
             }
             files.write_json(written, content)
@@ -213,7 +225,7 @@ def _read_bounded(path):
     return bytes(content)
 
 
-def _check_files(photos, videos, drawn, box_px, file_format, smoothing):
+def _check_files(photos, videos, drawn, boxes_px, file_format, smoothing):
     check_choice("predict", "format", file_format, pose_files.FORMATS)
     problems = []
     files_read = {path.resolve() for path in drawn}
@@ -223,7 +235,7 @@ def _check_files(photos, videos, drawn, box_px, file_format, smoothing):
                 f"no image may be overwritten; got {picture}, which is also where the drawn copy "
                 f"of {path} goes. Predict into another folder."
             )
-    if box_px is not None and (len(photos) != 1 or videos):
+    if boxes_px is not None and (len(photos) != 1 or videos):
         problems.append(
             f"a box needs exactly one image; got {len(photos)} images and {len(videos)} "
             "videos. Predict each image with its box."

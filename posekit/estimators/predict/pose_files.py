@@ -21,28 +21,25 @@ from posekit import files
 FORMATS = ("json", "csv", "coco")
 
 
-def pose_entry(keypoints_px, confidences, box_px, *, joints):
-    """One pose as a dict for JSON.
-
-    Args:
-        keypoints_px: float (K, 2), (x, y), pixels.
-        confidences: float (K,) in [0, 1]; NaN, where not known, becomes None.
-        box_px: float (4,), x, y, width, height of what the network saw, pixels.
-        joints: K names.
+def pose_entry(pose, *, joints):
+    """A Pose as a dict for JSON; what is not known becomes None.
 
     Returns:
-        dict: box_px, keypoints_px by joint, confidence by joint.
+        dict: person_found, person_confidence, box_px, keypoints_px by joint, confidence by joint.
+        If nobody was found, the keypoints are where one would be.
     """
     return {
-        "box_px": box_px.round(2).tolist(),
-        "keypoints_px": dict(zip(joints, keypoints_px.round(2).tolist(), strict=True)),
-        "confidence": dict(zip(joints, _known(confidences), strict=True)),
+        "person_found": pose.found,
+        "person_confidence": _known([pose.presence])[0],
+        "box_px": pose.box_px.round(2).tolist(),
+        "keypoints_px": dict(zip(joints, pose.keypoints_px.round(2).tolist(), strict=True)),
+        "confidence": dict(zip(joints, _known(pose.confidences), strict=True)),
     }
 
 
 @contextmanager
 def writing_csv(path, columns, *, joints):
-    """Yield a function that adds one pose to a CSV file, a row for each joint.
+    """Yield a function that adds one pose to a CSV file, a row for each joint if it was found.
 
     Args:
         path: where to write.
@@ -51,8 +48,7 @@ def writing_csv(path, columns, *, joints):
         joints: K names.
 
     Yields:
-        function of (labels, keypoints_px, confidences, box_px); labels is a dict by `columns`,
-        the others are as for `pose_entry`.
+        function of (labels, Pose); labels is a dict by `columns`.
     """
     with (
         keep_partial_on_interrupt(path) as temporary,
@@ -62,9 +58,12 @@ def writing_csv(path, columns, *, joints):
         writer = csv.writer(file)
         writer.writerow([*columns, "joint", "x_px", "y_px", "confidence"])
 
-        def add(labels, keypoints_px, confidences, box_px):
+        def add(labels, pose):
+            if not pose.found:
+                return
             head = [labels[column] for column in columns]
-            rows = zip(joints, keypoints_px.round(2).tolist(), _known(confidences), strict=True)
+            places_px = pose.keypoints_px.round(2).tolist()
+            rows = zip(joints, places_px, _known(pose.confidences), strict=True)
             writer.writerows([*head, joint, *xy_px, sure] for joint, xy_px, sure in rows)
 
         yield add
@@ -81,8 +80,7 @@ def writing_json(path, head, *, joints, tail=dict):
         tail: function without arguments, called at the end, of a dict of what comes last.
 
     Yields:
-        function of (labels, keypoints_px, confidences, box_px); labels is a dict that comes
-        first, the others are as for `pose_entry`.
+        function of (labels, Pose); labels is a dict that comes first.
     """
     opening = json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": ['
 
@@ -91,23 +89,27 @@ def writing_json(path, head, *, joints, tail=dict):
         return f"\n  ]{rest}\n"
 
     with _open_list(path, opening, "\n    ", closing) as add:
-        yield lambda labels, *pose: add({**labels, **pose_entry(*pose, joints=joints)})
+        yield lambda labels, pose: add({**labels, **pose_entry(pose, joints=joints)})
 
 
 @contextmanager
 def writing_coco(path, layout):
-    """Yield a function that adds one pose to a file of COCO results.
+    """Yield a function that adds one pose to a file of COCO results, if it was found.
 
     Args:
         path: where to write.
         layout: coco.reading.Layout, whose keypoints the results have.
 
     Yields:
-        function of (labels, keypoints_px, confidences); labels is a dict with the image_id, and
-        the others are as for `coco_result`.
+        function of (labels, Pose); labels is a dict with the image_id.
     """
     with _open_list(path, "[", "\n", lambda: "\n]\n") as add:
-        yield lambda labels, *pose: add({**labels, **coco_result(layout, *pose)})
+
+        def add_found(labels, pose):
+            if pose.found:
+                add({**labels, **coco_result(layout, pose.keypoints_px, pose.confidences)})
+
+        yield add_found
 
 
 @contextmanager

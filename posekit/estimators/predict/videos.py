@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from posekit import drawing, geometry
+from posekit import geometry
 from posekit.errors import PosekitError
 from posekit.estimators.predict import pose_files, video_files, video_writing
+from posekit.estimators.predict.poses import Pose, draw
 from posekit.provenance import provenance
 
 # Below it a pose is likely wrong: the person is searched for in the whole picture again.
@@ -58,7 +59,7 @@ class Tracker:
 
 
 def predict_video(
-    estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None
+    estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None, all_joints=False
 ):
     """Predict a video; write a copy with the poses drawn, with its times and sound, and the poses.
 
@@ -73,6 +74,7 @@ def predict_video(
         file_format: str, "json" or "csv". A CSV file has a row for each frame and joint.
         smoothing: smoothing.OneEuroFilter or None; it is restarted.
         show: None, or a function that gets each drawn frame and returns whether to stop.
+        all_joints: bool, whether joints outside the picture or surely wrong are drawn too.
 
     Returns:
         dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
@@ -104,15 +106,12 @@ def predict_video(
         )
         try:
             for index, (seconds, image) in enumerate(stream.frames()):
-                poses = tracker.estimate(image)
-                keypoints_px, confidences = poses.keypoints_px[0], poses.confidences[0]
+                pose = Pose.of(tracker.estimate(image), 0)
                 if smoothing is not None:
-                    keypoints_px = smoothing.smooth(keypoints_px, seconds)
-                drawn = drawing.draw_skeleton(
-                    image, keypoints_px, confidences=confidences, skeleton=estimator.skeleton
-                )
-                labels = {"frame": index, "seconds": round(seconds, 4)}
-                add(labels, keypoints_px, confidences, poses.boxes_px[0])
+                    smooth_px = smoothing.smooth(pose.keypoints_px, seconds)
+                    pose = pose._replace(keypoints_px=smooth_px)
+                drawn = draw(image, [pose], estimator.skeleton, all_joints)
+                add({"frame": index, "seconds": round(seconds, 4)}, pose)
                 times[1:] = [(index, seconds)]
                 add_picture(seconds, drawn)
                 bar.update()

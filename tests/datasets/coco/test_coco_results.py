@@ -10,6 +10,7 @@ from PIL import Image
 from posekit.datasets.coco import own_data, reading
 from posekit.errors import PosekitError
 from posekit.estimators.predict import inputs, photos, pose_files
+from posekit.estimators.predict.poses import Pose
 from posekit.skeleton import LSP
 
 
@@ -28,6 +29,7 @@ class Truth:
             keypoints_px = np.stack([self.keypoints_px] * len(images))
             confidences = np.stack([self.confidences] * len(images))
             boxes_px = np.zeros((len(images), 4))
+            presence, found = np.full(len(images), np.nan), np.ones(len(images), bool)
 
         return Poses
 
@@ -51,7 +53,9 @@ def check_rules(results, keypoint_count):
 def written(folder, layout, poses):
     with pose_files.writing_coco(folder / "results.json", layout) as add:
         for image_id, keypoints_px, confidences in poses:
-            add({"image_id": image_id}, keypoints_px, confidences)
+            pose = Pose(keypoints_px, confidences, np.zeros(4), np.nan, True)
+            add({"image_id": image_id}, pose)
+            add({"image_id": image_id}, pose._replace(found=False))
     return json.loads((folder / "results.json").read_text())
 
 
@@ -108,7 +112,7 @@ def test_what_a_stop_leaves_is_whole_in_itself(tmp_path):
         pytest.raises(KeyboardInterrupt),
         pose_files.writing_coco(path, reading.plain_layout(LSP, [])) as add,
     ):
-        add({"image_id": 1}, np.zeros((14, 2)), np.ones(14))
+        add({"image_id": 1}, Pose(np.zeros((14, 2)), np.ones(14), np.zeros(4), np.nan, True))
         raise KeyboardInterrupt
     assert len(json.loads((tmp_path / "partial_results.json").read_text())) == 1
 

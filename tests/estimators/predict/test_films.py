@@ -29,6 +29,8 @@ class Still:
             keypoints_px=np.tile(np.linspace(5, 30, 14)[:, None], (count, 1, 2)),
             confidences=np.full((count, 14), 0.9),
             boxes_px=np.zeros((count, 4)),
+            presence=np.full(count, np.nan),
+            found=np.ones(count, bool),
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from posekit.errors import PosekitError
-from posekit.estimators.predict import inputs, photos, video_writing
+from posekit.estimators.predict import inputs, photos, poses, video_writing
 from posekit.estimators.predict.smoothing import OneEuroFilter
 from posekit.skeleton import JOINTS, LSP
 
@@ -20,7 +20,8 @@ class ConstantPose:
     stages = ()
     skeleton = LSP
 
-    def __init__(self, confidences=np.nan):
+    def __init__(self, confidences=np.nan, presence=np.nan):
+        self.presence = presence
         self.share = np.random.default_rng(0).uniform(0, 1, (14, 2))
         self.confidences = np.broadcast_to(confidences, 14).astype(float)
         self.batches = []
@@ -33,6 +34,8 @@ class ConstantPose:
             keypoints_px=self.share * sizes_px[:, None] - 0.5,
             confidences=np.tile(self.confidences, (len(images), 1)),
             boxes_px=(whole_px if boxes_px is None else np.array(boxes_px)).astype(float),
+            presence=np.full(len(images), self.presence),
+            found=np.full(len(images), not self.presence < 0.5),
         )
 
 
@@ -220,10 +223,50 @@ def test_doubtful_joints_are_drawn_otherwise(tmp_path):
 
 def test_the_box_goes_with_the_one_photograph(tmp_path, model):
     photo().save(tmp_path / "photo.png")
-    (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, box_px=(-5, 0, 40, 80))
+    (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, boxes_px=[(-5, 0, 40, 80)])
     assert json.loads(result["poses"].read_text())["box_px"] == [-5, 0, 40, 80]
     with pytest.raises(PosekitError, match="needs exactly one image; got 2 images"):
-        predict(model, ["a.jpg", "b.jpg"], tmp_path, box_px=(-5, 0, 40, 80))
+        predict(model, ["a.jpg", "b.jpg"], tmp_path, boxes_px=[(-5, 0, 40, 80)])
+
+
+def test_each_box_gives_a_person(tmp_path, model):
+    photo().save(tmp_path / "photo.png")
+    boxes_px = [(0, 0, 40, 40), (60, 5, 30, 40)]
+    (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, boxes_px=boxes_px)
+    described = json.loads(result["poses"].read_text())
+    assert [person["box_px"] for person in described["people"]] == list(map(list, boxes_px))
+    assert all(len(person["keypoints_px"]) == 14 for person in described["people"])
+    assert "keypoints_px" not in described
+    settings = {"boxes_px": boxes_px, "file_format": "csv"}
+    (result,) = predict(model, [tmp_path / "photo.png"], tmp_path, **settings)
+    with result["poses"].open(newline="") as file:
+        assert [row["person"] for row in csv.DictReader(file)] == ["0"] * 14 + ["1"] * 14
+
+
+def test_nobody_is_said_to_be_there_and_nothing_drawn(tmp_path):
+    photo().save(tmp_path / "photo.png")
+    for presence, found in ((0.3, False), (0.9, True), (np.nan, True)):
+        nobody = ConstantPose(presence=presence)
+        (result,) = predict(nobody, [tmp_path / "photo.png"], tmp_path / str(presence))
+        described = json.loads(result["poses"].read_text())
+        assert described["person_found"] is found
+        assert described["person_confidence"] == (None if np.isnan(presence) else presence)
+        same = np.array_equal(photos.read_photo(result["drawn"]), np.array(photo()))
+        assert same is not found
+        note = None if found else f"{tmp_path / 'photo.png'}: no person found"
+        assert result["note"] == note
+
+
+def test_joints_outside_and_surely_wrong_ones_are_drawn_on_demand():
+    image = np.full((60, 60, 3), 90, np.uint8)
+    keypoints_px = np.tile([30.0, 30.0], (14, 1))
+    keypoints_px[6], keypoints_px[11] = (65, 30), (10, 10)  # one outside, one surely wrong
+    confidences = np.where(np.arange(14) == 11, 0.05, 0.9)
+    pose = poses.Pose(keypoints_px, confidences, np.zeros(4), 1.0, True)
+    usual, every = (poses.draw(image, [pose], LSP, all_joints=wish) for wish in (False, True))
+    assert (usual[30, 50:] == 90).all() and (usual[10, 10] == 90).all()
+    assert (every[30, 50:] != 90).any() and (every[10, 10] != 90).any()
+    assert (usual[30, 30] != 90).any()
 
 
 def clip(path):
@@ -302,7 +345,7 @@ def test_a_stop_keeps_the_rows_so_far(tmp_path, model):
 
 def test_what_videos_do_not_go_with_is_refused(tmp_path, model):
     with pytest.raises(PosekitError, match="exactly one image; got 0 images and 1 videos"):
-        predict(model, ["a.mp4"], tmp_path, box_px=(0, 0, 9, 9))
+        predict(model, ["a.mp4"], tmp_path, boxes_px=[(0, 0, 9, 9)])
     with pytest.raises(PosekitError, match="smoothing needs a video; got images alone"):
         predict(model, ["a.jpg"], tmp_path, smoothing=OneEuroFilter())
     with pytest.raises(

@@ -31,6 +31,8 @@ class Scripted:
             keypoints_px=keypoints_px[None],
             confidences=np.full((1, 14), next(self.confidences)),
             boxes_px=np.zeros((1, 4)),
+            presence=np.full(1, np.nan),
+            found=np.ones(1, bool),
         )
 
 

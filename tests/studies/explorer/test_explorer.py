@@ -39,7 +39,10 @@ class Guesses:
 
     def _poses(self, keypoints_px, sizes_px):
         ones = np.ones(keypoints_px.shape[:2])
-        return Poses(keypoints_px, 0.9 * ones, ones, geometry.squashed_boxes(sizes_px))
+        boxes_px = geometry.squashed_boxes(sizes_px)
+        count = len(keypoints_px)
+        known = np.full(count, np.nan), np.ones(count, bool), np.zeros((count, 5))
+        return Poses(keypoints_px, 0.9 * ones, ones, boxes_px, *known)
 
 
 class Dots:

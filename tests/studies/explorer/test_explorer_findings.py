@@ -19,7 +19,9 @@ class OffBy:
     def estimate_dataset(self, dataset):
         unknown = np.full(self.keypoints_px.shape[:2], np.nan)
         boxes_px = geometry.squashed_boxes(dataset.image_sizes_px)
-        return Poses(self.keypoints_px, unknown, unknown, boxes_px)
+        count = len(boxes_px)
+        known = np.full(count, np.nan), np.ones(count, bool), np.zeros((count, 5))
+        return Poses(self.keypoints_px, unknown, unknown, boxes_px, *known)
 
 
 @pytest.fixture
