@@ -28,6 +28,7 @@ def training_batches(
     flip="random",
     crop=None,
     vary=None,
+    missing=None,
 ):
     """Shuffled, varied batches of the epochs `first_epoch` to `epochs - 1`, one stream.
 
@@ -45,6 +46,9 @@ def training_batches(
         vary: function of a batch's images (float32, 0 to 255), its targets and a seed (int32 (2,),
             for tf.random.stateless_uniform and its like) to images and targets of the same shapes,
             applied last; or None.
+        missing: bool (N, K), joints without a label, or None for none. Wherever the label treatment
+            puts them is no point of the picture: that stays as evaluation has it, see
+            `evaluation_batches`, however the picture is varied.
 
     Returns:
         (dataset of (images (B, P, P, 3), float32 (B, K, 3)), steps in each epoch); the images are
@@ -78,6 +82,9 @@ def training_batches(
 
     # A batch is mapped whole: each call of Python costs as much as several pictures.
     make_batch = (_flipped if crop is None else crop.varied)(images, targets, mirror)
+    if missing is not None:
+        still = targets if crop is None else crop.cropped_targets(targets).astype(np.float32)
+        make_batch = _keeping(make_batch, still, missing, mirror)
     batches = (
         tf.data.Dataset.range(first_epoch, epochs)
         .flat_map(shuffled)
@@ -107,6 +114,20 @@ def _flipped(images, targets, mirror):
         # The targets' mirror needs the width alone, which one row of each image has too.
         row, chosen = frames[:, :1], tf.gather(targets, indices)
         return frames, transforms.flip_left_right(row, chosen, flips, mirror=mirror)[1]
+
+    return batch
+
+
+def _keeping(make_batch, still, missing, mirror):
+    """`make_batch`, with the targets of missing joints as in `still`."""
+
+    def batch(key, indices, flips):
+        frames, moved = make_batch(key, indices, flips)
+        stays, without_label = (
+            transforms.swap_sides(tf.gather(rows, indices), flips, mirror)
+            for rows in (still, missing[..., None])
+        )
+        return frames, tf.where(without_label, stays, moved)
 
     return batch
 

@@ -53,6 +53,10 @@ class Experiment:
         """
         return self._targets(self.keypoints_frame_px, part, treatment)
 
+    def missing(self, part):
+        """bool (n, K), the joints of one part that have no label."""
+        return ~self.dataset.labelled[self.split.indices(self.dataset, part)]
+
     def canvases(self, view, frame_px):
         """Canvases for a network of that view and input side, pixels."""
         chosen = views.by_name(view)
@@ -69,14 +73,12 @@ class Experiment:
         else:
             person_px = geometry.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
             boxes_px = shown_px = geometry.scale_boxes(person_px, 1 / chosen.canvas_share)
-        return Canvases(
-            experiment=self,
-            view=chosen,
-            frames=load_frames(
+        frames = self.frames
+        if shown_px is not None or canvas_px != self.frame_px:
+            frames = load_frames(
                 self.dataset, frame_px=canvas_px, boxes_px=shown_px, cache_dir=self.cache_dir
-            ),
-            boxes_px=boxes_px,
-        )
+            )
+        return Canvases(experiment=self, view=chosen, frames=frames, boxes_px=boxes_px)
 
     def _targets(self, keypoints_frame_px, part, treatment):
         indices = self.split.indices(self.dataset, part)
@@ -88,6 +90,17 @@ class Experiment:
     def with_data_fraction(self, fraction):
         """The experiment with a share of the training images, see `splits.with_fewer_to_train`."""
         return replace(self, split=splits.with_fewer_to_train(self.split, self.dataset, fraction))
+
+    def resized(self, frame_px):
+        """The experiment with frames of another side, pixels."""
+        size_px = (frame_px, frame_px)
+        return replace(
+            self,
+            frames=load_frames(self.dataset, frame_px=frame_px, cache_dir=self.cache_dir),
+            keypoints_frame_px=resize_keypoints(
+                self.dataset.keypoints_px, self.dataset.image_sizes_px, size_px
+            ),
+        )
 
     def describe(self):
         """What the data are, for artifacts: JSON-ready dict; of the 14 joints it says nothing."""

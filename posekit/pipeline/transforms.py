@@ -28,7 +28,7 @@ def flip_left_right(images, targets, flip, *, mirror):
 
 
 def swap_sides(targets, flip, mirror):
-    """Targets with left and right joints swapped as by `flip_left_right`; no joint moves."""
+    """Targets (N, K, ...) with left and right swapped as by `flip_left_right`; no joint moves."""
     return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
 
 

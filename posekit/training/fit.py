@@ -184,6 +184,7 @@ def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
         flip=config.flip,
         crop=crop,
         vary=training.vary,
+        missing=experiment.missing("train"),
         mirror=skeleton.mirror,
     )
     validation = batches.evaluation_batches(

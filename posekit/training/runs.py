@@ -88,6 +88,9 @@ def folder_name(config, definition, experiment):
         experiment.dataset.fingerprint(),
         experiment.split.summary(),
     ]
+    if config.label_treatment != "masked":
+        # In trainings from before, they moved when a picture was mirrored or turned.
+        key_parts.append("missing joints stay")
     described = json.dumps(key_parts, sort_keys=True)
     digest = hashlib.sha256(described.encode()).hexdigest()[:8]
     return f"{config.network}-{config.label_treatment}-seed{config.seed}-{digest}"

@@ -17,6 +17,8 @@ from posekit.pipeline import crops, transforms, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS, Augmentation
 from posekit.pipeline.batches import evaluation_batches, training_batches
 from posekit.pipeline.frames import FileRows, load_frames
+from posekit.pipeline.targets import LABEL_TREATMENTS
+from posekit.pipeline.targets import targets as label_targets
 from posekit.skeleton import JOINT_COUNT, MIRROR
 
 SIDE = 4
@@ -358,6 +360,47 @@ def test_an_epoch_holds_every_example_once(flip):
 def test_double_holds_every_example_as_it_is_and_mirrored():
     for epoch in drawn(epochs=2, flip="double"):
         assert sorted(epoch) == [(number, side) for number in range(12) for side in (False, True)]
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("treatment", LABEL_TREATMENTS)
+def test_a_missing_joint_stays_where_the_label_treatment_puts_it(treatment, augmentation):
+    rng = np.random.default_rng(0)
+    labelled = rng.random((1, JOINT_COUNT)) < 0.5
+    stored_px = rng.uniform(8, 24, (1, JOINT_COUNT, 2))
+    stored_px[~labelled] = (-6, 40)
+    counted = np.concatenate(
+        [(parts := label_targets(stored_px, labelled, treatment))[0], parts[1][..., None]], axis=-1
+    ).astype(np.float32)
+    side, varies = 32, augmentation != "none"
+    batches, _ = training_batches(
+        rng.integers(0, 256, (1, side, side, 3), np.uint8),
+        counted,
+        batch_size=2,
+        seed=0,
+        epochs=1,
+        mirror=MIRROR,
+        flip="double",
+        crop=crops.Crop(side, side, 1.0, AUGMENTATIONS[augmentation]) if varies else None,
+        missing=~labelled,
+    )
+    ((_, pair),) = batches.as_numpy_iterator()
+    # The picture as it is and mirrored, in whatever order; a mirrored one's left side is missing
+    # where the right one was. The crop takes what lies outside it out of the loss.
+    still = counted[0].copy()
+    if varies:
+        still[:, 2] *= ((still[:, :2] >= -0.5) & (still[:, :2] <= side - 0.5)).all(axis=-1)
+    gone, mirrored = ~labelled[0], list(MIRROR)
+    assert 0 < gone.sum() < JOINT_COUNT and (gone != gone[mirrored]).any()
+    expected = [still[gone], still[mirrored][gone[mirrored]]]
+    found = [example[missing] for example in pair for missing in (gone, gone[mirrored])]
+    matches = [
+        all(np.allclose(*rows, atol=1e-4) for rows in zip(expected, order, strict=True))
+        for order in ((found[0], found[3]), (found[2], found[1]))
+    ]
+    assert any(matches)
+    if treatment == "poster_origin":
+        assert (expected[1][:, :2] == 0).all()
 
 
 def test_random_flips_about_half_and_others_in_every_epoch():

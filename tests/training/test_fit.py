@@ -199,6 +199,16 @@ def test_weights_do_not_depend_on_what_else_draws(monkeypatch):
             np.testing.assert_array_equal(ours, theirs)
 
 
+def test_missing_joints_are_known_to_the_batches(small, tmp_path, monkeypatch):
+    def look(*_, missing, **__):
+        np.testing.assert_array_equal(missing, ~small.part("train").labelled)
+        raise Killed
+
+    monkeypatch.setattr(training_fit.batches, "training_batches", look)
+    with pytest.raises(Killed):
+        fit(config(label_treatment="poster_origin"), small, tmp_path, verbose=0)
+
+
 def test_a_finished_training_is_handed_back(undisturbed, small, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", fails_to_fit)
     again = fit(BATCH_NORM, small, undisturbed.folder.parents[1], verbose=0)

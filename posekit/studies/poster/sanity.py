@@ -94,6 +94,7 @@ class _Network:
         self.seed = seed
         self.train_images = experiment.images("train")
         self.train_targets = experiment.targets("train", label_treatment)
+        self.train_missing = experiment.missing("train")
         self.validation_images = experiment.images("validation")
         self.validation_targets = experiment.targets("validation", label_treatment)
         poses_px = baselines.constant_poses(self.train_targets, experiment.frame_px)
@@ -219,8 +220,8 @@ def _shuffled_labels(network):
     The same training on the true labels shows whether the check has power.
     """
     order = np.random.default_rng(network.seed).permutation(len(network.train_targets))
-    measured = _mse_after_an_epoch(network, network.train_targets[order])
-    control = _mse_after_an_epoch(network, network.train_targets)
+    measured = _mse_after_an_epoch(network, order)
+    control = _mse_after_an_epoch(network, slice(None))
     validation, frame_px = network.validation_targets, network.experiment.frame_px
     floor = baselines.constant_errors(validation, validation, frame_px)["mean_pose"]
     power = (
@@ -237,7 +238,9 @@ def _shuffled_labels(network):
     }
 
 
-def _mse_after_an_epoch(network, train_targets):
+def _mse_after_an_epoch(network, order):
+    """Trained on the labels in that order."""
+    train_targets = network.train_targets[order]
     batch_size = network.experiment.profile.batch_size
     steps = steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
     steps = max(steps, LEAST_STEPS)
@@ -250,6 +253,7 @@ def _mse_after_an_epoch(network, train_targets):
         seed=network.seed,
         epochs=steps,  # more than enough of the stream: an epoch holds at least one step
         mirror=network.experiment.dataset.skeleton.mirror,
+        missing=network.train_missing[order],
     )
     network.fit(batches, steps=steps)
     return network.validation_mse()
