@@ -17,7 +17,6 @@ class Profile:
         synthetic_images: int, size of the synthetic data set.
         max_images: int or None, how many images of real data are used, evenly spread.
         epochs: int, of each training in notebook 02.
-        comparison_epochs: int, of each training in notebook 03, equal for both networks.
         seeds: int, how many seeds notebooks 03 and 07 train.
         batch_size: int.
         resamples: int, bootstrap resamples behind each interval.
@@ -34,7 +33,6 @@ class Profile:
     synthetic_images: int
     max_images: int | None
     epochs: int
-    comparison_epochs: int
     seeds: int
     batch_size: int
     resamples: int
@@ -55,7 +53,6 @@ _SIZES = {
     "synthetic_images": (240, 1000, 10000),
     "max_images": (240, 1000, None),
     "epochs": (2, 6, 30),
-    "comparison_epochs": (2, 6, 10),
     "seeds": (2, 3, 3),
     "batch_size": (16, 16, 64),
     "resamples": (100, 1000, 1000),

@@ -54,6 +54,8 @@ NOT_RUN = {
     "python -c": "asks for a GPU",
     "posekit data fetch": "a download; tests/datasets/fetch/test_download.py has a server of its own",
     "posekit build": "hours of training; tests/estimators/test_release.py builds a small model",
+    "posekit batchnorm": "hours of training; test_poster_trials.py has its parts",
+    "posekit poster": "hours of training; test_poster_as_it_was.py has its parts",
     "posekit ladder": "hours of training; tests/studies/ladder/test_ladder.py runs a short one",
     "posekit sweep": "many trainings; tests/studies/sweep/test_sweep.py runs small studies",
     "--camera": "needs a camera; tests/estimators/predict/test_videos.py feeds one",

@@ -5,7 +5,7 @@ import pytest
 from posekit import profiles
 from posekit.errors import PosekitError
 
-SIZES = ("synthetic_images", "epochs", "comparison_epochs", "seeds", "batch_size", "resamples")
+SIZES = ("synthetic_images", "epochs", "seeds", "batch_size", "resamples")
 
 
 def test_profiles_go_by_their_own_names():

@@ -9,7 +9,7 @@ import sys
 from importlib import metadata
 
 from posekit import __version__, files
-from posekit.cli import data, evaluate, options, predict, report, train
+from posekit.cli import data, evaluate, options, poster, predict, report, train
 from posekit.cli.interruption import exit_on_interrupt
 from posekit.errors import PosekitError
 
@@ -67,7 +67,7 @@ def parser():
     )
     parser.add_argument("--version", action="version", version=f"posekit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (data, train, evaluate, predict, report):
+    for group in (data, train, poster, evaluate, predict, report):
         group.add(commands)
     return parser
 

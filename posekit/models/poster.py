@@ -26,6 +26,8 @@ def poster_network(
     convolution_widths=CONVOLUTION_WIDTHS,
     dense_widths=DENSE_WIDTHS,
     batch_norm_momentum=BATCH_NORM_MOMENTUM,
+    rescales=True,
+    last_start=1.0,
     joints=JOINT_COUNT,
 ):
     """The 11-layer regression network, uncompiled, glorot_uniform ("Xavier") weights.
@@ -38,16 +40,18 @@ def poster_network(
             max pooling.
         dense_widths: tuple of int, units of the hidden dense layers.
         batch_norm_momentum: float in [0, 1), of the moving statistics that inference uses.
+        rescales: bool, whether the first weight layer sees pixels from -1 to 1 and the last one
+            works in half frames around the frame's centre; False for plain pixels in both.
+        last_start: float > 0, factor on the last layer's first weights.
         joints: int, how many (x, y) pairs come out.
 
     Returns:
         keras.Sequential: pixels (N, frame_px, frame_px, 3), 0 to 255, to (N, 2 * joints), the
         coordinates x0, y0, x1, y1, ... in the frame's pixels.
     """
-    stack = [
-        keras.Input((frame_px, frame_px, 3), name="image"),
-        layers.Rescaling(1 / 127.5, offset=-1.0, name="pixels_to_unit"),
-    ]
+    stack = [keras.Input((frame_px, frame_px, 3), name="image")]
+    if rescales:
+        stack.append(layers.Rescaling(1 / 127.5, offset=-1.0, name="pixels_to_unit"))
 
     def add_hidden(layer, name):
         stack.append(layer)
@@ -78,11 +82,16 @@ def poster_network(
             name=f"dense{position}",
         )
         add_hidden(dense, f"dense{position}")
-    stack.append(
-        layers.Dense(2 * joints, kernel_initializer="glorot_uniform", name="coordinates_unit")
-    )
-    # The last weight layer works in units of half a frame around the frame's centre, so that
-    # Adam's steps suit it; the loss and every reader see pixels.
-    stack.append(layers.Rescaling(frame_px / 2, offset=(frame_px - 1) / 2, name="coordinates_px"))
+    start = "glorot_uniform"
+    if last_start != 1:
+        start = keras.initializers.VarianceScaling(last_start**2, "fan_avg", "uniform")
+    last = "coordinates_unit" if rescales else "coordinates_px"
+    stack.append(layers.Dense(2 * joints, kernel_initializer=start, name=last))
+    if rescales:
+        # The last weight layer works in units of half a frame around the frame's centre, so that
+        # Adam's steps suit it; the loss and every reader see pixels.
+        stack.append(
+            layers.Rescaling(frame_px / 2, offset=(frame_px - 1) / 2, name="coordinates_px")
+        )
     name = "poster_batchnorm" if batch_norm else "poster_plain"
     return keras.Sequential(stack, name=name)

@@ -14,7 +14,7 @@ from posekit.plots.comparisons import (
     error_by_joint,
     seed_comparison,
 )
-from posekit.plots.curves import learning_curves, pck_curves, reliability
+from posekit.plots.curves import learning_curves, learning_panels, pck_curves, reliability
 from posekit.plots.ladder import bias_and_variance, ladder_costs, ladder_steps
 from posekit.plots.network import architecture
 from posekit.plots.pictures import (

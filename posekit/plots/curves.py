@@ -27,22 +27,8 @@ def learning_curves(histories, *, baselines=None):
         baselines: dict, name -> value drawn as a horizontal line, or None.
     """
     figure, ((axis,),) = new_figure(size_inches=(WHOLE, 4.2))
-    for colour, (name, runs) in zip(colours(histories), histories.items(), strict=True):
-        for role, key, dashes in (
-            ("training", "train_mse", "--"),
-            ("validation", "validation_mse", "-"),
-        ):
-            epochs, values = _aligned(runs, key)
-            mean = _over_seeds(np.nanmean, values)
-            axis.plot(epochs, mean, dashes, color=colour, label=f"{name.replace('_', ' ')}, {role}")
-            if len(runs) > 1:
-                low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
-                axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-    for n, (name, value) in enumerate((baselines or {}).items()):
-        dashes, label = DASHES[n % len(DASHES)], f"{name.replace('_', ' ')}: {value:.4g}"
-        axis.axhline(value, color="#555555", linestyle=dashes, linewidth=1.2, label=label)
+    _draw_curves(axis, histories, baselines)
     log_scale(axis, "y")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     seeds = max((len(runs) for runs in histories.values()), default=0)
     spread = f" (mean and range of {seeds} seeds)" if seeds > 1 else ""
     # Figures of one variant each would otherwise share their title.
@@ -53,6 +39,26 @@ def learning_curves(histories, *, baselines=None):
         title=f"{lead} validation keep falling with training?{spread}",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+@styled
+def learning_panels(panels, *, title):
+    """`learning_curves` next to each other, on one scale: do the same networks learn alike?
+
+    Args:
+        panels: dict, what a panel shows -> its histories, as for `learning_curves`; the variants
+            of all have the same names.
+        title: str, what is shown.
+    """
+    figure, (axes,) = new_figure(1, len(panels), size_inches=(WHOLE, 4.2), sharey=True)
+    for axis, (name, histories) in zip(axes, panels.items(), strict=True):
+        _draw_curves(axis, histories, None)
+        axis.set(xlabel="epoch", title=name)
+    axes[0].set_ylabel("mean squared error (px² of the frame)")
+    log_scale(axes[0], "y")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
 
@@ -102,6 +108,24 @@ def reliability(measured):
     axis.legend(loc="upper left")
     counts.set(xlabel="confidence", ylabel="joints")
     return figure
+
+
+def _draw_curves(axis, histories, baselines):
+    for colour, (name, runs) in zip(colours(histories), histories.items(), strict=True):
+        for role, key, dashes in (
+            ("training", "train_mse", "--"),
+            ("validation", "validation_mse", "-"),
+        ):
+            epochs, values = _aligned(runs, key)
+            mean = _over_seeds(np.nanmean, values)
+            axis.plot(epochs, mean, dashes, color=colour, label=f"{name.replace('_', ' ')}, {role}")
+            if len(runs) > 1:
+                low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
+                axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
+    for n, (name, value) in enumerate((baselines or {}).items()):
+        dashes, label = DASHES[n % len(DASHES)], f"{name.replace('_', ' ')}: {value:.4g}"
+        axis.axhline(value, color="#555555", linestyle=dashes, linewidth=1.2, label=label)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _aligned(runs, key):

@@ -10,6 +10,10 @@ from posekit.errors import PosekitError
 from posekit.training import runs
 
 
+class DivergedError(PosekitError):
+    """A loss that is no longer finite."""
+
+
 class EpochRecorder(keras.callbacks.Callback):
     """After each epoch: the history row, the best and last model, the checkpoint; early stop.
 
@@ -47,10 +51,10 @@ class EpochRecorder(keras.callbacks.Callback):
             variable.assign(value)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch. Raises PosekitError when a loss is no longer finite."""
+        """Record the epoch. Raises DivergedError when a loss is no longer finite."""
         # A step that ruins the weights may be the epoch's last: only validation then shows it.
         if not np.isfinite([logs["loss"], logs["val_mse"]]).all():
-            raise PosekitError(
+            raise DivergedError(
                 f"{self._checkpoint_files.folder}: the loss must stay finite; got {logs['loss']} "
                 f"in training and {logs['val_mse']} in validation, in epoch {epoch + 1}. Lower "
                 "the learning rate."

@@ -31,6 +31,8 @@ COMMANDS = (
     ["train"],
     ["build"],
     ["calibrate"],
+    ["batchnorm"],
+    ["poster"],
     ["ladder"],
     ["sweep"],
     ["evaluate"],
@@ -240,6 +242,32 @@ def test_process_ends_with_the_status_and_one_line(tmp_path):
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: ") and "which does not exist" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_the_posters_studies_pass_their_sizes_on(own_cache, monkeypatch, tmp_path, capsys):
+    from posekit.studies.poster import as_it_was, batchnorm
+
+    seen = []
+
+    def note(experiment, run_dir, **settings):
+        parts = len(experiment.split.train), experiment.split.name, experiment.frame_px
+        seen.append((parts, run_dir, settings))
+        return []
+
+    monkeypatch.setattr(batchnorm, "compare_scalings", note)
+    monkeypatch.setattr(as_it_was, "train_readings", note)
+    common = ["--profile", "smoke", "--frame-px", "32", "--epochs", "3", "--batch-size", "8"]
+    common += ["--run-dir", str(tmp_path)]
+    assert main(["batchnorm", *common, "--seeds", "2", "--seed", "3", "--fraction", "0.5"]) == 0
+    out = str(tmp_path / "kept.json")
+    assert main(["poster", *common, "--patience", "2", "--out", out]) == 0
+    (parts, run_dir, settings), (whole, _, others) = seen
+    assert parts == (96, "standard", 32) and run_dir == tmp_path
+    assert (settings["seeds"], settings["epochs"], settings["batch_size"]) == ([3, 4], 3, 8)
+    assert settings["out"] == tmp_path / "trainings.json" and settings["final_epochs"] is None
+    assert whole == (216, "poster", 32) and (others["patience"], others["seed"]) == (2, 0)
+    assert str(others["out"]) == out
+    assert "No trainings" in capsys.readouterr().out
 
 
 def test_command_is_required(capsys):

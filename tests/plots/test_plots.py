@@ -257,6 +257,21 @@ def test_learning_curves_of_one_seed_have_no_band():
     assert [line.get_ydata().tolist() for line in axis.get_lines()] == [[2, 1], [3, 2]]
 
 
+def test_panels_share_one_scale_and_one_legend():
+    panels = {
+        "in plain pixels": {"with": [history(2, [9.0, 3.0], [9.0, 7.0])]},
+        "scaled": {"with": [history(2, [4.0, 2.0], [5.0, 4.0])]},
+    }
+    figure = render(curves.learning_panels(panels, title="Figure 3"))
+    left, right = figure.axes
+    assert [axis.get_title(loc="left") for axis in figure.axes] == list(panels)
+    assert left.get_ylim() == right.get_ylim() and left.get_ylim()[0] < 2
+    assert [line.get_ydata().tolist() for line in right.get_lines()] == [[4, 2], [5, 4]]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["with, training", "with, validation"]
+    assert figure.get_suptitle() == "Figure 3"
+
+
 def test_an_epoch_without_any_value_is_a_gap():
     runs = [history(2, [2.0, 1.0], [None, 2.0])]
     axis = only_axis(curves.learning_curves({"plain": runs}))

@@ -101,6 +101,7 @@ def test_the_projects_notebooks_depend_on_what_they_show():
     for name in ("01", "03", "05"):
         assert "models" not in needed_by(name)[1], name
     assert "reports/ladder.json" in needed_by("06")[1]
+    assert {"reports/batchnorm.json", "reports/as_it_was.json"} <= needed_by("03")[1]
     assert "posekit/datasets/coco/mappings" in needed_by("01")[1]
     for name in ("04", "05", "07"):
         assert "training.json" in needed_by(name)[0].artifacts, name

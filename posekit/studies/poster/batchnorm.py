@@ -1,170 +1,211 @@
-"""Notebook 03: the poster's network with and without batch normalisation, at equal budget."""
+"""Notebook 03: what batch normalisation does for the poster's network, each at its best rate."""
 
 import time
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from posekit.evaluation import baselines, predictions
-from posekit.evaluation.seeds import paired_difference, seed_summary
+from posekit.files import PROJECT_ROOT
 from posekit.models import losses, poster
-from posekit.training.config import TrainingConfig
-from posekit.training.fit import fit
-from posekit.training.keras_patches import fused_kernels
-from posekit.wording import comparability, number, verdict
+from posekit.studies.poster import trials
+from posekit.studies.poster.batchnorm_findings import LABELS, findings
+from posekit.studies.poster.trials import SCALINGS, Trial, best_rates
+from posekit.training.keras_patches import fused_kernels, seeded
 
-LABELS = {"poster_batchnorm": "with batch norm", "poster_plain": "without"}
+# Trainings on LSPet's photographs, as numbers.
+TRACKED = PROJECT_ROOT / "reports" / "batchnorm.json"
+
+# Rates that each network is tried at: Adam's usual one, four times and a quarter of it.
+RATES = (1e-3, 4e-3, 2.5e-4)
+USUAL_RATE = RATES[0]
+
 TIMED_PAIRS = 8
+START_IMAGES = 64
 
 
-def train_pairs(experiment, run_dir, *, label_treatment, seeds, epochs=None, **settings):
-    """Both networks trained for every seed, dict of network -> list of TrainingRun.
+@dataclass(frozen=True)
+class Size:
+    """How much of the comparison a notebook trains itself."""
 
-    `epochs` None takes comparison_epochs; `settings` are further fields of TrainingConfig.
+    scalings: tuple
+    frame_px: int
+    data_fraction: float
+    epochs: int
+    batch_size: int
+
+
+SIZES = {
+    "smoke": Size(("plain pixels",), 32, 0.5, 1, 16),
+    "quick": Size(tuple(SCALINGS), 32, 1.0, 4, 16),
+    "full": Size(tuple(SCALINGS), 64, 0.5, 10, 32),
+}
+
+
+def compare_scalings(
+    experiment, run_dir, *, epochs, batch_size, seeds, final_epochs=None, out=None
+):
+    """The poster's network in each scaling, with and without batch normalisation.
+
+    Each is trained at each of RATES with the first seed, then at its own best rate with all.
+
+    Args:
+        experiment, run_dir, out: as for `trials.train_all`.
+        epochs: int, of the search for the rate.
+        batch_size: int.
+        seeds: non-empty list of int.
+        final_epochs: int, of the trainings at the best rate; None for as many as `epochs`.
+
+    Returns:
+        list of dict, the rows of all trainings, as `train_all` gives them.
     """
-    profile = experiment.profile
-    runs = {network: [] for network in LABELS}
-    for seed in seeds:
-        for network, trained in runs.items():
-            config = TrainingConfig(
-                network=network,
+    kept = {"experiment": experiment, "run_dir": run_dir, "out": out}
+    search = trials.train_all(
+        [
+            Trial(*each, rate, seeds[0], epochs, batch_size)
+            for rate in RATES
+            for each in _networks(SCALINGS)
+        ],
+        **kept,
+    )
+    best = best_rates(search)
+    final = [
+        Trial(*each, best[each], seed, final_epochs or epochs, batch_size)
+        for seed in seeds
+        for each in _networks(SCALINGS)
+        if each in best
+    ]
+    return search + [row for row in trials.train_all(final, **kept) if row not in search]
+
+
+def train(experiment, run_dir, *, seeds, label_treatment, epochs=None):
+    """A notebook's own trainings, in the profile's size, at the rates that photographs liked best.
+
+    Args:
+        experiment: Experiment.
+        run_dir: folder of the trainings.
+        seeds: list of int.
+        label_treatment: str.
+        epochs: int, or None for the size's.
+
+    Returns:
+        list of dict, the rows of `trials.train_all`.
+    """
+    size = SIZES[experiment.profile.name]
+    rates = best_rates(latest(trials.read(TRACKED)))
+    return trials.train_all(
+        [
+            Trial(
+                *each,
+                rates.get(each, USUAL_RATE),
+                seed,
+                epochs or size.epochs,
+                size.batch_size,
                 label_treatment=label_treatment,
-                epochs=profile.comparison_epochs if epochs is None else epochs,
-                seed=seed,
-                batch_size=profile.batch_size,
-                **settings,
             )
-            trained.append(fit(config, experiment, run_dir))
-    return runs
+            for seed in seeds
+            for each in _networks(size.scalings)
+        ],
+        _in_size(experiment, size),
+        run_dir,
+    )
 
 
-def compare(runs, experiment):
-    """Everything notebook 03 reports on the dict of `train_pairs`, JSON-ready.
+def starts(experiment, *, label_treatment, seed=0):
+    """What each network says before it has learned anything, rows for a table.
 
-    Differences are with minus without batch normalisation.
+    `spread` is the standard deviation of its first outputs from picture to picture and `loss` the
+    error of its first training step, both in pixels of the frame. Batch normalisation gives the
+    last layer inputs of one size, whatever the layers before it do.
     """
-    treatment = runs["poster_plain"][0].config.label_treatment
-    targets = experiment.targets("train", treatment)
-    scores = {
-        "best_validation_mse": _over(runs, lambda run: run.best_validation_mse),
-        "last_validation_mse": _over(runs, lambda run: run.history["validation_mse"][-1]),
-        "train_mse_training_mode": _over(runs, lambda run: run.history["train_mse"][-1]),
-        "train_mse_inference_mode": _over(
-            runs,
-            lambda run: baselines.treatment_mse(
-                predictions.predict_frame_px(run.last_model(), experiment.images("train")), targets
-            ),
-        ),
-    }
-    differences = {
-        name: paired_difference(values["poster_batchnorm"], values["poster_plain"])
-        for name, values in scores.items()
-    }
+    images = experiment.images("train")[:START_IMAGES].astype(np.float32)
+    targets = experiment.targets("train", label_treatment)[:START_IMAGES]
+    rows = []
+    for scaling in SCALINGS:
+        row = {"scaling": scaling}
+        for batch_norm, label in LABELS.items():
+            with seeded(seed):
+                model = trials.network(
+                    scaling,
+                    batch_norm=batch_norm,
+                    frame_px=experiment.frame_px,
+                    joints=targets.shape[1],
+                )
+            said_px = model(images, training=True)
+            row[f"spread, {label}"] = float(np.std(said_px, axis=0).mean())
+            row[f"loss, {label}"] = float(losses.weighted_mse(targets, said_px))
+        rows.append(row)
+    return rows
+
+
+def latest(rows):
+    """The rows of the tracked file that belong together: those on its last training's data."""
+    shared = ("data", "batch_size", "label_treatment", "flip")
+    return [row for row in rows if all(row[name] == rows[-1][name] for name in shared)]
+
+
+def compare(rows, experiment, *, label_treatment):
+    """Everything notebook 03 reports, JSON-ready.
+
+    Args:
+        rows: list of dict, its own trainings.
+        experiment: Experiment.
+        label_treatment: str.
+    """
+    photographs = latest(trials.read(TRACKED))
     batch_size = experiment.profile.batch_size
     seconds = paired_step_seconds(
-        experiment.images("train")[:batch_size], targets[:batch_size], pairs=TIMED_PAIRS
+        experiment.images("train")[:batch_size],
+        experiment.targets("train", label_treatment)[:batch_size],
+        pairs=TIMED_PAIRS,
     )
     ratios = seconds["poster_batchnorm"] / seconds["poster_plain"]
-    best = differences["best_validation_mse"]
-    return {
+    size = SIZES[experiment.profile.name]
+    result = {
         "data": experiment.describe(),
-        "label_treatment": treatment,
-        "seeds": [run.config.seed for run in runs["poster_plain"]],
-        "epochs": runs["poster_plain"][0].config.epochs,
-        "baselines": runs["poster_plain"][0].baselines,
-        "train_mean_pose_mse": baselines.constant_errors(targets, targets, experiment.frame_px)[
-            "mean_pose"
-        ],
-        "needs": [
-            f"training/{run.folder.name}/last.keras" for trained in runs.values() for run in trained
-        ],
-        "scores": scores,
-        "summary": {
-            name: {network: seed_summary(values) for network, values in by.items()}
-            for name, by in scores.items()
-        },
-        "difference_with_minus_without": differences,
+        "label_treatment": label_treatment,
+        "starts": starts(_in_size(experiment, size), label_treatment=label_treatment),
+        "trainings": rows,
+        "findings": findings(rows),
+        "photographs": {"trainings": photographs, "findings": findings(photographs)},
         "step_seconds_median": {name: float(np.median(times)) for name, times in seconds.items()},
         "step_ratio_median": float(np.median(ratios)),
         "step_ratio_range": [float(ratios.min()), float(ratios.max())],
-        "headline": [
-            {
-                "label": f"best validation MSE, with minus without, {treatment}",
-                "value": round(best["mean_difference"], 1),
-                "interval": best["interval"],
-                "note": f"seeds: {len(best['differences'])}, "
-                + ("decided" if best["decided"] else "not decided"),
-            },
-            {
-                "label": "time of a training step, with over without",
-                "value": round(float(np.median(ratios)), 2),
-                "note": "median of alternating steps",
-            },
-        ],
     }
+    return {**result, "headline": _headline(result)}
 
 
-def difference_table(result):
-    """Rows for a table: each score's mean with and without, the constant's, the difference."""
-    return [
+def _headline(result):
+    rows = [
         {
-            "score": name.replace("_", " "),
-            **{
-                LABELS[network]: summary["mean"]
-                for network, summary in result["summary"][name].items()
-            },
-            "mean pose": result["train_mean_pose_mse"]
-            if name.startswith("train")
-            else result["baselines"]["mean_pose"],
-            "difference": paired["mean_difference"],
-            "95 % interval": paired["interval"],
-            "decided": "yes" if paired["decided"] else "no",
+            "label": f"validation MSE, with minus without batch normalisation, {found['scaling']}",
+            "value": round(found["differences"]["best_validation_mse"]["mean_difference"], 1),
+            "interval": found["differences"]["best_validation_mse"]["interval"],
+            "note": f"seeds: {len(found['seeds'])}, "
+            + (
+                "decided"
+                if found["differences"]["best_validation_mse"]["decided"]
+                else "not decided"
+            ),
         }
-        for name, paired in result["difference_with_minus_without"].items()
+        for found in result["findings"]
+    ]
+    return [
+        *rows,
+        {
+            "label": "time of a training step, with over without",
+            "value": round(result["step_ratio_median"], 2),
+            "note": "median of alternating steps",
+        },
     ]
 
 
-def answer(result):
-    """What notebook 03 found, as Markdown."""
-    mean_pose = result["baselines"]["mean_pose"]
-    differences = result["difference_with_minus_without"]
-    validation, training = (
-        {network: result["summary"][name][network]["mean"] for network in LABELS}
-        for name in ("best_validation_mse", "train_mse_inference_mode")
-    )
-    verdicts = {network: verdict(validation[network], mean_pose) for network in LABELS}
-    low, high = result["step_ratio_range"]
-    seconds = result["step_seconds_median"]
-    return (
-        f"**Answer.** The best validation MSE is {number(validation['poster_batchnorm'])} with "
-        f"batch normalisation and {number(validation['poster_plain'])} without: "
-        f"{_difference(differences['best_validation_mse'])}. With it, the network "
-        f"{verdicts['poster_batchnorm']}; without, it {verdicts['poster_plain']} (mean pose "
-        f"{number(mean_pose)}). The poster claims less bias, that is, less training error. In "
-        f"inference mode the training error is {number(training['poster_batchnorm'])} with and "
-        f"{number(training['poster_plain'])} without: "
-        f"{_difference(differences['train_mse_inference_mode'])}. A training step takes "
-        f"{number(result['step_ratio_median'], 2)} times as long with it (alternating steps: "
-        f"{number(low, 2)} to {number(high, 2)}; medians {number(seconds['poster_batchnorm'], 3)} "
-        f"and {number(seconds['poster_plain'], 3)} s). All with `{result['label_treatment']}` "
-        f"labels, {len(result['seeds'])} seeds and {result['epochs']} epochs."
-        f"{comparability(result['data'])}"
-    )
+def _networks(scalings):
+    return [(scaling, batch_norm) for scaling in scalings for batch_norm in LABELS]
 
 
-def _over(runs, score):
-    return {network: [score(run) for run in trained] for network, trained in runs.items()}
-
-
-def _difference(paired):
-    mean = paired["mean_difference"]
-    if paired["interval"] is None:
-        return f"a difference of {number(mean)} with one seed; not decided"
-    low, high = paired["interval"]
-    what = f"{number(abs(mean))} {'less' if mean < 0 else 'more'} with it"
-    spread = f"95 % interval of the difference {number(low)} to {number(high)}"
-    decided = "" if paired["decided"] else ", which includes 0; not decided"
-    return f"{what} ({spread}{decided})"
+def _in_size(experiment, size):
+    return experiment.with_data_fraction(size.data_fraction).resized(size.frame_px)
 
 
 def paired_step_seconds(images, targets, *, pairs, warm_up=2):
@@ -174,7 +215,7 @@ def paired_step_seconds(images, targets, *, pairs, warm_up=2):
     network name -> float (pairs,); `warm_up` steps before are not timed.
     """
     networks = {}
-    for batch_norm in (True, False):
+    for batch_norm in LABELS:
         model = poster.poster_network(
             batch_norm=batch_norm, frame_px=images.shape[1], joints=targets.shape[1]
         )

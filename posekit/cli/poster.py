@@ -1,0 +1,123 @@
+"""`batchnorm` and `poster`: the trainings behind notebook 03, on pictures of your own."""
+
+from posekit.cli.options import (
+    DATA_DETAILS,
+    add_command,
+    add_data_options,
+    add_out,
+    add_run_dir,
+    open_experiment,
+    output_path,
+    positive_integer,
+)
+from posekit.profiles import FRAME_PX
+
+KEPT = (
+    "Each finished training's numbers are added to --out, and a training in that file is not\n"
+    "repeated. Notebook 03 shows reports/batchnorm.json and reports/as_it_was.json."
+)
+
+
+def add(commands):
+    """Add both commands."""
+    _add_batchnorm(commands)
+    _add_poster(commands)
+
+
+def _add_batchnorm(commands):
+    parser = add_command(
+        commands,
+        "batchnorm",
+        batchnorm,
+        "Train the poster's network with and without batch normalisation, each at its best rate.",
+        details="In three scalings of pixels and coordinates: at three rates with the first seed, "
+        f"then at each\nnetwork's best rate with all seeds.\n{KEPT}\n\n{DATA_DETAILS}",
+        example="batchnorm --data data/raw/lspet_dataset.zip --profile full --seeds 5",
+    )
+    add_data_options(parser)
+    _add_size(parser, "reports/batchnorm-run")
+    for option, what in (
+        ("--final-epochs", "at the best rate (default: --epochs)"),
+        ("--seeds", "how many, counted from --seed (default: the profile's)"),
+    ):
+        parser.add_argument(option, type=positive_integer, help=what)
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="of the training pictures (default: all)"
+    )
+
+
+def batchnorm(options):
+    """Run notebook 03's comparison and print what it found."""
+    from posekit.studies.poster import batchnorm as study
+    from posekit.studies.poster import batchnorm_findings as findings
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    experiment = open_experiment(options, split=options.split, frame_px=options.frame_px)
+    run_dir = output_path(options.run_dir)
+    profile = experiment.profile
+    rows = study.compare_scalings(
+        experiment.with_data_fraction(options.fraction),
+        run_dir,
+        epochs=options.epochs or profile.epochs,
+        batch_size=options.batch_size or profile.batch_size,
+        final_epochs=options.final_epochs,
+        seeds=list(range(options.seed, options.seed + (options.seeds or profile.seeds))),
+        out=options.out or run_dir / "trainings.json",
+    )
+    print("\n".join(findings.lines(experiment.dataset.name, findings.findings(rows))))
+    return 0
+
+
+def _add_poster(commands):
+    parser = add_command(
+        commands,
+        "poster",
+        poster,
+        "Train the poster's networks as it did: doubled by mirroring, split at random.",
+        details="With missing joints as stored and at the origin, mirrored after and before the "
+        f"split, with\nand without batch normalisation: eight trainings.\n{KEPT}\n\n{DATA_DETAILS}",
+        example="poster --data data/raw/lspet_dataset.zip --profile full --epochs 40",
+    )
+    add_data_options(parser, has_split=False)
+    _add_size(parser, "reports/poster-run")
+    parser.add_argument(
+        "--patience",
+        type=positive_integer,
+        default=5,
+        help="epochs without improvement before a training stops (default: %(default)s)",
+    )
+
+
+def poster(options):
+    """Train the poster as it was and print where its losses come out together."""
+    from posekit.studies.poster import as_it_was
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    experiment = open_experiment(options, split="poster", frame_px=options.frame_px)
+    run_dir = output_path(options.run_dir)
+    rows = as_it_was.train_readings(
+        experiment,
+        run_dir,
+        epochs=options.epochs or experiment.profile.epochs,
+        batch_size=options.batch_size or experiment.profile.batch_size,
+        patience=options.patience,
+        seed=options.seed,
+        out=options.out or run_dir / "trainings.json",
+    )
+    print(as_it_was.answer(as_it_was.readings(rows)))
+    return 0
+
+
+def _add_size(parser, run_dir):
+    for option, what in (("--epochs", "how many"), ("--batch-size", "pictures")):
+        parser.add_argument(option, type=positive_integer, help=f"{what} (default: the profile's)")
+    parser.add_argument(
+        "--frame-px",
+        type=positive_integer,
+        default=FRAME_PX,
+        help="side of the network's input (default: %(default)s)",
+    )
+    add_run_dir(parser, run_dir)
+    add_out(parser, "the numbers (default: trainings.json in --run-dir)", metavar="FILE")

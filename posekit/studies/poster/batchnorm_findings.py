@@ -1,0 +1,277 @@
+"""Notebook 03 in words: what trainings with and without batch normalisation show."""
+
+from posekit import wording
+from posekit.evaluation.seeds import paired_difference, seed_summary
+from posekit.studies.poster.trials import SCALINGS, best_rates
+from posekit.wording import comparability, number
+
+LABELS = {True: "with batch norm", False: "without"}
+
+# What is compared: the name in a row of `trials.train_all`, and in words.
+SCORES = {"best_validation_mse": "validation MSE", "train_mse": "training MSE"}
+
+# A table's only row, where trainings are still to come.
+NONE_YET = [{"trainings": "none yet"}]
+
+# The scalings as parts of sentences.
+WHERE = {
+    "plain pixels": "in plain pixels",
+    "posekit's": "in posekit's scaling",
+    "small start": "from a small start",
+}
+
+
+def findings(rows):
+    """What trainings show about each scaling, list of dict, JSON-ready.
+
+    Of the rows at each network's own best rate: `seeds` that both networks of a pair have; `rates`
+    and `summary` of each score, with and without; `differences` of SCORES, with minus without;
+    `epochs`; and `mean_pose`, the constant's validation MSE.
+    """
+    rates, found = best_rates(rows), []
+    for scaling in SCALINGS:
+        pair = [
+            {row["seed"]: row for row in rows_at(rows, scaling, batch_norm, rates)}
+            for batch_norm in LABELS
+        ]
+        seeds = sorted(set(pair[0]) & set(pair[1]))
+        if not seeds:
+            continue
+        values = {
+            score: [[by_seed[seed][score] for seed in seeds] for by_seed in pair]
+            for score in (*SCORES, "spread_px")
+        }
+        first = pair[0][seeds[0]]
+        found.append(
+            {
+                "scaling": scaling,
+                "seeds": seeds,
+                "rates": [rates[scaling, batch_norm] for batch_norm in LABELS],
+                "summary": {
+                    score: [seed_summary(each) for each in both] for score, both in values.items()
+                },
+                "differences": {score: paired_difference(*values[score]) for score in SCORES},
+                "epochs": first["epochs"],
+                "mean_pose": first["baselines"]["mean_pose"],
+            }
+        )
+    return found
+
+
+def rows_at(rows, scaling, batch_norm, rates):
+    """The rows of one network at its rate in `rates`, those of the longest trainings."""
+    chosen = [
+        row
+        for row in rows
+        if (row["scaling"], row["batch_norm"]) == (scaling, batch_norm)
+        and row["learning_rate"] == rates.get((scaling, batch_norm))
+        and "diverged" not in row
+    ]
+    longest = max((row["epochs"] for row in chosen), default=None)
+    return [row for row in chosen if row["epochs"] == longest]
+
+
+def search_table(rows):
+    """Rows for a table: each network's validation MSE at each rate, with the first seed."""
+    if not rows:
+        return NONE_YET
+    first = min(row["seed"] for row in rows)
+    least = min(row["epochs"] for row in rows)
+    rows = [row for row in rows if (row["seed"], row["epochs"]) == (first, least)]
+    found = {
+        (row["scaling"], row["batch_norm"], row["learning_rate"]): row.get("best_validation_mse")
+        for row in rows
+    }
+    rates = sorted({rate for _, _, rate in found})
+    return [
+        {
+            "scaling": scaling,
+            "batch normalisation": "with" if batch_norm else "without",
+            **{f"rate {rate:g}": found.get((scaling, batch_norm, rate)) for rate in rates},
+        }
+        for scaling, batch_norm in dict.fromkeys(key[:2] for key in found)
+    ]
+
+
+def difference_table(found):
+    """Rows for a table: each score with and without, and the paired difference over the seeds."""
+    return [
+        {
+            "scaling": each["scaling"],
+            "score": words,
+            **dict(zip(LABELS.values(), _means(each, score), strict=True)),
+            "mean pose": each["mean_pose"] if score == "best_validation_mse" else None,
+            "difference": each["differences"][score]["mean_difference"],
+            "95 % interval": each["differences"][score]["interval"],
+            "seeds": len(each["seeds"]),
+            "decided": each["differences"][score]["decided"],
+        }
+        for each in found
+        for score, words in SCORES.items()
+    ] or NONE_YET
+
+
+def panels(rows, scalings=("plain pixels", "posekit's")):
+    """What `plots.learning_panels` draws: histories of each network at its own best rate."""
+    rates = best_rates(rows)
+    drawn = {
+        WHERE[scaling]: {
+            label: [row["history"] for row in rows_at(rows, scaling, batch_norm, rates)]
+            for batch_norm, label in LABELS.items()
+        }
+        for scaling in scalings
+    }
+    return {name: both for name, both in drawn.items() if all(both.values())}
+
+
+def photographs_text(trained):
+    """What was run on photographs, Markdown; `trained` are the tracked rows."""
+    if not trained:
+        return "No trainings on photographs are stored."
+    data = trained[0]["data"]
+    epochs = sorted({row["epochs"] for row in trained})
+    return (
+        f"Measured on photographs, LSPet: {len(trained)} trainings of "
+        f"{' and '.join(map(str, epochs))} epochs, {data['train']:,} pictures of "
+        f"{data['frame_px']} x {data['frame_px']} px to train, {data['validation']:,} to validate, "
+        f"`{trained[0]['label_treatment']}` labels, batches of {trained[0]['batch_size']}. Only "
+        "numbers are kept, in `reports/batchnorm.json`."
+    )
+
+
+def answer(result):
+    """What notebook 03 found, as Markdown."""
+    on_photographs = result["photographs"]["findings"]
+    # Decided results on photographs say more than those on synthetic people.
+    found = on_photographs or result["findings"]
+    low, high = result["step_ratio_range"]
+    evidence = [*lines("photographs", on_photographs)]
+    evidence += lines(result["data"]["name"], result["findings"])
+    return wording.answer(
+        _verdict(found),
+        _what_it_does(result["starts"]),
+        _when_not_needed(found),
+        _what_the_poster_saw(found),
+        comparability(result["data"]).strip(),
+        numbers=[
+            *evidence,
+            f"a training step takes {number(result['step_ratio_median'], 2)} times as long with it "
+            f"(alternating steps: {number(low, 2)} to {number(high, 2)})",
+        ],
+    )
+
+
+def _verdict(found):
+    effect = {each["scaling"]: _effect(each, "best_validation_mse") for each in found}
+    helps = [WHERE[scaling] for scaling, way in effect.items() if way == "less"]
+    harms = [WHERE[scaling] for scaling, way in effect.items() if way == "more"]
+    open_ = [WHERE[scaling] for scaling, way in effect.items() if way is None]
+    parts = [
+        f"{'yes' if not harms and not open_ else 'it helps'} {_listed(helps)}" if helps else "",
+        f"it harms {_listed(harms)}" if harms else "",
+        f"{'not decided' if not helps and not harms else 'it is not decided'} {_listed(open_)}"
+        if open_
+        else "",
+    ]
+    text = ", ".join(filter(None, parts))
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _what_it_does(starts):
+    by_scaling = {row["scaling"]: row for row in starts}
+    ours, small = by_scaling["posekit's"], by_scaling["small start"]
+    return (
+        "Batch normalisation gives the last layer inputs of one size, whatever came before, and so "
+        "replaces a scaling that a network lacks. Where there is one, its first outputs are larger "
+        f"than a pose asks for: they spread by {_px(ours, True)} with it and {_px(ours, False)} "
+        f"without in posekit's scaling, by {_px(small, True)} and {_px(small, False)} from a small "
+        "start."
+    )
+
+
+def _when_not_needed(found):
+    small = next((each for each in found if each["scaling"] == "small start"), None)
+    if small is None:
+        return ""
+    with_it, without = _means(small, "best_validation_mse")
+    numbers = f"validation MSE {number(with_it)} with it, {number(without)} without"
+    way = _effect(small, "best_validation_mse")
+    if way == "less":
+        return f"Even from a small start it lowers the error ({numbers})."
+    if way == "more":
+        return f"From a small start it is not needed: the error is higher with it ({numbers})."
+    seeds = len(small["seeds"])
+    return (
+        f"From a small start no difference is decided with {seeds} seed{'s' * (seeds > 1)} "
+        f"({numbers})."
+    )
+
+
+def _px(row, batch_norm):
+    return f"{number(row[f'spread, {LABELS[batch_norm]}'])} px"
+
+
+def _what_the_poster_saw(found):
+    plain = next((each for each in found if each["scaling"] == "plain pixels"), None)
+    if plain is None:
+        return ""
+    with_it, without = _means(plain, "train_mse")
+    numbers = f"{number(with_it)} with it, {number(without)} without"
+    way = _effect(plain, "train_mse")
+    if way == "less":
+        return (
+            f"The poster saw less bias with it: in plain pixels, as a student would write it, that "
+            f"is reproduced (training MSE {numbers})."
+        )
+    if way == "more":
+        return (
+            f"The poster's lower bias is not reproduced in plain pixels (training MSE {numbers})."
+        )
+    seeds = len(plain["seeds"])
+    return (
+        f"Whether it lowers bias in plain pixels, as the poster says, is not decided with "
+        f"{seeds} seed{'s' * (seeds > 1)} (training MSE {numbers})."
+    )
+
+
+def lines(data, found):
+    """A line for each scaling: the scores with and without, and the difference."""
+    return [
+        f"{data}, {WHERE[each['scaling']]}: "
+        + "; ".join(
+            f"{words} {' with and '.join(map(number, _means(each, score)))} without "
+            f"({_difference(each['differences'][score])})"
+            for score, words in SCORES.items()
+        )
+        + f"; mean pose {number(each['mean_pose'])}; rates {each['rates'][0]:g} and "
+        f"{each['rates'][1]:g}, {each['epochs']} epochs, {len(each['seeds'])} seed"
+        + "s"
+        * (len(each["seeds"]) > 1)
+        for each in found
+    ]
+
+
+def _means(each, score):
+    return [summary["mean"] for summary in each["summary"][score]]
+
+
+def _effect(each, score):
+    """ "less" or "more" with batch normalisation where the seeds decide it, else None."""
+    paired = each["differences"][score]
+    if not paired["decided"]:
+        return None
+    return "less" if paired["mean_difference"] < 0 else "more"
+
+
+def _difference(paired):
+    text = f"{number(abs(paired['mean_difference']))} "
+    text += "less" if paired["mean_difference"] < 0 else "more"
+    if paired["interval"] is None:
+        return f"{text} with it"
+    low, high = paired["interval"]
+    decided = "" if paired["decided"] else ", not decided"
+    return f"{text} with it, 95 % interval {number(low)} to {number(high)}{decided}"
+
+
+def _listed(items):
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else items[0]
