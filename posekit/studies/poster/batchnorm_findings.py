@@ -131,7 +131,7 @@ def photographs_text(trained):
     data = trained[0]["data"]
     epochs = sorted({row["epochs"] for row in trained})
     return (
-        f"Measured on photographs, LSPet: {len(trained)} trainings of "
+        f"Measured on photographs, LSPet: {_count(len(trained), 'training')} of "
         f"{' and '.join(map(str, epochs))} epochs, {data['train']:,} pictures of "
         f"{data['frame_px']} x {data['frame_px']} px to train, {data['validation']:,} to validate, "
         f"`{trained[0]['label_treatment']}` labels, batches of {trained[0]['batch_size']}. Only "
@@ -142,13 +142,16 @@ def photographs_text(trained):
 def answer(result):
     """What notebook 03 found, as Markdown."""
     on_photographs = result["photographs"]["findings"]
-    # Decided results on photographs say more than those on synthetic people.
-    found = on_photographs or result["findings"]
+    # Photographs say more than synthetic people, where there are seeds to decide it.
+    repeated = any(len(each["seeds"]) > 1 for each in on_photographs)
+    found = on_photographs if repeated else result["findings"]
+    data = "photographs" if repeated else result["data"]["name"]
     low, high = result["step_ratio_range"]
     evidence = [*lines("photographs", on_photographs)]
     evidence += lines(result["data"]["name"], result["findings"])
     return wording.answer(
-        _verdict(found),
+        _verdict(found, data),
+        _too_short(found),
         _what_it_does(result["starts"]),
         _when_not_needed(found),
         _what_the_poster_saw(found),
@@ -161,7 +164,7 @@ def answer(result):
     )
 
 
-def _verdict(found):
+def _verdict(found, data):
     effect = {each["scaling"]: _effect(each, "best_validation_mse") for each in found}
     helps = [WHERE[scaling] for scaling, way in effect.items() if way == "less"]
     harms = [WHERE[scaling] for scaling, way in effect.items() if way == "more"]
@@ -173,8 +176,22 @@ def _verdict(found):
         if open_
         else "",
     ]
-    text = ", ".join(filter(None, parts))
-    return f"{text[:1].upper()}{text[1:]}."
+    text = ", ".join(filter(None, parts)) or "no pair of networks is trained"
+    seeds = max((len(each["seeds"]) for each in found), default=0)
+    return f"{text[:1].upper()}{text[1:]} ({data}, {_count(seeds, 'seed')})."
+
+
+def _too_short(found):
+    lowest = min(
+        (mean for each in found for mean in _means(each, "best_validation_mse")), default=0
+    )
+    if found and lowest > found[0]["mean_pose"]:
+        return "No network beats the mean pose here: this run is too short to say more."
+    return ""
+
+
+def _count(count, what):
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _what_it_does(starts):
@@ -200,15 +217,12 @@ def _when_not_needed(found):
         return f"Even from a small start it lowers the error ({numbers})."
     if way == "more":
         return f"From a small start it is not needed: the error is higher with it ({numbers})."
-    seeds = len(small["seeds"])
-    return (
-        f"From a small start no difference is decided with {seeds} seed{'s' * (seeds > 1)} "
-        f"({numbers})."
-    )
+    seeds = _count(len(small["seeds"]), "seed")
+    return f"From a small start no difference is decided with {seeds} ({numbers})."
 
 
 def _px(row, batch_norm):
-    return f"{number(row[f'spread, {LABELS[batch_norm]}'])} px"
+    return f"{number(row[f'spread, {LABELS[batch_norm]}'], 2)} px"
 
 
 def _what_the_poster_saw(found):
@@ -227,10 +241,9 @@ def _what_the_poster_saw(found):
         return (
             f"The poster's lower bias is not reproduced in plain pixels (training MSE {numbers})."
         )
-    seeds = len(plain["seeds"])
     return (
         f"Whether it lowers bias in plain pixels, as the poster says, is not decided with "
-        f"{seeds} seed{'s' * (seeds > 1)} (training MSE {numbers})."
+        f"{_count(len(plain['seeds']), 'seed')} (training MSE {numbers})."
     )
 
 
@@ -244,9 +257,8 @@ def lines(data, found):
             for score, words in SCORES.items()
         )
         + f"; mean pose {number(each['mean_pose'])}; rates {each['rates'][0]:g} and "
-        f"{each['rates'][1]:g}, {each['epochs']} epochs, {len(each['seeds'])} seed"
-        + "s"
-        * (len(each["seeds"]) > 1)
+        f"{each['rates'][1]:g}, {_count(each['epochs'], 'epoch')}, "
+        + _count(len(each["seeds"]), "seed")
         for each in found
     ]
 

@@ -14,6 +14,7 @@ from posekit import files
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.evaluation import baselines, predictions
 from posekit.models import poster
+from posekit.pipeline.batches import evaluation_batches
 from posekit.training.fit import fit
 from posekit.training.recorder import DivergedError
 
@@ -182,8 +183,8 @@ def _results(trial, experiment, run_dir):
     except DivergedError:
         return {"diverged": True}
     model = run.last_model()
-    train_px = predictions.predict_frame_px(model, images)
-    validation_px = predictions.predict_frame_px(model, experiment.images("validation"))
+    train_px = _predict_px(model, images)
+    validation_px = _predict_px(model, experiment.images("validation"))
     targets = experiment.targets("train", trial.label_treatment)
     return {
         "history": {
@@ -195,3 +196,10 @@ def _results(trial, experiment, run_dir):
         "spread_px": round(float(validation_px.std(axis=0).mean()), 3),
         "baselines": {name: round(value, 3) for name, value in run.baselines.items()},
     }
+
+
+def _predict_px(model, images):
+    # Predicted once, it would take longer to compile than to compute.
+    batches = evaluation_batches(images, batch_size=predictions.BATCH_SIZE)
+    flat = np.concatenate([model(batch, training=False) for batch in batches])
+    return flat.reshape(len(flat), -1, 2)
