@@ -33,7 +33,7 @@ keypoints_px = posekit.load("best").estimate([image]).keypoints_px  # image: uin
 import os
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # TensorFlow leaves oneDNN off on processors without AVX-512, where its own convolutions make a
 # training step take about twice as long. It reads this as it loads.

@@ -87,7 +87,7 @@ def joined(text):
 def commands(text):
     """The commands of a document, in order."""
     start = rf"^ {{4,}}(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?({'|'.join(PROGRAMS)})(?=\s|$)(.*)"
-    installed = r"^( {4,}(?:\.venv/bin/)?)posekit(?=\s)"
+    installed = r"^( {4,}(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?)posekit(?=\s)"
     text = re.sub(installed, r"\1python -m posekit", joined(text), flags=re.MULTILINE)
     return [
         Command(program, shlex.split(rest, comments=True))
