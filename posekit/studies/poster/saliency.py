@@ -364,7 +364,7 @@ def answer(result):
     )
     if result["images"] >= FEW_IMAGES:
         verdict += {
-            (True, True): " It moves the saliency towards the person.",
+            (True, True): " Training moves the saliency towards the person.",
             (True, False): " The saliency is on the person, but without training as well.",
         }.get(
             (excess == "more than", learned == "more than"), " The saliency is not on the person."

@@ -234,7 +234,7 @@ def made(edges, excess, learned):
     [
         (
             (MORE, MORE, MORE),
-            "Training makes most layers follow edges. It moves the saliency towards",
+            "Training makes most layers follow edges. Training moves the saliency",
         ),
         (
             (NEITHER, MORE, NEITHER),
