@@ -69,7 +69,7 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     `curves` is a dict, name -> float (T,) in [0, 1], NaN or None where nothing was measured.
     """
     check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.8))
+    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 3.8))
     for colour, (name, values) in zip(colours(curves), curves.items(), strict=True):
         axis.plot(
             thresholds, 100 * np.array(values, float), color=colour, label=name.replace("_", " ")
@@ -77,7 +77,7 @@ def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso'
     axis.set(xlabel=xlabel, ylabel="joints within it (%)", ylim=(0, 100))
     axis.set_xlim(np.min(thresholds), np.max(thresholds))
     axis.set_title("How many joints are right, by how strictly one judges?")
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 

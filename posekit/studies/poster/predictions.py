@@ -288,11 +288,12 @@ def bin_arguments(rows, xlabel, predicted_by="the network"):
     }
 
 
-def bin_table(rows, photographs=()):
-    """Rows for a table: bins of this run, then those of photographs, each with its reasons."""
+def bin_table(result, photographs=None):
+    """Rows for a table: bins by contortion of every network, on photographs too where known."""
     return [
         {
-            "pictures of": name,
+            "pictures of": where,
+            "predicted by": model,
             "bin": row["label"],
             "pictures": row["images"],
             "PCK@0.2": {"value": row["pck"], "interval": row["interval"]},
@@ -300,8 +301,10 @@ def bin_table(rows, photographs=()):
             "mean error, px of the frame": row["error_px"],
             "allowed error, px of the frame": row["allowed_px"],
         }
-        for name, some in (("this run", rows), ("photographs", photographs))
-        for row in some
+        for where, each in (("this run", result), ("photographs", photographs))
+        if each is not None
+        for model, groups in {"the network": each, **each["shipped"]}.items()
+        for row in groups["by_contortion"]
     ]
 
 
@@ -419,7 +422,7 @@ def answer(result):
     elif high < 0:
         verdict_text = "Worse than one constant pose for everybody."
     else:
-        verdict_text = "Not decided: these pictures do not tell the network from one constant pose."
+        verdict_text = "Not decided: too few pictures to tell it from one constant pose."
     sentences = [
         f"{with_interval(value, pck['validation']['interval'], 3)} of the joints of people whom "
         f"the network has not seen are within a fifth of the torso's length (PCK@0.2); the mean "

@@ -134,8 +134,10 @@ def test_bins_become_the_plots_arguments(experiment, original_px):
     assert arguments["values"] == [row["pck"] for row in rows]
     assert arguments["counts"] == [row["images"] for row in rows]
     assert arguments["title"] == "PCK of the network by distance from training poses"
-    table = bin_table(rows, rows[:1])
-    assert [row["pictures of"] for row in table] == [*["this run"] * len(rows), "photographs"]
+    result = {"by_contortion": rows, "shipped": {"best": {"by_contortion": rows[:1]}}}
+    table = bin_table(result, {"by_contortion": rows[:1], "shipped": {}})
+    assert [row["pictures of"] for row in table] == [*["this run"] * (len(rows) + 1), "photographs"]
+    assert [row["predicted by"] for row in table][-2:] == ["best", "the network"]
     assert table[0]["PCK@0.2"] == {"value": rows[0]["pck"], "interval": rows[0]["interval"]}
 
 
@@ -248,7 +250,7 @@ def test_unfamiliar_poses_in_words(rows, start, words):
     [
         ([0.01, 0.2], "Better than one constant pose, but mostly wrong."),
         ([-0.2, -0.1], "Worse than one constant pose for everybody."),
-        ([-0.1, 0.1], "Not decided: these pictures do not tell the network from one constant pose."),
+        ([-0.1, 0.1], "Not decided: too few pictures to tell it from one constant pose."),
         ([None, None], "Not measured: no picture has a torso to measure by."),
     ],
 )
