@@ -14,7 +14,8 @@ NOTE = (
     "move the sliders."
 )
 
-_CELL = 'style="text-align:right;padding:0 0.6em"'
+# Of a joint's name and its three numbers.
+_SIDES = ("left", "right", "right", "right")
 
 
 class Still:
@@ -85,15 +86,19 @@ def joint_table(explorer, state):
     ]
     body = "".join(
         f'<tr style="font-weight:{"bold" if chosen else "normal"}">'
-        + "".join(f"<td {_CELL}>{cell}</td>" for cell in cells)
+        + "".join(_cell("td", cell, side) for cell, side in zip(cells, _SIDES, strict=True))
         + "</tr>"
         for chosen, *cells in rows
     )
     return (
         '<table style="border-collapse:collapse;line-height:1.5;font-variant-numeric:tabular-nums">'
-        f"<thead><tr>{''.join(f'<th {_CELL}>{name}</th>' for name in head)}</tr></thead>"
+        f"<thead><tr>{''.join(map(_cell, ('th',) * 4, head, _SIDES))}</tr></thead>"
         f"<tbody>{body}</tbody></table>"
     )
+
+
+def _cell(tag, text, side):
+    return f'<{tag} style="text-align:{side};padding:0 0.6em">{text}</{tag}>'
 
 
 def png(picture):
