@@ -58,7 +58,8 @@ def _text(output):
     if output.output_type == "stream":
         return settle_lines(strip_ansi(output.text))
     data = output.get("data", {})
-    return data.get("text/markdown", data.get("text/plain", ""))
+    plain = "" if {"text/html", "image/png"} & data.keys() else data.get("text/plain", "")
+    return data.get("text/markdown", plain)
 
 
 def take_opening(notebook):
@@ -83,7 +84,7 @@ def take_answer(notebook):
     if last.cell_type == "markdown":
         del notebook.cells[-1]
     else:
-        last["outputs"] = []
+        last["outputs"] = [output for output in last.outputs if not _text(output)]
     return answer
 
 

@@ -38,6 +38,11 @@ def test_answer_is_the_last_cell_as_text():
     printed = new_output("stream", name="stdout", text="1/2\r2/2\n")
     node = new_notebook(cells=[new_code_cell("show()", outputs=[shown, printed])])
     assert answer_of(node) == "**No.** 5\n2/2"
+    figure = new_output("display_data", {"image/png": "AAAA", "text/plain": "a curve"})
+    node.cells[0].outputs.append(figure)
+    # A figure of the last cell is no answer, and stays where it is.
+    assert cells.take_answer(node) == "**No.** 5\n2/2"
+    assert node.cells[0].outputs == [figure]
 
 
 def test_the_epochs_of_a_training_become_one_line():
