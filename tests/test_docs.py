@@ -58,6 +58,7 @@ NOT_RUN = {
     "posekit poster": "hours of training; test_poster_as_it_was.py has its parts",
     "posekit ladder": "hours of training; tests/studies/ladder/test_ladder.py runs a short one",
     "posekit sweep": "many trainings; tests/studies/sweep/test_sweep.py runs small studies",
+    "--track": "needs a report on LSPet; tests/studies/test_photographs.py makes one",
     "--camera": "needs a camera; tests/estimators/predict/test_videos.py feeds one",
 }
 RUN_ELSEWHERE = {"own_data.md": "datasets/coco/test_own_data.py"}
