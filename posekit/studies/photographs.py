@@ -103,9 +103,11 @@ def introduction(result):
     epochs = f"{result['epochs']} epochs, " if result.get("epochs") else ""
     seeds = result.get("seeds", [settings.get("seed")])
     seeds = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    trained = settings.get("trained_at")
+    trained = f" (trained at {', '.join(trained)})" if trained else ""
     return (
         f"Measured on photographs, LSPet: {split['train']:,} to train, {split['validation']:,} to "
-        f"validate; {epochs}{seeds}; posekit at commit {made_by['git_commit']}. The photographs "
+        f"validate; {epochs}{seeds}; posekit at commit {made_by['git_commit']}{trained}. The photographs "
         "may not be passed on, so only numbers are shown."
     )
 

@@ -83,7 +83,9 @@ def test_runs_on_other_data_read_it_and_the_run_itself_does_not(path):
 def test_several_seeds_are_named():
     made_by = {"settings": {"seed": 0}, "git_commit": "abc"}
     found = {"data": {"split": SPLIT}, "made_by": made_by, "seeds": [0, 1]}
-    assert "validate; seeds 0, 1; posekit" in photographs.introduction(found)
+    assert "validate; seeds 0, 1; posekit at commit abc. " in photographs.introduction(found)
+    made_by["settings"]["trained_at"] = ["def"]
+    assert "at commit abc (trained at def). " in photographs.introduction(found)
 
 
 def test_a_run_on_other_data_is_not_collected(path, tmp_path):
