@@ -225,7 +225,10 @@ def test_importing_does_no_work(name):
     body = [node for node in TREES[name].body if not is_main_guard(node)]
     for node in body:
         is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        assert is_docstring or isinstance(node, allowed), f"line {node.lineno}: {ast.unparse(node)}"
+        # TensorFlow reads its variables as it loads.
+        is_variable = ast.unparse(node).startswith("os.environ.setdefault('TF_")
+        is_allowed = is_docstring or is_variable or isinstance(node, allowed)
+        assert is_allowed, f"line {node.lineno}: {ast.unparse(node)}"
         called = [part.func for part in at_import(node) if isinstance(part, ast.Call)]
         names = {word for function in called for word in ast.unparse(function).split(".")}
         working = {"random", "default_rng", "set_random_seed", "open", "read_text", "run", "load"}

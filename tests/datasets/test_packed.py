@@ -60,7 +60,8 @@ def test_an_experiment_on_it_is_the_same_and_decodes_nothing(
     def refuse(*arguments):
         raise AssertionError("a picture was decoded")
 
-    monkeypatch.setattr(pipeline_frames, "decode", refuse)
+    for name in ("decode", "squashed"):
+        monkeypatch.setattr(pipeline_frames.image_files, name, refuse)
     again = open_experiment(str(folder), profile="smoke", seed=0, cache_dir=tmp_path)
     assert again.describe() == experiment.describe()
     np.testing.assert_array_equal(again.frames.images, experiment.frames.images)
