@@ -21,10 +21,11 @@ class Profile:
         batch_size: int.
         resamples: int, bootstrap resamples behind each interval.
         saliency_images: int, how many images notebook 05 uses.
-        ladder: "shortest", "short" or "whole", which ladder notebook 06 runs.
-        ladder_epochs: int, of each training in notebook 06; the short ladder begins with those of
-            notebook 02 where `epochs` is the same.
+        ladder: "shortest" or "short", which steps notebook 06 trains.
+        ladder_epochs: int, of each of these trainings; the first two are those of notebook 02 where
+            `epochs` is the same.
         activity_steps: int, of each training in notebook 07.
+        activity_batch: int, pictures in each of these steps.
         activity_fractions: of the labelled training pictures that notebook 07 learns from.
     """
 
@@ -40,6 +41,7 @@ class Profile:
     ladder: str
     ladder_epochs: int
     activity_steps: int
+    activity_batch: int
     activity_fractions: tuple
 
 
@@ -57,10 +59,11 @@ _SIZES = {
     "batch_size": (16, 16, 64),
     "resamples": (100, 1000, 1000),
     "saliency_images": (8, 64, 200),
-    "ladder": ("shortest", "short", "whole"),
+    "ladder": ("shortest", "short", "short"),
     "ladder_epochs": (2, 6, 12),
-    "activity_steps": (10, 80, 1500),
-    "activity_fractions": ((0.5, 1.0), (0.1, 0.3, 1.0), (0.05, 0.1, 0.25, 0.5, 1.0)),
+    "activity_steps": (10, 300, 4000),
+    "activity_batch": (16, 64, 64),
+    "activity_fractions": ((0.5, 1.0), (0.1, 1.0), (0.1, 0.3, 1.0)),
 }
 PROFILES = {
     values[0]: Profile(**dict(zip(_SIZES, values, strict=True)))

@@ -210,9 +210,10 @@ def _add_ladder(commands):
         commands,
         "ladder",
         ladder,
-        "Train and score each step from the poster to the best model.",
-        details=f"{RESUMES}\nNotebook 06 shows reports/ladder.json.\n\n{DATA_DETAILS}",
-        example="ladder --data data/raw/lspet_dataset.zip --profile full",
+        "Train the finished recipe, and without each of its parts: the ablation of notebook 06.",
+        details=f"{RESUMES} The numbers of finished\ntrainings are in --out: with this file it "
+        f"resumes on another machine as well.\nNotebook 06 shows reports/ablation.json.\n\n{DATA_DETAILS}",
+        example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
     add_data_options(parser)
     parser.add_argument(
@@ -221,27 +222,28 @@ def _add_ladder(commands):
     parser.add_argument(
         "--seeds",
         type=positive_integer,
-        default=1,
+        default=3,
         help="how many, counted from --seed (default: %(default)s)",
     )
     add_run_dir(parser, "reports/ladder-run")
     add_out(
         parser,
-        "the result after each step (default: ladder.json in --run-dir)",
+        "the result after each training (default: ladder.json in --run-dir)",
         metavar="FILE",
     )
 
 
 def ladder(options):
-    """Run the profile's ablation and print what each step contributes."""
-    from posekit.studies.ladder.findings import contributions, steps
+    """Run the leave-one-out ablation and print what each part contributes."""
+    from posekit.studies.ladder.findings import contributions
     from posekit.studies.ladder.run import run_ladder
+    from posekit.studies.ladder.steps import leave_one_out
     from posekit.training import engine
 
     engine.start(options.seed)
     experiment = open_experiment(options, split=options.split)
     result = run_ladder(
-        steps(experiment, epochs=options.epochs),
+        leave_one_out(epochs=options.epochs or experiment.profile.ladder_epochs),
         experiment,
         output_path(options.run_dir),
         seeds=range(options.seed, options.seed + options.seeds),

@@ -62,6 +62,13 @@ def paired_difference(a, b):
     }
 
 
+def all_decide(intervals):
+    """Whether intervals, each [low, high] or None, all exclude 0 on the same side."""
+    return None not in intervals and (
+        all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
+    )
+
+
 def _t_interval(values):
     if len(values) == 1:
         return None

@@ -43,7 +43,7 @@ def scores_by_pictures(pictures, scores_by_name, *, constant):
     axis.set(
         xlabel="training pictures with an activity",
         ylabel="accuracy",
-        title="Does the pose help, and most where pictures are few? (bars: 95 % intervals)",
+        title="Accuracy by number of labelled pictures (bars: 95 % intervals)",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
@@ -96,6 +96,6 @@ def confusions(confusion_by_name, activities):
         axis.grid(False)
         axis.set(title=name, xlabel="predicted", ylabel="true")
     figure.suptitle(
-        "Which activities are confused? (percent of the row)", x=0.01, ha="left", fontsize=11
+        "What each activity is taken for (percent of its pictures)", x=0.01, ha="left", fontsize=11
     )
     return figure

@@ -32,7 +32,7 @@ def ladder_steps(rungs, mean_pose):
         axis.axvline(constant, color=QUIET, linestyle=":", label="mean pose")
         axis.set_xlabel(xlabel)
         axis.set_xlim(left=0)
-    _title(figure, "What is each idea worth? (hollow: branches; bars: 95 % intervals)")
+    _title(figure, "Scores of each step (bars: 95 % intervals; hollow: branches)")
     right.legend(loc="upper right")
     return figure
 
@@ -93,7 +93,7 @@ def bias_and_variance(rungs):
         axis.set_xlabel(xlabel)
     _title(
         figure,
-        "Is it bias or variance? (the training error is bias, what validation adds is variance)",
+        "Training and validation scores (training error: bias; what validation adds: variance)",
     )
     left.legend(loc="lower right")
     return figure
@@ -121,7 +121,7 @@ def ladder_costs(rungs):
         axis.set_xlabel(xlabel)
     left.set_ylim(bottom=0)
     left.set_ylabel("PCK@0.2 (share of joints)")
-    left.set_title("What does accuracy cost? (numbers as on the ladder)")
+    left.set_title("What accuracy costs (numbers of the steps)")
     return figure
 
 

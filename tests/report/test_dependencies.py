@@ -96,16 +96,17 @@ def needed_by(name):
 
 
 def test_the_projects_notebooks_depend_on_what_they_show():
-    for name in ("00", "04", "06"):
+    for name in ("00", "04", "06", "07"):
         assert "models" in needed_by(name)[1], name
     for name in ("01", "03", "05"):
         assert "models" not in needed_by(name)[1], name
-    assert "reports/ladder.json" in needed_by("06")[1]
+    assert {"reports/ladder.json", "reports/ablation.json"} <= needed_by("06")[1]
     assert {"reports/batchnorm.json", "reports/as_it_was.json"} <= needed_by("03")[1]
+    assert "reports/activity.json" in needed_by("07")[1]
     assert "posekit/datasets/coco/mappings" in needed_by("01")[1]
-    for name in ("04", "05", "07"):
+    for name in ("04", "05"):
         assert "training.json" in needed_by(name)[0].artifacts, name
-    for name in ("00", "01", "06"):
+    for name in ("00", "01", "06", "07"):
         assert "training.json" not in needed_by(name)[0].artifacts, name
     modules = set(needed_by("02")[0].modules)
     assert {"posekit.pipeline.batches", "posekit.training.fit", "posekit.plots.curves"} <= modules

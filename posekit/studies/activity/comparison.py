@@ -1,4 +1,4 @@
-"""Activities recognised from the image, from the pose and from both: trained and compared."""
+"""Activities recognised from the picture, from the pose and from both: trained and compared."""
 
 import math
 from dataclasses import asdict
@@ -9,46 +9,52 @@ import numpy as np
 from posekit import files
 from posekit.datasets import splits
 from posekit.errors import PosekitError
-from posekit.evaluation.seeds import paired_difference, seed_summary
-from posekit.studies.activity import networks
+from posekit.estimators import manifest
+from posekit.estimators.loading import path_of
+from posekit.evaluation.seeds import all_decide, paired_difference, seed_summary
+from posekit.studies.activity import cues, networks, pooling
 from posekit.studies.activity.scores import SCORES, confusion_per_picture, f1, interval
-from posekit.studies.activity.trainer import (
-    Budget,
-    Pictures,
-    Trainer,
-    predicted_cues,
-    share_of_each,
-    true_cues,
-)
+from posekit.studies.activity.trainer import Budget, Pictures, Trainer, share_of_each
 from posekit.wording import headline
 
 TITLES = {
-    "image": "image alone",
+    "image": "picture alone",
     "pose": "pose alone",
-    "both": "image and pose",
-    "true_pose": "true joints (upper bound)",
+    "staged": "both, in stages",
+    "both": "both, jointly",
+    "true_pose": "true joints",
 }
 SCORE_TITLES = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 
 # What is compared, first minus second.
-PAIRS = (("both", "image"), ("both", "pose"), ("pose", "image"))
+PAIRS = (
+    ("staged", "image"),
+    ("staged", "pose"),
+    ("staged", "both"),
+    ("pose", "image"),
+)
+
+# In stages, each of these parts of the training pictures is predicted by networks that learned
+# from the others.
+FOLDS = 2
 
 NETWORK_FILE = "activity/image_and_pose.keras"
 
 
-def compare(
-    labels, experiment, pose_network, described, run_dir, *, seeds, steps=None, fractions=None
-):
+def pose_model(profile):
+    """The shipped model that finds the poses: `best`, or the cheaper `quick` for a smoke test."""
+    return "quick" if profile.name == "smoke" else "best"
+
+
+def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
     """Train and score all kinds of classifier on all fractions of the labels, JSON-ready.
 
-    The pose network has learned the joints of all training pictures, whatever the fraction: only
-    labels of activities are few. For each seed all kinds see the same pictures.
+    For each seed all kinds see the same pictures.
 
     Args:
         labels: ActivityLabels, or None: `measured` is then False, and nothing is.
-        pose_network, described: from `poster.predictions.trained_model`.
-        run_dir: folder; NETWORK_FILE in it gets the network with both branches, trained on all
-            training pictures with the first seed.
+        run_dir: folder; NETWORK_FILE in it gets the network with both branches, trained jointly on
+            all training pictures with the first seed.
         steps: int > 0, of every training, or None for the profile's.
         fractions: ascending list of floats in (0, 1], of the training pictures of each activity,
             the last 1; or None for the profile's.
@@ -65,20 +71,33 @@ def compare(
     splits.check_no_leak(experiment.split)
     _check(labels, experiment, fractions)
     budget = Budget(
-        steps=profile.activity_steps if steps is None else steps, batch_size=profile.batch_size
+        steps=profile.activity_steps if steps is None else steps,
+        batch_size=profile.activity_batch,
     )
     sample = _Sample(labels, experiment)
-    kinds, confusions = {}, {}
-    for kind, trainer, parts in _variants(labels, experiment, pose_network, budget):
-        confusions[kind] = [
-            _confusions(trainer, *parts, sample, fraction, seeds) for fraction in fractions
-        ]
-        kinds[kind] = _kind_row(kind, trainer.network, confusions[kind], sample, fractions)
+    model = pose_model(profile)
+    shows, parts = _pictures(experiment, model)
+    probabilities, unseen, parameters = {}, {}, {}
+    for kind, trainer, of_parts in _trainers(labels, parts, budget):
+        probabilities[kind], unseen[kind] = _learned(
+            trainer, *of_parts, sample, fractions, seeds, crossed=kind in ("image", "pose")
+        )
+        parameters[kind] = _parameters(trainer.network)
         if kind == "both":
             with files.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
-                networks.whole_network(pose_network, trainer.network).save(temporary)
+                trainer.network.save(temporary)
+    probabilities["staged"], weights = _pooled(probabilities, unseen, sample, fractions, seeds)
+    parameters["staged"] = parameters["image"] + parameters["pose"] + 2
+    confusions = {
+        kind: [sample.confusions(each) for each in probabilities[kind]] for kind in TITLES
+    }
+    kinds = {
+        kind: _kind_row(kind, parameters[kind], confusions[kind], sample, fractions)
+        for kind in TITLES
+    }
     return {
         "data": experiment.describe(),
+        "profile": profile.name,
         "measured": True,
         "labels": labels.source,
         "activities": list(labels.names),
@@ -92,26 +111,30 @@ def compare(
                 for fraction in fractions
             ],
         },
-        "pose_network": {
-            "folder": described["folder"],
-            "epochs": described["epochs"],
-            "parameters": pose_network.count_params(),
-            "validation_mse": described["validation_mse"],
-            "mean_pose_mse": described["baselines"]["mean_pose"],
+        "shows": shows,
+        "pose_model": {
+            "name": model,
+            "has_seen_training_pictures": _has_seen(model, experiment.dataset),
         },
+        "weights": weights,
         "kinds": kinds,
         "constant": _constant(sample, labels),
         "differences": [_differences(pair, confusions, sample, fractions) for pair in PAIRS],
         "gain_with_few_labels": _gain_with_few_labels(confusions, sample, fractions),
-        "needs": [NETWORK_FILE, f"{described['folder']}/best.keras"],
+        "needs": [NETWORK_FILE],
         "headline": [
             headline(
                 f"{SCORE_TITLES[name]}, {TITLES[kind]}", kinds[kind]["by_fraction"][-1][name], 3
             )
             for name in SCORES
-            for kind in ("image", "pose", "both")
+            for kind in ("image", "pose", "staged", "both")
         ],
     }
+
+
+def _has_seen(model, dataset):
+    """Whether a pose network was trained on these data."""
+    return manifest.read(path_of(model)).stored["data"]["fingerprint"] == dataset.fingerprint()
 
 
 class _Sample:
@@ -120,12 +143,22 @@ class _Sample:
     def __init__(self, labels, experiment):
         dataset, split = experiment.dataset, experiment.split
         validation = split.indices(dataset, "validation")
-        self.train_codes = labels.codes[split.indices(dataset, "train")]
+        train = split.indices(dataset, "train")
+        self.train_codes, self.train_groups = labels.codes[train], split.groups[train]
         self.validated = labels.codes[validation] >= 0
         self.true = labels.codes[validation][self.validated]
         self.groups = split.groups[validation][self.validated]
         self.activities = len(labels.names)
         self._bootstrap = {"seed": split.seed, "resamples": experiment.profile.resamples}
+
+    def confusions(self, probabilities):
+        """What each scored picture adds to each seed's confusion matrix, float (S, n, C, C)."""
+        return np.stack(
+            [
+                confusion_per_picture(self.true, [each.argmax(axis=-1)], self.activities)
+                for each in probabilities
+            ]
+        )
 
     def contrast(self, score, signs, confusions):
         """A signed sum of the score of several confusions (S, n, C, C), pooled over their seeds.
@@ -171,42 +204,95 @@ def _check(labels, experiment, fractions):
         )
 
 
-def _variants(labels, experiment, pose_network, budget):
-    """(kind, Trainer, (train, validation) as activity.Pictures), one kind after the other."""
-    images = {part: experiment.images(part) for part in ("train", "validation")}
-    reader = networks.cue_reader(pose_network)
-    predicted = [
-        predicted_cues(reader, shown, mirrored=part == "train") for part, shown in images.items()
-    ]
-    true = [true_cues(experiment, part, mirrored=part == "train") for part in images]
-    for kind in TITLES:
-        cues = true if kind == "true_pose" else predicted
+def _pictures(experiment, model):
+    """What the picture branch sees, str, and (train, validation) as Pictures by the pose's source.
 
-        def build(kind=kind, cues=cues):
+    The sources are "predicted", by the shipped model, and "true".
+    """
+    dataset, names = experiment.dataset, ("train", "validation")
+    indices = {part: experiment.split.indices(dataset, part) for part in names}
+    known = cues.picture_features(dataset, experiment.cache_dir)
+    predicted = cues.pose_cues(dataset, experiment.cache_dir, model=model)
+    parts = {"predicted": [], "true": []}
+    for part in names:
+        shown = experiment.images(part) if known is None else known[indices[part]]
+        parts["predicted"].append(Pictures(shown, predicted.rows(indices[part])))
+        parts["true"].append(Pictures(shown, cues.true_cues(experiment, part)))
+    return "pictures" if known is None else "imagenet", parts
+
+
+def _trainers(labels, parts, budget):
+    """(kind, Trainer, (train, validation) as Pictures), one kind after the other."""
+    for kind in ("image", "pose", "both", "true_pose"):
+        chosen = parts["true" if kind == "true_pose" else "predicted"]
+
+        def build(kind=kind, example=chosen[0]):
             return networks.classifier(
                 "pose" if kind == "true_pose" else kind,
                 activities=len(labels.names),
-                frame_px=experiment.frame_px,
-                features=cues[0].features.shape[-1],
-                joints=cues[0].keypoints_px.shape[-1] // 2,
+                picture_shape=example.pictures.shape[1:],
+                features=example.cues.features.shape[-1],
+                joints=example.cues.keypoints_px.shape[-1] // 2,
             )
 
-        yield kind, Trainer(build, budget), list(map(Pictures, images.values(), cues))
+        yield kind, Trainer(build, budget), chosen
 
 
-def _confusions(trainer, train, validation, sample, fraction, seeds):
-    """What each scored picture adds to each seed's confusion matrix, float (S, n, C, C)."""
-    each = []
-    # The first seed comes last, so that its network is there in the end.
-    for seed in reversed(seeds):
-        rows = share_of_each(sample.train_codes, fraction, seed=seed)
-        trainer.train(train, sample.train_codes, rows, seed=seed)
-        predicted = trainer.predict(validation)[sample.validated]
-        each.insert(0, confusion_per_picture(sample.true, [predicted], sample.activities))
-    return np.stack(each)
+def _learned(trainer, train, validation, sample, fractions, seeds, *, crossed):
+    """Probabilities by fraction and seed: of scored pictures, and of training pictures unseen.
+
+    Each is a list by fraction of lists by seed of float (n, C). A training picture's are those of
+    a training without it and its near-duplicates; they are None unless `crossed`.
+    """
+    scored, unseen = [], []
+    for fraction in fractions:
+        scored.append([])
+        unseen.append([])
+        # The first seed comes last, so that its network is there in the end.
+        for seed in reversed(seeds):
+            rows = share_of_each(sample.train_codes, fraction, seed=seed)
+            of_rows = None
+            if crossed:
+                of_rows = np.empty((len(rows), sample.activities))
+                folds = _folds(sample.train_groups[rows], seed)
+                for fold in range(FOLDS):
+                    left_out = folds == fold
+                    trainer.train(train, sample.train_codes, rows[~left_out], seed=seed)
+                    of_rows[left_out] = trainer.predict(train, rows[left_out])
+            unseen[-1].insert(0, of_rows)
+            trainer.train(train, sample.train_codes, rows, seed=seed)
+            scored[-1].insert(0, trainer.predict(validation, np.flatnonzero(sample.validated)))
+    return scored, unseen
 
 
-def _kind_row(kind, network, confusions, sample, fractions):
+def _folds(groups, seed):
+    """Which of FOLDS each picture is in, int (N,): all of a group in the same, sizes alike."""
+    names, group_of = np.unique(groups, return_inverse=True)
+    return np.random.default_rng(seed).permutation(np.arange(len(names)) % FOLDS)[group_of]
+
+
+def _pooled(probabilities, unseen, sample, fractions, seeds):
+    """What picture and pose say together, as `_learned`, and their weights by fraction and seed."""
+    scored, weights = [], []
+    for index, fraction in enumerate(fractions):
+        scored.append([])
+        weights.append([])
+        for number, seed in enumerate(seeds):
+            rows = share_of_each(sample.train_codes, fraction, seed=seed)
+            of_rows, of_scored = (
+                [each[kind][index][number] for kind in ("image", "pose")]
+                for each in (unseen, probabilities)
+            )
+            weights[-1].append(pooling.weights(of_rows, sample.train_codes[rows]).tolist())
+            scored[-1].append(pooling.pooled(of_scored, weights[-1][-1]))
+    return scored, weights
+
+
+def _parameters(network):
+    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
+
+
+def _kind_row(kind, parameters, confusions, sample, fractions):
     """One kind of classifier, JSON-ready.
 
     `by_fraction` has scores with intervals over pictures (of the confusion pooled over the seeds)
@@ -223,9 +309,7 @@ def _kind_row(kind, network, confusions, sample, fractions):
     confusion = confusions[-1].sum(axis=(0, 1))
     return {
         "title": TITLES[kind],
-        "trained_parameters": sum(
-            math.prod(variable.shape) for variable in network.trainable_variables
-        ),
+        "trained_parameters": parameters,
         "by_fraction": rows,
         "over_seeds": {name: seed_summary(each) for name, each in rows[-1]["by_seed"].items()},
         "confusion": confusion.astype(int),
@@ -263,7 +347,7 @@ def _gain_with_few_labels(confusions, sample, fractions):
     if len(fractions) == 1:
         return None
     score = SCORES["accuracy"]
-    four = [confusions[kind][index] for index in (0, -1) for kind in ("both", "image")]
+    four = [confusions[kind][index] for index in (0, -1) for kind in ("staged", "image")]
     few, few_image, everything, all_image = (_by_seed(score, each) for each in four)
     over_seeds = paired_difference(few - few_image, everything - all_image)["interval"]
     found = sample.contrast(score, [1, -1, -1, 1], four)
@@ -272,11 +356,8 @@ def _gain_with_few_labels(confusions, sample, fractions):
 
 def _decided(contrast, over_seeds):
     """Decided is what excludes 0 over pictures and over seeds, on the same side."""
-    intervals = [contrast["interval"], over_seeds]
-    apart = over_seeds is not None and (
-        all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
-    )
-    return {**contrast, "interval_over_seeds": over_seeds, "decided": bool(apart)}
+    decided = all_decide([contrast["interval"], over_seeds])
+    return {**contrast, "interval_over_seeds": over_seeds, "decided": decided}
 
 
 def counts(labels, indices):

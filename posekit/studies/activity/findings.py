@@ -2,15 +2,31 @@
 
 import numpy as np
 
+from posekit import wording
 from posekit.datasets import lsp
+from posekit.files import PROJECT_ROOT, read_json
 from posekit.studies.activity.comparison import SCORE_TITLES, counts
 from posekit.studies.activity.scores import SCORES
 from posekit.wording import comparability, number, with_interval
+
+TRACKED = PROJECT_ROOT / "reports" / "activity.json"
+
+# What the picture branch sees.
+SHOWS = {
+    "imagenet": "features of a network that knows ImageNet",
+    "pictures": "the picture, from new weights (`make imagenet` was not run)",
+}
 
 UNLABELLED = (
     "Nothing was measured: these data have no activity labels. Put a `labels.csv` with the columns "
     "`image` and `activity` next to them, or pass its path as `labels`."
 )
+
+
+def tracked(result):
+    """The repository's larger run on synthetic people, or None where there is none."""
+    stored = read_json(TRACKED) if TRACKED.is_file() else None
+    return None if stored is None or stored["data"] == result["data"] else stored
 
 
 def count_table(labels, experiment):
@@ -50,19 +66,25 @@ def pictures(labels, experiment, *, count=12):
 
 
 def budget_table(result):
-    """Rows for a table: what each kind of classifier had."""
-    budget, pose_network = result["budget"], result["pose_network"]
+    """Rows for a table: what each kind of classifier sees and had."""
+    pose, picture = f"what {result['pose_model']['name']} says", SHOWS[result["shows"]]
+    sees = {
+        "image": picture,
+        "pose": pose,
+        "staged": "what the two above say",
+        "both": f"{picture}; {pose}",
+        "true_pose": "the labelled joints",
+    }
+    budget = result["budget"]
     return [
         {
             "network": row["title"],
+            "sees": sees[kind],
+            "parameters trained": row["trained_parameters"],
             "steps": budget["steps"],
             "pictures in a step": budget["batch_size"],
-            "parameters trained": row["trained_parameters"],
-            "frozen parameters of the pose network": pose_network["parameters"] * has_pose,
-            "epochs on joints before": pose_network["epochs"] * has_pose,
         }
         for kind, row in result["kinds"].items()
-        for has_pose in [kind in ("pose", "both")]
     ]
 
 
@@ -73,7 +95,7 @@ def score_table(result):
             "training pictures": pictures,
             "network": row["title"],
             **_score_columns(at),
-            "by seed": ", ".join(number(value, 3) for value in at["by_seed"]["accuracy"]),
+            "accuracy by seed": ", ".join(number(value, 2) for value in at["by_seed"]["accuracy"]),
         }
         for index, pictures in enumerate(result["pictures"]["train"])
         for row in result["kinds"].values()
@@ -86,36 +108,35 @@ def score_table(result):
             "training pictures": result["pictures"]["train"][-1],
             "network": f"always {constant['activity']}",
             **_score_columns(constant),
-            "by seed": None,
+            "accuracy by seed": None,
         },
     ]
 
 
 def _score_columns(scores):
     return {
-        "accuracy": scores["accuracy"]["value"],
-        "95 % interval": scores["accuracy"]["interval"],
-        "macro F1": scores["macro_f1"]["value"],
-        "its 95 % interval": scores["macro_f1"]["interval"],
+        f"{SCORE_TITLES[name]} (95 % interval)": {
+            part: scores[name][part] for part in ("value", "interval")
+        }
+        for name in SCORES
     }
 
 
 def difference_table(result):
-    """Rows for a table: differences in accuracy and macro F1, pair by pair."""
+    """Rows for a table: differences in accuracy, pair by pair."""
     titles = {kind: row["title"] for kind, row in result["kinds"].items()}
     return [
         {
-            "difference": f"{titles[pair['first']]} minus {titles[pair['second']]}",
+            "difference in accuracy": f"{titles[pair['first']]}, minus {titles[pair['second']]}",
             "training pictures": pictures,
-            "score": SCORE_TITLES[name],
-            "value": row[name]["value"],
-            "95 % interval over pictures": row[name]["interval"],
-            "95 % interval over seeds": row[name]["interval_over_seeds"],
-            "decided": "yes" if row[name]["decided"] else "no",
+            "value (95 % interval over pictures)": {
+                part: row["accuracy"][part] for part in ("value", "interval")
+            },
+            "95 % interval over seeds": row["accuracy"]["interval_over_seeds"],
+            "decided": "yes" if row["accuracy"]["decided"] else "no",
         }
         for pair in result["differences"]
         for row, pictures in zip(pair["by_fraction"], result["pictures"]["train"], strict=True)
-        for name in SCORES
     ]
 
 
@@ -148,53 +169,92 @@ def curve_arguments(result):
 
 def confusion_arguments(result):
     """Confusions with all training pictures, pooled over seeds, as plots.confusions' arguments."""
+    shown = [result["kinds"][kind] for kind in ("image", "pose", "staged", "true_pose")]
     return {
-        "confusion_by_name": {row["title"]: row["confusion"] for row in result["kinds"].values()},
+        "confusion_by_name": {row["title"]: row["confusion"] for row in shown},
         "activities": result["activities"],
     }
+
+
+def pose_errors_text(result):
+    """What the pose network's training means for the comparison, as Markdown."""
+    model = result["pose_model"]
+    if not model["has_seen_training_pictures"]:
+        return (
+            f"`{model['name']}` learned from photographs and has seen none of these pictures, so "
+            "what it says of training pictures is as good as what it says of validation pictures."
+        )
+    return (
+        f"`{model['name']}` was **trained on these pictures**: it knows the poses of training "
+        "pictures better than those of validation pictures, and a classifier trusts it too much. "
+        "The pose is worth more than these numbers say."
+    )
 
 
 def answer(result):
     """What notebook 07 found, as Markdown."""
     if not result["measured"]:
-        return f"**Answer.** {UNLABELLED}"
-    train, pose_network = result["pictures"]["train"], result["pose_network"]
-    gains = [row["accuracy"] for row in result["differences"][0]["by_fraction"]]
-    few = ""
-    if result["gain_with_few_labels"]:
-        more = result["gain_with_few_labels"]
-        few = (
-            f" With only {train[0]:,} labelled pictures it changes it by {_difference(gains[0])}, "
-            f"{number(abs(more['value']), 3)} {'more' if more['value'] > 0 else 'less'} than with "
-            f"all ({_intervals(more)}): {_where_most(more)}."
-        )
-    constant = {name: number(result["constant"][name]["value"], 3) for name in SCORES}
-    return "\n".join(
-        [
-            f"**Answer.** With {train[-1]:,} labelled training pictures, knowing the pose changes "
-            f"the accuracy of the image alone by {_difference(gains[-1])}.{few}",
-            "",
-            f"{result['data']['name']}: {result['pictures']['validation']:,} validation pictures, "
-            f"{len(result['activities'])} activities, {result['budget']['steps']} steps, "
-            f"{len(result['seeds'])} seeds.",
-            "",
+        return wording.answer("Not measured.", UNLABELLED)
+    kinds = {kind: row["by_fraction"][-1] for kind, row in result["kinds"].items()}
+    image, pose, staged, true = (
+        number(kinds[kind]["accuracy"]["value"], 2)
+        for kind in ("image", "pose", "staged", "true_pose")
+    )
+    train = result["pictures"]["train"]
+    constant = result["constant"]
+    return wording.answer(
+        _verdict(result),
+        f"With {train[-1]:,} labelled pictures of {result['data']['name']}, "
+        f"{len(result['activities'])} activities are recognised in {image} of validation pictures "
+        f"from the picture alone, in {pose} from the pose that `{result['pose_model']['name']}` "
+        f"finds, and in {staged} from both. True joints would give {true}: the rest is what errors "
+        "of the pose cost.",
+        _few_labels(result),
+        comparability(result["data"]).strip(),
+        numbers=[
             *(
-                f"- {row['title'].capitalize()}: {_scores(row)}."
-                for row in result["kinds"].values()
+                f"Both, in stages, minus {result['kinds'][pair['second']]['title']}: accuracy "
+                f"{_difference(pair['by_fraction'][-1]['accuracy'])}"
+                for pair in result["differences"][:2]
             ),
-            f"- Always `{result['constant']['activity']}`: accuracy {constant['accuracy']}, "
-            f"macro F1 {constant['macro_f1']}.",
-            "",
-            f"The pose network had learned the joints of all training pictures first "
-            f"({pose_network['epochs']} epochs; MSE {number(pose_network['validation_mse'])}, mean "
-            f"pose {number(pose_network['mean_pose_mse'])}). The image network had no such labels."
-            f"{comparability(result['data'])}",
-        ]
+            *(f"{row['title'].capitalize()}: {_scores(row)}" for row in result["kinds"].values()),
+            f"Always `{constant['activity']}`: accuracy {number(constant['accuracy']['value'], 2)}",
+            f"{result['pictures']['validation']:,} validation pictures, {len(result['seeds'])} "
+            f"seeds, {result['budget']['steps']:,} steps of {result['budget']['batch_size']} "
+            "pictures for each network",
+        ],
     )
 
 
+def _verdict(result):
+    """The answer in a few words: does picture and pose beat either alone?"""
+    image, pose = (pair["by_fraction"][-1]["accuracy"] for pair in result["differences"][:2])
+    better = [each["decided"] and each["value"] > 0 for each in (image, pose)]
+    worse = [each["decided"] and each["value"] < 0 for each in (image, pose)]
+    if all(better):
+        return "Yes: picture and pose together beat either alone."
+    if better[0] and worse[1]:
+        return "The pose helps, but the pose alone is better than both."
+    if better[0]:
+        return "Yes, the pose helps; whether the picture adds to the pose is not decided."
+    if worse[0]:
+        return "No: the picture alone is better than both."
+    few = result["pictures"]["validation"]
+    return f"Not decided: {few:,} validation pictures and this training are too few."
+
+
+def _few_labels(result):
+    more = result["gain_with_few_labels"]
+    if more is None:
+        return ""
+    few = f"With only {result['pictures']['train'][0]:,} labelled pictures"
+    if not more["decided"]:
+        return f"{few} the pose may help more or less than with all: not decided."
+    return f"{few} the pose helps {'more' if more['value'] > 0 else 'less'} than with all."
+
+
 def _scores(row):
-    accuracy, f1 = (with_interval(**row["by_fraction"][-1][name], digits=3) for name in SCORES)
+    accuracy, f1 = (with_interval(**row["by_fraction"][-1][name]) for name in SCORES)
     return f"accuracy {accuracy}, macro F1 {f1}"
 
 
@@ -208,9 +268,3 @@ def _intervals(difference):
         f"{span[0]:+.3f} to {span[1]:+.3f} over {what}" for what, span in spans.items() if span
     )
     return f"95 % interval {measured}{'' if difference['decided'] else '; not decided'}"
-
-
-def _where_most(more):
-    if not more["decided"]:
-        return "whether the pose helps most when labels are few is not decided"
-    return f"the pose helps {'most' if more['value'] > 0 else 'least'} when labels are few"

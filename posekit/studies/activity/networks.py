@@ -1,8 +1,9 @@
 """Networks that recognise an activity: from the picture, from a pose network's cues, or from both.
 
-The pose branch gets two cues from a trained pose network: the mean response of each map of its
-last convolution, and the joints that it predicts. The image branch is a small classifier of its
-own. Where a network has both, they merge before the last layers.
+The pose branch gets what a shipped pose network says: joints, their confidences and the means of
+its deepest maps (`cues`). The picture branch starts from the features of a network that knows
+ImageNet, where these are installed, else it is a small convolutional network of its own. Where a
+network has both branches, they merge before the last layers.
 
 Source: Bearman and Dong, "Human Pose Estimation and Activity Classification Using Convolutional
 Neural Networks", CS231n report, 2015, for the idea.
@@ -13,13 +14,13 @@ from keras import layers, ops
 
 from posekit.models.poster import BATCH_NORM_MOMENTUM
 
-# What each kind of network sees: widths of the image branch's convolutions, units of the pose
-# branch, units of the last hidden layer. All kinds have about as many parameters: a branch alone
-# is wider by what the other branch would have.
+# What each kind of network sees: widths of the picture branch's convolutions, or its units where
+# the picture comes as ImageNet's features; units of the pose branch and of the last hidden layer.
+# All kinds have about as many parameters: a branch alone is wider by what the other would have.
 KINDS = {
-    "image": {"image_widths": (17, 34, 70, 140), "pose_units": None, "last_units": 64},
-    "pose": {"image_widths": (), "pose_units": 256, "last_units": 208},
-    "both": {"image_widths": (16, 32, 64, 128), "pose_units": 64, "last_units": 64},
+    "image": {"widths": (17, 34, 70, 140), "units": 340, "pose_units": None, "last_units": 64},
+    "pose": {"widths": (), "units": None, "pose_units": 240, "last_units": 192},
+    "both": {"widths": (16, 32, 64, 128), "units": 256, "pose_units": 64, "last_units": 64},
 }
 DROPOUT = 0.3
 
@@ -27,24 +28,28 @@ DROPOUT = 0.3
 LEAST_SIZE_PX = 1e-3
 
 
-def classifier(kind, *, activities, frame_px, features, joints):
+def classifier(kind, *, activities, picture_shape, features, joints):
     """A network that recognises activities, uncompiled, glorot_uniform weights.
 
     Args:
         kind: str, one of KINDS.
         activities, features, joints: int, how many there are; the last two are the cues'.
-        frame_px: int, side of the square picture, pixels.
+        picture_shape: tuple of int, (S, S, 3) for pictures or (F,) for ImageNet's features.
 
     Returns:
-        keras.Model with the named inputs of its kind: "image" (N, frame_px, frame_px, 3), 0 to
-        255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0, x1, y1, ... in the
-        frame. It gives (N, activities), probabilities.
+        keras.Model with the named inputs of its kind: "picture" (N, *picture_shape), pictures 0
+        to 255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0, x1, y1, ... in
+        any frame of square pixels. It gives (N, activities), probabilities.
     """
     sizes = KINDS[kind]
     inputs, branches = {}, []
-    if sizes["image_widths"]:
-        inputs["image"] = keras.Input((frame_px, frame_px, 3), name="image")
-        branches.append(_image_branch(inputs["image"], sizes["image_widths"]))
+    if sizes["units"]:
+        picture = inputs["picture"] = keras.Input(picture_shape, name="picture")
+        if len(picture_shape) == 1:
+            known = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="picture_bn")
+            branches.append(_dense(known(picture), sizes["units"], "picture_cues"))
+        else:
+            branches.append(_picture_branch(picture, sizes["widths"]))
     if sizes["pose_units"]:
         inputs["features"] = keras.Input((features,), name="features")
         inputs["keypoints_px"] = keras.Input((2 * joints,), name="keypoints_px")
@@ -58,34 +63,8 @@ def classifier(kind, *, activities, frame_px, features, joints):
     return keras.Model(inputs, probabilities, name=f"activity_from_{kind}")
 
 
-def cue_reader(pose_network):
-    """A network that computes the pose branch's cues; it shares the pose network's weights.
-
-    From pictures (N, S, S, 3), 0 to 255, to "features" (N, F), the mean of each map that its last
-    convolution and what follows on it in maps give, and "keypoints_px" (N, 2K).
-    """
-    maps = [layer.output for layer in pose_network.layers if len(layer.output.shape) == 4][-1]
-    features = layers.GlobalAveragePooling2D(name="features")(maps)
-    outputs = {"features": features, "keypoints_px": pose_network.outputs[0]}
-    return keras.Model(pose_network.inputs[0], outputs, name="cues")
-
-
-def whole_network(pose_network, network):
-    """The pose network, copied and frozen, and a trained classifier of kind "both" as one network.
-
-    From pictures (N, S, S, 3), 0 to 255, to probabilities (N, activities).
-    """
-    # Without a copy the caller's network would be frozen as well.
-    copy = keras.models.clone_model(pose_network)
-    copy.set_weights(pose_network.get_weights())
-    reader = cue_reader(copy)
-    reader.trainable = False
-    image = keras.Input(reader.input_shape[1:], name="image")
-    return keras.Model(image, network({"image": image, **reader(image)}), name="activity")
-
-
-def _image_branch(image, widths):
-    maps = layers.Rescaling(1 / 127.5, offset=-1.0, name="pixels_to_unit")(image)
+def _picture_branch(picture, widths):
+    maps = layers.Rescaling(1 / 127.5, offset=-1.0, name="pixels_to_unit")(picture)
     for block, width in enumerate(widths, start=1):
         # The first one steps far: at full resolution it would cost more than all others together.
         kernel, stride = (7, 4) if block == 1 else (3, 2)
@@ -93,7 +72,7 @@ def _image_branch(image, widths):
             width, kernel, stride, padding="same", use_bias=False, name=f"conv{block}"
         )(maps)
         maps = _normed(maps, f"conv{block}")
-    return layers.GlobalAveragePooling2D(name="image_features")(maps)
+    return layers.GlobalAveragePooling2D(name="picture_means")(maps)
 
 
 def _pose_branch(features, keypoints_px, units):

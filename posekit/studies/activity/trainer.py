@@ -1,9 +1,9 @@
-"""Train networks that recognise activities, in two stages and with equal budgets.
+"""Train networks that recognise activities, with equal budgets.
 
-First a pose network learns joints (notebook 02). It is then frozen, so its cues are computed once.
-Second, the classifiers learn activities from them. For each seed, all kinds of classifier see the
-same pictures in the same order, mirrored alike, for the same number of steps. Nothing is chosen on
-the validation part: the weights of the last step count.
+The pose network and ImageNet's trunk are frozen; what they say of each picture is computed once
+(`cues`). For each seed, all kinds of classifier see the same pictures in the same order, mirrored
+alike, for the same number of steps. Nothing is chosen on the validation part: the weights of the
+last step count.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from posekit.errors import PosekitError
-from posekit.geometry import mirror_keypoints
-from posekit.pipeline.batches import evaluation_batches
+from posekit.studies.activity.cues import Cues
 from posekit.training import engine
 from posekit.training.keras_patches import fused_kernels
 
-READ_BATCH = 64
+READ_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,10 @@ class Budget:
 
 
 @dataclass(frozen=True, eq=False)
-class Cues:
-    """The pose branch's inputs for N pictures, as they are and, where M is 2, mirrored."""
-
-    features: np.ndarray  # float32 (M, N, F)
-    keypoints_px: np.ndarray  # float32 (M, N, 2K), x0, y0, x1, y1, ... in the frame
-
-
-@dataclass(frozen=True, eq=False)
 class Pictures:
     """N pictures as classifiers see them."""
 
-    images: np.ndarray  # uint8 (N, S, S, 3), or frames.FileRows
+    pictures: np.ndarray  # uint8 (N, S, S, 3), or frames.FileRows; or float32 (N, F), features
     cues: Cues
 
     def inputs(self, names, rows, flips):
@@ -52,48 +43,14 @@ class Pictures:
         Where a flip is True the picture is mirrored, and its cues are those of the mirrored one.
         """
         chosen = {}
-        if "image" in names:
-            images = self.images[rows].astype(np.float32)
-            images[flips] = images[flips, :, ::-1]
-            chosen["image"] = images
+        if "picture" in names:
+            pictures = self.pictures[rows].astype(np.float32)
+            if pictures.ndim == 4:
+                pictures[flips] = pictures[flips, :, ::-1]
+            chosen["picture"] = pictures
         for name in {"features", "keypoints_px"} & set(names):
             chosen[name] = getattr(self.cues, name)[flips.astype(int), rows]
         return chosen
-
-
-def predicted_cues(reader, images, *, mirrored):
-    """Cues of uint8 images (N, S, S, 3), mirrored ones too, by a `networks.cue_reader`."""
-    outputs = []
-    for flipped in (False, True)[: 1 + mirrored]:
-        batches = evaluation_batches(images, batch_size=READ_BATCH)
-        if flipped:
-            batches = batches.map(lambda batch: keras.ops.flip(batch, axis=2))
-        outputs.append(reader.predict(batches, verbose=0))
-    return Cues(**{name: np.stack([each[name] for each in outputs]) for name in outputs[0]})
-
-
-def true_cues(experiment, part, *, mirrored):
-    """Cues made of the labels of one part: an upper bound.
-
-    The features say which joints are labelled; an unlabelled one is put at the mean of the others.
-    """
-    dataset = experiment.dataset
-    indices = experiment.split.indices(dataset, part)
-    poses = [(experiment.keypoints_frame_px[indices], dataset.labelled[indices])]
-    if mirrored:
-        mirror = dataset.skeleton.mirror
-        poses.append(mirror_keypoints(*poses[0], experiment.frame_px, mirror=mirror))
-    keypoints_px = [_filled(*pose).reshape(len(indices), -1) for pose in poses]
-    return Cues(
-        features=np.stack([labelled for _, labelled in poses]).astype(np.float32),
-        keypoints_px=np.stack(keypoints_px).astype(np.float32),
-    )
-
-
-def _filled(keypoints_px, labelled):
-    known_px = np.where(labelled[..., None], keypoints_px, 0)
-    mean_px = known_px.sum(axis=1) / np.maximum(labelled.sum(axis=1), 1)[:, None]  # (N, 2)
-    return np.where(labelled[..., None], keypoints_px, mean_px[:, None])
 
 
 def share_of_each(codes, fraction, *, seed):
@@ -162,12 +119,11 @@ class Trainer:
                 "rate."
             )
 
-    def predict(self, pictures):
-        """The most probable activity of each picture, int (N,)."""
-        rows = np.arange(len(pictures.images))
+    def predict(self, pictures, rows):
+        """The probability of each activity in the chosen pictures, float32 (M, C)."""
         steps = np.split(rows, range(READ_BATCH, len(rows), READ_BATCH))
         batches = self._inputs(pictures, steps, [np.zeros(len(step), bool) for step in steps])
-        return self.network.predict(batches, verbose=0).argmax(axis=-1)
+        return self.network.predict(batches, verbose=0)
 
     def _inputs(self, pictures, steps, flips):
         """Dataset of the network's inputs, a batch for each of `steps` (rows) and `flips`."""

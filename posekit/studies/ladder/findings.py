@@ -1,92 +1,34 @@
 """Notebook 06: what each idea between the poster's recipe and the best model contributes."""
 
-from dataclasses import fields
+from math import ceil
 
+from posekit import wording
 from posekit.datasets import lsp
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
-from posekit.estimators import manifest, passes, recipes
+from posekit.estimators import manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.evaluation import metrics
 from posekit.files import PROJECT_ROOT, read_json
-from posekit.models import imagenet
-from posekit.studies.ladder.run import SCORES, estimator_of, run_ladder, train
-from posekit.studies.ladder.steps import for_profile
-from posekit.training import config
+from posekit.studies.ladder.run import SCORES, estimator_of, train
+from posekit.studies.ladder.steps import way_up
 from posekit.wording import comparability, number, verdict, with_interval
 
-TRACKED = PROJECT_ROOT / "reports" / "ladder.json"
+# An earlier way up on photographs, longer, with one seed and four epochs; the code of its steps is
+# gone.
+PHOTOGRAPHS = PROJECT_ROOT / "reports" / "ladder.json"
 
-# Steps of stored ladders that the code no longer has. They contributed nothing; their results are
-# still shown from the file.
-RETIRED = ("flow", "second_opinion")
+# The leave-one-out ablation on photographs: `posekit ladder` writes it.
+ABLATION = PROJECT_ROOT / "reports" / "ablation.json"
+HOURS = "hours"
 
 # The parts on which a model is scored when it ships.
 SHIPPED_PARTS = ("validation", "development")
 
 
-def steps(experiment, *, epochs=None, with_imagenet=None):
-    """The steps that are run on these data; synthetic data have none that starts from them.
-
-    `epochs` None takes the profile's; `with_imagenet` None, whether the weights are available.
-    """
-    if with_imagenet is None:
-        with_imagenet = imagenet.WEIGHTS.is_file()
-    synthetic = experiment.dataset.name == SYNTHETIC
-    return tuple(
-        step
-        for step in for_profile(experiment.profile, epochs=epochs, imagenet=with_imagenet)
-        if not (synthetic and any(stage.initial_weights == SYNTHETIC for stage in step.stages))
-    )
-
-
-def load_or_run(experiment, run_dir, *, seeds, epochs=None):
-    """The tracked ladder where it was run on these data with these steps, else `run_ladder`'s.
-
-    `epochs` None loads a ladder of any number, and runs a new one with the profile's.
-    """
-    stored = tracked()
-    if stored is not None:
-        # Loading needs no ImageNet weights, and takes whatever budget it was run with.
-        every_step = steps(experiment, epochs=epochs or stored["epochs"], with_imagenet=True)
-        if fits(stored, every_step, experiment, seeds):
-            return {**stored, "needs": []}  # its trainings are elsewhere
-    return run_ladder(steps(experiment, epochs=epochs), experiment, run_dir, seeds=seeds)
-
-
-def tracked():
-    """The repository's ladder, or None without one."""
-    return read_json(TRACKED) if TRACKED.is_file() else None
-
-
-def tracked_beside(result):
-    """The repository's ladder, or None where `result` is that or there is none."""
-    stored = tracked()
-    is_result = stored is not None and stored["rungs"] == result["rungs"]
-    return None if is_result else stored
-
-
-def fits(stored, steps, experiment, seeds):
-    """Whether a stored dict of `run_ladder` is what running these steps would give."""
-    rows = [row for row in stored["rungs"] if row["key"] not in RETIRED]
-    return (
-        stored["complete"]
-        and stored["data"]["fingerprint"] == experiment.dataset.fingerprint()
-        and stored["data"]["split"] == experiment.split.summary()
-        and set(seeds) <= set(stored["seeds"])
-        and [row["key"] for row in rows] == [step.key for step in steps]
-        and all(_is_same(step, row["settings"]) for step, row in zip(steps, rows, strict=True))
-    )
-
-
-def _is_same(step, settings):
-    # Settings that an older file lacks have their defaults. Unknown ones must be switched off.
-    known = {field.name for field in fields(config.TrainingConfig)}
-    others = {name: value for name, value in settings.items() if name not in ("stages", "looks")}
-    if any(others.values()) or any(set(stage) - known for stage in settings["stages"]):
-        return False
-    stages = tuple(config.TrainingConfig(**stage) for stage in settings["stages"])
-    return stages == step.stages and settings["looks"] == passes.to_json(step.looks)
+def stored(path):
+    """A result of `run_ladder` that the repository holds, or None without it."""
+    return read_json(path) if path.is_file() else None
 
 
 def idea_table(result):
@@ -110,12 +52,29 @@ def score_table(result):
         {
             "step": number,
             "title": f"({row['title']})" if row["branch"] else row["title"],
-            **_values(row["validation"]),
-            "PCK against its parent": row["difference"] and row["difference"]["pck_0.2"]["value"],
-            "95 % interval": row["difference"] and row["difference"]["pck_0.2"]["interval"],
-            "decided": _decided(row["difference"]),
-            "train MSE (bias)": row["train"]["frame_mse"]["value"],
-            "gap of MSE (variance)": row["gap"]["frame_mse"],
+            **{metrics.SCORES[name].label: row["validation"][name] for name in SCORES},
+            **_difference_columns(row),
+            "MSE on training pictures (bias)": row["train"]["frame_mse"]["value"],
+            "validation minus training (variance)": row["gap"]["frame_mse"],
+        }
+        for number, row in enumerate(result["rungs"], start=1)
+    ]
+
+
+def _difference_columns(row):
+    pck = row["difference"] and row["difference"]["pck_0.2"]
+    return {
+        "PCK, minus the step before": pck and {key: pck[key] for key in ("value", "interval")},
+        "decided": "–" if pck is None else "yes" if pck["decided"] else "no",
+    }
+
+
+def cost_table(result):
+    """Rows for a table of the steps: what they cost."""
+    return [
+        {
+            "step": number,
+            "title": row["title"],
             "parameters": row["parameters"],
             "GFLOPs a picture": row["gigaflops"],
             "minutes of training": row["minutes"],
@@ -125,14 +84,62 @@ def score_table(result):
     ]
 
 
-def _values(scores):
-    return {metrics.SCORES[name].label: scores[name]["value"] for name in SCORES}
+def ablation_table(result):
+    """Rows for a table of the ablation: what each part of the finished recipe is worth."""
+    return [
+        {
+            "recipe": row["title"],
+            "what changes": row["change"] if row["parent"] else row["idea"],
+            **{metrics.SCORES[name].label: row["validation"][name] for name in SCORES},
+            "PCK, minus the finished recipe": pck
+            and {key: pck[key] for key in ("value", "interval")},
+            "95 % interval over seeds": pck and pck["interval_over_seeds"],
+            "decided": "–" if pck is None else "yes" if pck["decided"] else "no",
+        }
+        for row in result["rungs"]
+        for pck in [row["difference"] and row["difference"]["pck_0.2"]]
+    ]
 
 
-def _decided(difference):
-    if difference is None:
-        return "-"
-    return "yes" if difference["pck_0.2"]["decided"] else "no"
+def ablation_text(result):
+    """What the ablation found, or how to run it, as Markdown."""
+    if result is None:
+        return (
+            "**Not yet run on photographs.** "
+            "`posekit ladder --data path/to/lspet_dataset.zip --profile full "
+            "--out reports/ablation.json` trains the finished recipe and seven recipes that each "
+            f"lack one part, with three seeds each: {HOURS}. It can be interrupted at any time: "
+            "each finished training's numbers are kept in that file."
+        )
+    rows = result["rungs"]
+    if not result["complete"]:
+        done = len(result["trainings"])
+        return f"**Not finished:** {done} trainings are done, {len(rows)} recipes have all seeds."
+    lacking = [row for row in rows if row["parent"]]
+    parts = {
+        "Worth something": [row for row in lacking if _is_decided(row) and _gain(row) < 0],
+        "Harmful": [row for row in lacking if _is_decided(row) and _gain(row) > 0],
+        "Not decided": [row for row in lacking if not _is_decided(row)],
+    }
+    said = " ".join(
+        f"{kind}: {', '.join(map(_with_gain, each))}." for kind, each in parts.items() if each
+    )
+    return (
+        f"The finished recipe scores PCK@0.2 {with_interval(**rows[0]['validation']['pck_0.2'])} "
+        f"after {result['epochs']} epochs, {len(result['seeds'])} seeds. {said}"
+    )
+
+
+def _with_gain(row):
+    return f"{row['title'].lower()} ({_gain(row):+.3f})"
+
+
+def _gain(row):
+    return row["difference"]["pck_0.2"]["value"]
+
+
+def _is_decided(row):
+    return row["difference"]["pck_0.2"]["decided"]
 
 
 def joint_arguments(result):
@@ -153,7 +160,7 @@ def pictures(result, experiment, run_dir, *, count):
     """
     if experiment.dataset.name != SYNTHETIC:
         return None
-    last = steps(experiment, epochs=result["epochs"])[-1]
+    last = way_up(experiment.profile, epochs=result["epochs"])[-1]
     trained = train(last, experiment, run_dir, result["seeds"][0])
     validation = experiment.part("validation")
     shown = validation.subset(evenly_spread(len(validation), count))
@@ -179,12 +186,27 @@ def contributions(result):
 
 
 def photograph_text(result):
-    """The results of `tracked_beside`, as Markdown."""
+    """What the earlier way up on photographs found, and what surprises in it, as Markdown."""
     if result is None:
-        return "The repository has no other ladder."
-    found = answer(result).removeprefix("**Answer.** ")
-    images = f"{result['data']['images']:,} images of {result['data']['name']}."
-    return f"{images} {found}\n\n{contributions(result)}"
+        return "No way up on photographs is stored."
+    rows = result["rungs"]
+    settings = rows[-1]["settings"]["stages"][-1]
+    split = result["data"]["split"]
+    batches = result["epochs"] * ceil(split["train"] / settings["batch_size"])
+    averaged = round(1 / (1 - settings["weight_average"]))
+    seeds = len(result["seeds"])
+    return (
+        f"{split['train']:,} photographs of {result['data']['name']} to train, "
+        f"{split['validation']:,} to validate, {result['epochs']} epochs, {seeds} "
+        f"seed{'s' * (seeds > 1)}. {_steps(result)}\n\n"
+        "**What surprises:** a schedule and augmentation harm here, yet both are in `best`. The "
+        f"training is too short for them. {result['epochs']} epochs are {batches:,} steps, and the "
+        f"averaged weights span {averaged:,} of them, so half of the average is of a network that "
+        "has learned little; augmentation makes pictures harder to learn, and pays where a network "
+        "would otherwise learn its pictures by rote, which none does in so few epochs: training "
+        "and validation errors are close. `best` was trained for 50 and 244 epochs. One seed and "
+        "intervals over pictures alone do not say what another seed would give."
+    )
 
 
 def shipped_table(folder=SHIPPED):
@@ -197,7 +219,7 @@ def shipped_table(folder=SHIPPED):
         for name in recipes.MODELS
         if all((folder / name / f"{part}.json").is_file() for part in SHIPPED_PARTS)
     ]
-    return sorted(rows, key=lambda row: row["PCK@0.2"])
+    return sorted(rows, key=lambda row: row["PCK@0.2"]["value"])
 
 
 def _shipped_row(folder):
@@ -207,15 +229,17 @@ def _shipped_row(folder):
     files = [stage.path for stage in manifest.read(folder).stages]
     return {
         "model": folder.name,
-        **_values(validation),
-        "PCK's 95 % interval": validation["pck_0.2"]["interval"],
-        "PCK, development": development["pck_0.2"]["value"],
-        "its 95 % interval": development["pck_0.2"]["interval"],
+        **{metrics.SCORES[name].label: _score(validation[name]) for name in SCORES},
+        "PCK@0.2, development": _score(development["pck_0.2"]),
         "epochs of all its trainings": sum(
             recipes.RECIPES[name]["epochs"] for name in recipes.recipes_of(folder.name)
         ),
         "megabytes": round(sum(file.stat().st_size for file in files) / 1e6, 1),
     }
+
+
+def _score(stored):
+    return {key: stored[key] for key in ("value", "interval")}
 
 
 def _difference(row, score):
@@ -233,33 +257,44 @@ def answer(result):
     first, last = result["rungs"][0], result["rungs"][-1]
     mean_pose = {name: score["value"] for name, score in result["mean_pose"].items()}
     pck, mse = (
-        [
-            with_interval(**row["validation"][name], digits=metrics.SCORES[name].digits)
-            for row in (first, last)
-        ]
+        [with_interval(**row["validation"][name]) for row in (first, last)]
         for name in ("pck_0.2", "frame_mse")
     )
     bias, variance, operations, minutes = (
         " to ".join(number(value(row), digits) for row in (first, last))
         for value, digits in (
-            (lambda row: row["train"]["frame_mse"]["value"], 1),
-            (lambda row: row["gap"]["frame_mse"], 1),
+            (lambda row: row["train"]["frame_mse"]["value"], 0),
+            (lambda row: row["gap"]["frame_mse"], 0),
             (lambda row: row["gigaflops"], 2),
             (lambda row: row["minutes"], 1),
         )
     )
-    return (
-        f"**Answer.** PCK@0.2 changes from {pck[0]} ({first['title']}) to {pck[1]} "
-        f"({last['title']}); the mean pose gets {number(mean_pose['pck_0.2'], 3)}. These are "
-        f"scores on {result['images']['validation']:,} validation images of "
-        f"{result['data']['name']}, over {len(result['joints'])} limb joints, after "
-        f"{result['epochs']} epochs for every network. {_steps(result)} The MSE changes from "
-        f"{mse[0]} to {mse[1]}: the last step "
-        f"{verdict(last['validation']['frame_mse']['value'], mean_pose['frame_mse'])}. Its bias "
-        f"(training error) changes from {bias}, its variance (validation minus training) from "
-        f"{variance}. The cost of a picture changes from {operations} billion operations, that of "
-        f"training from {minutes} minutes.{comparability(result['data'])}"
+    return wording.answer(
+        _verdict(result),
+        f"PCK@0.2 changes from {number(first['validation']['pck_0.2']['value'], 2)} "
+        f"({first['title'][0].lower()}{first['title'][1:]}) to "
+        f"{number(last['validation']['pck_0.2']['value'], 2)} ({last['title'].lower()}); the mean "
+        f"pose gets {number(mean_pose['pck_0.2'], 2)}. {_steps(result)}",
+        comparability(result["data"]).strip(),
+        numbers=[
+            f"{result['images']['validation']:,} validation images of {result['data']['name']}, "
+            f"{len(result['joints'])} limb joints, {result['epochs']} epochs for every network",
+            f"PCK@0.2 {pck[0]} to {pck[1]}",
+            f"MSE {mse[0]} to {mse[1]}: the last step "
+            f"{verdict(last['validation']['frame_mse']['value'], mean_pose['frame_mse'])}",
+            f"Bias (training error) {bias}; variance (validation minus training) {variance}",
+            f"Billion operations for a picture {operations}; minutes of training {minutes}",
+        ],
     )
+
+
+def _verdict(result):
+    """The answer in a few words: the step that brings most."""
+    helping = [row for row in result["rungs"] if row["parent"] and _is_decided(row)]
+    best = max(helping, key=_gain, default=None)
+    if best is None or _gain(best) <= 0:
+        return f"Not decided: {result['epochs']} epochs are too few for any step to help."
+    return f"Most comes from one step, {best['title'].lower()}: {_gain(best):+.2f} PCK."
 
 
 def _steps(result):

@@ -1,4 +1,4 @@
-"""Run an ablation: train and score every step and compare it with the step it was made from."""
+"""Train and score steps, compare each with the one it was made from, and keep what is finished."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,16 +7,15 @@ import numpy as np
 
 from posekit import files
 from posekit.datasets.pose_dataset import PoseDataset, evenly_spread
-from posekit.datasets.sources import SYNTHETIC
+from posekit.errors import PosekitError
 from posekit.estimators import loading
 from posekit.evaluation import baselines, bootstrap, metrics, per_image
 from posekit.evaluation.per_image import PerImage
 from posekit.evaluation.scores import errors_of
-from posekit.evaluation.seeds import seed_summary
-from posekit.models import names, summary
-from posekit.pipeline.experiment import open_experiment
+from posekit.evaluation.seeds import all_decide, paired_difference, seed_summary
+from posekit.models import summary
 from posekit.provenance import provenance
-from posekit.studies.ladder.steps import ITSELF, change_text, main_line
+from posekit.studies.ladder.steps import change_text
 from posekit.training.fit import fit
 from posekit.wording import headline
 
@@ -25,59 +24,81 @@ ARTIFACT = "ladder.json"
 # The scores of metrics.SCORES that are reported.
 SCORES = ("pck_0.2", "pcp_0.5", "frame_mse")
 
-# The synthetic people that a step may start from: about as many as LSPet has, whatever the profile.
-SYNTHETIC_PROFILE, SYNTHETIC_SEED = "full", 0
+# Of what each picture adds to a score, in the file.
+DIGITS = 7
 
 
 def run_ladder(steps, experiment, run_dir, *, seeds, out=None):
-    """Train and score every step; finished trainings are reused.
+    """Train and score every step with every seed; finished trainings are reused.
 
-    Train and validation are scored on equally many images, over the joints of the limbs. A
-    step's scores are means over its seeds, with intervals by bootstrap over image groups.
+    What each finished training adds to the scores of each validation picture is kept in the result
+    itself: a training whose folder is gone need not be repeated. Train and validation are scored
+    on equally many images, over the joints of the limbs.
 
     Args:
         steps: tuple of Step, a parent before its children.
         experiment: Experiment.
         run_dir: folder of the trainings.
         seeds: non-empty list of int.
-        out: path of the result, written after each step; None for ladder.json in `run_dir`.
+        out: path of the result, written after each training; None for ladder.json in `run_dir`.
 
     Returns:
         dict, JSON-ready: data, profile, epochs, seeds, joints, images by part, mean_pose (its
-        validation scores), complete, rungs (the steps from the bottom up, see `_row`), needs and
-        headline.
+        validation scores), complete, rungs (the steps that have all seeds, in order, see `_row`),
+        trainings, needs and headline.
+
+    Raises:
+        PosekitError: `out` was named and holds trainings on other data or with other settings.
     """
-    out = Path(run_dir) / ARTIFACT if out is None else Path(out)
-    samples = _samples(experiment)
-    line = main_line(steps)
-    by_key = {step.key: step for step in steps}
-    result = {
+    path = Path(run_dir) / ARTIFACT if out is None else Path(out)
+    validation, trained = _samples(experiment)
+    constant = validation.scored(baselines.mean_pose_px(experiment, "validation"))
+    head = {
         "data": experiment.describe(),
         "profile": experiment.profile.name,
         "epochs": steps[0].stages[0].epochs,
         "seeds": list(seeds),
         "joints": list(experiment.dataset.skeleton.limb_joints),
-        "images": {part: len(sample.dataset) for part, sample in samples.items()},
-        "mean_pose": samples["validation"].scores(
-            samples["validation"].scored(baselines.mean_pose_px(experiment, "validation"))
-        ),
+        "images": {"validation": len(validation.dataset), "train": len(trained.dataset)},
+        "mean_pose": validation.scores(constant),
         **provenance(),
     }
-    trained, rows, folders = {}, [], set()
-    for step in steps:
-        trained[step.key] = [_trained(step, experiment, run_dir, seed, samples) for seed in seeds]
-        row = _row(step, by_key.get(step.parent), trained, samples)
-        rows.append({**row, "branch": step.key not in line})
-        folders |= {run.folder for each in trained[step.key] for run in each.runs}
-        result = {
-            **result,
-            "complete": len(rows) == len(steps),
-            "rungs": rows,
-            "needs": sorted(f"{folder.relative_to(run_dir)}/best.keras" for folder in folders),
-            "headline": _headlines(rows, result["joints"]),
-        }
-        files.write_json(out, result)
-    return result
+    wanted = [(step, seed) for step in steps for seed in seeds]
+    finished = _finished(path, head["data"], wanted, must_fit=out is not None)
+
+    def write():
+        result = {**head, **_result(steps, seeds, finished, validation, constant, Path(run_dir))}
+        files.write_json(path, result)
+        return result
+
+    for step, seed in wanted:
+        if (step.key, seed) not in finished:
+            finished[step.key, seed] = _training(
+                step, experiment, run_dir, seed, validation, trained
+            )
+            write()
+    return write()
+
+
+def _finished(path, data, wanted, *, must_fit):
+    """(key, seed) -> training, of those in the file that are wanted."""
+    stored = files.read_json(path) if path.is_file() else {}
+    trainings = stored.get("trainings", [])
+    is_same_data = all(stored.get("data", {}).get(name) == data[name] for name in ("name", "split"))
+    settings = {(step.key, seed): step.settings() for step, seed in wanted}
+    found = {
+        (each["step"], each["seed"]): each
+        for each in trainings
+        if is_same_data and each["settings"] == settings.get((each["step"], each["seed"]))
+    }
+    if must_fit and len(found) < len(trainings):
+        other = next(each for each in trainings if (each["step"], each["seed"]) not in found)
+        raise PosekitError(
+            f"{path}: must hold trainings on {data['name']} with the steps, seeds and epochs that "
+            f"are asked for; got {other['step']} with seed {other['seed']}, on "
+            f"{stored['data']['name']}, {stored['epochs']} epochs. Name another file with --out."
+        )
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,160 +128,156 @@ class _Sample:
             for name in SCORES
         }
 
-    def differences(self, scored, parents):
-        """name -> value, interval and whether it excludes 0, of a step minus its parent."""
-        return {
-            row["score"]: {
-                "value": row["difference"],
-                "interval": row["interval"],
-                "decided": row["better"] is not None,
-            }
-            for row in per_image.differences(parents, scored, **self.bootstrap)
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class _Trained:
-    """One step with one seed: its trainings, its costs, and by sample what it scores."""
-
-    seed: int
-    runs: list
-    parameters: int
-    flops: int
-    scored: dict
-    pck_per_joint: np.ndarray
-
 
 def _samples(experiment):
+    """What is scored of the validation part, and as much of the train part."""
     dataset, split = experiment.dataset, experiment.split
     validation, trained = (split.indices(dataset, part) for part in ("validation", "train"))
     spread = evenly_spread(len(trained), len(validation))
-    chosen = {"validation": validation, "train": trained[spread]}
     settings = {"seed": split.seed, "resamples": experiment.profile.resamples}
-    return {
-        part: _Sample(dataset.subset(indices), split.groups[indices], settings)
-        for part, indices in chosen.items()
-    }
+    return [
+        _Sample(dataset.subset(indices), split.groups[indices], settings)
+        for indices in (validation, trained[spread])
+    ]
 
 
-def _trained(step, experiment, run_dir, seed, samples):
+def _training(step, experiment, run_dir, seed, validation, trained):
+    """One step with one seed, JSON-ready: what it scores, and its costs."""
     runs = train(step, experiment, run_dir, seed)
     estimator = estimator_of(step, runs)
-    pred_px = {
-        part: estimator.estimate_dataset(sample.dataset).keypoints_px
-        for part, sample in samples.items()
+    pred_px = estimator.estimate_dataset(validation.dataset).keypoints_px
+    scored = validation.scored(pred_px)
+    on_train = trained.scored(estimator.estimate_dataset(trained.dataset).keypoints_px)
+    joints = validation.dataset.skeleton.joints
+    per_joint = errors_of(pred_px, validation.dataset).pck().per_column
+    return {
+        "step": step.key,
+        "seed": seed,
+        "settings": step.settings(),
+        "minutes": sum(sum(run.history["seconds"]) for run in runs) / 60,
+        "epochs": sum(len(run.history["epoch"]) for run in runs),
+        "parameters": sum(stage.network.count_params() for stage in estimator.stages),
+        "gigaflops": sum(summary.count_flops(stage.network) for stage in estimator.stages) / 1e9,
+        # A joint that nobody labels has none.
+        "pck_per_joint": {
+            joint: None if np.isnan(value) else float(value)
+            for joint, value in zip(joints, per_joint, strict=True)
+        },
+        "train": {name: on_train.value(name) for name in SCORES},
+        "sums": {
+            name: [float(f"{value:.{DIGITS}g}") for value in scored.sums[name][0]]
+            for name in SCORES
+        },
+        "folders": [str(run.folder.relative_to(run_dir)) for run in runs],
     }
-    errors = errors_of(pred_px["validation"], samples["validation"].dataset)
-    return _Trained(
-        seed=seed,
-        runs=runs,
-        parameters=sum(stage.network.count_params() for stage in estimator.stages),
-        # Of one picture's pose, over all stages and their test-time augmentation.
-        flops=sum(
-            summary.count_flops(stage.network) * sum(map(len, stage.passes))
-            for stage in estimator.stages
-        ),
-        scored={part: sample.scored(pred_px[part]) for part, sample in samples.items()},
-        pck_per_joint=errors.pck().per_column,
-    )
 
 
 def train(step, experiment, run_dir, seed):
-    """The trainings of one step: those that only gave initial weights, then one for each stage."""
-    before, runs = [], []
-    for stage in step.stages:
-        config = replace(stage, seed=seed)
-        if config.initial_weights in (SYNTHETIC, ITSELF):
-            before.append(_fit_before(config, experiment, run_dir))
-            weights = before[-1].folder / "best.keras"
-            config = replace(config, initial_weights=str(weights))
-        runs.append(fit(config, experiment, run_dir))
-    return before + runs
-
-
-def _fit_before(config, experiment, run_dir):
-    """The training whose weights one of the same settings starts from."""
-    if config.initial_weights == ITSELF:
-        config = replace(config, initial_weights=names.IMAGENET)
-        return fit(config, experiment, run_dir)
-    synthetic = open_experiment(
-        SYNTHETIC,
-        profile=SYNTHETIC_PROFILE,
-        seed=SYNTHETIC_SEED,
-        cache_dir=experiment.cache_dir,
-    )
-    return fit(replace(config, initial_weights=None), synthetic, run_dir)
+    """The trainings of one step, one for each stage."""
+    return [fit(replace(stage, seed=seed), experiment, run_dir) for stage in step.stages]
 
 
 def estimator_of(step, runs):
     """The PoseEstimator of one step, from what `train` returns."""
-    return loading.from_runs(step.key, runs[-len(step.stages) :], passes=step.looks)
+    return loading.from_runs(step.key, runs)
 
 
-def _row(step, parent, trained, samples):
-    """One step, JSON-ready.
+def _result(steps, seeds, finished, validation, constant, run_dir):
+    def scored(training):
+        sums = {name: (np.array(training["sums"][name]), constant.sums[name][1]) for name in SCORES}
+        return PerImage(constant.image_ids, constant.groups, sums)
+
+    by_key = {step.key: step for step in steps}
+    trainings = {
+        step.key: [finished[step.key, seed] for seed in seeds]
+        for step in steps
+        if all((step.key, seed) in finished for seed in seeds)
+    }
+    scored_of = {key: list(map(scored, each)) for key, each in trainings.items()}
+    rows = [
+        _row(by_key[key], by_key.get(by_key[key].parent), trainings[key], scored_of, validation)
+        for key in trainings
+    ]
+    networks = {f"{folder}/best.keras" for each in finished.values() for folder in each["folders"]}
+    return {
+        "complete": len(rows) == len(steps),
+        "rungs": rows,
+        "trainings": list(finished.values()),
+        "needs": sorted(path for path in networks if (run_dir / path).is_file()),
+        "headline": _headlines(rows),
+    }
+
+
+def _row(step, parent, trainings, scored_of, validation):
+    """One step, JSON-ready; scores are means over its seeds.
 
     `gap` is by how much validation is worse than training: the variance, where the training error
-    is the bias. `difference` is the step minus its parent on validation, with the paired interval.
+    is the bias. `difference` is the step minus its parent on validation.
     """
-    own = trained[step.key]
-    # All seeds are scored on the same images.
-    mean = {part: per_image.mean([each.scored[part] for each in own]) for part in samples}
-    scores = {part: samples[part].scores(mean[part]) for part in samples}
-    difference = None
-    if parent is not None:
-        parents = per_image.mean([each.scored["validation"] for each in trained[parent.key]])
-        difference = samples["validation"].differences(mean["validation"], parents)
-    by_seed = [_seed_row(each) for each in own]
-    per_joint = np.mean([each.pck_per_joint for each in own], axis=0)
+    own = scored_of[step.key]
+    scores = validation.scores(per_image.mean(own))
+    on_train = {
+        name: {"value": float(np.mean([each["train"][name] for each in trainings]))}
+        for name in SCORES
+    }
+    by_seed = {name: [each.value(name) for each in own] for name in SCORES}
+    per_joint = {
+        joint: value and float(np.mean([each["pck_per_joint"][joint] for each in trainings]))
+        for joint, value in trainings[0]["pck_per_joint"].items()
+    }
     return {
         "key": step.key,
         "title": step.title,
         "idea": step.idea,
         "change": change_text(step, parent),
         "parent": step.parent,
+        "branch": False,
         "settings": step.settings(),
-        "parameters": own[0].parameters,
-        "gigaflops": own[0].flops / 1e9,
-        "minutes": float(np.mean([row["minutes"] for row in by_seed])),
-        "epochs": by_seed[0]["epochs"],
-        **scores,
-        "gap": {name: _gap(scores, name) for name in SCORES},
-        "difference": difference,
-        "over_seeds": {
-            name: seed_summary([row["validation"][name] for row in by_seed]) for name in SCORES
+        **{name: trainings[0][name] for name in ("parameters", "gigaflops", "epochs")},
+        "minutes": float(np.mean([each["minutes"] for each in trainings])),
+        "validation": scores,
+        "train": on_train,
+        "gap": {
+            name: (scores[name]["value"] - on_train[name]["value"])
+            * (1 if name == "frame_mse" else -1)
+            for name in SCORES
         },
-        "pck_per_joint": dict(
-            zip(samples["validation"].dataset.skeleton.joints, per_joint, strict=True)
-        ),
-        "by_seed": by_seed,
+        "difference": parent and _difference(own, scored_of[parent.key], validation),
+        "over_seeds": {name: seed_summary(values) for name, values in by_seed.items()},
+        "pck_per_joint": per_joint,
     }
 
 
-def _seed_row(trained):
-    return {
-        "seed": trained.seed,
-        "minutes": sum(sum(run.history["seconds"]) for run in trained.runs) / 60,
-        "epochs": sum(len(run.history["epoch"]) for run in trained.runs),
-        **{
-            part: {name: scored.value(name) for name in SCORES}
-            for part, scored in trained.scored.items()
-        },
-    }
+def _difference(own, parents, validation):
+    """name -> a step minus its parent: value, intervals, and whether they exclude 0.
+
+    Both have the same seeds and pictures, in pairs. With one seed the pictures alone decide.
+    """
+    rows = per_image.differences(
+        per_image.mean(parents), per_image.mean(own), **validation.bootstrap
+    )
+    found = {}
+    for row in rows:
+        name = row["score"]
+        pairs = ([each.value(name) for each in side] for side in (own, parents))
+        over_seeds = paired_difference(*pairs)["interval"]
+        intervals = [row["interval"]] if over_seeds is None else [row["interval"], over_seeds]
+        found[name] = {
+            "value": row["difference"],
+            "interval": row["interval"],
+            "interval_over_seeds": over_seeds,
+            "decided": all_decide(intervals),
+        }
+    return found
 
 
-def _gap(scores, name):
-    more = scores["validation"][name]["value"] - scores["train"][name]["value"]
-    return more if name == "frame_mse" else -more
-
-
-def _headlines(rows, joints):
+def _headlines(rows):
     return [
         headline(
-            f"{metrics.SCORES[name].label} on {len(joints)} limb joints, {row['title']}",
+            f"{metrics.SCORES[name].label} of limb joints, {row['title']}",
             row["validation"][name],
             metrics.SCORES[name].digits,
         )
         for name in ("pck_0.2", "frame_mse")
-        for row in (rows[0], rows[-1])
+        for row in rows[:1] + rows[-1:]
     ]

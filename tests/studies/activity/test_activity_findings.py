@@ -1,4 +1,4 @@
-from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -6,16 +6,8 @@ import pytest
 
 from posekit import files
 from posekit.errors import PosekitError
-from posekit.models import poster
-from posekit.studies.activity import comparison, findings, scores
+from posekit.studies.activity import comparison, cues, findings, scores
 from posekit.studies.activity.labels import ActivityLabels, open_labels
-
-DESCRIBED = {
-    "folder": "training/x",
-    "epochs": 2,
-    "validation_mse": 150.0,
-    "baselines": {"mean_pose": 200.0},
-}
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +20,21 @@ def known(experiment):
 
 @pytest.fixture(scope="module")
 def compared(experiment, known, tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    pose_network = poster.poster_network(
-        batch_norm=True, convolution_widths=((4,), (4,), (4,), (4,), (8,)), dense_widths=(8,)
-    )
+    rng = np.random.default_rng(0)
+
+    def pose_cues(dataset, cache_dir, *, model):
+        # The pose networks are tested elsewhere.
+        assert (len(dataset), model) == (len(experiment.dataset), "quick")
+        keypoints_px = dataset.keypoints_px.reshape(1, len(dataset), -1).repeat(2, axis=0)
+        return cues.Cues(rng.normal(size=(2, len(dataset), 6)).astype("float32"), keypoints_px)
+
     run_dir = tmp_path_factory.mktemp("run")
-    result = comparison.compare(
-        known,
-        replace(experiment, profile=replace(experiment.profile, batch_size=4)),
-        pose_network,
-        DESCRIBED,
-        run_dir,
-        seeds=[3, 4],
-        steps=2,
-        fractions=[0.5, 1],
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cues, "pose_cues", pose_cues)
+        patch.setattr(cues, "picture_features", lambda *_: None)
+        result = comparison.compare(
+            known, experiment, run_dir, seeds=[3, 4], steps=2, fractions=[0.5, 1]
+        )
     return result, run_dir
 
 
@@ -53,7 +45,7 @@ def test_all_kinds_are_scored_alike(compared, experiment):
     train = len(experiment.split.train)
     assert result["pictures"]["train"][1] == train
     assert train / 2 <= result["pictures"]["train"][0] <= train / 2 + 1
-    assert list(result["kinds"]) == ["image", "pose", "both", "true_pose"]
+    assert list(result["kinds"]) == ["image", "pose", "staged", "both", "true_pose"]
     for row in result["kinds"].values():
         # Two seeds predict every picture.
         assert row["confusion"].sum() == 2 * scored
@@ -91,17 +83,48 @@ def test_a_difference_is_decided_by_pictures_and_seeds_together():
     assert not decided([0.1, 0.3], None)
 
 
-def test_the_network_of_the_first_seed_is_kept_whole(compared, experiment, known):
-    result, run_dir = compared
+def test_the_network_with_both_branches_is_kept(compared):
     network = keras.saving.load_model(
-        run_dir / comparison.NETWORK_FILE, compile=False, safe_mode=True
+        compared[1] / comparison.NETWORK_FILE, compile=False, safe_mode=True
     )
-    labelled = known.codes[experiment.split.validation] >= 0
-    images = experiment.images("validation")[labelled].astype(np.float32)
-    predicted = np.asarray(network(images)).argmax(axis=-1)
-    true = known.codes[experiment.split.validation][labelled]
-    of_first = result["kinds"]["both"]["by_fraction"][-1]["by_seed"]["accuracy"][0]
-    assert (predicted == true).mean() == pytest.approx(of_first)
+    assert {tensor.name for tensor in network.inputs} == {"picture", "features", "keypoints_px"}
+    assert network.output_shape == (None, 2)
+
+
+def test_folds_keep_near_duplicates_together():
+    groups = np.array([4, 4, 7, 9, 9, 9, 2, 1])
+    folds = comparison._folds(groups, 0)
+    assert set(folds) == set(range(comparison.FOLDS))
+    for group in groups:
+        assert len(set(folds[groups == group])) == 1
+
+
+def test_a_training_picture_is_predicted_by_trainings_without_it():
+    """A trainer that predicts, for each picture, whether it was trained on it."""
+
+    class Remembering:
+        def train(self, pictures, codes, rows, *, seed):
+            self.seen = set(rows.tolist())
+
+        def predict(self, pictures, rows):
+            seen = np.array([row in self.seen for row in rows.tolist()], float)
+            return np.stack([seen, 1 - seen], axis=1)
+
+    sample = SimpleNamespace(
+        train_codes=np.arange(20) % 2,
+        train_groups=np.arange(20) // 2,
+        validated=np.ones(20, bool),
+        activities=2,
+    )
+    scored, unseen = comparison._learned(
+        Remembering(), None, None, sample, [0.5, 1], [0, 1], crossed=True
+    )
+    for by_seed, count in zip(unseen, (10, 20), strict=True):
+        for each in by_seed:
+            np.testing.assert_array_equal(each, [[0, 1]] * count)
+    assert [int(each[:, 0].sum()) for by_seed in scored for each in by_seed] == [10, 10, 20, 20]
+    _, unseen = comparison._learned(Remembering(), None, None, sample, [1], [0], crossed=False)
+    assert unseen == [[None]]
 
 
 def test_tables_figures_and_answer_follow(compared, tmp_path):
@@ -109,35 +132,69 @@ def test_tables_figures_and_answer_follow(compared, tmp_path):
     files.write_json(tmp_path / "activity.json", result)
     stored = files.read_json(tmp_path / "activity.json")
     assert [row["label"] for row in stored["headline"]][:2] == [
-        "accuracy, image alone",
+        "accuracy, picture alone",
         "accuracy, pose alone",
     ]
-    assert len(findings.score_table(stored)) == 2 * 4 + 1
-    assert len(findings.difference_table(stored)) == 3 * 2 * 2
+    assert len(findings.score_table(stored)) == 2 * 5 + 1
+    assert len(findings.difference_table(stored)) == 4 * 2
     assert [row["activity"] for row in findings.f1_table(stored)] == ["hop", "run"]
     budget = findings.budget_table(stored)
     assert {row["steps"] for row in budget} == {2}
-    assert [row["epochs on joints before"] for row in budget] == [0, 2, 2, 0]
+    parameters = {row["network"]: row["parameters trained"] for row in budget}
+    assert parameters["both, in stages"] == (
+        parameters["picture alone"] + parameters["pose alone"] + 2
+    )
     assert findings.curve_arguments(stored)["pictures"] == stored["pictures"]["train"]
-    assert set(findings.confusion_arguments(stored)["confusion_by_name"]) == {
-        row["title"] for row in stored["kinds"].values()
-    }
+    assert list(findings.confusion_arguments(stored)["confusion_by_name"]) == [
+        *("picture alone", "pose alone", "both, in stages", "true joints")
+    ]
     words = findings.answer(stored)
     assert words == findings.answer(result)
-    for said in ("Image and pose: accuracy 0.", ", 2 seeds", "2 epochs", "150.0", "not decided"):
+    for said in ("- Both, in stages: accuracy 0.", ", 2 seeds", "2 steps of 16", "not decided"):
         assert said in words
     assert "{" not in words
+    assert "has seen none of these pictures" in findings.pose_errors_text(stored)
+    stored["pose_model"]["has_seen_training_pictures"] = True
+    assert "was **trained on these pictures**" in findings.pose_errors_text(stored)
 
 
-def test_what_is_decided_is_said():
-    more = {"value": 0.2, "decided": True}
-    assert findings._where_most(more) == "the pose helps most when labels are few"
-    assert findings._where_most({**more, "value": -0.2}).startswith("the pose helps least")
-    assert findings._where_most({**more, "decided": False}).endswith("is not decided")
+def difference(value, *, decided):
+    return {"value": value, "interval": [value, value], "decided": decided}
+
+
+@pytest.mark.parametrize(
+    ("over_image", "over_pose", "verdict"),
+    [
+        ((0.2, True), (0.1, True), "Yes: picture and pose together beat either alone."),
+        ((0.2, True), (0.1, False), "Yes, the pose helps; whether the picture adds to the pose"),
+        ((0.2, True), (-0.1, True), "The pose helps, but the pose alone is better than both."),
+        ((-0.2, True), (0.1, True), "No: the picture alone is better than both."),
+        ((0.2, False), (0.1, False), "Not decided: 77 validation pictures"),
+    ],
+)
+def test_the_verdict_follows_what_is_decided(over_image, over_pose, verdict):
+    differences = [
+        {"by_fraction": [{"accuracy": difference(value, decided=decided)}]}
+        for value, decided in (over_image, over_pose)
+    ]
+    result = {"differences": differences, "pictures": {"validation": 77}}
+    assert findings._verdict(result).startswith(verdict)
+
+
+def test_few_labels_in_words():
+    result = {"pictures": {"train": [1600]}, "gain_with_few_labels": None}
+    assert findings._few_labels(result) == ""
+    result["gain_with_few_labels"] = difference(0.2, decided=True)
+    few = "With only 1,600 labelled pictures the pose"
+    assert findings._few_labels(result) == f"{few} helps more than with all."
+    result["gain_with_few_labels"] = difference(-0.2, decided=True)
+    assert findings._few_labels(result) == f"{few} helps less than with all."
+    result["gain_with_few_labels"] = difference(-0.2, decided=False)
+    assert findings._few_labels(result).endswith("not decided.")
 
 
 def test_without_labels_nothing_is_measured(experiment, tmp_path):
-    result = comparison.compare(None, experiment, None, DESCRIBED, tmp_path, seeds=[0])
+    result = comparison.compare(None, experiment, tmp_path, seeds=[0])
     files.write_json(tmp_path / "activity.json", result)
     assert result["headline"][0]["value"] is None
     assert "labels.csv" in findings.answer(result)
@@ -156,7 +213,7 @@ def test_pictures_show_every_activity(experiment, synthetic_folder):
 def test_labels_that_cannot_be_learned_are_refused(experiment, known, tmp_path):
     def compare(codes, **settings):
         labels = ActivityLabels("table.csv", known.names, codes)
-        comparison.compare(labels, experiment, None, DESCRIBED, tmp_path, seeds=[0], **settings)
+        comparison.compare(labels, experiment, tmp_path, seeds=[0], **settings)
 
     never_trained = np.zeros(len(experiment.dataset), int)
     never_trained[experiment.split.validation] = 1

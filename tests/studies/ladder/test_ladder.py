@@ -8,52 +8,38 @@ import numpy as np
 import pytest
 
 from posekit import files, profiles
+from posekit.errors import PosekitError
 from posekit.estimators import loading, recipes
 from posekit.estimators.estimator import Stage
-from posekit.estimators.passes import ONE_PASS, CropScale
-from posekit.estimators.recipes import TWO_QUICK_PASSES
 from posekit.evaluation.scores import score_original_px
 from posekit.models import summary
 from posekit.skeleton import LSP
 from posekit.studies.ladder import findings, run
-from posekit.studies.ladder.steps import Step, change_text, for_profile, main_line
+from posekit.studies.ladder.steps import Step, change_text, leave_one_out, way_up
 from posekit.training import fit as training_fit
 from posekit.training.config import TrainingConfig
 
-LADDERS = {
-    "whole": for_profile(profiles.by_name("full")),
-    "whole, no ImageNet": for_profile(profiles.by_name("full"), imagenet=False),
-    "short": for_profile(profiles.by_name("quick")),
-    "shortest": for_profile(profiles.by_name("smoke")),
+STEPS = {
+    "short": way_up(profiles.by_name("quick")),
+    "shortest": way_up(profiles.by_name("smoke")),
+    "ablation": leave_one_out(epochs=12),
 }
 
-# What each step of the whole ladder claims to change, and from which step.
-CHANGES = {
-    "masked": ("poster", {"label_treatment"}),
-    "l1": ("masked", {"loss"}),
-    "residual": ("l1", {"network"}),
-    "likelihood": ("residual", {"head", "loss"}),
-    "map": ("residual", {"head"}),
-    "cross_entropy": ("map", {"loss"}),
-    "simcc": ("cross_entropy", {"head"}),
-    "schedule": (
-        "cross_entropy",
-        {"schedule", "learning_rate", "weight_decay", "clip_norm", "weight_average"},
-    ),
-    "augmentation": ("schedule", {"augmentation"}),
-    "whole": ("augmentation", {"view", "frame_px"}),
-    "drawn": ("whole", {"initial_weights"}),
-    "cascade": ("whole", {"stages", "view"}),
-    "imagenet": ("cascade", {"network", "initial_weights", "learning_rate"}),
-    "longer": ("imagenet", {"initial_weights"}),
-    "second_look": ("longer", {"looks"}),
+# What each recipe of the ablation claims to leave out.
+LEFT_OUT = {
+    "no_imagenet": {"initial_weights"},
+    "no_map": {"head", "loss"},
+    "no_mask": {"label_treatment"},
+    "no_augmentation": {"augmentation"},
+    "no_schedule": {"schedule"},
+    "no_average": {"weight_average"},
+    "no_proportions": {"view"},
 }
 
 
 def differing(step, parent):
     """Names of everything in which two steps' settings differ."""
-    names = {"looks"} if step.looks != parent.looks else set()
-    before = list(parent.stages)
+    names, before = set(), list(parent.stages)
     if len(step.stages) != len(before):
         names.add("stages")
         assert step.stages[: len(before)] == parent.stages
@@ -63,7 +49,7 @@ def differing(step, parent):
     return names
 
 
-@pytest.mark.parametrize("steps", LADDERS.values(), ids=LADDERS)
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
 def test_a_step_differs_from_its_parent_in_what_it_says_and_nothing_else(steps):
     by_key = {step.key: step for step in steps}
     assert len(by_key) == len(steps) and steps[0].parent is None
@@ -71,13 +57,20 @@ def test_a_step_differs_from_its_parent_in_what_it_says_and_nothing_else(steps):
         assert differing(step, by_key[step.parent]) == set(step.change), step.key
 
 
-def test_the_whole_ladder_makes_the_changes_it_is_meant_to_make():
-    assert [step.key for step in LADDERS["whole"]] == ["poster", *CHANGES]
-    found = {step.key: (step.parent, set(step.change)) for step in LADDERS["whole"][1:]}
-    assert found == CHANGES
+def test_the_ablation_leaves_out_one_part_of_the_recipe_of_best():
+    finished, *others = STEPS["ablation"]
+    assert {step.key: set(step.change) for step in others} == LEFT_OUT
+    assert {step.parent for step in others} == {"finished"}
+    (config,) = finished.stages
+    recipe = recipes.RECIPES[recipes.RECIPES["best_whole"]["starts_from"]]
+    assert {name: getattr(config, name) for name in recipe} == {
+        **recipe,
+        "frame_px": 96,
+        "epochs": 12,
+    }
 
 
-@pytest.mark.parametrize("steps", LADDERS.values(), ids=LADDERS)
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
 def test_every_network_has_the_same_budget(steps):
     stages = [stage for step in steps for stage in step.stages]
     assert len({stage.epochs for stage in stages}) == 1
@@ -86,9 +79,9 @@ def test_every_network_has_the_same_budget(steps):
 
 
 @pytest.mark.parametrize("name", ["smoke", "quick"])
-def test_the_short_ladder_starts_with_what_notebook_02_trains(name):
+def test_the_way_up_starts_with_what_notebook_02_trains(name):
     profile = profiles.by_name(name)
-    for step, treatment in zip(for_profile(profile), ("poster_origin", "masked"), strict=False):
+    for step, treatment in zip(way_up(profile), ("poster_origin", "masked"), strict=False):
         assert step.stages == (
             TrainingConfig(
                 "poster_batchnorm",
@@ -100,65 +93,41 @@ def test_the_short_ladder_starts_with_what_notebook_02_trains(name):
         )
 
 
-def test_shorter_ladders_lead_to_a_cascade_too():
-    assert [step.key for step in LADDERS["short"]] == [
-        "poster",
-        "masked",
-        "map",
-        "schedule",
-        "cascade",
-    ]
-    assert [step.key for step in LADDERS["shortest"]] == ["poster", "masked", "map", "cascade"]
-    assert {len(LADDERS[name][-1].stages) for name in ("short", "shortest")} == {2}
+def test_ways_up_lead_to_a_cascade():
+    short = ["poster", "masked", "map", "schedule", "cascade"]
+    assert [step.key for step in STEPS["short"]] == short
+    assert [step.key for step in STEPS["shortest"]] == [key for key in short if key != "schedule"]
+    assert {len(STEPS[name][-1].stages) for name in ("short", "shortest")} == {2}
 
 
 def test_epochs_come_from_the_profile_or_the_caller():
     full = profiles.by_name("full")
-    assert for_profile(full)[0].stages[0].epochs == full.ladder_epochs
-    assert for_profile(full, epochs=3)[-1].stages[1].epochs == 3
-
-
-def test_without_imagenet_the_last_step_is_made_from_the_cascade():
-    last = LADDERS["whole, no ImageNet"][-1]
-    assert (last.parent, last.looks) == ("cascade", TWO_QUICK_PASSES)
-    assert all(stage.initial_weights is None for stage in last.stages)
-
-
-def test_branches_are_not_on_the_way_up():
-    line = main_line(LADDERS["whole"])
-    beside = {step.key for step in LADDERS["whole"]} - set(line)
-    assert beside == {"likelihood", "simcc", "drawn"}
-    assert (line[-1], line[0]) == ("poster", "second_look")
+    assert way_up(full)[0].stages[0].epochs == full.ladder_epochs
+    assert way_up(full, epochs=3)[-1].stages[1].epochs == 3
 
 
 def test_changes_in_words():
-    by_key = {step.key: step for step in LADDERS["whole"]}
+    by_key = {step.key: step for step in (*STEPS["short"], *STEPS["ablation"])}
 
     def words(key):
         return change_text(by_key[key], by_key.get(by_key[key].parent))
 
-    assert words("poster") == "the start"
-    assert words("l1") == "loss: mse to l1"
-    assert words("whole") == "view: squashed to whole; frame px: 96 to 128"
-    assert words("cascade") == "a second network; view: whole to person"
-    assert words("imagenet") == (
-        "network: residual to lite0_short, lite0; initial weights: none to imagenet; "
-        "learning rate: 0.002 to 0.001"
+    assert words("poster") == words("finished") == "the start"
+    assert words("masked") == "label treatment: poster_origin to masked"
+    assert words("cascade") == (
+        "a second network; view: squashed to person; augmentation: none to turned"
     )
-    assert words("longer") == "initial weights: imagenet to its own"
-    assert words("second_look") == "looks: x1 to x1.15, then x0.9 + x1.1 mirrored"
-
-
-MIRRORED_TOO = ((CropScale(), CropScale(mirrored=True)),)
+    assert words("no_imagenet") == "initial weights: imagenet to none"
+    assert words("no_proportions") == "view: whole to squashed"
 
 
 def tiny_steps():
-    """The poster's network on frames of 32 pixels, then asked about mirrored pictures too."""
+    """The poster's network on frames of 32 pixels, then with masked labels."""
     config = TrainingConfig(
         "poster_plain", "poster_origin", epochs=1, seed=7, batch_size=16, frame_px=32
     )
     first = Step("poster", "First", "It is there.", (config,))
-    return first, first.changed("mirrored", "Second", "It looks twice.", looks=MIRRORED_TOO)
+    return first, first.changed("masked", "Second", "It masks.", label_treatment="masked")
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +140,7 @@ def test_a_ladder_scores_as_metrics_do(trained_ladder, experiment):
     run_dir, result = trained_ladder
     for step, row in zip(tiny_steps(), result["rungs"], strict=True):
         (trained,) = run.train(step, experiment, run_dir, 0)
-        estimator = loading.from_runs("x", [trained], passes=step.looks)
+        estimator = loading.from_runs("x", [trained])
         found = estimator.estimate_dataset(experiment.part("validation"))
         expected = score_original_px(
             found.keypoints_px,
@@ -186,8 +155,7 @@ def test_a_ladder_scores_as_metrics_do(trained_ladder, experiment):
             assert score["interval"] == pytest.approx(wanted["interval"]), name
         assert row["minutes"] == sum(trained.history["seconds"]) / 60
         assert row["parameters"] == trained.best_model().count_params()
-        copies = 2 if step.looks == MIRRORED_TOO else 1
-        assert row["gigaflops"] == copies * summary.count_flops(trained.best_model()) / 1e9
+        assert row["gigaflops"] == summary.count_flops(trained.best_model()) / 1e9
         assert trained.config == replace(step.stages[0], seed=0)
 
 
@@ -199,6 +167,8 @@ def test_a_difference_is_that_of_the_scores(trained_ladder):
         assert difference["value"] == pytest.approx(scores[1] - scores[0])
         low, high = difference["interval"]
         assert low <= difference["value"] <= high
+        # One seed: the pictures alone decide.
+        assert difference["interval_over_seeds"] is None
         assert difference["decided"] == (not low <= 0 <= high)
         # More is better for PCK and PCP, less for MSE; a gap is how much worse validation is.
         train = second["train"][name]["value"]
@@ -226,11 +196,9 @@ def test_the_file_is_complete_and_finite(trained_ladder):
     for row in written["rungs"]:
         assert all(map(math.isfinite, numbers_in(row)))
         assert len(row["pck_per_joint"]) == 14
-        for part in ("train", "validation"):
-            for score in row[part].values():
-                assert score["interval"][0] <= score["value"] <= score["interval"][1]
-    # The steps share their one training.
-    assert len(written["needs"]) == 1
+        for score in row["validation"].values():
+            assert score["interval"][0] <= score["value"] <= score["interval"][1]
+    assert len(written["needs"]) == 2
     assert all((run_dir / path).is_file() for path in written["needs"])
 
 
@@ -242,11 +210,36 @@ def test_nothing_is_trained_twice(trained_ladder, experiment, monkeypatch):
     assert json.loads((run_dir / "again.json").read_text())["complete"]
 
 
-def test_an_interrupted_ladder_keeps_what_it_has(trained_ladder, experiment, monkeypatch, tmp_path):
+def test_finished_trainings_are_kept_in_the_file_alone(
+    trained_ladder, experiment, monkeypatch, tmp_path
+):
     run_dir, result = trained_ladder
+    first = {**result, "trainings": result["trainings"][:1], "rungs": result["rungs"][:1]}
+    files.write_json(tmp_path / "out.json", first)
+    trained = []
+
+    def train_elsewhere(step, chosen, _, seed):
+        trained.append((step.key, seed))
+        return train(step, chosen, run_dir, seed)
+
+    train = run.train
+    monkeypatch.setattr(run, "train", train_elsewhere)
+    # As in another session: the file is there, the folders of the trainings are not.
+    resumed = run.run_ladder(
+        tiny_steps(), experiment, run_dir, seeds=[0], out=tmp_path / "out.json"
+    )
+    assert trained == [("masked", 0)]
+    for row, before in zip(resumed["rungs"], result["rungs"], strict=True):
+        assert row["validation"] == before["validation"]
+        assert row["difference"] == before["difference"]
+    assert files.read_json(tmp_path / "out.json")["complete"]
+
+
+def test_an_interrupted_ladder_keeps_what_it_has(trained_ladder, experiment, monkeypatch, tmp_path):
+    run_dir, _ = trained_ladder
 
     def stop_at_the_second(step, *arguments):
-        if step.key == "mirrored":
+        if step.key == "masked":
             raise KeyboardInterrupt
         return train(step, *arguments)
 
@@ -257,90 +250,68 @@ def test_an_interrupted_ladder_keeps_what_it_has(trained_ladder, experiment, mon
     kept = json.loads((tmp_path / "out.json").read_text())
     assert not kept["complete"]
     assert [row["key"] for row in kept["rungs"]] == ["poster"]
-    assert not findings.fits(kept, tiny_steps(), experiment, [0])
 
 
-def test_a_ladder_fits_the_same_steps_data_and_seeds(trained_ladder, experiment):
-    run_dir, _ = trained_ladder
-    stored = files.read_json(run_dir / "ladder.json")
-    steps = tiny_steps()
-    assert findings.fits(stored, steps, experiment, [0])
-    assert not findings.fits(stored, steps, experiment, [0, 1])
-    assert not findings.fits(stored, steps[:1], experiment, [0])
-    longer = tuple(step.changed(step.key, "", "", epochs=2) for step in steps)
-    assert not findings.fits(stored, longer, experiment, [0])
-    looking_twice = replace(steps[1], looks=2 * MIRRORED_TOO)
-    assert not findings.fits(stored, (steps[0], looking_twice), experiment, [0])
-    # A retired step is passed over, an unknown setting that is switched on is not.
-    gone = {**stored["rungs"][1], "key": findings.RETIRED[0]}
-    assert findings.fits({**stored, "rungs": [*stored["rungs"], gone]}, steps, experiment, [0])
-    stored["rungs"][1]["settings"]["second_opinion"] = False
-    assert findings.fits(stored, steps, experiment, [0])
-    stored["rungs"][1]["settings"]["second_opinion"] = True
-    assert not findings.fits(stored, steps, experiment, [0])
-    del stored["rungs"][1]["settings"]["second_opinion"]
-    other = {**stored, "data": {**stored["data"], "fingerprint": "0"}}
-    assert not findings.fits(other, steps, experiment, [0])
-    # A field that a later version of the settings adds has its default in older files.
-    for row in stored["rungs"]:
-        assert row["settings"]["stages"][0].pop("dropout") == 0.0
-    assert findings.fits(stored, steps, experiment, [0])
-    stored["rungs"][0]["settings"]["stages"][0]["forgotten"] = 1
-    assert not findings.fits(stored, steps, experiment, [0])
-
-
-def test_the_repositorys_ladder_has_the_codes_steps_and_retired_ones(experiment):
-    stored = findings.tracked()
-    assert {row["key"] for row in stored["rungs"]} - {step.key for step in LADDERS["whole"]} == {
-        "flow",
-        "second_opinion",
-    }
-    here = {"fingerprint": experiment.dataset.fingerprint(), "split": experiment.split.summary()}
-    stored["data"] |= here
-    trained_ladder = for_profile(profiles.by_name("full"), epochs=stored["epochs"])
-    assert findings.fits(stored, trained_ladder, experiment, stored["seeds"])
-    # Retired steps are shown all the same.
-    assert "**Second opinion on labels**, from As long again" in findings.contributions(stored)
-    assert len(findings.score_table(stored)) == len(trained_ladder) + len(findings.RETIRED)
-
-
-def test_the_tracked_ladder_is_read_where_it_fits(
+def test_a_named_file_of_other_trainings_is_not_overwritten(
     trained_ladder, experiment, monkeypatch, tmp_path
 ):
     run_dir, result = trained_ladder
-    monkeypatch.setattr(findings, "TRACKED", run_dir / "ladder.json")
+    out = tmp_path / "out.json"
+    longer = tuple(
+        replace(step, stages=(replace(step.stages[0], epochs=2),)) for step in tiny_steps()
+    )
+    other = {**result, "data": {**result["data"], "name": "others"}}
+    for stored, steps, seeds, found in (
+        (result, longer, [0], "got poster with seed 0, on .*, 1 epochs"),
+        (result, tiny_steps(), [1], "got poster with seed 0"),
+        (other, tiny_steps(), [0], "on others, 1 epochs. Name another file"),
+    ):
+        files.write_json(out, stored)
+        before = out.read_bytes()
+        with pytest.raises(PosekitError, match=found):
+            run.run_ladder(steps, experiment, run_dir, seeds=seeds, out=out)
+        assert out.read_bytes() == before
 
-    def of_epochs(*_, epochs, **__):
-        return tiny_steps() if epochs == 1 else tiny_steps()[:1]
 
-    monkeypatch.setattr(findings, "for_profile", of_epochs)
-    monkeypatch.setattr(findings, "run_ladder", lambda *_, **__: {"rungs": []})
-    read = findings.load_or_run(experiment, tmp_path, seeds=[0])
-    assert read["rungs"] == files.read_json(run_dir / "ladder.json")["rungs"]
-    assert read["needs"] == []
-    assert findings.tracked_beside(read) is None
-    new = findings.load_or_run(experiment, tmp_path, seeds=[1])
-    assert new == {"rungs": []}
-    assert findings.load_or_run(experiment, tmp_path, seeds=[0], epochs=2) == new
-    assert findings.tracked_beside(new)["rungs"] == read["rungs"]
-    monkeypatch.setattr(findings, "TRACKED", tmp_path / "absent.json")
-    assert findings.tracked() is None and findings.tracked_beside(new) is None
+def test_the_repositorys_way_up_on_photographs_is_shown():
+    stored = findings.stored(findings.PHOTOGRAPHS)
+    # One name, one network: the other way up starts with batch normalisation.
+    names = {
+        row["settings"]["stages"][0]["network"]: row["title"]
+        for row in stored["rungs"]
+        if row["parent"] is None
+    }
+    assert names == {"poster_plain": "The poster's recipe, without batch normalisation"}
+    assert STEPS["short"][0].title not in names.values()
+    assert len(findings.score_table(stored)) == len(stored["rungs"])
+    text = findings.photograph_text(stored)
+    assert "7,282 photographs of lspet to train" in text and "4 epochs, 1 seed." in text
+    # 4 epochs of 7,282 pictures in batches of 32, and weights averaged with momentum 0.998.
+    assert "4 epochs are 912 steps" in text and "span 500 of them" in text
+    by_key = {row["key"]: row["difference"]["pck_0.2"] for row in stored["rungs"][1:]}
+    for key in ("schedule", "augmentation"):
+        assert by_key[key]["decided"] and by_key[key]["value"] < 0
+
+
+def test_a_missing_file_is_no_result(tmp_path):
+    assert findings.stored(tmp_path / "absent.json") is None
+    assert findings.photograph_text(None) == "No way up on photographs is stored."
+    assert findings.ablation_text(None).startswith("**Not yet run on photographs.**")
 
 
 def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
     network = keras.Sequential(
         [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(28)]
     )
-    shift_px = {("poster", 0): 3.0, ("poster", 1): 5.0, ("mirrored", 0): 1.0, ("mirrored", 1): 2.0}
+    shift_px = {("poster", 0): 3.0, ("poster", 1): 5.0, ("masked", 0): 1.0, ("masked", 1): 2.0}
 
     def estimator(step, runs):
         def estimate_dataset(dataset):
             moved_px = dataset.keypoints_px + shift_px[step.key, runs[0].config.seed]
             return SimpleNamespace(keypoints_px=moved_px)
 
-        stage = Stage(network, "coordinates", "squashed", 3 * MIRRORED_TOO)
-        once = replace(stage, passes=ONE_PASS)
-        return SimpleNamespace(stages=(stage, once), estimate_dataset=estimate_dataset)
+        stage = Stage(network, "coordinates", "squashed")
+        return SimpleNamespace(stages=(stage, stage), estimate_dataset=estimate_dataset)
 
     def fit(config, *_):
         return SimpleNamespace(
@@ -363,59 +334,14 @@ def test_seeds_are_averaged_and_kept_apart(experiment, monkeypatch, tmp_path):
     over_seeds = first["over_seeds"]["frame_mse"]
     assert over_seeds["mean"] == pytest.approx(17 * unit)
     assert over_seeds["standard_deviation"] == pytest.approx((25 - 9) / math.sqrt(2) * unit)
-    assert [row["minutes"] for row in first["by_seed"]] == [1.5, 2.5]
     assert (first["minutes"], first["epochs"]) == (2.0, 2)
-    # 3 looks at the picture and its mirror image by the first network, one by the second.
-    assert first["gigaflops"] == pytest.approx(7 * 2 * 32 * 32 * 3 * 28 / 1e9)
+    assert first["gigaflops"] == pytest.approx(2 * 2 * 32 * 32 * 3 * 28 / 1e9)
     assert first["parameters"] == 2 * (32 * 32 * 3 * 28 + 28)
-
-
-def test_synthetic_people_come_first_where_a_step_says_so(experiment, monkeypatch, tmp_path):
-    seen = []
-
-    def fit(config, chosen, run_dir):
-        seen.append((chosen, config))
-        return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
-
-    monkeypatch.setattr(run, "fit", fit)
-    monkeypatch.setattr(run, "open_experiment", lambda data, **_: data)
-    first = tiny_steps()[0]
-    step = first.changed("drawn", "", "", initial_weights="synthetic")
-    runs = run.train(step, experiment, tmp_path, 4)
-    (drawn, before), (real, after) = seen
-    assert (drawn, before.initial_weights) == ("synthetic", None)
-    assert (real, after.initial_weights) == (experiment, str(tmp_path / "1" / "best.keras"))
-    assert [run.config for run in runs] == [before, after]
-    assert replace(after, initial_weights=None) == before == replace(first.stages[0], seed=4)
-
-
-def test_a_network_is_trained_further_where_a_step_says_so(experiment, monkeypatch, tmp_path):
-    seen = []
-
-    def fit(config, chosen, run_dir):
-        seen.append((chosen, config))
-        return SimpleNamespace(folder=tmp_path / f"{len(seen)}", config=config)
-
-    monkeypatch.setattr(run, "fit", fit)
-    imagenet, longer = LADDERS["whole"][-3:-1]
-    assert [step.key for step in (imagenet, longer)] == ["imagenet", "longer"]
-    whole, person = (replace(stage, seed=4) for stage in imagenet.stages)
-    runs = run.train(longer, experiment, tmp_path, 4)
-    again = replace(person, initial_weights=str(tmp_path / "2" / "best.keras"))
-    assert seen == [(experiment, whole), (experiment, person), (experiment, again)]
-    # First the one that only gave its weights.
-    assert [run.config for run in runs] == [person, whole, again]
-
-
-def test_synthetic_data_have_no_step_that_starts_from_synthetic_people():
-    def keys(name):
-        chosen = SimpleNamespace(
-            profile=profiles.by_name("full"), dataset=SimpleNamespace(name=name)
-        )
-        return [step.key for step in findings.steps(chosen, with_imagenet=True)]
-
-    assert keys("lspet") == ["poster", *CHANGES]
-    assert keys("synthetic") == [key for key in keys("lspet") if key != "drawn"]
+    # Over seeds: the differences are 1 - 9 and 4 - 25, and Student's t has one degree of freedom.
+    low, high = second["difference"]["frame_mse"]["interval_over_seeds"]
+    assert (low + high) / 2 == pytest.approx(-14.5 * unit)
+    assert (high - low) / 2 == pytest.approx(12.7062 * 6.5 * unit, rel=1e-4)
+    assert not second["difference"]["frame_mse"]["decided"]
 
 
 def row(key, title, pck, mse, parent=None, *, step=None, branch=False):
@@ -429,7 +355,12 @@ def row(key, title, pck, mse, parent=None, *, step=None, branch=False):
         value, decided = step
         interval = [value - 0.02, value + 0.02]
         difference = {
-            "pck_0.2": {"value": value, "interval": interval, "decided": decided},
+            "pck_0.2": {
+                "value": value,
+                "interval": interval,
+                "interval_over_seeds": interval,
+                "decided": decided,
+            },
             "frame_mse": {"value": -9.0, "interval": [-12.0, -6.0], "decided": True},
         }
     return {
@@ -475,20 +406,34 @@ def result():
 
 def test_the_answer_names_what_helps_what_harms_and_what_is_not_decided(result):
     text = findings.answer(result)
-    assert text.startswith("**Answer.** PCK@0.2 changes from 0.050")
-    assert "on 1,234 validation images of people, over 12 limb joints, after 12 epochs" in text
-    assert "from 0.050 (95 % interval 0.040 to 0.060) (Start) to 0.150" in text
-    assert "the mean pose gets 0.030" in text and "beats the mean pose by 50%" in text
+    assert text.startswith("**Most comes from one step, long: +0.14 PCK.** PCK@0.2 changes from")
+    assert "0.05 (start) to 0.15 (back); the mean pose gets 0.03" in text
+    assert "1,234 validation images of people, 12 limb joints, 12 epochs" in text
+    assert "beats the mean pose by 50%" in text
     assert "Steps that help: Long (+0.140 PCK). Steps that harm: Back (-0.050 PCK)." in text
     assert "Not decided by these images: Small (+0.010 PCK)." in text
     assert "Aside" not in text  # a branch is no step of the way up
-    assert "(training error) changes from 200.0 to 85.0, its variance" in text
-    assert "(validation minus training) from 40.0 to 40.0" in text
-    assert (
-        "changes from 0.40 to 1.00 billion operations, that of training from 10.0 to 40.0 minutes"
-        in text
-    )
+    assert "(training error) 200 to 85; variance" in text
+    assert "Billion operations for a picture 0.40 to 1.00; minutes of training 10.0 to 40.0" in text
     assert "not comparable" not in text
+    for each in result["rungs"][1:]:
+        each["difference"]["pck_0.2"]["decided"] = False
+    assert findings.answer(result).startswith("**Not decided: 12 epochs are too few")
+
+
+def test_the_ablation_in_words(result):
+    first, small, long, _, back = result["rungs"]
+    for each in (small, long, back):
+        each["parent"] = "a"
+    whole = {**result, "rungs": [first, small, long, back], "complete": True, "seeds": [0, 1, 2]}
+    text = findings.ablation_text(whole)
+    assert "scores PCK@0.2 0.050 (95 % interval 0.040 to 0.060) after 12 epochs, 3 seeds." in text
+    assert "Worth something: back (-0.050). Harmful: long (+0.140). Not decided: small" in text
+    table = findings.ablation_table(whole)
+    assert [line["decided"] for line in table] == ["–", "no", "yes", "yes"]
+    assert table[0]["what changes"] == "An idea." and table[1]["what changes"] == "loss: mse to l1"
+    begun = {**whole, "complete": False, "trainings": [{}] * 5}
+    assert findings.ablation_text(begun).startswith("**Not finished:** 5 trainings are done")
 
 
 def test_contributions_have_a_line_for_each_change(result):
@@ -504,18 +449,12 @@ def test_contributions_have_a_line_for_each_change(result):
 def test_tables_name_branches_and_parents(result):
     scores = findings.score_table(result)
     assert [line["title"] for line in scores] == ["Start", "Small", "Long", "(Aside)", "Back"]
-    assert [line["decided"] for line in scores] == ["-", "no", "yes", "yes", "yes"]
-    assert scores[0]["PCK against its parent"] is None
-    assert scores[2]["95 % interval"] == pytest.approx([0.12, 0.16])
+    assert [line["decided"] for line in scores] == ["–", "no", "yes", "yes", "yes"]
+    assert scores[0]["PCK, minus the step before"] is None
+    assert scores[2]["PCK, minus the step before"]["interval"] == pytest.approx([0.12, 0.16])
     ideas = findings.idea_table(result)
     assert [line["made from"] for line in ideas] == ["-", "Start", "Small", "Long", "Long"]
-
-
-def test_photograph_text(result):
-    text = findings.photograph_text(result)
-    assert text.startswith("9,000 images of people. PCK@0.2 changes from 0.050")
-    assert text.endswith(findings.contributions(result)) and "Answer" not in text
-    assert findings.photograph_text(None) == "The repository has no other ladder."
+    assert [line["minutes of training"] for line in findings.cost_table(result)][:2] == [10, 20]
 
 
 def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch):
@@ -524,8 +463,8 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
         folder.mkdir()
         scores = {
             "pck_0.2": {"value": pck, "interval": [pck - 0.1, pck + 0.1]},
-            "pcp_0.5": {"value": 0.5},
-            "frame_mse": {"value": 99.0},
+            "pcp_0.5": {"value": 0.5, "interval": [0.4, 0.6]},
+            "frame_mse": {"value": 99.0, "interval": [90.0, 110.0]},
         }
         for part in ("validation", "development"):
             # Those of all joints, which the table must leave alone.
@@ -556,9 +495,8 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
     monkeypatch.setattr(recipes, "RECIPES", trainings)
     fair, good = findings.shipped_table(tmp_path)
     assert (fair["model"], good["model"]) == ("fair", "good")
-    assert (good["PCK@0.2"], good["PCK, development"]) == (0.6, 0.61)
-    assert good["PCK's 95 % interval"] == pytest.approx([0.5, 0.7])
-    assert good["its 95 % interval"] == pytest.approx([0.6, 0.62])
+    assert good["PCK@0.2"] == {"value": 0.6, "interval": pytest.approx([0.5, 0.7])}
+    assert good["PCK@0.2, development"] == {"value": 0.61, "interval": pytest.approx([0.6, 0.62])}
     # What two stages start from was trained once.
     assert (fair["epochs of all its trainings"], good["epochs of all its trainings"]) == (3, 15)
     assert good["megabytes"] == 2.0
