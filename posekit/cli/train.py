@@ -212,7 +212,8 @@ def _add_ladder(commands):
         ladder,
         "Train the finished recipe, and without each of its parts: the ablation of notebook 06.",
         details=f"{RESUMES} The numbers of finished\ntrainings are in --out: with this file it "
-        f"resumes on another machine as well.\nNotebook 06 shows reports/ablation.json.\n\n{DATA_DETAILS}",
+        "resumes on another machine as well.\nNotebook 06 shows reports/ablation.json.\n\n"
+        f"{DATA_DETAILS}",
         example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
     add_data_options(parser)

@@ -26,7 +26,7 @@ from posekit.pipeline import caches
 # Pictures in each file of the cache: what an interruption can lose.
 CHUNK = 200
 
-# Part of the name of each file of the cache: raise it when cues change.
+# Part of the name of each file of the cache: raise it when cues, or an estimator's poses, change.
 CUES_VERSION = 1
 
 # The last layer of EfficientNet-Lite0's trunk, which the shipped models have as well.
