@@ -97,7 +97,7 @@ def html_table(rows):
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="text-align:{sides[column]}{_one_line(text)}">{escape(text)}</td>'
+            f'<td style="text-align:{sides[column]}{_line_style(text)}">{escape(text)}</td>'
             for column in columns
             for text in [shown(row[column], decimals[column])]
         )
@@ -110,8 +110,8 @@ def html_table(rows):
     )
 
 
-def _one_line(text):
-    return ";white-space:nowrap" if len(text) <= 24 else ""
+def _line_style(text):
+    return ";white-space:nowrap" if len(text) <= 24 else ";min-width:14em"
 
 
 def facts(described):
