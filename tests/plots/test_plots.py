@@ -437,7 +437,7 @@ def test_a_figure_shows_itself_at_twice_its_size_on_the_page():
     attributes = metadata["image/png"]
     assert width == 2 * attributes["width"]
     assert abs(height - 2 * attributes["height"]) <= 1  # of a fraction of a pixel
-    assert attributes["width"] == round(96 * style.HALF)
+    assert attributes["width"] == round(96 * style.WHOLE)
     assert attributes["alt"] == data["text/plain"] == describe(figure)
     figure.alt_text = "two points"
     assert figure.page_attributes()["alt"] == "two points"
