@@ -106,7 +106,7 @@ def test_the_panel_shows_its_picture(lab):
 
 def test_a_slider_varies_the_picture(lab):
     before = lab.picture()
-    after = lab.changed_by(lambda: lab.click(lab.control(".noUi-target", "scale"), x_share=0.9))
+    after = lab.changed_by(lambda: lab.click(lab.control(".noUi-target", "size, up to"), x_share=0.9))
     assert np.abs(after.astype(int) - before).mean() > 5
     assert "own" in lab.page.evaluate(f"{lab.control('select', 'strengths')}.value")
 
