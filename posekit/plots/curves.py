@@ -118,14 +118,17 @@ def _draw_curves(axis, histories, baselines):
         ):
             epochs, values = _aligned(runs, key)
             mean = _over_seeds(np.nanmean, values)
-            axis.plot(epochs, mean, dashes, color=colour, label=f"{name.replace('_', ' ')}, {role}")
+            label = f"{name.replace('_', ' ')}, {role}"
+            # One epoch alone draws no line.
+            marker = "o" if len(mean) == 1 else None
+            axis.plot(epochs, mean, dashes, marker=marker, color=colour, label=label)
             if len(runs) > 1:
                 low, high = _over_seeds(np.nanmin, values), _over_seeds(np.nanmax, values)
                 axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
     for n, (name, value) in enumerate((baselines or {}).items()):
         dashes, label = DASHES[n % len(DASHES)], f"{name.replace('_', ' ')}: {value:.4g}"
         axis.axhline(value, color="#555555", linestyle=dashes, linewidth=1.2, label=label)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _aligned(runs, key):

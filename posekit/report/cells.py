@@ -139,7 +139,9 @@ def _folded(output):
         elif named := TRAINING.match(line):
             trainings.append({"name": named[1], "epochs": [], "lines": [], "scores": {}})
             continue
-        elif training and training["epochs"] and " - loss: " in line:
+        elif training and " - loss: " in line:
+            # Keras does not number the epoch of a training that has but one.
+            training["epochs"] = training["epochs"] or [1]
             for name, value in SCORES.findall(line):
                 training["scores"].setdefault(name, []).append(float(value))
         else:

@@ -21,6 +21,8 @@ Epoch 3/3
 Epoch 1/1
 12/12 - 32s - loss: 9.5e-01
 the mean pose: 453.5
+Training plain-3c4d
+6/6 - 5s - 755ms/step - loss: 27.7372 - mse: 283.9326 - val_loss: 23.4582 - val_mse: 240.0964
 """
 
 
@@ -49,11 +51,14 @@ def test_the_epochs_of_a_training_become_one_line():
     cell = new_code_cell("fit()", outputs=[new_output("stream", name="stdout", text=KERAS)])
     node = new_notebook(cells=[cell])
     cells.fold_streams(node)
-    first, second, rest = node.cells[0].outputs
+    first, second, third, rest = node.cells[0].outputs
     assert first["data"]["text/plain"] == (
         "Training poster-1a2b, 3 epochs: MSE 1,418 to 600.1; validation MSE 745.3 to nan"
     )
     assert second["data"]["text/plain"] == "Training, 1 epoch: loss 0.95 to 0.95"
+    assert third["data"]["text/plain"] == (
+        "Training plain-3c4d, 1 epoch: MSE 283.9 to 283.9; validation MSE 240.1 to 240.1"
+    )
     assert rest["text"] == "the mean pose: 453.5\n"
     html = BeautifulSoup(first["data"]["text/html"], "html.parser")
     assert "Epoch 2/3" in html.select_one("details pre").text

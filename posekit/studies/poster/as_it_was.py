@@ -27,6 +27,9 @@ LABELS = {"poster": "as stored", "poster_origin": "at the origin"}
 AFTER, BEFORE = "after the split", "before the split"
 LEARNING_RATE = 1e-3
 
+# Half of them are mirror images.
+POSTER_IMAGES = 24_000
+
 # Both losses of a training must be within this factor of the poster's to count as its finding.
 CLOSE = 1.1
 
@@ -129,6 +132,8 @@ def readings(rows):
                 "labels": LABELS[row["label_treatment"]],
                 "mirrored": AFTER if row["flip"] == "double" else BEFORE,
                 "batch_norm": row["batch_norm"],
+                "images": row["data"]["train"],
+                "frame_px": row["data"]["frame_px"],
                 "epochs": len(row["history"]["epoch"]),
                 "best_epoch": best + 1,
                 "training": float(losses[0, best]),
@@ -172,12 +177,24 @@ def answer(found):
     if close:
         return (
             f"**Under which reading do the poster's losses come out together?** {wanted} in "
-            f"validation come out to within {CLOSE - 1:.0%} with {said}."
+            f"validation come out to within {CLOSE - 1:.0%} with {said}.{_smaller(found)}"
         )
     return (
         f"**Under which reading do the poster's losses come out together?** Under none of those "
         f"tried: {wanted} in validation are nearest with {_in_words(nearest)}, off by a factor of "
-        f"{number(nearest['factor'], 2)}."
+        f"{number(nearest['factor'], 2)}.{_smaller(found)}"
+    )
+
+
+def _smaller(found):
+    """A sentence where the trainings are smaller than the poster's, else ""."""
+    images, side = (min(row[name] for row in found) for name in ("images", "frame_px"))
+    if images >= POSTER_IMAGES / 4 and side >= FRAME_PX:
+        return ""
+    return (
+        f" These trainings are smaller than the poster's ({images:,} photographs and their mirror "
+        f"images, {side} x {side} px, at most {max(row['epochs'] for row in found)} epochs): what "
+        "they do not reach, longer ones may."
     )
 
 

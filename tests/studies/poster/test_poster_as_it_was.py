@@ -46,7 +46,7 @@ def row(treatment, batch_norm, train, validation, flip="double"):
         "label_treatment": treatment,
         "flip": flip,
         "batch_norm": batch_norm,
-        "data": {"frame_px": 48},
+        "data": {"train": 900, "frame_px": 48},
         "baselines": {"mean_pose": 110.0},
         "history": {"epoch": [1, 2, 3], "train_mse": train, "validation_mse": validation},
     }
@@ -77,6 +77,10 @@ def test_the_answer_names_the_reading():
     assert "with batch normalisation (epoch 2: 140.0 and 428.0)" in text
     none = as_it_was.answer(readings(ROWS[1:]))
     assert "Under none of those tried" in none and "off by a factor of 2.87" in none
+    small = "(900 photographs and their mirror images, 48 x 48 px, at most 3 epochs)"
+    assert small in text and small in none
+    full = [{**found, "images": 7200, "frame_px": 96} for found in readings(ROWS)]
+    assert "smaller" not in as_it_was.answer(full)
 
 
 def test_the_table_has_a_row_for_each_reading():
