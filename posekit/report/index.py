@@ -7,6 +7,7 @@ from nbconvert import HTMLExporter
 
 from posekit import files
 from posekit.errors import raise_problems
+from posekit.estimators.loading import SHIPPED
 from posekit.provenance import provenance
 from posekit.report import cells, pages
 from posekit.report.names import written_by
@@ -121,6 +122,28 @@ def headline_answers(index):
     ]
 
 
+def what_works(model):
+    """What a shipped model reaches on photographs, Markdown; "" without its stored scores.
+
+    `model` is its folder; the scores are those of `evaluate --part development`.
+    """
+    path = model / "development.json"
+    if not path.is_file():
+        return ""
+    scores = files.read_json(path)
+    found, fixed = (
+        each["limb_joints"]["metrics"]["pck_0.2"]["value"]
+        for each in (scores, scores["mean_pose"])
+    )
+    return (
+        f"**What works, on photographs:** the shipped model `{model.name}` puts {found:.0%} of the "
+        "joints of arms and legs within a fifth of the torso's length, on "
+        f"{scores['pck_counts']['image_count']:,} photographs that no training saw; one fixed pose "
+        f"puts {fixed:.0%}. It starts from ImageNet's weights, says where a joint may be instead of "
+        "naming its coordinates, and looks a second time at the person it has found."
+    )
+
+
 def write(run_dir, index):
     """Write index.json and index.html of a run; return the path of index.html.
 
@@ -145,6 +168,7 @@ def write(run_dir, index):
             default=None,
         ),
         headline_answers=headline_answers(index),
+        what_works=what_works(SHIPPED / "best"),
         run_name=run_dir.name,
     )
     files.write_json(run_dir / "index.json", index)

@@ -1,5 +1,7 @@
 """What a page changes in the cells of an executed notebook."""
 
+import json
+
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -186,3 +188,14 @@ def test_the_index_opens_with_the_figure_that_says_so(tmp_path):
         image["src"] for image in BeautifulSoup(page.read_text(), "html.parser").select("img")
     ]
     assert sources == [f"data:image/png;base64,{source}" for source in ("BBBB", "AAAA")]
+
+
+def test_the_index_says_what_works_from_the_stored_scores(tmp_path):
+    assert index.what_works(tmp_path) == ""
+    limbs = {"limb_joints": {"metrics": {"pck_0.2": {"value": 0.618}}}}
+    constant = {"limb_joints": {"metrics": {"pck_0.2": {"value": 0.036}}}}
+    scores = {**limbs, "mean_pose": constant, "pck_counts": {"image_count": 1643}}
+    (tmp_path / "development.json").write_text(json.dumps(scores))
+    text = index.what_works(tmp_path)
+    assert f"`{tmp_path.name}` puts 62% of" in text
+    assert "1,643 photographs" in text and "one fixed pose puts 4%" in text
