@@ -61,8 +61,8 @@ _SIZES = {
     "saliency_images": (8, 64, 200),
     "ladder": ("shortest", "short", "short"),
     "ladder_epochs": (2, 6, 12),
-    "activity_steps": (10, 300, 4000),
-    "activity_batch": (16, 64, 64),
+    "activity_steps": (10, 200, 4000),
+    "activity_batch": (16, 32, 64),
     "activity_fractions": ((0.5, 1.0), (0.1, 1.0), (0.1, 0.3, 1.0)),
 }
 PROFILES = {
