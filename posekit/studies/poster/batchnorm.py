@@ -37,7 +37,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(("plain pixels",), 32, 0.5, 1, 16),
-    "quick": Size(tuple(SCALINGS), 32, 0.5, 4, 16),
+    "quick": Size(("plain pixels", "posekit's"), 32, 0.5, 4, 16),
     "full": Size(tuple(SCALINGS), 64, 0.5, 10, 32),
 }
 
