@@ -7,7 +7,6 @@ from nbconvert import HTMLExporter
 
 from posekit import files
 from posekit.errors import raise_problems
-from posekit.estimators.loading import SHIPPED
 from posekit.provenance import provenance
 from posekit.report import cells, pages
 from posekit.report.names import written_by
@@ -168,7 +167,7 @@ def write(run_dir, index):
             default=None,
         ),
         headline_answers=headline_answers(index),
-        what_works=what_works(SHIPPED / "best"),
+        what_works=what_works(files.PROJECT_ROOT / "models" / "best"),
         run_name=run_dir.name,
     )
     files.write_json(run_dir / "index.json", index)
