@@ -175,7 +175,7 @@ def test_the_public_face_is_light_until_used():
 
 @pytest.mark.parametrize("asked", [None, "0"])
 def test_onednn_computes_on_every_processor_unless_switched_off(asked, monkeypatch):
-    # TensorFlow reads the variable as it loads, so posekit sets it for whoever imports it first.
+    # TensorFlow reads the variable as it loads, so posekit sets it when it is imported first.
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     if asked is not None:
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)

@@ -15,7 +15,7 @@ MOST_NAMED = 16  # bars in an alternative text; more are summed up
 class DescribedFigure(Figure):
     """A Figure whose pictures in notebooks have a size on the page and an alternative text.
 
-    `alt_text` may be set by whoever draws; None describes the axes.
+    `alt_text` may be set by the function that draws; None describes the axes.
     """
 
     alt_text = None
