@@ -145,7 +145,10 @@ def answer(result):
     # Photographs say more than synthetic people, where there are seeds to decide it.
     repeated = any(len(each["seeds"]) > 1 for each in on_photographs)
     found = on_photographs if repeated else result["findings"]
-    data = "photographs" if repeated else result["data"]["name"]
+    trained = result["photographs"]["trainings"] if repeated else result["trainings"]
+    name = "photographs" if repeated else result["data"]["name"]
+    # Small networks may answer otherwise than the poster's.
+    data = f"{name} of {trained[0]['data']['frame_px']} px" if trained else name
     low, high = result["step_ratio_range"]
     evidence = [*lines("photographs", on_photographs)]
     evidence += lines(result["data"]["name"], result["findings"])

@@ -141,7 +141,7 @@ def test_the_answer_says_where_it_helps_and_what_the_poster_saw(result, tmp_path
     text = findings.answer(files.read_json(tmp_path / "x.json"))
     assert text.startswith(
         "**It helps in plain pixels, it harms in posekit's scaling, "
-        "it is not decided from a small start (synthetic, 3 seeds).**"
+        "it is not decided from a small start (synthetic of 48 px, 3 seeds).**"
     )
     assert "that is reproduced (training MSE 30.3 with it, 45.7 without)" in text
     assert "no difference is decided with 3 seeds (validation MSE 40.0 with it, 40.0" in text
@@ -164,7 +164,7 @@ def test_photographs_decide_where_there_are_some(result):
     text = findings.answer(found)
     # One seed decides nothing: the run's own three do.
     assert (
-        text.startswith("**It helps in plain pixels, it harms") and "(synthetic, 3 seeds)" in text
+        text.startswith("**It helps in plain pixels, it harms") and "(synthetic of 48 px, 3 seeds)" in text
     )
     assert "photographs, in plain pixels: validation MSE 50.0 with and 40.0 without (10.0" in text
     assert "synthetic, in posekit's scaling" in text
@@ -173,14 +173,14 @@ def test_photographs_decide_where_there_are_some(result):
     assert findings.photographs_text([]).startswith("No trainings on photographs")
     repeated = result(tracked=pair("plain pixels", [50.0, 51.0, 50.0], [40.0, 41.0, 40.0]))
     text = findings.answer(repeated)
-    assert text.startswith("**It harms in plain pixels (photographs, 3 seeds).**")
+    assert text.startswith("**It harms in plain pixels (photographs of 48 px, 3 seeds).**")
     assert "is not decided with 3 seeds (training MSE 5.0 with it, 5.0 without)" in text
 
 
 def test_a_run_that_is_too_short_says_so(result):
     rows = pair("plain pixels", [80.0, 81.0, 85.0], [90.0, 91.0, 80.0])
     text = findings.answer(result(rows))
-    assert text.startswith("**Not decided in plain pixels (synthetic, 3 seeds).**")
+    assert text.startswith("**Not decided in plain pixels (synthetic of 48 px, 3 seeds).**")
     assert "No network beats the mean pose here" in text
     assert "No network" not in findings.answer(result())
 
@@ -188,8 +188,8 @@ def test_a_run_that_is_too_short_says_so(result):
 @pytest.mark.parametrize(
     ("with_it", "verdict"),
     [
-        ([40.0, 41.0, 40.0], "**Yes in plain pixels (synthetic, 3 seeds).**"),
-        ([60.0, 61.0, 60.0], "**It harms in plain pixels (synthetic, 3 seeds).**"),
+        ([40.0, 41.0, 40.0], "**Yes in plain pixels (synthetic of 48 px, 3 seeds).**"),
+        ([60.0, 61.0, 60.0], "**It harms in plain pixels (synthetic of 48 px, 3 seeds).**"),
     ],
 )
 def test_one_scaling_has_one_verdict(result, with_it, verdict):
