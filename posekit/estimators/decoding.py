@@ -75,9 +75,7 @@ def extents(maps):
     """
     height, width = maps.shape[1:3]
     # As for peaks, and raised to a power: many maps' faint far cells would add up.
-    smooth = gaussian_filter(
-        maps, (0, SMOOTHING * height, SMOOTHING * width, 0), mode="constant"
-    )
+    smooth = gaussian_filter(maps, (0, SMOOTHING * height, SMOOTHING * width, 0), mode="constant")
     sharp = smooth**EXTENT_POWER
     sharp /= sharp.sum(axis=(1, 2), keepdims=True)
     low, high = [], []

@@ -139,9 +139,7 @@ class PoseEstimator:
             )
             for rows in _batches(len(images))
         ]
-        keypoints_px, peak_mass, boxes_px, features = map(
-            np.concatenate, zip(*poses, strict=True)
-        )
+        keypoints_px, peak_mass, boxes_px, features = map(np.concatenate, zip(*poses, strict=True))
         if corners_px is not None:
             keypoints_px = keypoints_px + np.array(corners_px)[:, None]
             boxes_px = boxes_px + np.pad(corners_px, ((0, 0), (0, 2)))

@@ -131,8 +131,7 @@ def what_works(model):
         return ""
     scores = files.read_json(path)
     found, fixed = (
-        each["limb_joints"]["metrics"]["pck_0.2"]["value"]
-        for each in (scores, scores["mean_pose"])
+        each["limb_joints"]["metrics"]["pck_0.2"]["value"] for each in (scores, scores["mean_pose"])
     )
     return (
         f"**What works, on photographs:** the shipped model `{model.name}` puts {found:.0%} of the "

@@ -107,8 +107,8 @@ def introduction(result):
     trained = f" (trained at {', '.join(trained)})" if trained else ""
     return (
         f"Measured on photographs, LSPet: {split['train']:,} to train, {split['validation']:,} to "
-        f"validate; {epochs}{seeds}; posekit at commit {made_by['git_commit']}{trained}. The photographs "
-        "may not be passed on, so only numbers are shown."
+        f"validate; {epochs}{seeds}; posekit at commit {made_by['git_commit']}{trained}. The "
+        "photographs may not be passed on, so only numbers are shown."
     )
 
 

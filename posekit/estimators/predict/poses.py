@@ -52,7 +52,8 @@ def draw(image, people, skeleton, all_joints=False):
     for pose in people:
         if not pose.found:
             continue
-        inside = ((pose.keypoints_px >= -0.5) & (pose.keypoints_px < np.array(size_px) - 0.5)).all(axis=1)
+        end_px = np.array(size_px) - 0.5
+        inside = ((pose.keypoints_px >= -0.5) & (pose.keypoints_px < end_px)).all(axis=1)
         shown = inside & ~(pose.confidences < HIDDEN_BELOW)  # NaN is shown
         image = drawing.draw_skeleton(
             image,

@@ -59,7 +59,15 @@ class Tracker:
 
 
 def predict_video(
-    estimator, stream, folder, stem, *, file_format="json", smoothing=None, show=None, all_joints=False
+    estimator,
+    stream,
+    folder,
+    stem,
+    *,
+    file_format="json",
+    smoothing=None,
+    show=None,
+    all_joints=False,
 ):
     """Predict a video; write a copy with the poses drawn, with its times and sound, and the poses.
 
