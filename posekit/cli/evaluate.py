@@ -1,8 +1,7 @@
 """`evaluate`: score a model on one part of the data."""
 
-import argparse
 import json
-import sys
+from argparse import SUPPRESS
 
 from posekit import files
 from posekit.cli.options import (
@@ -12,7 +11,7 @@ from posekit.cli.options import (
     add_data_options,
     add_force,
     add_model,
-    add_old_name,
+    add_option,
     add_out,
     check_new,
     open_experiment,
@@ -30,60 +29,27 @@ def add(commands):
         commands,
         "evaluate",
         evaluate,
-        "Score a model on one part of the data.",
         details="Give the --profile and --seed of its training, so that the split is the same."
         f"\n\n{DATA_DETAILS}",
         example="evaluate --model reports/mine/training/NAME --data synthetic --part validation "
         "--out scores.json",
     )
     add_model(parser, required=True)
-    add_data_options(parser, has_split=False)
+    add_data_options(parser)
     parser.add_argument(
-        "--split",
-        action=_Split,
-        default="standard",
-        metavar=f"{{{','.join(SPLITS)}}}",
-        help="rule of the split; scores compare on standard (default: %(default)s)",
+        "--split-kind", dest="split", choices=tuple(SPLITS), default=SUPPRESS, help=SUPPRESS
     )
-    add_old_name(parser, "--split-kind", "--split", choices=tuple(SPLITS))
-    parser.add_argument(
-        "--part",
-        default="validation",
-        choices=PARTS,
-        help="which images to score (default: %(default)s)",
-    )
+    add_option(parser, "--part", "which images to score", choices=PARTS, default="validation")
     add_out(parser, "write the scores here as JSON", "--json", metavar="FILE")
-    parser.add_argument(
-        "--predictions",
-        type=absolute_path,
-        metavar="FILE",
-        help="write image_ids and keypoints_px, original pixels, to this .npz",
-    )
-    parser.add_argument(
-        "--coco",
-        type=absolute_path,
-        metavar="FILE",
-        help="write the keypoints of own data here as COCO results",
-    )
+    npz = "write image_ids and keypoints_px, original pixels, to this .npz"
+    add_option(parser, "--predictions", npz, type=absolute_path, metavar="FILE")
+    coco = "write the keypoints of own data here as COCO results"
+    add_option(parser, "--coco", coco, type=absolute_path, metavar="FILE")
     add_force(parser)
 
 
-class _Split(argparse.Action):
-    """The rule of the split; the name of a part, which --split was once, still works."""
-
-    def __call__(self, parser, options, value, option_string=None):
-        if value in PARTS:
-            print(f"note: --split {value} is now written --part {value}", file=sys.stderr)
-            options.part = value
-        elif value in SPLITS:
-            options.split = value
-        else:
-            choices = ", ".join(map(repr, SPLITS))
-            raise argparse.ArgumentError(self, f"invalid choice: {value!r} (choose from {choices})")
-
-
 def evaluate(options):
-    """Score a model; print the scores and write the files asked for."""
+    """Score a model on one part of the data."""
     from posekit.datasets.coco import reading
     from posekit.estimators import loading
     from posekit.estimators.predict import pose_files
@@ -97,7 +63,6 @@ def evaluate(options):
     estimator = loading.load(options.model)
     experiment = open_experiment(
         options,
-        split=options.split,
         # The profile's limit shaped the split that the network was trained on; without it,
         # training images would turn up in validation. The fixed test parts do not depend on it.
         limit_images=options.part != "all",

@@ -21,16 +21,16 @@ own_data.toml, its folder, or what COCO, CVAT, Roboflow, Label Studio or YOLO po
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
-def add_command(commands, name, run, summary, *, example, details=""):
+def add_command(commands, name, run, *, example, details=""):
     """A command's parser, added to what `add_subparsers` returned.
 
-    `run` takes the parsed options and returns the exit status. `example` is a command line to
-    copy, without `posekit`; `details` are further lines of the command's own help.
+    `run` takes the parsed options and returns the exit status; its docstring is the help.
+    `example` is a command line to copy, without `posekit`; `details` are further lines of help.
     """
     parser = commands.add_parser(
         name,
-        help=summary,
-        description=f"{summary}\n{details}",
+        help=run.__doc__,
+        description=f"{run.__doc__}\n{details}",
         epilog=f"example: posekit {example}",
         formatter_class=AS_WRITTEN,
     )
@@ -38,39 +38,19 @@ def add_command(commands, name, run, summary, *, example, details=""):
     return parser
 
 
-class _OldName(argparse.Action):
-    """An earlier name of an option: it works, and a note says what it is called now."""
-
-    def __init__(self, *args, now, **settings):
-        super().__init__(*args, **settings)
-        self.now = now
-
-    def __call__(self, parser, options, values, option_string=None):
-        if values is not None:  # as of an optional word that is not there
-            old = option_string or values
-            print(f"note: {old} is now written {self.now}", file=sys.stderr)
-            setattr(options, self.dest, values)
+def add_option(parser, name, help, **settings):
+    """An option as of `add_argument`, whose help ends with its default where it has one."""
+    shown = f"{help} (default: %(default)s)" if "default" in settings else help
+    parser.add_argument(name, help=shown, **settings)
 
 
-def add_old_name(parser, old, now, **settings):
-    """Let a command understand an option's earlier name, or "out", a word without an option.
-
-    `now` is the name of today, whose value it sets; `settings` are those of `add_argument`.
-    """
-    if old.startswith("-"):
-        settings = {"dest": now.strip("-").replace("-", "_"), **settings}
-        settings["default"] = argparse.SUPPRESS
-    else:
-        settings["nargs"] = "?"
-    parser.add_argument(old, action=_OldName, now=now, help=argparse.SUPPRESS, **settings)
-
-
-def add_out(parser, help, *old, metavar="FOLDER", required=False, default=None):
+def add_out(parser, help, *old, metavar="FOLDER", required=False, **default):
     """`--out`, where a command writes; `old` are names that it had."""
     group = parser.add_mutually_exclusive_group(required=required)
-    group.add_argument("--out", type=absolute_path, default=default, metavar=metavar, help=help)
+    add_option(group, "--out", help, type=absolute_path, metavar=metavar, **default)
+    hidden = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     for name in old:
-        add_old_name(group, name, "--out", type=absolute_path)
+        group.add_argument(name, dest="out", type=absolute_path, **hidden)
 
 
 def add_force(parser):
@@ -92,45 +72,26 @@ def add_model(parser, **settings):
     """`--model`, with the names of the models that ship."""
     manifests = sorted(files.PROJECT_ROOT.glob(f"models/*/{MANIFEST}"))
     shipped = ", ".join(manifest.parent.name for manifest in manifests)
-    default = " (default: %(default)s)" if "default" in settings else ""
-    help = f"{shipped}, or path of a model or training{default}"
-    parser.add_argument("--model", help=help, **settings)
+    add_option(parser, "--model", f"{shipped}, or path of a model or training", **settings)
 
 
 def add_data_options(parser, *, has_split=True):
     """Which data a command works on; with `has_split`, also the splitting rule."""
-    parser.add_argument(
-        "--data", type=data_paths, default=SYNTHETIC, help=f"{DATA_HELP} (default: %(default)s)"
-    )
+    add_option(parser, "--data", DATA_HELP, type=data_paths, default=SYNTHETIC)
     purposes = "; ".join(f"{profile.name}: {profile.purpose}" for profile in PROFILES.values())
-    parser.add_argument(
-        "--profile",
-        choices=tuple(PROFILES),
-        default="quick",
-        help=f"{purposes} (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=seed, default=0, help="of everything random (default: %(default)s)"
-    )
+    add_option(parser, "--profile", purposes, choices=tuple(PROFILES), default="quick")
+    add_option(parser, "--seed", "of everything random", type=seed, default=0)
     add_skip_bad_images(parser)
     add_cache_dir(parser)
     if has_split:
-        parser.add_argument(
-            "--split",
-            default="standard",
-            choices=tuple(SPLITS),
-            help="rule of the split; scores compare on standard (default: %(default)s)",
-        )
+        rule = "rule of the split; scores compare on standard"
+        add_option(parser, "--split", rule, choices=tuple(SPLITS), default="standard")
 
 
 def add_cache_dir(parser):
     """The option for the folder of the caches, which `main` puts into the environment."""
-    parser.add_argument(
-        "--cache-dir",
-        type=absolute_path,
-        metavar="FOLDER",
-        help=f"of decoded pictures (default: {files.CACHE_VARIABLE}, else .cache or the user's)",
-    )
+    what = f"of decoded pictures (default: {files.CACHE_VARIABLE}, else .cache or the user's)"
+    add_option(parser, "--cache-dir", what, type=absolute_path, metavar="FOLDER")
 
 
 def add_skip_bad_images(parser):
@@ -140,13 +101,8 @@ def add_skip_bad_images(parser):
 
 def add_run_dir(parser, default):
     """The folder of the trainings behind what a command writes."""
-    parser.add_argument(
-        "--run-dir",
-        type=absolute_path,
-        default=Path(default),
-        metavar="FOLDER",
-        help="folder of the trainings (default: %(default)s)",
-    )
+    what, default = "folder of the trainings", Path(default)
+    add_option(parser, "--run-dir", what, type=absolute_path, metavar="FOLDER", default=default)
 
 
 def bad_images(options):
@@ -155,9 +111,15 @@ def bad_images(options):
 
 
 def open_experiment(options, **choices):
-    """The experiment that the data options name; `choices` as for the library's function."""
-    from posekit.pipeline import experiment
+    """Seed everything and open what the data options name; `choices` as for the library's function.
 
+    The split is that of --split, where a command has it.
+    """
+    from posekit.pipeline import experiment
+    from posekit.training import engine
+
+    engine.start(options.seed)
+    choices = {"split": getattr(options, "split", "standard"), **choices}
     return experiment.open_experiment(
         options.data,
         profile=options.profile,

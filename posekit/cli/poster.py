@@ -4,6 +4,7 @@ from posekit.cli.options import (
     DATA_DETAILS,
     add_command,
     add_data_options,
+    add_option,
     add_out,
     add_run_dir,
     open_experiment,
@@ -29,31 +30,24 @@ def _add_batchnorm(commands):
         commands,
         "batchnorm",
         batchnorm,
-        "Train the poster's network with and without batch normalisation, each at its best rate.",
         details="In three scalings of pixels and coordinates: at three rates with the first seed, "
         f"then at each\nnetwork's best rate with all seeds.\n{KEPT}\n\n{DATA_DETAILS}",
         example="batchnorm --data data/raw/lspet_dataset.zip --profile full --seeds 5",
     )
     add_data_options(parser)
     _add_size(parser, "reports/batchnorm-run")
-    for option, what in (
-        ("--final-epochs", "at the best rate (default: --epochs)"),
-        ("--seeds", "how many, counted from --seed (default: the profile's)"),
-    ):
-        parser.add_argument(option, type=positive_integer, help=what)
-    parser.add_argument(
-        "--fraction", type=float, default=1.0, help="of the training pictures (default: all)"
-    )
+    epochs, seeds = "at the best rate (default: --epochs)", "how many, counted from --seed"
+    add_option(parser, "--final-epochs", epochs, type=positive_integer)
+    add_option(parser, "--seeds", f"{seeds} (default: the profile's)", type=positive_integer)
+    add_option(parser, "--fraction", "of the training pictures", type=float, default=1.0)
 
 
 def batchnorm(options):
-    """Run notebook 03's comparison and print what it found."""
+    """Train the poster's network with and without batch normalisation, each at its best rate."""
     from posekit.studies.poster import batchnorm as study
     from posekit.studies.poster import batchnorm_findings as findings
-    from posekit.training import engine
 
-    engine.start(options.seed)
-    experiment = open_experiment(options, split=options.split, frame_px=options.frame_px)
+    experiment = open_experiment(options, frame_px=options.frame_px)
     run_dir = output_path(options.run_dir)
     profile = experiment.profile
     rows = study.compare_scalings(
@@ -74,27 +68,20 @@ def _add_poster(commands):
         commands,
         "poster",
         poster,
-        "Train the poster's networks as it did: doubled by mirroring, split at random.",
         details="With missing joints as stored and at the origin, mirrored after and before the "
         f"split, with\nand without batch normalisation: eight trainings.\n{KEPT}\n\n{DATA_DETAILS}",
         example="poster --data data/raw/lspet_dataset.zip --profile full --epochs 40",
     )
     add_data_options(parser, has_split=False)
     _add_size(parser, "reports/poster-run")
-    parser.add_argument(
-        "--patience",
-        type=positive_integer,
-        default=5,
-        help="epochs without improvement before a training stops (default: %(default)s)",
-    )
+    what = "epochs without improvement before a training stops"
+    add_option(parser, "--patience", what, type=positive_integer, default=5)
 
 
 def poster(options):
-    """Train the poster as it was and print where its losses come out together."""
+    """Train the poster's networks as it did: doubled by mirroring, split at random."""
     from posekit.studies.poster import as_it_was
-    from posekit.training import engine
 
-    engine.start(options.seed)
     experiment = open_experiment(options, split="poster", frame_px=options.frame_px)
     run_dir = output_path(options.run_dir)
     rows = as_it_was.train_readings(
@@ -111,13 +98,9 @@ def poster(options):
 
 
 def _add_size(parser, run_dir):
-    for option, what in (("--epochs", "how many"), ("--batch-size", "pictures")):
-        parser.add_argument(option, type=positive_integer, help=f"{what} (default: the profile's)")
-    parser.add_argument(
-        "--frame-px",
-        type=positive_integer,
-        default=FRAME_PX,
-        help="side of the network's input (default: %(default)s)",
-    )
+    add_option(parser, "--epochs", "how many (default: the profile's)", type=positive_integer)
+    add_option(parser, "--batch-size", "pictures (default: the profile's)", type=positive_integer)
+    side = "side of the network's input"
+    add_option(parser, "--frame-px", side, type=positive_integer, default=FRAME_PX)
     add_run_dir(parser, run_dir)
     add_out(parser, "the numbers (default: trainings.json in --run-dir)", metavar="FILE")

@@ -13,6 +13,7 @@ from posekit.cli.options import (
     add_data_options,
     add_force,
     add_model,
+    add_option,
     add_out,
     check_new,
     data_paths,
@@ -56,84 +57,36 @@ def _add_predict(commands):
         commands,
         "predict",
         predict,
-        "Draw and write poses in photographs, videos or a webcam.",
         details=DETAILS,
         example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "images",
-        nargs="*",
-        default=[],
-        metavar="IMAGE",
-        help="pictures, videos, folders of them, or quoted patterns",
-    )
-    source.add_argument(
-        "--camera",
-        type=_camera,
-        metavar="NUMBER",
-        help="record this webcam instead, 0 is the first, until q or Ctrl-C",
-    )
+    images = "pictures, videos, folders of them, or quoted patterns"
+    source.add_argument("images", nargs="*", default=[], metavar="IMAGE", help=images)
+    camera = "record this webcam instead, 0 is the first, until q or Ctrl-C"
+    add_option(source, "--camera", camera, type=_camera, metavar="NUMBER")
     add_model(parser, default="best")
-    parser.add_argument(
-        "--box",
-        type=_box,
-        action="append",
-        metavar="X,Y,WIDTH,HEIGHT",
-        help="where a person is, once for each; --box=-5,0,9,9 if X < 0",
-    )
-    parser.add_argument(
-        "--min-confidence",
-        type=_share,
-        metavar="SHARE",
-        help="chance of a person that a pose needs; 0: always (default: the model's)",
-    )
-    parser.add_argument(
-        "--all-joints",
-        action="store_true",
-        help="also draw joints outside the picture and those that are surely wrong",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("."),
-        metavar="FOLDER",
-        help="folder of what is written (default: here)",
-    )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="json",
-        help="of the poses (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--annotations",
-        type=data_paths,
-        metavar="DATA",
-        help="own data whose ids and keypoints COCO results use",
-    )
-    parser.add_argument(
-        "--smooth",
-        action="store_true",
-        help="smooth a video's joints with a one-euro filter",
-    )
-    parser.add_argument(
-        "--smooth-cutoff",
-        type=float,
-        metavar="HERTZ",
-        help=f"of a joint at rest: lower is calmer, lags more (default: {CUTOFF_HZ})",
-    )
-    parser.add_argument(
-        "--smooth-gain",
-        type=float,
-        metavar="HERTZ",
-        help=f"rise of the cutoff per person length a second (default: {SPEED_GAIN})",
-    )
+    box = "where a person is, once for each; --box=-5,0,9,9 if X < 0"
+    add_option(parser, "--box", box, type=_box, action="append", metavar="X,Y,WIDTH,HEIGHT")
+    least = "chance of a person that a pose needs; 0: always (default: the model's)"
+    add_option(parser, "--min-confidence", least, type=_share, metavar="SHARE")
+    joints = "also draw joints outside the picture and those that are surely wrong"
+    add_option(parser, "--all-joints", joints, action="store_true")
+    add_option(parser, "--out", "folder to write to", type=Path, default=".", metavar="FOLDER")
+    add_option(parser, "--format", "of the poses", choices=FORMATS, default="json")
+    ids = "own data whose ids and keypoints COCO results use"
+    add_option(parser, "--annotations", ids, type=data_paths, metavar="DATA")
+    smooth = "smooth a video's joints with a one-euro filter"
+    add_option(parser, "--smooth", smooth, action="store_true")
+    cutoff = f"of a joint at rest: lower is calmer, lags more (default: {CUTOFF_HZ})"
+    add_option(parser, "--smooth-cutoff", cutoff, type=float, metavar="HERTZ")
+    gain = f"rise of the cutoff per person length a second (default: {SPEED_GAIN})"
+    add_option(parser, "--smooth-gain", gain, type=float, metavar="HERTZ")
     add_force(parser)
 
 
 def predict(options):
-    """Predict photographs, videos or a camera; report at the end what could not be read."""
+    """Draw and write poses in photographs, videos or a webcam."""
     from tqdm import tqdm
 
     from posekit.estimators.predict import inputs, photos
@@ -259,24 +212,18 @@ def _add_export(commands):
         commands,
         "export",
         export,
-        "Write a model for LiteRT or ONNX Runtime.",
         details=EXPORT_DETAILS,
         example="export --model best --out exported --format litert-float16",
     )
     add_model(parser, default="best")
     add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
-    parser.add_argument(
-        "--format",
-        choices=EXPORT_FORMATS,
-        default="litert",
-        help="default: %(default)s",
-    )
+    add_option(parser, "--format", "of the stages", choices=EXPORT_FORMATS, default="litert")
     add_data_options(parser)
     add_force(parser)
 
 
 def export(options):
-    """Write a model for another runtime; print what was written and how large it is."""
+    """Write a model for LiteRT or ONNX Runtime."""
     from posekit.estimators.export import export as write
     from posekit.training import engine
 
@@ -284,7 +231,7 @@ def export(options):
     engine.start(options.seed)
     dataset = None
     if options.format == "litert-int8":
-        experiment = open_experiment(options, split=options.split)
+        experiment = open_experiment(options)
         dataset = experiment.part("train")
         if options.data != SYNTHETIC:
             warn_of_other_split(

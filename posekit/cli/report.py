@@ -13,6 +13,7 @@ from posekit.cli.options import (
     add_command,
     add_data_options,
     add_force,
+    add_option,
     add_out,
     bad_images,
     check_new,
@@ -33,7 +34,6 @@ def _add_report(commands):
         commands,
         "report",
         report,
-        "Run all notebooks in order and write HTML reports with an index.",
         details="--verify, --compare and --track each do something else instead.\n--verify runs a "
         "finished report again, with its own settings, in a folder next to it; exit status\n1 if "
         "numbers differ. --compare writes one page on two finished reports or trainings; exit\n"
@@ -42,13 +42,8 @@ def _add_report(commands):
         example="report --data data/raw/lspet_dataset.zip --profile full",
     )
     add_data_options(parser, has_split=False)
-    add_out(
-        parser,
-        "folder of the run, or --compare's page (default: in reports/)",
-        "--run-dir",
-        "--html",
-        metavar="PATH",
-    )
+    what = "folder of the run, or --compare's page (default: in reports/)"
+    add_out(parser, what, "--run-dir", "--html", metavar="PATH")
     parser.add_argument(
         "--set",
         action="append",
@@ -57,30 +52,20 @@ def _add_report(commands):
         help="a notebook's parameter, e.g. 02_training.epochs=50; may be repeated",
     )
     parser.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
-    parser.add_argument(
-        "--verify",
-        type=absolute_path,
-        metavar="RUN",
-        help="instead, run this report again and compare all numbers",
-    )
-    parser.add_argument(
-        "--compare",
-        type=absolute_path,
-        nargs=2,
-        metavar=("RUN_A", "RUN_B"),
-        help="instead, write one page on two reports or trainings",
-    )
-    parser.add_argument(
-        "--track",
-        type=absolute_path,
-        metavar="RUN",
-        help="instead, copy a run's numbers into reports/photographs.json",
-    )
+    for option, metavar, what in (
+        ("--verify", "RUN", "run this report again and compare all numbers"),
+        ("--compare", ("RUN_A", "RUN_B"), "write one page on two reports or trainings"),
+        ("--track", "RUN", "copy a run's numbers into reports/photographs.json"),
+    ):
+        nargs = None if metavar == "RUN" else 2
+        add_option(
+            parser, option, f"instead, {what}", type=absolute_path, metavar=metavar, nargs=nargs
+        )
     add_force(parser)
 
 
 def report(options):
-    """Run all notebooks; print the path of the index, even if one failed."""
+    """Run all notebooks in order and write HTML reports with an index."""
     from posekit.report import runner
 
     if options.verify is not None:
@@ -162,28 +147,20 @@ def _add_runs(commands):
         commands,
         "runs",
         runs,
-        "List reports and trainings, here and on a page.",
         details="The page sorts and filters. The exit status is 1 if a run cannot be read.\n"
         "All --where must hold; ~ finds a part of the text; quote < and >.",
         example="runs reports --where network=poster_plain --sort validation_mse",
     )
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=absolute_path,
-        default=files.from_root("reports"),
-        help="folder to search (default: the project's reports/)",
+    folder, default = (
+        "folder to search (default: the project's reports/)",
+        files.from_root("reports"),
     )
-    parser.add_argument(
-        "--of",
-        choices=("trainings", "reports"),
-        default="trainings",
-        help="which table to print, sort and filter (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--sort", metavar="COLUMN", help="any column or setting (default: newest first)"
-    )
-    parser.add_argument("--reverse", action="store_true", help="largest first")
+    parser.add_argument("folder", nargs="?", type=absolute_path, default=default, help=folder)
+    table = "which table to print, sort and filter"
+    add_option(parser, "--of", table, choices=("trainings", "reports"), default="trainings")
+    sort = "any column or setting (default: newest first)"
+    add_option(parser, "--sort", sort, metavar="COLUMN")
+    add_option(parser, "--reverse", "largest first", action="store_true")
     parser.add_argument(
         "--where",
         action="append",
@@ -196,7 +173,7 @@ def _add_runs(commands):
 
 
 def runs(options):
-    """Print a table of the reports or trainings below a folder, and write both as a page."""
+    """List reports and trainings, here and on a page."""
     from posekit.report import runs as report_runs
 
     check_new(options, options.out)

@@ -11,6 +11,7 @@ from posekit.cli.options import (
     add_command,
     add_data_options,
     add_force,
+    add_option,
     add_out,
     add_run_dir,
     check_new,
@@ -63,17 +64,11 @@ def _add_train(commands):
         commands,
         "train",
         train,
-        "Train one network.",
         details=f"{RESUMES}\n{CHOICES}\n{DATA_DETAILS}",
         example="train --data synthetic --epochs 10 --out reports/mine",
     )
     add_data_options(parser)
-    add_out(
-        parser,
-        "folder of the trainings (default: %(default)s)",
-        "--run-dir",
-        default=Path("reports/train"),
-    )
+    add_out(parser, "folder of the trainings", "--run-dir", default=Path("reports/train"))
     for option, choices, default, what in (
         ("--network", NETWORKS, "poster_batchnorm", "see above"),
         ("--head", HEADS, "coordinates", "see above"),
@@ -83,38 +78,23 @@ def _add_train(commands):
         ("--label-treatment", LABEL_TREATMENTS, "masked", "of missing joints"),
         ("--schedule", SCHEDULES, "constant", "of the learning rate"),
     ):
-        parser.add_argument(
-            option,
-            choices=tuple(choices),
-            default=default,
-            metavar="NAME" if what == "see above" else None,
-            help=f"{what} (default: %(default)s)",
-        )
-    parser.add_argument(
-        "--initial-weights", metavar="MODEL", help='"imagenet" (lite0), or a saved model'
-    )
-    parser.add_argument("--epochs", type=int, help="how many (default: the profile's)")
-    parser.add_argument("--batch-size", type=int, help="pictures (default: the profile's)")
-    parser.add_argument(
-        "--learning-rate", type=float, default=1e-3, help="Adam's (default: %(default)s)"
-    )
-    parser.add_argument("--patience", type=int, help="epochs without improvement before it stops")
-    parser.add_argument(
-        "--stall-seconds",
-        type=float,
-        default=60.0,
-        help="without progress before it is reported (default: %(default)s)",
-    )
+        metavar = "NAME" if what == "see above" else None
+        add_option(parser, option, what, choices=tuple(choices), default=default, metavar=metavar)
+    add_option(parser, "--initial-weights", '"imagenet" (lite0), or a saved model', metavar="MODEL")
+    add_option(parser, "--epochs", "how many (default: the profile's)", type=int)
+    add_option(parser, "--batch-size", "pictures (default: the profile's)", type=int)
+    add_option(parser, "--learning-rate", "Adam's", type=float, default=1e-3)
+    add_option(parser, "--patience", "epochs without improvement before it stops", type=int)
+    stall = "without progress before it is reported"
+    add_option(parser, "--stall-seconds", stall, type=float, default=60.0)
 
 
 def train(options):
-    """Train one network and print where it is and how it compares."""
-    from posekit.training import engine
+    """Train one network."""
     from posekit.training.config import TrainingConfig
     from posekit.training.fit import fit
     from posekit.wording import verdict
 
-    engine.start(options.seed)
     profile = profiles.by_name(options.profile)
     names = """
         network head view augmentation flip label_treatment schedule initial_weights seed
@@ -126,7 +106,7 @@ def train(options):
         batch_size=profile.batch_size if options.batch_size is None else options.batch_size,
         **{name: getattr(options, name) for name in names},
     )
-    experiment = open_experiment(options, split=options.split)
+    experiment = open_experiment(options)
     run_dir = output_path(options.out)
     run = fit(config, experiment, run_dir, stall_seconds=options.stall_seconds)
     print(run.folder)
@@ -146,7 +126,6 @@ def _add_build(commands):
         commands,
         "build",
         build,
-        "Train and calibrate a shipped model again, and write its folder.",
         details=f"{RESUMES}\n\n{DATA_DETAILS}",
         example="build from_scratch --data data/raw/lspet_dataset.zip --profile full "
         "--out models/mine",
@@ -155,17 +134,15 @@ def _add_build(commands):
     add_data_options(parser, has_split=False)
     add_run_dir(parser, "reports/models")
     add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
-    parser.add_argument("--epochs", type=positive_integer, help="of each training, for a trial")
+    add_option(parser, "--epochs", "of each training, for a trial", type=positive_integer)
     add_force(parser)
 
 
 def build(options):
-    """Train a shipped model's stages, calibrate it and write its folder."""
+    """Train and calibrate a shipped model again, and write its folder."""
     from posekit.estimators import release
-    from posekit.training import engine
 
     check_new(options, options.out / "manifest.json")
-    engine.start(options.seed)
     release.build(
         options.name,
         open_experiment(options),
@@ -183,7 +160,6 @@ def _add_calibrate(commands):
         commands,
         "calibrate",
         calibrate,
-        "Fit the confidences of a model folder again, on validation.",
         details="Give the --profile and --seed of its training, so that the split is the same.\n\n"
         f"{DATA_DETAILS}",
         example="calibrate models/mine --data data/raw/lspet_dataset.zip --profile full",
@@ -193,11 +169,9 @@ def _add_calibrate(commands):
 
 
 def calibrate(options):
-    """Fit how likely joints are right, and that somebody is there; change the manifest."""
+    """Fit the confidences of a model folder again, on validation."""
     from posekit.estimators import release
-    from posekit.training import engine
 
-    engine.start(options.seed)
     estimator = release.calibrate(options.folder, open_experiment(options))
     if estimator.presence is not None:
         print(f"somebody is there from {estimator.presence.threshold:.3f} on")
@@ -210,39 +184,27 @@ def _add_ladder(commands):
         commands,
         "ladder",
         ladder,
-        "Train the finished recipe, and without each of its parts: the ablation of notebook 06.",
         details=f"{RESUMES} The numbers of finished\ntrainings are in --out: with this file it "
         "resumes on another machine as well.\nNotebook 06 shows reports/ablation.json.\n\n"
         f"{DATA_DETAILS}",
         example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
     add_data_options(parser)
-    parser.add_argument(
-        "--epochs", type=positive_integer, help="of every network (default: the profile's)"
-    )
-    parser.add_argument(
-        "--seeds",
-        type=positive_integer,
-        default=3,
-        help="how many, counted from --seed (default: %(default)s)",
-    )
+    epochs, seeds = "of every network (default: the profile's)", "how many, counted from --seed"
+    add_option(parser, "--epochs", epochs, type=positive_integer)
+    add_option(parser, "--seeds", seeds, type=positive_integer, default=3)
     add_run_dir(parser, "reports/ladder-run")
-    add_out(
-        parser,
-        "the result after each training (default: ladder.json in --run-dir)",
-        metavar="FILE",
-    )
+    what = "the result after each training (default: ladder.json in --run-dir)"
+    add_out(parser, what, metavar="FILE")
 
 
 def ladder(options):
-    """Run the leave-one-out ablation and print what each part contributes."""
+    """Train the finished recipe, and without each of its parts: the ablation of notebook 06."""
     from posekit.studies.ladder.findings import contributions
     from posekit.studies.ladder.run import run_ladder
     from posekit.studies.ladder.steps import leave_one_out
-    from posekit.training import engine
 
-    engine.start(options.seed)
-    experiment = open_experiment(options, split=options.split)
+    experiment = open_experiment(options)
     result = run_ladder(
         leave_one_out(epochs=options.epochs or experiment.profile.ladder_epochs),
         experiment,
@@ -259,35 +221,24 @@ def _add_sweep(commands):
         commands,
         "sweep",
         sweep,
-        "Train and compare every combination of settings in a YAML file.",
         details="Trials run on this machine or on a Dask cluster, whose workers see the same "
         "folders. Run it\nagain to resume: finished trials are not trained again. The exit status "
         "is 1 if a trial failed.",
         example="sweep examples/study.yaml",
     )
     parser.add_argument("study", type=absolute_path, help="YAML file, see docs/cluster.md")
-    add_out(
-        parser,
-        "folder of trainings, table and page (default: reports/sweep-NAME)",
-        "--run-dir",
-    )
+    what = "folder of trainings, table and page (default: reports/sweep-NAME)"
+    add_out(parser, what, "--run-dir")
     add_cache_dir(parser)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="of a Dask scheduler, tcp://host:8786 (default: this machine)",
-    )
-    where.add_argument(
-        "--workers",
-        type=positive_integer,
-        default=1,
-        help="trials at a time on this machine (default: %(default)s)",
-    )
+    scheduler = "of a Dask scheduler, tcp://host:8786 (default: this machine)"
+    add_option(where, "--scheduler", scheduler, metavar="ADDRESS")
+    workers = "trials at a time on this machine"
+    add_option(where, "--workers", workers, type=positive_integer, default=1)
 
 
 def sweep(options):
-    """Train a study's unfinished trials; print where its page and table are."""
+    """Train and compare every combination of settings in a YAML file."""
     from posekit.studies.sweep import page as sweep_page
     from posekit.studies.sweep import run as sweep_run
     from posekit.studies.sweep.study import read
