@@ -20,7 +20,7 @@ def find_pose(folder, photo, open_network):
     size = np.array(picture.shape[1::-1], float)
     side = size.max()
     corner = (size - side) / 2  # the smallest centred square that holds all of the picture
-    maps = None
+    maps = shown = None
     for stage in manifest["stages"]:
         network, frame_px = open_network(folder / stage["file"]), stage["input_px"]
         looks = []
