@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import tomllib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +16,23 @@ from tqdm import tqdm
 
 from posekit import files, locks
 from posekit.datasets.fetch import transfer, verification
-from posekit.errors import PosekitError, check_choice, raise_problems
+from posekit.errors import PosekitError, check_choice
 
 MIRRORS = Path(__file__).with_name("mirrors.toml")
 URL_BEGINNINGS = ("http://", "https://")
 
 
-def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patience(), log=print):
+@dataclass(frozen=True)
+class _Wanted:
+    """What a copy must be: which set, which pictures and, where known, which content."""
+
+    name: str
+    image_ids: list[str]
+    content_sha256: str | None
+    known_from: Path  # the file that names the content's digest
+
+
+def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
     """Put a verified copy of a data set into a folder.
 
     The sources are tried in order until one gives the set: the right number of pictures, all
@@ -37,7 +46,6 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patie
         folder: path, made where missing.
         source: None, or a URL of a zip, or the path of a zip or folder, to try first.
         mirrors: path of the list of sources.
-        patience: transfer.Patience.
         log: called with a str for every source that is tried and for its outcome.
 
     Returns:
@@ -52,15 +60,18 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, patience=transfer.Patie
     known = _read_mirrors(Path(mirrors))
     check_choice("fetch()", "name", name, list(known))
     target = Path(folder) / f"{name}_dataset.zip"
-    wanted = _wanted(name, known[name], target)
+    wanted = _wanted(name, known[name], Path(mirrors), target)
     sources = ([_of_user(source)] if source else []) + known[name]["sources"]
+    partial = target.with_name(f".{target.name}.partial")
     try:
-        with _working_folder(target) as partial:
+        partial.mkdir(parents=True, exist_ok=True)
+        with locks.held(partial / "lock", what=f"fetch {target}"):
             if target.exists():
                 _accept_present(wanted, target)
                 log(f"{target} is there already, and verified")
             else:
-                _try_in_turn(wanted, sources, target, partial, patience, log)
+                _try_in_turn(wanted, sources, target, partial, log)
+            shutil.rmtree(partial)
     except OSError as error:
         raise PosekitError(
             f"{folder}: must be a folder with space to write to; got {error}. "
@@ -74,64 +85,36 @@ def _read_mirrors(path):
         known = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PosekitError(f"{path}: must be a list of sources in TOML; got {error}.") from error
-    problems = []
     for name, entry in known.items():
-        if not isinstance(entry, dict):
-            problems.append(f"`{name}` must be a table; got {entry!r}.")
-            continue
-        for field, kind in (("images", int), ("digits", int), ("sources", list)):
-            if not isinstance(entry.get(field), kind):
-                problems.append(
-                    f"`{name}.{field}` must be of type {kind.__name__}; got {entry.get(field)!r}."
-                )
-        for source in entry.get("sources", []):
-            if source.get("kind") not in ("zip", "files"):
-                problems.append(
-                    f"`kind` of each source must be 'zip' or 'files'; got {source.get('kind')!r}."
-                )
-            if not str(source.get("url")).startswith(URL_BEGINNINGS):
-                problems.append(
-                    f"`url` of each source must begin with http; got {source.get('url')!r}."
-                )
-    raise_problems(str(path), problems)
+        try:
+            is_entry = all(type(entry[field]) is int for field in ("images", "digits")) and all(
+                source["kind"] in ("zip", "files") and source["url"].startswith(URL_BEGINNINGS)
+                for source in entry["sources"]
+            )
+        except (AttributeError, KeyError, TypeError):
+            is_entry = False
+        if not is_entry:
+            raise PosekitError(
+                f"{path}: `{name}` must have whole numbers `images` and `digits`, and `sources`, "
+                "each with a `kind`, 'zip' or 'files', and a `url` that begins with http; got "
+                f"{entry!r:.500}."
+            )
     return known
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What a copy must be: which set, which pictures and, where known, which content.
-
-    `knower` names the origin of the content's digest, `advice` what to do about another one.
-    """
-
-    name: str
-    image_ids: list[str]
-    content_sha256: str | None
-    knower: str
-    advice: str
-
-
-def _wanted(name, entry, target):
+def _wanted(name, entry, mirrors, target):
     image_ids = [f"im{number:0{entry['digits']}d}" for number in range(1, entry["images"] + 1)]
-    record = _record_of(target)
+    record = target.with_suffix(".json")
     if "content_sha256" in entry or not record.exists():
-        digest, knower = entry.get("content_sha256"), "the list of sources"
-        advice = "It is not the copy that results are compared on."
-    else:
-        digest, knower = _recorded(record), f"{record}, which the first copy left"
-        advice = "If you trust this copy more, delete that file and fetch again."
-    return _Wanted(name, image_ids, digest, knower, advice)
-
-
-def _recorded(path):
-    record = files.read_json(path)
-    digest = record.get("content_sha256") if isinstance(record, dict) else None
+        return _Wanted(name, image_ids, entry.get("content_sha256"), mirrors)
+    stored = files.read_json(record)
+    digest = stored.get("content_sha256") if isinstance(stored, dict) else None
     if not isinstance(digest, str):
         raise PosekitError(
-            f"{path}: `content_sha256` must be a digest; got {digest!r}. Delete the file to take "
+            f"{record}: `content_sha256` must be a digest; got {digest!r}. Delete the file to take "
             "the next copy as the first."
         )
-    return digest
+    return _Wanted(name, image_ids, digest, record)
 
 
 def _of_user(source):
@@ -144,25 +127,15 @@ def _of_user(source):
     )
 
 
-@contextmanager
-def _working_folder(target):
-    """The hidden folder of unfinished downloads, locked; removed after a success."""
-    partial = target.with_name(f".{target.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    with locks.held(partial / "lock", what=f"fetch {target}"):
-        yield partial
-        shutil.rmtree(partial)
-
-
-def _try_in_turn(wanted, sources, target, partial, patience, log):
+def _try_in_turn(wanted, sources, target, partial, log):
     problems = []
     with requests.Session() as session:
         for source in sources:
             log(f"trying {source['url']}")
             try:
-                candidate = _obtain(source, wanted, partial, session, patience)
+                candidate = _obtain(source, wanted, partial, session)
                 log("verifying")
-                digest = _place(source, wanted, candidate, target, partial)
+                digest = _place(wanted, candidate, target, partial)
             except PosekitError as error:
                 log(f"  {error}")
                 problems.append(
@@ -178,13 +151,13 @@ def _try_in_turn(wanted, sources, target, partial, patience, log):
     )
 
 
-def _obtain(source, wanted, partial, session, patience):
+def _obtain(source, wanted, partial, session):
     """The folder or zip that the source gives; downloads lie in `partial`."""
     if source["kind"] == "local":
         return Path(source["url"])
     path = partial / hashlib.sha256(source["url"].encode()).hexdigest()[:12]
     if source["kind"] == "zip":
-        transfer.download(session, source["url"], path, patience=patience)
+        transfer.download(session, source["url"], path)
         return path
     (path / "images").mkdir(parents=True, exist_ok=True)
     # Labels first: a source without them is given up at once.
@@ -192,19 +165,17 @@ def _obtain(source, wanted, partial, session, patience):
     for name in tqdm(names, desc="files", unit="file", leave=False, disable=None):
         if not (path / name).exists():
             part, url = path / "part", source["url"].replace("{name}", name)
-            transfer.download(session, url, part, patience=patience, show_progress=False)
+            transfer.download(session, url, part, show_progress=False)
             part.replace(path / name)
     return path
 
 
-def _place(source, wanted, candidate, target, partial):
+def _place(wanted, candidate, target, partial):
     """Verify, pack and move into place; a download that fails is removed. Returns the digest."""
     try:
-        _check_archive(source, candidate)
-        verification.check_structure(candidate, name=wanted.name, image_ids=wanted.image_ids)
+        digest = _verified(wanted, candidate)
         packed = partial / target.name
-        digest = verification.pack(candidate, packed)
-        _check_content(wanted, candidate, digest)
+        verification.pack(candidate, packed)
     except PosekitError:
         if partial in candidate.parents:
             # Resuming it would fail in the same way.
@@ -214,42 +185,26 @@ def _place(source, wanted, candidate, target, partial):
     return digest
 
 
-def _check_archive(source, path):
-    problems = []
-    if "bytes" in source and path.stat().st_size != source["bytes"]:
-        problems.append(
-            f"the archive must have {source['bytes']:,} bytes; got {path.stat().st_size:,}."
-        )
-    if "sha256" in source:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != source["sha256"]:
-            problems.append(f"the archive must have SHA-256 {source['sha256']}; got {digest}.")
-    raise_problems(str(path), problems)
-
-
-def _check_content(wanted, path, digest):
+def _verified(wanted, path):
+    """The digest of a copy's content; PosekitError where it is not what is wanted."""
+    verification.check_structure(path, name=wanted.name, image_ids=wanted.image_ids)
+    digest = verification.content_sha256(path)
     if wanted.content_sha256 not in (None, digest):
         raise PosekitError(
-            f"{path}: the content must have SHA-256 {wanted.content_sha256}, says {wanted.knower}; "
-            f"got {digest}. {wanted.advice}"
+            f"{path}: the content must have SHA-256 {wanted.content_sha256}, says "
+            f"{wanted.known_from}; got {digest}. If you trust this copy more, delete that entry."
         )
+    return digest
 
 
 def _accept_present(wanted, target):
     try:
-        verification.check_structure(target, name=wanted.name, image_ids=wanted.image_ids)
-        digest = verification.content_sha256(target)
-        _check_content(wanted, target, digest)
+        digest = _verified(wanted, target)
     except PosekitError as error:
         raise PosekitError(f"{error}\n  Move {target} away to fetch the set again.") from error
-    if not _record_of(target).exists():
+    if not target.with_suffix(".json").exists():
         _record(target, "found in place", digest)
 
 
-def _record_of(target):
-    return target.with_suffix(".json")
-
-
 def _record(target, source, digest):
-    files.write_json(_record_of(target), {"source": source, "content_sha256": digest})
+    files.write_json(target.with_suffix(".json"), {"source": source, "content_sha256": digest})

@@ -1,12 +1,6 @@
-"""One file over HTTP, resumed where it stopped.
+"""One file over HTTP, resumed where it stopped; Pooch starts every retry from the first byte."""
 
-Pooch, the usual library for data sets, starts every retry from the first byte and has one address
-per file. So this uses requests, and adds ranges, stalls and patience.
-"""
-
-import re
 import time
-from dataclasses import dataclass
 
 import requests
 from tqdm import tqdm
@@ -18,9 +12,13 @@ from posekit.errors import PosekitError
 LIMIT_BYTES = 1 << 30
 # An interruption loses the block that is not full yet.
 BLOCK_BYTES = 1 << 14
-# An attempt that brings less than this counts as fruitless.
-PROGRESS_BYTES = 1 << 20
+# Without a byte for so long, an attempt is given up.
+STALL_SECONDS = 30.0
+# The pauses between attempts that got no further; after as many and one more, the server is given
+# up.
+WAITS_SECONDS = (1.0, 3.0, 9.0)
 
+BUSY_STATUSES = (408, 425, 429)
 # Another attempt would get the same answer.
 NOT_RETRIED = (
     requests.exceptions.InvalidHeader,
@@ -29,36 +27,18 @@ NOT_RETRIED = (
     requests.exceptions.MissingSchema,
     requests.exceptions.TooManyRedirects,
 )
-BUSY_STATUSES = (408, 425, 429)
 
 
-@dataclass(frozen=True)
-class Patience:
-    """When to give up a server.
-
-    Attributes:
-        stall_seconds: float, without a byte, before an attempt is given up.
-        waits_seconds: tuple of float, the pauses between fruitless attempts; after as many and
-            one more, the server is given up. An attempt that got further than all before it by
-            PROGRESS_BYTES restarts the count.
-    """
-
-    stall_seconds: float = 30.0
-    waits_seconds: tuple[float, ...] = (1.0, 3.0, 9.0)
-
-
-def download(session, url, path, *, patience, show_progress=True):
+def download(session, url, path, *, show_progress=True):
     """Get a file, resuming where an earlier call stopped.
 
     An earlier part is used only if ETag or modification time show that the server's file is still
-    the same; otherwise the download starts again. Both, with the expected size, are kept in a file
-    of the same name with .json added.
+    the same. Both, with the expected size, are kept in a file of the same name with .json added.
 
     Args:
         session: requests.Session.
         url: str, http or https.
         path: Path of the file to write; after an error it holds what has arrived.
-        patience: Patience.
         show_progress: bool, a bar on a terminal.
 
     Raises:
@@ -69,28 +49,28 @@ def download(session, url, path, *, patience, show_progress=True):
     furthest, fruitless = _size(path), 0
     while True:
         try:
-            return _attempt(session, url, path, patience.stall_seconds, show_progress)
+            return _attempt(session, url, path, show_progress)
         except NOT_RETRIED as error:
             raise PosekitError(f"{url}: must lead to a file; got {error}.") from error
         except (requests.RequestException, _Interrupted) as error:
             finding = error
         reached = _size(path)
-        fruitless = 0 if reached >= furthest + PROGRESS_BYTES else fruitless + 1
+        fruitless = 0 if reached > furthest else fruitless + 1
         furthest = max(furthest, reached)
-        if fruitless > len(patience.waits_seconds):
+        if fruitless > len(WAITS_SECONDS):
             raise PosekitError(
                 f"{url}: must arrive whole; got {reached:,} bytes so far, and at last: {finding}. "
                 "Run the command again to resume."
             )
-        time.sleep(patience.waits_seconds[max(fruitless - 1, 0)])
+        time.sleep(WAITS_SECONDS[max(fruitless - 1, 0)])
 
 
 class _Interrupted(Exception):
     """Why an answer was not whole or could not be used; another attempt may succeed."""
 
 
-def _attempt(session, url, path, stall_seconds, show_progress):
-    known = _known(url, path)
+def _attempt(session, url, path, show_progress):
+    known = _read_notes(url, path)
     have = _size(path) if known else 0
     if have and have == known["total"]:
         return
@@ -98,105 +78,87 @@ def _attempt(session, url, path, stall_seconds, show_progress):
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": known["validator"]}
-    with session.get(url, headers=headers, stream=True, timeout=stall_seconds) as response:
-        _check_status(url, response.status_code)
+    with session.get(url, headers=headers, stream=True, timeout=STALL_SECONDS) as response:
+        status = response.status_code
+        if status >= 500 or status in BUSY_STATUSES:
+            raise _Interrupted(f"status {status}")
+        if status not in (200, 206, 416):
+            raise PosekitError(f"{url}: must be there; got status {status}.")
         found = _described(url, response)
-        resumes = response.status_code == 206
-        if resumes and not (found["start"] == have and _same(known, found)):
-            _forget(path)
-            raise _Interrupted("a part that does not continue the one that is here")
-        if response.status_code == 416:
-            _forget(path)
-            raise _Interrupted(f"no bytes after the first {have:,}")
+        starts_here = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        if status == 416 or (status == 206 and not (starts_here and _are_same(known, found))):
+            _remove(path)
+            raise _Interrupted(f"a part that does not continue the first {have:,} bytes")
         if (found["total"] or 0) > LIMIT_BYTES:
             raise PosekitError(
                 f"{url}: must have at most {LIMIT_BYTES:,} bytes; got {found['total']:,}."
             )
-        if not resumes:
-            have = 0
+        if status == 200:
             # Emptied first: a part must never meet the notes on another file.
             path.write_bytes(b"")
-            files.write_json(_notes(path), found)
-        _append(url, response, path, have, found["total"], show_progress)
+            files.write_json(_notes_path(path), found)
+        _append(url, response, path, found["total"], show_progress)
     if found["total"] is not None and _size(path) < found["total"]:
         raise _Interrupted(f"an end before {found['total']:,} bytes")
 
 
-def _append(url, response, path, have, total, show_progress):
+def _append(url, response, path, total, show_progress):
     bar = tqdm(
         desc=url.rpartition("/")[2],
         total=total,
-        initial=have,
+        initial=_size(path),
         unit="B",
         unit_scale=True,
         leave=False,
-        # None: shown on a terminal only.
-        disable=None if show_progress else True,
+        disable=None if show_progress else True,  # None: shown on a terminal only
     )
     with path.open("ab") as file, bar:
         for block in response.iter_content(BLOCK_BYTES):
-            have += len(block)
-            if have > LIMIT_BYTES:
-                _forget(path)
+            if file.tell() + len(block) > LIMIT_BYTES:
+                _remove(path)
                 raise PosekitError(f"{url}: must have at most {LIMIT_BYTES:,} bytes; got more.")
             file.write(block)
             bar.update(len(block))
 
 
-def _check_status(url, status):
-    if status in (200, 206, 416):
-        return
-    if status >= 500 or status in BUSY_STATUSES:
-        raise _Interrupted(f"status {status}")
-    raise PosekitError(f"{url}: must be there; got status {status}.")
-
-
 def _described(url, response):
-    """What an answer says about the file: where its bytes start, the total, and its validator."""
+    """What an answer says about the file: its bytes in all, and what changes with them."""
     headers = response.headers
     if headers.get("Content-Encoding", "identity") != "identity":
-        return {"url": url, "start": 0, "total": None, "validator": None}
-    content_range = re.fullmatch(
-        r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip()
-    )
-    if content_range:
-        start, total = content_range.groups()
-    else:
-        start, total = 0, headers.get("Content-Length", "")
-    etag = headers.get("ETag", "")
-    # A weak ETag does not promise the same bytes.
-    strong = etag if etag and not etag.startswith("W/") else None
+        return {"url": url, "total": None, "validator": None}
+    total = headers.get("Content-Range", "").rpartition("/")[2] or headers.get("Content-Length", "")
+    etag = headers.get("ETag", "W/")
     return {
         "url": url,
-        "start": int(start),
         "total": int(total) if total.isdecimal() else None,
-        "validator": strong or headers.get("Last-Modified"),
+        # A weak ETag does not promise the same bytes.
+        "validator": headers.get("Last-Modified") if etag.startswith("W/") else etag,
     }
 
 
-def _same(known, found):
+def _are_same(known, found):
     """Whether a part belongs to the file known before, as far as the answer says."""
+    fields = ("total", "validator")
     return all(
-        found[field] in (None, known[field]) or known[field] is None
-        for field in ("total", "validator")
+        None in (known[field], found[field]) or known[field] == found[field] for field in fields
     )
 
 
-def _known(url, path):
+def _read_notes(url, path):
     """The notes on the part that is here, or None where it cannot be continued."""
     try:
-        known = files.read_json(_notes(path))
+        known = files.read_json(_notes_path(path))
         return known if known["url"] == url and known["validator"] else None
     except (PosekitError, KeyError, TypeError):
         return None
 
 
-def _forget(path):
+def _remove(path):
     path.unlink(missing_ok=True)
-    _notes(path).unlink(missing_ok=True)
+    _notes_path(path).unlink(missing_ok=True)
 
 
-def _notes(path):
+def _notes_path(path):
     return path.with_name(f"{path.name}.json")
 
 

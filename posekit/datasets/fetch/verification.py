@@ -19,10 +19,9 @@ def content_sha256(source):
     Raises:
         PosekitError: no data set is there, or a file cannot be read.
     """
-    files = open_container(Path(source))
     digest = hashlib.sha256()
-    for name in _content_names(source, files):
-        digest.update(_line(name, files.read(name)))
+    for name, content in _contents(source):
+        digest.update(f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode())
     return digest.hexdigest()
 
 
@@ -47,24 +46,17 @@ def check_structure(path, *, name, image_ids):
 def pack(source, path):
     """Write a data set as a plain zip of joints.mat, the pictures and the authors' README.txt.
 
-    Without times and compression (pictures have theirs), equal sets make equal files. Returns the
-    `content_sha256`. PosekitError where no data set is there, or a file cannot be read.
+    Without times and compression (pictures have theirs), equal sets make equal files.
+    PosekitError where no data set is there, or a file cannot be read.
     """
-    files = open_container(source)
-    digest = hashlib.sha256()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name in _content_names(source, files):
-            content = files.read(name)
+        for name, content in _contents(source, also=("README.txt",)):
             archive.writestr(zipfile.ZipInfo(name), content)
-            digest.update(_line(name, content))
-        if "README.txt" in files.names:
-            archive.writestr(zipfile.ZipInfo("README.txt"), files.read("README.txt"))
-    return digest.hexdigest()
 
 
-def _content_names(source, files):
-    return sorted(["joints.mat", *lsp.picture_names(str(source), files)])
-
-
-def _line(name, content):
-    return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
+def _contents(source, also=()):
+    """(name, bytes) of the set's files, in the byte order of names."""
+    files = open_container(Path(source))
+    names = ["joints.mat", *lsp.picture_names(str(source), files)]
+    for name in sorted(names + [name for name in also if name in files.names]):
+        yield name, files.read(name)

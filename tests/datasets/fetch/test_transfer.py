@@ -13,17 +13,19 @@ from posekit.errors import PosekitError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 CHANGED = np.random.default_rng(1).bytes(300_000)
-PATIENCE = transfer.Patience(stall_seconds=0.3, waits_seconds=(0.01, 0.01, 0.01))
+WAITS_SECONDS = (0.01, 0.01, 0.01)
 
 
 @pytest.fixture
-def get(site, tmp_path):
+def get(site, tmp_path, monkeypatch):
     """Download /file and return what was written."""
     path = tmp_path / "file"
 
-    def download(name="file", patience=PATIENCE):
+    def download(name="file", stall_seconds=0.3, waits_seconds=WAITS_SECONDS):
+        monkeypatch.setattr(transfer, "STALL_SECONDS", stall_seconds)
+        monkeypatch.setattr(transfer, "WAITS_SECONDS", waits_seconds)
         with requests.Session() as session:
-            transfer.download(session, site.url(name), path, patience=patience)
+            transfer.download(session, site.url(name), path)
         return path.read_bytes()
 
     download.path = path
@@ -142,7 +144,7 @@ def test_a_stall_is_noticed(site, get):
 def test_a_server_that_never_answers_is_given_up(site, get):
     site.routes["/file"] = [site.silence]
     with pytest.raises(PosekitError, match="got 0 bytes so far, and at last: .*[Tt]imed out"):
-        get(patience=transfer.Patience(0.1, (0.01,)))
+        get(stall_seconds=0.1, waits_seconds=(0.01,))
     assert len(site.requests) == 2
 
 
@@ -176,7 +178,7 @@ def test_a_busy_server_is_asked_again(site, get):
     site.requests.clear()
     with pytest.raises(PosekitError, match="and at last: status 500"):
         get("down")
-    assert len(site.requests) == len(PATIENCE.waits_seconds) + 1
+    assert len(site.requests) == len(WAITS_SECONDS) + 1
 
 
 def test_nobody_there(get, site):
@@ -185,23 +187,21 @@ def test_nobody_there(get, site):
         get()
 
 
-def test_progress_renews_patience(monkeypatch, site, get):
-    monkeypatch.setattr(transfer, "PROGRESS_BYTES", 20_000)
+def test_progress_renews_patience(site, get):
     drops = [site.answer(CONTENT, sent=50_000)] * 6
     site.routes["/file"] = [*drops, site.answer(CONTENT)]
-    assert get(patience=transfer.Patience(0.3, (0.0,))) == CONTENT
+    assert get(waits_seconds=(0.0,)) == CONTENT
     assert len(site.requests) == 7
 
 
-def test_restarts_without_progress_end(monkeypatch, site, get):
+def test_restarts_without_progress_end(site, get):
     # Each attempt brings much, but none gets further than the one before.
-    monkeypatch.setattr(transfer, "PROGRESS_BYTES", 20_000)
     site.routes["/file"] = [
         site.answer(CONTENT, sent=sent, etag=None) for sent in (200_000, 50_000) * 5
     ]
     with pytest.raises(PosekitError, match="must arrive whole"):
         get()
-    assert len(site.requests) == len(PATIENCE.waits_seconds) + 2
+    assert len(site.requests) == len(WAITS_SECONDS) + 2
 
 
 def test_a_length_that_is_too_long_is_an_error(site, get):
