@@ -20,7 +20,6 @@ from posekit.skeleton import LSP
 
 # LSPet's 10,000 labels take 3.4 MB, all of a file's variables in LSP and LSPet no more.
 INFLATED_LIMIT_BYTES = 64 << 20
-ELEMENT_LIMIT = 10_000
 
 HEADER_BYTES = 128
 HDF5_SIGNATURE = b"\x89HDF"
@@ -32,11 +31,13 @@ VALUE_TYPES = {
     **{1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4"},
     **{7: "f4", 9: "f8", 12: "i8", 13: "u8"},
 }
-CLASSES = ("none", "cell", "struct", "object", "char", "sparse", "double", "single") + tuple(
-    f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")
-)
-NUMBER_CLASSES = CLASSES[6:]
+NUMBER_CLASSES = range(6, 16)
+OTHER_CLASSES = {1: "cell", 2: "struct", 3: "object", 4: "char", 5: "sparse"}
 IS_COMPLEX = 0x0800
+
+
+class _Damaged(Exception):
+    """What is wrong with a MATLAB file."""
 
 
 def read_joints(caller, content, image_count):
@@ -51,17 +52,11 @@ def read_joints(caller, content, image_count):
             numbers of such a shape under the name `joints`.
     """
     try:
-        variables = _variables(caller, content)
-        if "joints" not in variables:
-            raise PosekitError(
-                f"{caller}: `joints.mat` must hold the variable `joints`; "
-                f"got {sorted(variables)}. {ADVICE}"
-            )
-        flags, shape, values, order = variables["joints"]
+        flags, shape, values, order = _variable(caller, content)
         is_lsp = shape[:2] == (3, LSP.joint_count)
         _check_declared(caller, flags, shape, is_lsp, image_count)
         joints = _array(shape, values, order)
-    except _Damaged as damage:
+    except (_Damaged, struct.error, zlib.error) as damage:
         raise PosekitError(
             f"{caller}: `joints.mat` must be a MATLAB file; got {len(content)} bytes that are "
             f"none ({damage}). Get the data from its source again."
@@ -69,12 +64,8 @@ def read_joints(caller, content, image_count):
     return joints.transpose((2, 1, 0) if is_lsp else (2, 0, 1)), is_lsp
 
 
-class _Damaged(Exception):
-    """What is wrong with a MATLAB file."""
-
-
-def _variables(caller, content):
-    """name -> (flags, shape, elements that follow the name, byte order), values unread."""
+def _variable(caller, content):
+    """Of `joints`: flags, shape, the elements that follow its name, unread, and the byte order."""
     order = BYTE_ORDERS.get(content[126:HEADER_BYTES])
     version = struct.unpack_from(f"{order}H", content, 124)[0] if order else None
     if version == VERSION_73 or content.startswith(HDF5_SIGNATURE):
@@ -84,25 +75,33 @@ def _variables(caller, content):
         )
     if version != VERSION_5:
         raise _Damaged("no header of version 5 to 7")
-    variables, inflated_bytes = {}, 0
-    elements = _elements(memoryview(content)[HEADER_BYTES:], order)
-    for kind, body in islice(elements, ELEMENT_LIMIT):
+    names, left_bytes = [], INFLATED_LIMIT_BYTES
+    for kind, body in _elements(memoryview(content)[HEADER_BYTES:], order):
         if kind == COMPRESSED:
+            inflater = zlib.decompressobj()
+            inflated = inflater.decompress(body, left_bytes + 1)
             # The limit is on all that is unpacked: many small bombs are a large one.
-            inflated = _inflated(caller, body, INFLATED_LIMIT_BYTES - inflated_bytes)
-            inflated_bytes += len(inflated)
+            left_bytes -= len(inflated)
+            if left_bytes < 0:
+                raise PosekitError(
+                    f"{caller}: `joints.mat` must unpack to at most {INFLATED_LIMIT_BYTES:,} "
+                    "bytes; got more. Do not trust this file: get the data from its source again."
+                )
+            if not inflater.eof:
+                raise _Damaged("compressed values that end early")
             kind, body = next(_elements(inflated, order), (None, None))
         if kind == MATRIX:
             parts = _elements(body, order)
             head = [bytes(part) for _, part in islice(parts, 3)]
-            if len(head) < 3 or len(head[0]) < 4 or len(head[1]) % 4:
+            if len(head) < 3:
                 raise _Damaged("a variable without flags, shape and name")
-            flags = struct.unpack_from(f"{order}I", head[0])[0]
-            shape = tuple(np.frombuffer(head[1], f"{order}i4").tolist())
-            variables[head[2].decode("latin-1")] = (flags, shape, parts, order)
-    if next(elements, None) is not None:
-        raise _Damaged(f"more than {ELEMENT_LIMIT:,} elements")
-    return variables
+            names.append(head[2].decode("latin-1"))
+            if names[-1] == "joints":
+                shape = tuple(size for (size,) in struct.iter_unpack(f"{order}i", head[1]))
+                return struct.unpack_from(f"{order}I", head[0])[0], shape, parts, order
+    raise PosekitError(
+        f"{caller}: `joints.mat` must hold the variable `joints`; got {names}. {ADVICE}"
+    )
 
 
 def _check_declared(caller, flags, shape, is_lsp, image_count):
@@ -117,9 +116,9 @@ def _check_declared(caller, flags, shape, is_lsp, image_count):
             "`images` must hold one picture per label in joints.mat; "
             f"got {image_count} pictures and {shape[2]} labels. Get the missing files."
         )
-    name = dict(enumerate(CLASSES)).get(flags & 0xFF, "unknown")
-    if name not in NUMBER_CLASSES or flags & IS_COMPLEX:
-        got = f"complex {name}" if flags & IS_COMPLEX else name
+    kind = flags & 0xFF
+    if kind not in NUMBER_CLASSES or flags & IS_COMPLEX:
+        got = "complex" if kind in NUMBER_CLASSES else OTHER_CLASSES.get(kind, "unknown")
         problems.append(f"`joints` in joints.mat must hold real numbers; got the class {got}.")
     raise_problems(caller, problems)
 
@@ -138,8 +137,6 @@ def _elements(data, order):
     """Type and content of each data element, one after the other."""
     position = 0
     while position < len(data):
-        if len(data) - position < 8:
-            raise _Damaged("an element without a whole tag")
         kind, size = struct.unpack_from(f"{order}II", data, position)
         start = position + 8
         if kind >> 16:
@@ -151,19 +148,3 @@ def _elements(data, order):
         yield kind, data[start:end]
         # All but compressed elements are padded to eight bytes.
         position = end if kind == COMPRESSED else position + -(-(end - position) // 8) * 8
-
-
-def _inflated(caller, compressed, limit_bytes):
-    inflater = zlib.decompressobj()
-    try:
-        data = inflater.decompress(compressed, limit_bytes + 1)
-    except zlib.error as error:
-        raise _Damaged(str(error)) from error
-    if len(data) > limit_bytes:
-        raise PosekitError(
-            f"{caller}: `joints.mat` must unpack to at most {INFLATED_LIMIT_BYTES:,} bytes; "
-            "got more. Do not trust this file: get the data from its source again."
-        )
-    if not inflater.eof:
-        raise _Damaged("compressed values that end early")
-    return data

@@ -20,8 +20,6 @@ from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.skeleton import LSP
 
-KINDS = ("lsp", "lspet", "synthetic")
-
 # Image numbers that are test data by convention, whichever copy of the set they come from.
 FIXED_TEST_NUMBERS = {"lsp": range(1001, 2001), "lspet": range(9001, 10001)}
 
@@ -65,10 +63,9 @@ def read(source, *, bad_images="error"):
 
     keypoints_px, flags = joints[..., :2], joints[..., 2]
     if (turns != 1).any():
-        counted = np.ones_like(flags, bool) if kind == "lsp" else flags == 1
-        keypoints_px = _upright(keypoints_px, counted, image_sizes_px, turns)
+        keypoints_px = _upright(keypoints_px, (flags == 1) | is_lsp, image_sizes_px, turns)
     turned = set(image_ids[turns != 1].tolist())
-    if kind == "lsp":
+    if is_lsp:
         extras["occluded"] = flags == 1
     name_of = dict(zip(image_ids.tolist(), names, strict=True))
 
@@ -99,7 +96,7 @@ def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
     lie outside their picture, so a joint must also have 0 <= x < width and 0 <= y < height.
 
     Args:
-        kind: one of KINDS.
+        kind: "lsp", "lspet" or "synthetic".
         keypoints_px: float (N, 14, 2), (x, y), pixels.
         flags: (N, 14), 0 or 1, as stored.
         image_sizes_px: (N, 2), (width, height), pixels.
@@ -107,7 +104,6 @@ def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
     Returns:
         bool (N, 14).
     """
-    check_choice("labelled_rule()", "kind", kind, KINDS)
     if kind == "lsp":
         return np.ones(flags.shape, bool)
     inside = (keypoints_px >= 0) & (keypoints_px < image_sizes_px[:, None, :])  # (N, 14, 2)
@@ -157,17 +153,12 @@ def picture_names(caller, files):
         and name.lower().endswith(PICTURE_SUFFIXES)
         and not _stem(name).startswith(".")
     ]
+    found = f"got none among {len(files.names)} files. {ADVICE}"
     problems = []
     if "joints.mat" not in files.names:
-        problems.append(
-            "`joints.mat` must lie next to the folder `images`; "
-            f"got none among {len(files.names)} files. {ADVICE}"
-        )
+        problems.append(f"`joints.mat` must lie next to the folder `images`; {found}")
     if not names:
-        problems.append(
-            "`images` must hold pictures (.jpg or .png); "
-            f"got none among {len(files.names)} files. {ADVICE}"
-        )
+        problems.append(f"`images` must hold pictures (.jpg or .png); {found}")
     counts = Counter(_stem(name) for name in names)
     problems += [
         f"`images` must hold one picture per name; got {count} files for {stem}. Keep one."
@@ -201,8 +192,7 @@ def summarise(dataset):
         "labelled_joints": int(labelled.sum()),
         "labelled_share": _mean(labelled),
         "labelled_share_of_joint": {
-            joint: _mean(labelled[:, index])
-            for index, joint in enumerate(dataset.skeleton.joints)
+            joint: _mean(labelled[:, index]) for index, joint in enumerate(dataset.skeleton.joints)
         },
         "images_with_all_joints": int((per_image == dataset.skeleton.joint_count).sum()),
         "labelled_joints_per_image": _quantiles(per_image),
@@ -240,13 +230,8 @@ def _fixed_test(caller, kind, image_ids):
     if kind not in FIXED_TEST_NUMBERS:
         return np.zeros(len(image_ids), bool)
     wrong = [image_id for image_id in image_ids if not re.fullmatch(r"im[0-9]{1,9}", image_id)]
-    raise_problems(
-        caller,
-        [
-            f"`images` must be named im and a number of at most 9 digits; got {image_id}. {ADVICE}"
-            for image_id in wrong
-        ],
-    )
+    rule = "`images` must be named im and a number of at most 9 digits"
+    raise_problems(caller, [f"{rule}; got {image_id}. {ADVICE}" for image_id in wrong])
     numbers = np.array([int(image_id[2:]) for image_id in image_ids])
     # Labels follow the order of names, which is that of numbers only when all have equal digits.
     backward = np.flatnonzero(np.diff(numbers) <= 0)
@@ -278,46 +263,19 @@ def _check_values(caller, image_ids, joints):
 
 def _annotations(caller, files, image_ids):
     """The synthetic set's extras, in the order of `image_ids`."""
-    if "annotations.csv" not in files.names:
-        raise PosekitError(
-            f"{caller}: `annotations.csv` must lie next to synthetic.json; got none. "
-            "Write the synthetic set again."
-        )
     text = files.read("annotations.csv").decode("utf-8", errors="replace")
-    columns = ("image", "activity", "person_count")
-    wanted = set(image_ids.tolist())
     try:
         reader = csv.DictReader(io.StringIO(text), restval="")
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        # Others are not kept: a stranger's table may be long.
-        rows = {
-            stem: row for row in reader if not missing and (stem := _stem(row["image"])) in wanted
-        }
-    except csv.Error as error:
+        rows = {_stem(row["image"]): (row["activity"], row["person_count"]) for row in reader}
+        activities, counts = zip(*(rows[image_id] for image_id in image_ids.tolist()), strict=True)
+        person_count = np.array([int(count) for count in counts], np.int64)
+    except (csv.Error, KeyError, OverflowError, ValueError) as error:
+        found = f"none of {error}" if isinstance(error, KeyError) else error
         raise PosekitError(
-            f"{caller}: `annotations.csv` must be a table; got {error}. "
-            "Write the synthetic set again."
+            f"{caller}: `annotations.csv` must hold image, activity and person_count of every "
+            f"picture; got {found}. Write the synthetic set again."
         ) from error
-    if missing:
-        raise PosekitError(
-            f"{caller}: `annotations.csv` must have the columns {', '.join(columns)}; "
-            f"got none named {', '.join(missing)}. Write the synthetic set again."
-        )
-    problems = []
-    for image_id in image_ids.tolist():
-        if image_id not in rows:
-            problems.append(f"`annotations.csv` must describe every picture; got no {image_id}.")
-        elif not re.fullmatch("[0-9]{1,9}", rows[image_id]["person_count"]):
-            problems.append(
-                "`person_count` in annotations.csv must be a whole number; "
-                f"got {rows[image_id]['person_count']!r} for {image_id}."
-            )
-    raise_problems(caller, problems)
-    ordered = [rows[image_id] for image_id in image_ids.tolist()]
-    return {
-        "activity": np.array([row["activity"] for row in ordered]),
-        "person_count": np.array([int(row["person_count"]) for row in ordered]),
-    }
+    return {"activity": np.array(activities), "person_count": person_count}
 
 
 def _read_frames(files, names):
@@ -338,37 +296,28 @@ def _read_frames(files, names):
 
 def _upright(keypoints_px, counted, sizes_px, turns):
     """Keypoints in the upright pictures, where they are in the frames as stored."""
-    sizes = [tuple(size_px) for size_px in sizes_px.tolist()]
+    sizes, keypoints_px = list(map(tuple, sizes_px.tolist())), keypoints_px.copy()
     stored = orientation.in_stored_frame(
         [
-            orientation.Labelled(size_px, None, turn, keypoints_px[index][counted[index]])
-            for index, (size_px, turn) in enumerate(zip(sizes, turns.tolist(), strict=True))
+            orientation.Labelled(sizes[index], None, turn, keypoints_px[index][counted[index]])
+            for index, turn in enumerate(turns.tolist())
         ]
     )
-    if any(stored):
-        warnings.warn(
-            f"{sum(stored)} pictures: the labels are in the frame of the file as stored and are "
-            "turned with the picture, which viewers show turned.",
-            stacklevel=3,
-        )
-    keypoints_px = keypoints_px.copy()
     for index in np.flatnonzero(stored):
         keypoints_px[index] = orientation.points_to_upright(
             keypoints_px[index], sizes[index], turns[index]
         )
+    if any(stored):
+        warnings.warn(orientation.turned_note(sum(stored)), stacklevel=3)
     return keypoints_px
 
 
 def _keep_readable(caller, bad_images, names, problem_of):
     """Indices of the readable pictures."""
     if bad_images == "error" or len(problem_of) == len(names):
+        advice = 'Get it again, or drop it with bad_images="skip" (--skip-bad-images).'
         raise_problems(
-            caller,
-            [
-                f"`{names[index]}` {problem}. "
-                'Get it again, or drop it with bad_images="skip" (--skip-bad-images).'
-                for index, problem in problem_of.items()
-            ],
+            caller, [f"`{names[at]}` {problem}. {advice}" for at, problem in problem_of.items()]
         )
     elif problem_of:
         bad = [names[index] for index in problem_of]

@@ -116,6 +116,14 @@ def in_stored_frame(pictures):
     ]
 
 
+def turned_note(count):
+    """A sentence about so many pictures of `in_stored_frame`."""
+    return (
+        f"{count} pictures: the labels are in the frame of the file as stored and are turned with "
+        "the picture, which viewers show turned."
+    )
+
+
 def _vote(picture):
     """How many more labels lie in the upright picture than in the stored one; is it clear?"""
     if not _is_open(picture) or not len(picture.points_px):

@@ -411,10 +411,7 @@ def _place_people(own, category, pictures, labelled, problem_of):
         )
     count = sum(bool(labelled[key]) for key in stored)
     if count:
-        notes.append(
-            f"{count} pictures: the labels are in the frame of the file as stored and are turned "
-            "with the picture, which viewers show turned."
-        )
+        notes.append(orientation.turned_note(count))
     return notes
 
 
