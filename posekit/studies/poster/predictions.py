@@ -8,6 +8,7 @@ from posekit import files, wording
 from posekit.datasets import lsp
 from posekit.errors import PosekitError
 from posekit.evaluation import baselines, bootstrap, pose_statistics
+from posekit.evaluation.per_image import differences
 from posekit.evaluation.predictions import predict_frame_px
 from posekit.evaluation.scores import per_image, score, score_original_px
 from posekit.geometry import mirror_keypoints, resize_keypoints, torso_length_px
@@ -34,24 +35,15 @@ _NAMES = {
 
 
 def trained_model(run_dir, experiment, *, network=None):
-    """A trained network, and what is known of it.
+    """A trained network, and its label_treatment, folder, best_epoch and epochs, as a dict.
 
-    Args:
-        run_dir: folder of the run.
-        experiment: Experiment.
-        network: None for the network that notebook 02 trained first; else the folder of a
-            training, or the start of its folder's name in `run_dir`/training, such as the name of
-            the network. Of several the latest is taken.
-
-    Returns:
-        (keras.Model, dict): the dict of `recipe.describe`, or of a named network its
-        label_treatment, network, flip, folder, best_epoch, epochs, baselines and validation_mse.
+    It is the network that notebook 02 trained first in `run_dir`, or that of `network`: the folder
+    of a training, or the start of its name in `run_dir`/training, of which the latest is taken.
 
     Raises:
-        PosekitError: there is no such training, notebook 02 has not written its artifact or its
-            model into this run, the network does not predict coordinates in the experiment's
-            frame, or it was trained on another split, so that training images would pass for
-            validation images.
+        PosekitError: there is no such training, notebook 02 has not run here, the network does not
+            predict coordinates in the experiment's frame, or it was trained on another split, so
+            that training images would pass for validation images.
     """
     if network is not None:
         return _named_model(Path(run_dir), experiment, network)
@@ -93,13 +85,9 @@ def _named_model(run_dir, experiment, network):
     inside = folder.is_relative_to(run_dir)
     return run.best_model(), {
         "label_treatment": config.label_treatment,
-        "network": config.network,
-        "flip": config.flip,
         "folder": str(folder.relative_to(run_dir) if inside else folder),
         "best_epoch": run.best_epoch,
         "epochs": len(run.history["epoch"]),
-        "baselines": run.baselines,
-        "validation_mse": run.best_validation_mse,
     }
 
 
@@ -114,33 +102,20 @@ def _check_split(path, split, experiment):
 
 
 def predict_parts(model, experiment, parts=("train", "validation")):
-    """Predictions in the frame, dict of part -> float (n, K, 2)."""
-    return {part: predict_frame_px(model, experiment.images(part)) for part in parts}
-
-
-def ranked(pred_frame_px, experiment, part, count):
-    """The `count` typical, good and worst predictions, as plots.prediction_grid's arguments.
-
-    Their measure is the mean error of the labelled joints, frame pixels: "typical" is about the
-    median, "good" the smallest. Images without labelled joints are left out.
-    """
-    chosen = experiment.part(part)
-    indices, titles = _ranks(pred_frame_px, experiment, part, count)
+    """Predictions in pixels of the original pictures, dict of part -> float (n, K, 2)."""
+    frame_px = (experiment.frame_px, experiment.frame_px)
     return {
-        "images": experiment.images(part)[indices],
-        "true_px": _true_frame_px(experiment, part)[indices],
-        "pred_px": pred_frame_px[indices],
-        "labelled": chosen.labelled[indices],
-        "skeleton": chosen.skeleton,
-        "titles": titles,
+        part: resize_keypoints(
+            predict_frame_px(model, experiment.images(part)),
+            frame_px,
+            experiment.part(part).image_sizes_px,
+        )
+        for part in parts
     }
 
 
 def estimated(estimator, experiment, part="validation"):
-    """An estimator's predictions for a part, float (n, K, 2), pixels of the original pictures.
-
-    None where it finds other joints than the data have.
-    """
+    """An estimator's predictions for a part; None where it finds other joints than the data have."""
     chosen = experiment.part(part)
     if estimator.skeleton.joints != chosen.skeleton.joints:
         return None
@@ -148,65 +123,40 @@ def estimated(estimator, experiment, part="validation"):
 
 
 def gallery(pred_px, experiment, count, part="validation"):
-    """`ranked` for predictions of `estimated`, with the pictures as they were before the frame."""
+    """The `count` typical, good and worst predictions, as plots.prediction_grid's arguments.
+
+    Predictions are float (n, K, 2), pixels of the original pictures. Their measure is the mean
+    error of the labelled joints: "typical" is about the median, "good" the smallest. Images
+    without labelled joints are left out.
+    """
     chosen = experiment.part(part)
-    indices, titles = _ranks(_in_frame(pred_px, experiment, part), experiment, part, count)
+    total_px, joints = per_image(pred_px, experiment, part).sums["mpjpe_px"]
+    measured = np.flatnonzero(joints)
+    errors_px = total_px / np.maximum(joints, 1)
+    order = measured[np.argsort(errors_px[measured])]
+    count = min(count, len(order) // 3)
+    starts = {"typical": (len(order) - count) // 2, "good": 0, "worst": len(order) - count}
+    kinds = [(kind, index) for kind, at in starts.items() for index in order[at : at + count]]
+    indices = [index for _, index in kinds]
     return {
         "images": [lsp.decode(chosen, index) for index in indices],
         "true_px": chosen.keypoints_px[indices],
         "pred_px": pred_px[indices],
         "labelled": chosen.labelled[indices],
         "skeleton": chosen.skeleton,
-        "titles": titles,
+        "titles": [f"{kind}: {errors_px[index]:.1f} px" for kind, index in kinds],
     }
 
 
-def _ranks(pred_frame_px, experiment, part, count):
-    """Which images of a part `ranked` shows, and their titles."""
-    errors_px = _errors_frame_px(pred_frame_px, experiment, part)
-    measured = np.flatnonzero(np.isfinite(errors_px))
-    order = measured[np.argsort(errors_px[measured])]
-    count = min(count, len(order) // 3)
-    middle = (len(order) - count) // 2
-    kinds = {
-        "typical": order[middle : middle + count],
-        "good": order[:count],
-        "worst": order[len(order) - count :],
-    }
-    titles = [
-        f"{kind}: {errors_px[index]:.1f} px" for kind, members in kinds.items() for index in members
-    ]
-    return np.concatenate(list(kinds.values())), titles
-
-
-def _errors_frame_px(pred_frame_px, experiment, part):
-    """Mean error of each image's labelled joints, float (n,), frame pixels; NaN without any."""
-    labelled = experiment.part(part).labelled
-    errors_px = np.linalg.norm(pred_frame_px - _true_frame_px(experiment, part), axis=-1)
-    joints = labelled.sum(axis=1)
-    total_px = np.where(labelled, errors_px, 0).sum(axis=1)
-    return np.where(joints > 0, total_px / np.maximum(joints, 1), np.nan)
-
-
-def _true_frame_px(experiment, part):
-    return experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
-
-
-def _in_frame(pred_px, experiment, part):
-    frame_px = experiment.frame_px
-    sizes_px = experiment.part(part).image_sizes_px
-    return resize_keypoints(pred_px, sizes_px, (frame_px, frame_px))
-
-
-def pck_by_contortion(pred_px, experiment, part="validation", *, seed):
-    """PCK@0.2 of a part in equal bins of how unlike the training poses each pose is.
+def pck_by_contortion(pred_px, experiment, *, seed):
+    """PCK@0.2 on validation, in equal bins of how unlike the training poses each pose is.
 
     Mirrored training poses count as training poses, since training flips. Predictions are float
     (n, K, 2), pixels of the original pictures. A row for each bin has label, pck, interval,
-    mean_pose_pck, images, and in frame pixels the mean error_px and the mean error that PCK allows,
-    allowed_px. Poses with too few labelled joints to compare are left out; [] where all are.
+    mean_pose_pck, images, and the mean error that PCK allows, allowed_px, frame pixels. Poses with
+    too few labelled joints to compare are left out; [] where all are.
     """
-    chosen, train = experiment.part(part), experiment.part("train")
+    chosen, train = experiment.part("validation"), experiment.part("train")
     mirrored_px, mirrored_labelled = mirror_keypoints(
         train.keypoints_px,
         train.labelled,
@@ -229,53 +179,54 @@ def pck_by_contortion(pred_px, experiment, part="validation", *, seed):
         (f"{low:.2f} to {high:.2f}", np.flatnonzero(np.isfinite(contortion) & (bin_of == index)))
         for index, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
     ]
-    return _pck_rows(members, pred_px, experiment, part, seed)
+    return _pck_rows(members, pred_px, experiment, seed)
 
 
-def pck_by_person_count(pred_px, experiment, part="validation", *, seed):
+def pck_by_person_count(pred_px, experiment, *, seed):
     """The same rows by the number of people in the picture; [] where that is unknown."""
-    counts = experiment.part(part).extras.get("person_count")
-    if counts is None:
-        return []
+    counts = experiment.part("validation").extras.get("person_count", [])
     members = [(str(count), np.flatnonzero(counts == count)) for count in np.unique(counts)]
-    return _pck_rows(members, pred_px, experiment, part, seed)
+    return _pck_rows(members, pred_px, experiment, seed)
 
 
-def _pck_rows(members, pred_px, experiment, part, seed):
-    chosen, groups = experiment.part(part), experiment.groups(part)
-    hits, counted = per_image(pred_px, experiment, part).sums["pck_0.2"]
-    mean_pose_px = baselines.mean_pose_px(experiment, part)
-    mean_pose_hits, _ = per_image(mean_pose_px, experiment, part).sums["pck_0.2"]
-    errors_px = _errors_frame_px(_in_frame(pred_px, experiment, part), experiment, part)
-    torsos_px = torso_length_px(
-        _true_frame_px(experiment, part), chosen.labelled, skeleton=chosen.skeleton
-    )
+def _pck_rows(members, pred_px, experiment, seed):
+    chosen, frame_px = experiment.part("validation"), experiment.frame_px
+    own, constant = _beside_the_mean_pose(pred_px, experiment)
+    (hits, counted), (constant_hits, _) = own.sums["pck_0.2"], constant.sums["pck_0.2"]
+    true_px = resize_keypoints(chosen.keypoints_px, chosen.image_sizes_px, (frame_px, frame_px))
+    torsos_px = torso_length_px(true_px, chosen.labelled, skeleton=chosen.skeleton)
     rows = []
     for label, indices in members:
-        if not counted[indices].sum():
+        total = counted[indices].sum()
+        if not total:
             continue
         interval = bootstrap.ratio_interval(
             hits[indices],
             counted[indices],
-            groups[indices],
+            own.groups[indices],
             seed=seed,
             resamples=experiment.profile.resamples,
         )
         rows.append(
             {
                 "label": label,
-                "pck": float(hits[indices].sum() / counted[indices].sum()),
+                "pck": float(hits[indices].sum() / total),
                 "interval": list(interval),
-                "mean_pose_pck": float(mean_pose_hits[indices].sum() / counted[indices].sum()),
+                "mean_pose_pck": float(constant_hits[indices].sum() / total),
                 "images": len(indices),
-                "error_px": float(np.nanmean(errors_px[indices])),
                 "allowed_px": 0.2 * float(np.nanmean(torsos_px[indices])),
             }
         )
     return rows
 
 
-def bin_arguments(rows, xlabel, predicted_by="the network"):
+def _beside_the_mean_pose(pred_px, experiment):
+    """PerImage of validation predictions, and of the mean pose."""
+    poses_px = pred_px, baselines.mean_pose_px(experiment, "validation")
+    return [per_image(each_px, experiment, "validation") for each_px in poses_px]
+
+
+def bin_arguments(rows, xlabel):
     """Rows of `pck_by_contortion` or `pck_by_person_count` as plots.error_by_bin's arguments."""
     return {
         "labels": [row["label"] for row in rows],
@@ -284,7 +235,7 @@ def bin_arguments(rows, xlabel, predicted_by="the network"):
         "counts": [row["images"] for row in rows],
         "xlabel": xlabel,
         "ylabel": "PCK@0.2, share of joints",
-        "title": f"PCK of {predicted_by} by {xlabel.split(' (')[0]}",
+        "title": f"PCK of the network by {xlabel}",
     }
 
 
@@ -298,7 +249,6 @@ def bin_table(result, photographs=None):
             "pictures": row["images"],
             "PCK@0.2": {"value": row["pck"], "interval": row["interval"]},
             "mean pose's PCK@0.2": row["mean_pose_pck"],
-            "mean error, px of the frame": row["error_px"],
             "allowed error, px of the frame": row["allowed_px"],
         }
         for where, each in (("this run", result), ("photographs", photographs))
@@ -313,26 +263,23 @@ def report(predictions, described, experiment, *, seed, shipped=None):
 
     `shipped` is a dict, name of a shipped model -> its `estimated`; models without are left out.
     """
-    scores = {part: score(pred, experiment, part, seed=seed) for part, pred in predictions.items()}
+    shipped = {name: px for name, px in (shipped or {}).items() if px is not None}
+    scores = {
+        part: score_original_px(pred_px, experiment, part, seed=seed)
+        for part, pred_px in predictions.items()
+    }
     targets = experiment.targets("train", "masked")
     for name, pose in baselines.constant_poses(targets, experiment.frame_px).items():
         scores[name] = score(pose, experiment, "validation", seed=seed)
-    frame_px, sizes_px = experiment.frame_px, experiment.part("validation").image_sizes_px
-    by_model = {
-        described["network"]: resize_keypoints(
-            predictions["validation"], (frame_px, frame_px), sizes_px
-        )
-    } | {name: pred_px for name, pred_px in (shipped or {}).items() if pred_px is not None}
-    groups = {
-        name: {
+    for name, pred_px in shipped.items():
+        scores[name] = score_original_px(pred_px, experiment, "validation", seed=seed)
+
+    def bins(pred_px):
+        return {
             "by_contortion": pck_by_contortion(pred_px, experiment, seed=seed),
             "by_person_count": pck_by_person_count(pred_px, experiment, seed=seed),
         }
-        for name, pred_px in by_model.items()
-    }
-    own, *others = groups
-    for name in others:
-        scores[name] = score_original_px(by_model[name], experiment, "validation", seed=seed)
+
     return {
         "data": experiment.describe(),
         "publishable": list(PUBLISHABLE),
@@ -342,9 +289,9 @@ def report(predictions, described, experiment, *, seed, shipped=None):
         "best_epoch": described["best_epoch"],
         "scores": scores,
         "metrics": {name: each["metrics"] for name, each in scores.items()},
-        "gain": _gain(by_model[own], experiment, seed),
-        **groups[own],
-        "shipped": {name: groups[name] for name in others},
+        "gain": _gain(predictions["validation"], experiment, seed),
+        **bins(predictions["validation"]),
+        "shipped": {name: bins(pred_px) for name, pred_px in shipped.items()},
         "headline": [
             headline(f"PCK@0.2, {part}", scores[part]["metrics"]["pck_0.2"], 3)
             for part in ("train", "validation", "mean_pose")
@@ -354,21 +301,11 @@ def report(predictions, described, experiment, *, seed, shipped=None):
 
 def _gain(pred_px, experiment, seed):
     """PCK@0.2 minus the mean pose's on the same validation images, with its interval."""
-    hits, counted = per_image(pred_px, experiment, "validation").sums["pck_0.2"]
-    mean_pose_px = baselines.mean_pose_px(experiment, "validation")
-    constant_hits, _ = per_image(mean_pose_px, experiment, "validation").sums["pck_0.2"]
-    if not counted.sum():
-        return {"value": None, "interval": [None, None]}
-    interval = bootstrap.paired_difference_interval(
-        hits,
-        constant_hits,
-        counted,
-        experiment.groups("validation"),
-        seed=seed,
-        resamples=experiment.profile.resamples,
-    )
-    value = float((hits - constant_hits).sum() / counted.sum())
-    return {"value": value, "interval": list(interval)}
+    own, constant = _beside_the_mean_pose(pred_px, experiment)
+    rows = differences(constant, own, seed=seed, resamples=experiment.profile.resamples)
+    nothing = {"difference": None, "interval": [None, None]}
+    found = {row["score"]: row for row in rows}.get("pck_0.2", nothing)
+    return {"value": found["difference"], "interval": found["interval"]}
 
 
 def curve_arguments(result):
@@ -423,22 +360,6 @@ def answer(result):
         verdict_text = "Worse than one constant pose for everybody."
     else:
         verdict_text = "Not decided: too few pictures to tell it from one constant pose."
-    sentences = [
-        f"{with_interval(value, pck['validation']['interval'], 3)} of the joints of people whom "
-        f"the network has not seen are within a fifth of the torso's length (PCK@0.2); the mean "
-        f"pose of the training people, the same for all, gets {number(constant, 3)}. In squared "
-        f"error the network {verdict(mse, constant_mse)}.",
-        *(
-            f"`{name}` gets {with_interval(**pck[name], digits=3)} on the same pictures."
-            for name in result["shipped"]
-        ),
-        _contortion_text(result["by_contortion"]),
-    ]
-    if result["best_epoch"] == result["epochs"] and low is not None:
-        sentences.append(
-            f"The last of {result['epochs']} epochs was the best: a longer training may score "
-            "higher."
-        )
     per_joint = result["scores"]["validation"]["pck_per_joint"]
     known = {name: value for name, value in per_joint.items() if value is not None}
     numbers = [f"PCK@0.2 on training images: {with_interval(**pck['train'], digits=3)}."]
@@ -448,49 +369,36 @@ def answer(result):
             f"The easiest joint is `{easiest}` ({number(known[easiest], 3)}), the hardest "
             f"`{hardest}` ({number(known[hardest], 3)})."
         )
-    numbers += [
-        f"PCK@0.2 by {what} (95 % interval; mean pose): {'; '.join(map(_bin_text, rows))}."
-        for what, rows in (
-            ("distance to the nearest training poses", result["by_contortion"]),
-            ("people in the picture", result["by_person_count"]),
-        )
-        if rows
-    ]
     return wording.answer(
-        verdict_text, *sentences, comparability(result["data"]).strip(), numbers=numbers
+        verdict_text,
+        f"{with_interval(value, pck['validation']['interval'], 3)} of the joints of people whom "
+        f"the network has not seen are within a fifth of the torso's length (PCK@0.2); the mean "
+        f"pose of the training people, the same for all, gets {number(constant, 3)}. In squared "
+        f"error the network {verdict(mse, constant_mse)}.",
+        *(
+            f"`{name}` gets {with_interval(**pck[name], digits=3)} on the same pictures."
+            for name in result["shipped"]
+        ),
+        _ends_text(
+            result["by_contortion"],
+            "on the poses least like the training poses",
+            "on those most like them",
+        ),
+        _ends_text(result["by_person_count"], "with most people in the picture", "with fewest"),
+        comparability(result["data"]).strip(),
+        numbers=numbers,
     )
 
 
-def _contortion_text(rows):
-    """Which poses score higher, and why where unfamiliar ones do; "" without bins to compare."""
+def _ends_text(rows, of_last, of_first):
+    """PCK of the last and the first bin, and whether they differ; "" without bins to compare."""
     if len(rows) < 2:
         return ""
-    usual, unusual = rows[0], rows[-1]
-    values = (
-        f"PCK is {with_interval(unusual['pck'], unusual['interval'], 3)} on the poses least like "
-        f"the training poses, {with_interval(usual['pck'], usual['interval'], 3)} on those most "
-        "like them"
-    )
-    apart = not (
-        usual["interval"][0] <= unusual["interval"][1]
-        and unusual["interval"][0] <= usual["interval"][1]
-    )
-    if unusual["pck"] <= usual["pck"]:
-        return f"{values}." if apart else f"{values}: these pictures do not tell them apart."
-    start = "Surprising: " if apart else "These pictures do not tell familiar poses apart: "
-    if unusual["allowed_px"] <= usual["allowed_px"]:
-        return f"{start}{values}. The size of the people does not explain it."
+    first, last = rows[0], rows[-1]
+    (low, high), (last_low, last_high) = first["interval"], last["interval"]
+    alike = low <= last_high and last_low <= high
     return (
-        f"{start}{values}. Unfamiliar poses are compact, so torsos are longer in the frame and "
-        f"PCK, measured in them, allows {number(unusual['allowed_px'])} px there and "
-        f"{number(usual['allowed_px'])} px on the others; the mean pose gets "
-        f"{number(unusual['mean_pose_pck'], 3)} and {number(usual['mean_pose_pck'], 3)}."
-    )
-
-
-def _bin_text(row):
-    low, high = (number(end, 3) for end in row["interval"])
-    return (
-        f"{row['label']}: {number(row['pck'], 3)} ({low} to {high}; "
-        f"{number(row['mean_pose_pck'], 3)})"
+        f"PCK is {with_interval(last['pck'], last['interval'], 3)} {of_last}, "
+        f"{with_interval(first['pck'], first['interval'], 3)} {of_first}"
+        f"{': these pictures do not tell them apart' if alike else ''}."
     )

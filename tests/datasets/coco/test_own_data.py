@@ -211,7 +211,7 @@ def test_every_plot_of_people_takes_the_five(trained, experiment):
     run = runs.open_run(trained)
     model = run.best_model()
     predicted = predictions.predict_parts(model, experiment)
-    figure = pictures.prediction_grid(**predictions.ranked(predicted["train"], experiment, "train", 1))
+    figure = pictures.prediction_grid(**predictions.gallery(predicted["train"], experiment, 1, "train"))
     assert len(figure.axes) == 3
     figure = pictures.sample_grid(
         exploration.original_images(dataset, range(2)),

@@ -51,40 +51,52 @@ def labelled_but(experiment, images=()):
     return replace(experiment, dataset=dataset, split=split)
 
 
-def test_ranked_runs_from_typical_over_good_to_worst(experiment, true_px):
-    count = len(true_px)
+def test_a_gallery_runs_from_typical_over_good_to_worst(experiment, original_px):
+    count = len(original_px)
     assert count >= 3
-    # Image i is off by i + 1 pixels in x, in reverse order of the file.
-    offset_px = np.zeros_like(true_px)
+    # Image i is off by count - i pixels in x.
+    offset_px = np.zeros_like(original_px)
     offset_px[..., 0] = np.arange(count, 0, -1)[:, None]
-    ranked = poster_predictions.ranked(true_px + offset_px, experiment, "validation", 1)
-    worst, middle, best = 0, count - 1 - (count - 1) // 2, count - 1
-    order = [middle, best, worst]
-    np.testing.assert_array_equal(ranked["true_px"], true_px[order])
-    np.testing.assert_array_equal(ranked["images"], experiment.images("validation")[order])
-    np.testing.assert_array_equal(ranked["labelled"], experiment.part("validation").labelled[order])
-    errors_px = [count - index for index in order]
-    assert ranked["titles"] == [
-        f"typical: {errors_px[0]}.0 px",
-        f"good: {errors_px[1]}.0 px",
-        f"worst: {errors_px[2]}.0 px",
+    shown = gallery(original_px + offset_px, experiment, 1)
+    order = [count - 1 - (count - 1) // 2, count - 1, 0]
+    np.testing.assert_array_equal(shown["true_px"], original_px[order])
+    np.testing.assert_array_equal(shown["labelled"], experiment.part("validation").labelled[order])
+    assert shown["titles"] == [
+        f"{kind}: {count - index}.0 px"
+        for kind, index in zip(("typical", "good", "worst"), order, strict=True)
     ]
+    for image, index in zip(shown["images"], order, strict=True):
+        assert image.shape[1::-1] == tuple(experiment.part("validation").image_sizes_px[index])
 
 
-def test_ranked_never_shows_an_image_twice(experiment, true_px):
-    ranked = poster_predictions.ranked(true_px, experiment, "validation", 100)
-    shown = len(true_px) // 3
-    assert len(ranked["titles"]) == 3 * shown > 0
-    assert len(np.unique(ranked["true_px"], axis=0)) == 3 * shown
+def test_a_gallery_never_shows_an_image_twice(experiment, original_px):
+    shown = gallery(original_px, experiment, 100)
+    each = len(original_px) // 3
+    assert len(shown["titles"]) == 3 * each > 0
+    assert len(np.unique(shown["true_px"], axis=0)) == 3 * each
 
 
-def test_ranked_leaves_out_images_without_labels(experiment, true_px):
+def test_a_gallery_leaves_out_images_without_labels(experiment, original_px):
     unlabelled = labelled_but(experiment, [0])
-    pred_px = true_px.copy()
+    pred_px = original_px.copy()
     pred_px[0] += 1000
-    ranked = poster_predictions.ranked(pred_px, unlabelled, "validation", 1)
-    assert ranked["labelled"].any(axis=1).all()
-    assert ranked["titles"][-1] == "worst: 0.0 px"
+    shown = gallery(pred_px, unlabelled, 1)
+    assert shown["labelled"].any(axis=1).all()
+    assert shown["titles"][-1] == "worst: 0.0 px"
+
+
+def test_predictions_are_in_pixels_of_the_pictures(experiment):
+    frame_px = experiment.frame_px
+    centre = keras.Sequential(
+        [keras.Input((frame_px, frame_px, 3)), layers.Flatten(), layers.Dense(28)]
+    )
+    centre.layers[-1].set_weights([np.zeros((3 * frame_px**2, 28)), np.full(28, frame_px / 2)])
+    predicted = poster_predictions.predict_parts(centre, experiment)
+    for part, pred_px in predicted.items():
+        sizes_px = experiment.part(part).image_sizes_px[:, None]
+        # x in the frame becomes (x + 0.5) * width / side - 0.5.
+        expected = (frame_px / 2 + 0.5) * sizes_px / frame_px - 0.5
+        np.testing.assert_allclose(pred_px, np.broadcast_to(expected, pred_px.shape), rtol=1e-5)
 
 
 def test_contortion_bins_hold_every_comparable_image(experiment, original_px):
@@ -130,7 +142,7 @@ def test_person_count_is_unknown_for_photographs(experiment, original_px):
 
 def test_bins_become_the_plots_arguments(experiment, original_px):
     rows = pck_by_contortion(original_px, experiment, seed=0)
-    arguments = bin_arguments(rows, "distance from training poses (RMS)")
+    arguments = bin_arguments(rows, "distance from training poses")
     assert arguments["values"] == [row["pck"] for row in rows]
     assert arguments["counts"] == [row["images"] for row in rows]
     assert arguments["title"] == "PCK of the network by distance from training poses"
@@ -143,18 +155,13 @@ def test_bins_become_the_plots_arguments(experiment, original_px):
 
 def test_a_bin_says_how_much_error_it_allows(experiment, original_px):
     people = labelled_but(experiment)
-    moved_px = original_px + [[[3.0, 0.0]]]
-    rows = pck_by_person_count(moved_px, people, seed=0)
+    rows = pck_by_person_count(original_px, people, seed=0)
     validation = people.part("validation")
     true_px = people.keypoints_frame_px[people.split.validation]
     torsos_px = torso_length_px(true_px, validation.labelled, skeleton=validation.skeleton)
     counts = validation.extras["person_count"]
     for row, count in zip(rows, np.unique(counts), strict=True):
-        chosen = counts == count
-        assert row["allowed_px"] == pytest.approx(0.2 * torsos_px[chosen].mean())
-        # 3 px of the picture are 3 x 96 / width px of the frame.
-        expected = (3 * people.frame_px / validation.image_sizes_px[chosen, 0]).mean()
-        assert row["error_px"] == pytest.approx(expected)
+        assert row["allowed_px"] == pytest.approx(0.2 * torsos_px[counts == count].mean())
 
 
 def test_an_estimator_of_other_joints_has_no_gallery(experiment):
@@ -162,17 +169,8 @@ def test_an_estimator_of_other_joints_has_no_gallery(experiment):
     assert estimated(other, experiment) is None
 
 
-def test_a_gallery_shows_whole_pictures(experiment, original_px):
-    shown = gallery(original_px + 1.0, experiment, 1)
-    assert [title.split(":")[0] for title in shown["titles"]] == ["typical", "good", "worst"]
-    for image, true_px in zip(shown["images"], shown["true_px"], strict=True):
-        (at,) = np.flatnonzero((original_px == true_px).all(axis=(1, 2)))
-        assert image.shape[1::-1] == tuple(experiment.part("validation").image_sizes_px[at])
-
-
 DESCRIBED = {
     "folder": "training/x",
-    "network": "poster_batchnorm",
     "label_treatment": "masked",
     "epochs": 2,
     "best_epoch": 2,
@@ -180,10 +178,7 @@ DESCRIBED = {
 
 
 def test_report_and_answer(experiment, original_px, tmp_path):
-    predictions = {
-        part: experiment.keypoints_frame_px[experiment.split.indices(experiment.dataset, part)]
-        for part in ("train", "validation")
-    }
+    predictions = {part: experiment.part(part).keypoints_px for part in ("train", "validation")}
     shipped = {"best": original_px, "other": None}
     result = report(predictions, DESCRIBED, experiment, seed=0, shipped=shipped)
     files.write_json(tmp_path / "prediction.json", result)
@@ -204,10 +199,7 @@ def test_report_and_answer(experiment, original_px, tmp_path):
     text = answer(stored)
     assert text.startswith("**Mostly right.** 1.000 (95 % interval 1.000 to 1.000) of the joints")
     assert f"the same for all, gets {constant:.3f}" in text
-    assert "`best` gets 1.000" in text and "The last of 2 epochs was the best" in text
-    # No group is left out.
-    for row in [*stored["by_person_count"], *stored["by_contortion"]]:
-        assert f"{row['label']}: 1.000 (1.000 to 1.000; {row['mean_pose_pck']:.3f})" in text
+    assert "`best` gets 1.000" in text and "on the poses least like" in text
     beside = score_table(stored, stored)
     assert [row["prediction"] for row in beside][-1] == "best"
     assert beside[0]["PCK@0.2, this run"] == beside[0]["PCK@0.2, photographs"]
@@ -216,33 +208,19 @@ def test_report_and_answer(experiment, original_px, tmp_path):
     assert set(joint_arguments(stored)["best"]) == {0.0}
 
 
-def bins(usual, unusual, allowed_px):
-    """Two bins of `pck_by_contortion`, their PCK with intervals of 0.02 to both sides."""
-    return [
-        {
-            "pck": pck,
-            "interval": [pck - 0.02, pck + 0.02],
-            "mean_pose_pck": 0.01,
-            "allowed_px": each,
-        }
-        for pck, each in zip((usual, unusual), allowed_px, strict=True)
-    ]
-
-
 @pytest.mark.parametrize(
-    ("rows", "start", "words"),
+    ("values", "words"),
     [
-        (bins(0.1, 0.2, (3, 4)), "Surprising: PCK is 0.200", "allows 4.0 px there and 3.0 px on"),
-        (bins(0.1, 0.2, (4, 3)), "Surprising: ", "size of the people does not explain it"),
-        (bins(0.1, 0.11, (3, 4)), "These pictures do not tell familiar", "allows 4.0 px there"),
-        (bins(0.2, 0.1, (3, 4)), "PCK is 0.100", "on those most like them."),
-        (bins(0.1, 0.09, (3, 4)), "PCK is 0.090", "these pictures do not tell them apart"),
-        ([], "", ""),
+        ((0.1, 0.2), "PCK is 0.200 (95 % interval 0.180 to 0.220) late, 0.100 (95 % interval "),
+        ((0.1, 0.2), "0.120) early."),
+        ((0.1, 0.11), "early: these pictures do not tell them apart."),
+        ((0.1,), ""),
     ],
 )
-def test_unfamiliar_poses_in_words(rows, start, words):
-    text = poster_predictions._contortion_text(rows)
-    assert text.startswith(start) and words in text
+def test_the_ends_of_bins_in_words(values, words):
+    rows = [{"pck": pck, "interval": [pck - 0.02, pck + 0.02]} for pck in values]
+    text = poster_predictions._ends_text(rows, "late", "early")
+    assert words in text and bool(text) == bool(words)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +272,7 @@ def test_another_network_is_found_by_folder_or_name(tmp_path, experiment):
         model, described = trained_model(tmp_path, experiment, network=named)
         np.testing.assert_array_equal(model.get_weights()[0], run.best_model().get_weights()[0])
         assert described["folder"] == f"training/{run.folder.name}"
-        assert described["validation_mse"] == run.best_validation_mse
+        assert (described["epochs"], described["best_epoch"]) == (1, 1)
     elsewhere = trained_model(tmp_path / "other", experiment, network=run.folder)[1]
     assert elsewhere["folder"] == str(run.folder)
     with pytest.raises(PosekitError, match=r"`network` must be .* \(mine-.*\); got 'yours'"):
