@@ -1,26 +1,22 @@
 """Notebook 03: what batch normalisation does for the poster's network, each at its best rate."""
 
-import time
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from posekit.files import PROJECT_ROOT
-from posekit.models import losses, poster
+from posekit.models import losses
 from posekit.studies.poster import trials
 from posekit.studies.poster.batchnorm_findings import LABELS, findings
 from posekit.studies.poster.trials import SCALINGS, Trial, best_rates
-from posekit.training.keras_patches import fused_kernels, seeded
+from posekit.training.keras_patches import seeded
 
 # Trainings on LSPet's photographs, as numbers.
 TRACKED = PROJECT_ROOT / "reports" / "batchnorm.json"
 
 # Rates that each network is tried at: Adam's usual one, four times and a quarter of it.
 RATES = (1e-3, 4e-3, 2.5e-4)
-USUAL_RATE = RATES[0]
 
-TIMED_PAIRS = 8
 START_IMAGES = 64
 
 
@@ -81,15 +77,7 @@ def compare_scalings(
 def train(experiment, run_dir, *, seeds, label_treatment, epochs=None):
     """A notebook's own trainings, in the profile's size, at the rates that photographs liked best.
 
-    Args:
-        experiment: Experiment.
-        run_dir: folder of the trainings.
-        seeds: list of int.
-        label_treatment: str.
-        epochs: int, or None for the size's.
-
-    Returns:
-        list of dict, the rows of `trials.train_all`.
+    `epochs` None takes those of the size. Returns the rows of `trials.train_all`.
     """
     size = SIZES[experiment.profile.name]
     rates = best_rates(latest(trials.read(TRACKED)))
@@ -97,7 +85,7 @@ def train(experiment, run_dir, *, seeds, label_treatment, epochs=None):
         [
             Trial(
                 *each,
-                rates.get(each, USUAL_RATE),
+                rates.get(each, RATES[0]),
                 seed,
                 epochs or size.epochs,
                 size.batch_size,
@@ -145,59 +133,30 @@ def latest(rows):
 
 
 def compare(rows, experiment, *, label_treatment):
-    """Everything notebook 03 reports, JSON-ready.
-
-    Args:
-        rows: list of dict, its own trainings.
-        experiment: Experiment.
-        label_treatment: str.
-    """
+    """Everything notebook 03 reports on the rows of its own trainings, JSON-ready."""
     photographs = latest(trials.read(TRACKED))
-    batch_size = experiment.profile.batch_size
-    seconds = paired_step_seconds(
-        experiment.images("train")[:batch_size],
-        experiment.targets("train", label_treatment)[:batch_size],
-        pairs=TIMED_PAIRS,
-    )
-    ratios = seconds["poster_batchnorm"] / seconds["poster_plain"]
-    size = SIZES[experiment.profile.name]
-    result = {
+    in_size = _in_size(experiment, SIZES[experiment.profile.name])
+    found = findings(rows)
+    return {
         "data": experiment.describe(),
         "label_treatment": label_treatment,
-        "starts": starts(_in_size(experiment, size), label_treatment=label_treatment),
+        "starts": starts(in_size, label_treatment=label_treatment),
         "trainings": rows,
-        "findings": findings(rows),
+        "findings": found,
         "photographs": {"trainings": photographs, "findings": findings(photographs)},
-        "step_seconds_median": {name: float(np.median(times)) for name, times in seconds.items()},
-        "step_ratio_median": float(np.median(ratios)),
-        "step_ratio_range": [float(ratios.min()), float(ratios.max())],
+        "headline": [
+            {
+                "label": "validation MSE, with minus without batch normalisation, "
+                f"{each['scaling']}",
+                "value": round(difference["mean_difference"], 1),
+                "interval": difference["interval"],
+                "note": f"seeds: {len(each['seeds'])}, "
+                f"{'decided' if difference['decided'] else 'not decided'}",
+            }
+            for each in found
+            for difference in [each["differences"]["best_validation_mse"]]
+        ],
     }
-    return {**result, "headline": _headline(result)}
-
-
-def _headline(result):
-    rows = [
-        {
-            "label": f"validation MSE, with minus without batch normalisation, {found['scaling']}",
-            "value": round(found["differences"]["best_validation_mse"]["mean_difference"], 1),
-            "interval": found["differences"]["best_validation_mse"]["interval"],
-            "note": f"seeds: {len(found['seeds'])}, "
-            + (
-                "decided"
-                if found["differences"]["best_validation_mse"]["decided"]
-                else "not decided"
-            ),
-        }
-        for found in result["findings"]
-    ]
-    return [
-        *rows,
-        {
-            "label": "time of a training step, with over without",
-            "value": round(result["step_ratio_median"], 2),
-            "note": "median of alternating steps",
-        },
-    ]
 
 
 def _networks(scalings):
@@ -206,27 +165,3 @@ def _networks(scalings):
 
 def _in_size(experiment, size):
     return experiment.with_data_fraction(size.data_fraction).resized(size.frame_px)
-
-
-def paired_step_seconds(images, targets, *, pairs, warm_up=2):
-    """Seconds of one training step with and without batch normalisation, alternating.
-
-    All steps see one batch: uint8 images (B, S, S, 3), float32 targets (B, K, 3). Returns a dict,
-    network name -> float (pairs,); `warm_up` steps before are not timed.
-    """
-    networks = {}
-    for batch_norm in LABELS:
-        model = poster.poster_network(
-            batch_norm=batch_norm, frame_px=images.shape[1], joints=targets.shape[1]
-        )
-        model.compile(optimizer=keras.optimizers.Adam(), loss=losses.weighted_mse)
-        networks[model.name] = model
-    seconds = {name: [] for name in networks}
-    with fused_kernels():
-        for step in range(warm_up + pairs):
-            for name, model in networks.items():
-                started = time.perf_counter()
-                model.train_on_batch(images, targets)
-                if step >= warm_up:
-                    seconds[name].append(time.perf_counter() - started)
-    return {name: np.array(values) for name, values in seconds.items()}

@@ -1,7 +1,9 @@
 """Notebook 03 in words: what trainings with and without batch normalisation show."""
 
+import numpy as np
+
 from posekit import wording
-from posekit.evaluation.seeds import paired_difference, seed_summary
+from posekit.evaluation.seeds import paired_difference
 from posekit.studies.poster.trials import SCALINGS, best_rates
 from posekit.wording import comparability, number
 
@@ -20,13 +22,26 @@ WHERE = {
     "small start": "from a small start",
 }
 
+# What a difference between the networks means, by `_effect`.
+_VERDICTS = {"less": "it helps", "more": "it harms", None: "not decided"}
+_SMALL_START = {
+    "less": "Even from a small start it lowers the error",
+    "more": "From a small start it is not needed: the error is higher with it",
+    None: "From a small start no difference is decided",
+}
+_POSTERS_CLAIM = {
+    "less": "The poster saw less bias with it: in plain pixels, that is reproduced",
+    "more": "The poster's lower bias is not reproduced in plain pixels",
+    None: "Whether it lowers bias in plain pixels, as the poster says, is not decided",
+}
+
 
 def findings(rows):
     """What trainings show about each scaling, list of dict, JSON-ready.
 
     Of the rows at each network's own best rate: `seeds` that both networks of a pair have; `rates`
-    and `summary` of each score, with and without; `differences` of SCORES, with minus without;
-    `epochs`; and `mean_pose`, the constant's validation MSE.
+    and `means` of SCORES, with and without; their `differences`, with minus without; `epochs`;
+    and `mean_pose`, the constant's validation MSE.
     """
     rates, found = best_rates(rows), []
     for scaling in SCALINGS:
@@ -39,7 +54,7 @@ def findings(rows):
             continue
         values = {
             score: [[by_seed[seed][score] for seed in seeds] for by_seed in pair]
-            for score in (*SCORES, "spread_px")
+            for score in SCORES
         }
         first = pair[0][seeds[0]]
         found.append(
@@ -47,10 +62,8 @@ def findings(rows):
                 "scaling": scaling,
                 "seeds": seeds,
                 "rates": [rates[scaling, batch_norm] for batch_norm in LABELS],
-                "summary": {
-                    score: [seed_summary(each) for each in both] for score, both in values.items()
-                },
-                "differences": {score: paired_difference(*values[score]) for score in SCORES},
+                "means": {score: np.mean(both, axis=1).tolist() for score, both in values.items()},
+                "differences": {score: paired_difference(*both) for score, both in values.items()},
                 "epochs": first["epochs"],
                 "mean_pose": first["baselines"]["mean_pose"],
             }
@@ -77,10 +90,10 @@ def search_table(rows):
         return NONE_YET
     first = min(row["seed"] for row in rows)
     least = min(row["epochs"] for row in rows)
-    rows = [row for row in rows if (row["seed"], row["epochs"]) == (first, least)]
     found = {
         (row["scaling"], row["batch_norm"], row["learning_rate"]): row.get("best_validation_mse")
         for row in rows
+        if (row["seed"], row["epochs"]) == (first, least)
     }
     rates = sorted({rate for _, _, rate in found})
     return [
@@ -99,7 +112,7 @@ def difference_table(found):
         {
             "scaling": each["scaling"],
             "score": words,
-            **dict(zip(LABELS.values(), _means(each, score), strict=True)),
+            **dict(zip(LABELS.values(), each["means"][score], strict=True)),
             "mean pose": each["mean_pose"] if score == "best_validation_mse" else None,
             "difference": each["differences"][score]["mean_difference"],
             "95 % interval": each["differences"][score]["interval"],
@@ -149,45 +162,36 @@ def answer(result):
     name = "photographs" if repeated else result["data"]["name"]
     # Small networks may answer otherwise than the poster's.
     data = f"{name} of {trained[0]['data']['frame_px']} px" if trained else name
-    low, high = result["step_ratio_range"]
-    evidence = [*lines("photographs", on_photographs)]
-    evidence += lines(result["data"]["name"], result["findings"])
     return wording.answer(
         _verdict(found, data),
         _too_short(found),
         _what_it_does(result["starts"]),
-        _when_not_needed(found),
-        _what_the_poster_saw(found),
+        _on_one(found, "small start", "best_validation_mse", _SMALL_START),
+        _on_one(found, "plain pixels", "train_mse", _POSTERS_CLAIM),
         comparability(result["data"]).strip(),
         numbers=[
-            *evidence,
-            f"a training step takes {number(result['step_ratio_median'], 2)} times as long with it "
-            f"(alternating steps: {number(low, 2)} to {number(high, 2)})",
+            *lines("photographs", on_photographs),
+            *lines(result["data"]["name"], result["findings"]),
         ],
     )
 
 
 def _verdict(found, data):
-    effect = {each["scaling"]: _effect(each, "best_validation_mse") for each in found}
-    helps = [WHERE[scaling] for scaling, way in effect.items() if way == "less"]
-    harms = [WHERE[scaling] for scaling, way in effect.items() if way == "more"]
-    open_ = [WHERE[scaling] for scaling, way in effect.items() if way is None]
-    parts = [
-        f"{'yes' if not harms and not open_ else 'it helps'} {_listed(helps)}" if helps else "",
-        f"it harms {_listed(harms)}" if harms else "",
-        f"{'not decided' if not helps and not harms else 'it is not decided'} {_listed(open_)}"
-        if open_
-        else "",
-    ]
-    text = ", ".join(filter(None, parts)) or "no pair of networks is trained"
+    parts = []
+    for effect, words in _VERDICTS.items():
+        where = [
+            WHERE[each["scaling"]]
+            for each in found
+            if _effect(each, "best_validation_mse") == effect
+        ]
+        parts += [f"{words} {' and '.join(where)}"] * bool(where)
     seeds = max((len(each["seeds"]) for each in found), default=0)
+    text = "; ".join(parts) or "no pair of networks is trained"
     return f"{text[:1].upper()}{text[1:]} ({data}, {_count(seeds, 'seed')})."
 
 
 def _too_short(found):
-    lowest = min(
-        (mean for each in found for mean in _means(each, "best_validation_mse")), default=0
-    )
+    lowest = min((min(each["means"]["best_validation_mse"]) for each in found), default=0)
     if found and lowest > found[0]["mean_pose"]:
         return "No network beats the mean pose here: this run is too short to say more."
     return ""
@@ -198,55 +202,25 @@ def _count(count, what):
 
 
 def _what_it_does(starts):
-    by_scaling = {row["scaling"]: row for row in starts}
-    ours, small = by_scaling["posekit's"], by_scaling["small start"]
+    ours = next(row for row in starts if row["scaling"] == "posekit's")
+    with_it, without = (number(ours[f"spread, {label}"], 2) for label in LABELS.values())
     return (
         "Batch normalisation gives the last layer inputs of one size, whatever came before, and so "
         "replaces a scaling that a network lacks. Where there is one, its first outputs are larger "
-        f"than a pose asks for: they spread by {_px(ours, True)} with it and {_px(ours, False)} "
-        f"without in posekit's scaling, by {_px(small, True)} and {_px(small, False)} from a small "
-        "start."
+        f"than a pose asks for: they spread by {with_it} px with it and {without} px without in "
+        "posekit's scaling."
     )
 
 
-def _when_not_needed(found):
-    small = next((each for each in found if each["scaling"] == "small start"), None)
-    if small is None:
+def _on_one(found, scaling, score, texts):
+    """One of `texts`, by the effect in a scaling, and its numbers; "" where none was trained."""
+    each = next((each for each in found if each["scaling"] == scaling), None)
+    if each is None:
         return ""
-    with_it, without = _means(small, "best_validation_mse")
-    numbers = f"validation MSE {number(with_it)} with it, {number(without)} without"
-    way = _effect(small, "best_validation_mse")
-    if way == "less":
-        return f"Even from a small start it lowers the error ({numbers})."
-    if way == "more":
-        return f"From a small start it is not needed: the error is higher with it ({numbers})."
-    seeds = _count(len(small["seeds"]), "seed")
-    return f"From a small start no difference is decided with {seeds} ({numbers})."
-
-
-def _px(row, batch_norm):
-    return f"{number(row[f'spread, {LABELS[batch_norm]}'], 2)} px"
-
-
-def _what_the_poster_saw(found):
-    plain = next((each for each in found if each["scaling"] == "plain pixels"), None)
-    if plain is None:
-        return ""
-    with_it, without = _means(plain, "train_mse")
-    numbers = f"{number(with_it)} with it, {number(without)} without"
-    way = _effect(plain, "train_mse")
-    if way == "less":
-        return (
-            f"The poster saw less bias with it: in plain pixels, as a student would write it, that "
-            f"is reproduced (training MSE {numbers})."
-        )
-    if way == "more":
-        return (
-            f"The poster's lower bias is not reproduced in plain pixels (training MSE {numbers})."
-        )
+    with_it, without = map(number, each["means"][score])
     return (
-        f"Whether it lowers bias in plain pixels, as the poster says, is not decided with "
-        f"{_count(len(plain['seeds']), 'seed')} (training MSE {numbers})."
+        f"{texts[_effect(each, score)]} ({SCORES[score]} {with_it} with it, {without} without, "
+        f"{_count(len(each['seeds']), 'seed')})."
     )
 
 
@@ -255,7 +229,7 @@ def lines(data, found):
     return [
         f"{data}, {WHERE[each['scaling']]}: "
         + "; ".join(
-            f"{words} {' with and '.join(map(number, _means(each, score)))} without "
+            f"{words} {' with and '.join(map(number, each['means'][score]))} without "
             f"({_difference(each['differences'][score])})"
             for score, words in SCORES.items()
         )
@@ -264,10 +238,6 @@ def lines(data, found):
         + _count(len(each["seeds"]), "seed")
         for each in found
     ]
-
-
-def _means(each, score):
-    return [summary["mean"] for summary in each["summary"][score]]
 
 
 def _effect(each, score):
@@ -279,14 +249,9 @@ def _effect(each, score):
 
 
 def _difference(paired):
-    text = f"{number(abs(paired['mean_difference']))} "
-    text += "less" if paired["mean_difference"] < 0 else "more"
+    text = f"{paired['mean_difference']:+.1f} with it"
     if paired["interval"] is None:
-        return f"{text} with it"
+        return text
     low, high = paired["interval"]
     decided = "" if paired["decided"] else ", not decided"
-    return f"{text} with it, 95 % interval {number(low)} to {number(high)}{decided}"
-
-
-def _listed(items):
-    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else items[0]
+    return f"{text}, 95 % interval {number(low)} to {number(high)}{decided}"

@@ -6,6 +6,7 @@ import numpy as np
 from posekit import geometry, saliency, wording
 from posekit.errors import PosekitError, check_choice
 from posekit.evaluation import bootstrap, saliency_checks
+from posekit.studies.poster.trials import measure_statistics
 from posekit.training import keras_patches
 from posekit.wording import comparability, headline, number, with_interval
 
@@ -20,13 +21,9 @@ STATISTICS_IMAGES = 256
 # Layers up to which weights are drawn again; of deeper networks some, evenly spread.
 MOST_STEPS = 11
 
-# Above this rank correlation two joints' maps are called alike; with fewer images, little is said.
-WEAKLY_SPECIFIC = 0.5
+# With fewer images, little is said.
 FEW_IMAGES = 30
-_EDGE_MEASURES = {
-    "edge_correlation": "the mean activation",
-    "edge_correlation_best_channel": "the best channel",
-}
+_EDGE_MEASURES = ("edge_correlation", "edge_correlation_best_channel")
 
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
@@ -39,34 +36,17 @@ PUBLISHABLE = (
 def untrained_copy(model, experiment, *, seed):
     """The same network with new weights, and statistics of training pictures.
 
-    A trained network is compared with it. With statistics of 0 and 1, which it begins with,
-    batch normalisation would pass everything on as it is.
+    With statistics of 0 and 1 batch normalisation would pass everything on as it is.
     """
     with keras_patches.seeded(seed):
         copy = keras.models.clone_model(model)
-    measure_statistics(copy, statistics_images(experiment), _normalisations(copy))
+    measure_statistics(copy, statistics_images(experiment), BATCH)
     return copy
 
 
 def statistics_images(experiment):
     """The training pictures that statistics are measured on."""
     return experiment.images("train")[:STATISTICS_IMAGES]
-
-
-def measure_statistics(model, images, normalisations):
-    """Set the moving statistics of some BatchNormalization layers to the pictures' own."""
-    momenta = {layer: layer.momentum for layer in _normalisations(model)}
-    for count, start in enumerate(range(0, len(images), BATCH)):
-        for layer in momenta:
-            # A running mean over the batches; the other layers keep what they have.
-            layer.momentum = count / (count + 1) if layer in normalisations else 1.0
-        model(images[start : start + BATCH].astype(np.float32), training=True)
-    for layer, momentum in momenta.items():
-        layer.momentum = momentum
-
-
-def _normalisations(model):
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def choose_images(experiment, *, seed):
@@ -110,11 +90,12 @@ def joint_maps(model, images, joint, *, seed, joints):
     }
 
 
-def edge_correlations(networks, images, **settings):
+def edge_correlations(model, untrained, images, **settings):
     """How closely each convolution's activations follow the images' Sobel edges.
 
     Args:
-        networks: dict, "trained" and "untrained" -> list of Keras models of the same layers.
+        model: keras.Model.
+        untrained: list of keras.Model of the same layers.
         images: uint8 (N, S, S, 3).
         settings: groups (N,), seed and resamples of the bootstrap.
 
@@ -123,15 +104,28 @@ def edge_correlations(networks, images, **settings):
         paired "trained minus untrained" -> layer -> `_measured`. A network's best channel is
         chosen on one half of the images and measured on the other.
     """
-    found = {
-        name: [_follow_edges(model, images) for model in models]
-        for name, models in networks.items()
-    }
+    trained, *draws = (_follow_edges(each, images) for each in (model, *untrained))
     halved = {**settings, "groups": settings["groups"][1::2]}
-    return tuple(
-        _by_layer({name: [draw[way] for draw in draws] for name, draws in found.items()}, each)
-        for way, each in enumerate((settings, halved))
-    )
+    results = []
+    for way, each in enumerate((settings, halved)):
+        values = {
+            layer: (trained[way][layer], [draw[way][layer] for draw in draws])
+            for layer in trained[way]
+        }
+        columns = {
+            "trained": {layer: [own] for layer, (own, _) in values.items()},
+            "untrained": {layer: others for layer, (_, others) in values.items()},
+            "trained minus untrained": {
+                layer: [own - np.mean(others, axis=0)] for layer, (own, others) in values.items()
+            },
+        }
+        results.append(
+            {
+                name: {layer: _measured(found, **each) for layer, found in by_layer.items()}
+                for name, by_layer in columns.items()
+            }
+        )
+    return tuple(results)
 
 
 def _follow_edges(model, images):
@@ -152,22 +146,6 @@ def _follow_edges(model, images):
     return {layer: np.concatenate(parts) for layer, parts in means.items()}, best
 
 
-def _by_layer(found, settings):
-    layers = found["trained"][0]
-    values = {
-        name: {layer: [draw[layer] for draw in draws] for layer in layers}
-        for name, draws in found.items()
-    }
-    values["trained minus untrained"] = {
-        layer: [np.mean(values["trained"][layer], axis=0) - np.mean(draws, axis=0)]
-        for layer, draws in values["untrained"].items()
-    }
-    return {
-        name: {layer: _measured(draws, **settings) for layer, draws in by_layer.items()}
-        for name, by_layer in values.items()
-    }
-
-
 def shares_in_box(maps_by_name, boxes_px, **settings):
     """Mean share of maps inside the person's box, and the box's share of the image.
 
@@ -177,24 +155,18 @@ def shares_in_box(maps_by_name, boxes_px, **settings):
         settings: groups (N,), seed and resamples of the bootstrap.
 
     Returns:
-        dict, name (and "box area") -> `_measured`; the paired differences, of each name "NAME
-        minus box area", and of the first "FIRST minus NAME" for each other.
+        dict, name (and "box area") -> `_measured`; also the paired differences of the first name,
+        "FIRST minus NAME" for each other and the box area.
     """
     side = next(iter(maps_by_name.values()))[0].shape[1]
-    area = saliency_checks.box_area_share(boxes_px, (side, side))
-    shares = {
-        name: [saliency_checks.share_in_box(maps, boxes_px) for maps in draws]
-        for name, draws in maps_by_name.items()
-    }
+    shares = {"box area": [saliency_checks.box_area_share(boxes_px, (side, side))]}
+    for name, draws in maps_by_name.items():
+        shares[name] = [saliency_checks.share_in_box(maps, boxes_px) for maps in draws]
     means = {name: np.mean(draws, axis=0) for name, draws in shares.items()}
-    first, *others = means
-    columns = {
-        "box area": [area],
-        **shares,
-        **{f"{name} minus box area": [mean - area] for name, mean in means.items()},
-        **{f"{first} minus {name}": [means[first] - means[name]] for name in others},
-    }
-    return {name: _measured(draws, **settings) for name, draws in columns.items()}
+    first = next(iter(maps_by_name))
+    for name in means.keys() - {first}:
+        shares[f"{first} minus {name}"] = [means[first] - means[name]]
+    return {name: _measured(draws, **settings) for name, draws in shares.items()}
 
 
 def randomised_maps(model, untrained, images, joint, statistics_on):
@@ -223,11 +195,9 @@ def randomised_maps(model, untrained, images, joint, statistics_on):
             groups.append([layer])
     groups.reverse()
     for last in np.linspace(1, len(groups), min(MOST_STEPS, len(groups)), dtype=int):
-        drawn = [layer for group in groups[:last] for layer in group]
-        for layer in drawn:
+        for layer in sum(groups[:last], []):
             layer.set_weights(untrained.get_layer(layer.name).get_weights())
-        drawn_norms = [layer for layer in _normalisations(mixed) if layer in drawn]
-        measure_statistics(mixed, statistics_on, drawn_norms)
+        measure_statistics(mixed, statistics_on, BATCH)
         yield groups[last - 1][0].name, saliency.joint_saliency(mixed, images, joint)
 
 
@@ -249,15 +219,13 @@ def report(model, described, experiment, *, joint, seed):
     ]
     index = joints.index(joint)
     untrained_maps = [saliency.joint_saliency(each, images, index) for each in untrained]
+    other = [name for name in experiment.dataset.known_joints if name != joint][:1]
 
     def alike(*draws):
         correlations = [saliency_checks.rank_correlation(maps["gradient"], each) for each in draws]
         return _measured(correlations, **settings)
 
-    other = [name for name in experiment.dataset.known_joints if name != joint][:1]
-    means, best_channels = edge_correlations(
-        {"trained": [model], "untrained": untrained}, images, **settings
-    )
+    means, best_channels = edge_correlations(model, untrained, images, **settings)
     shares = shares_in_box(
         {
             "gradient, trained": [maps["gradient"]],
@@ -314,10 +282,7 @@ def correlation_arguments(result, measure="edge_correlation"):
 
 
 def table(result, photographs=None):
-    """Rows for a table: shares in the person's box and what becomes of the map.
-
-    `photographs` is what `studies.photographs.tracked` found, or None.
-    """
+    """Rows for a table: shares in the person's box and what becomes of the map, both runs'."""
     there = {} if photographs is None else dict(_measures(photographs))
     return [
         {
@@ -345,70 +310,54 @@ def _measures(result):
 def answer(result):
     """What notebook 05 found, as Markdown."""
     shares, alike = result["share_in_box"], result["untrained_maps"]
-    gained = {name: _gained(result[name]) for name in _EDGE_MEASURES}
-    layers = list(result["edge_correlation"]["trained"])
-    untrained_edges = [e["value"] for e in result["edge_correlation"]["untrained"].values()]
-    highest = max((value for value in untrained_edges if value is not None), default=0)
-    means, best = (len(gained[name]) for name in _EDGE_MEASURES)
+    found = result["edge_correlation"]
+    layers = list(found["trained"])
+    means, best = (len(_gained(result[name])) for name in _EDGE_MEASURES)
+    excess, learned = (
+        _compared(*shares[f"gradient, trained minus {name}"]["interval"])
+        for name in ("box area", "gradient, untrained")
+    )
     if result["images"] < FEW_IMAGES:
         verdict = f"Not decided: {result['images']} images are too few."
-    elif not max(means, best):
-        verdict = "Layers follow edges no more than without training."
-    elif min(means, best) > len(layers) / 2:
-        verdict = "Training makes most layers follow edges."
     else:
-        verdict = f"Training makes few layers follow edges ({means} or {best} of {len(layers)})."
-    excess, learned, smooth = (
-        _compared(*shares[f"gradient, trained minus {name}"]["interval"])
-        for name in ("box area", "gradient, untrained", "SmoothGrad, trained")
-    )
-    if result["images"] >= FEW_IMAGES:
-        verdict += {
-            (True, True): " Training moves the saliency towards the person.",
-            (True, False): " The saliency is on the person, but without training as well.",
-        }.get(
-            (excess == "more than", learned == "more than"), " The saliency is not on the person."
+        most = min(means, best) > len(layers) / 2
+        edges = (
+            "Training makes most layers follow edges"
+            if most
+            else f"Training makes few layers follow edges ({means} or {best} of {len(layers)})"
         )
-    share, untrained, area = (
-        shares[name] for name in ("gradient, trained", "gradient, untrained", "box area")
-    )
-    sentences = [
-        f"Of the saliency of `{result['joint']}`, {_shown(share)} lies in the person's box: "
-        f"{excess} the box's share of the image, {number(area['value'], 3)}, and {learned} the "
-        f"{number(untrained['value'], 3)} of untrained networks.",
-    ]
-    if highest > 0.2:
-        sentences.append(
-            "An untrained convolution is a random filter that responds to contrast, so its map "
-            f"follows edges too (correlations up to {highest:.2f})."
-        )
-    if means != best:
-        sentences.append(
-            f"The claim about edges depends on the measure: training adds to {means} of "
-            f"{len(layers)} layers by the mean activation, to {best} by the best channel."
-        )
-    for other in result["other_joint"]:
-        sentences.append(
-            f"Maps are only weakly specific: the map of `{other['joint']}` has a rank correlation "
-            f"of {_shown(other, 2)} with that of `{result['joint']}`, and an untrained network's "
-            f"has {_shown(alike, 2)}."
-            if other["value"] is not None and other["value"] > WEAKLY_SPECIFIC
-            else f"The map of `{other['joint']}` has a rank correlation of {_shown(other, 2)} with "
-            f"that of `{result['joint']}`, an untrained network's {_shown(alike, 2)}."
-        )
+        if not max(means, best):
+            edges = "Layers follow edges no more than without training"
+        person = "The saliency is not on the person"
+        if excess == "more than":
+            person = (
+                "Training moves the saliency towards the person"
+                if learned == "more than"
+                else "The saliency is on the person, but without training as well"
+            )
+        verdict = f"{edges}. {person}."
+    area, untrained = (shares[name]["value"] for name in ("box area", "gradient, untrained"))
     return wording.answer(
         verdict,
-        *sentences,
+        f"Of the saliency of `{result['joint']}`, {_shown(shares['gradient, trained'])} lies in "
+        f"the person's box: {excess} the box's share of the image, {number(area, 3)}, and "
+        f"{learned} the {number(untrained, 3)} of untrained networks.",
+        f"The claim about edges depends on the measure: training adds to {means} of {len(layers)} "
+        f"layers by the mean activation, to {best} by the best channel."
+        if means != best
+        else "",
+        *(
+            f"The map of `{other['joint']}` has a rank correlation of {_shown(other, 2)} with that "
+            f"of `{result['joint']}`, an untrained network's {_shown(alike, 2)}: the higher, the "
+            "less a map is about its joint."
+            for other in result["other_joint"]
+        ),
         comparability(result["data"]).strip(),
         numbers=[
-            *(_edges_at(result, layer) for layer in (layers[0], layers[-1])),
-            f"SmoothGrad's share in the box is {_shown(shares['SmoothGrad, trained'])}; the plain "
-            f"gradient's, {number(share['value'], 3)}, is {smooth} that.",
-            "Rank correlation with the trained map as weights are drawn again: "
-            + ", ".join(
-                f"{entry['down_to']} {number(entry['value'], 2)}" for entry in result["randomised"]
-            )
-            + ".",
+            f"Edges, `{layers[0]}`: the mean activation correlates at "
+            f"{_shown(found['trained'][layers[0]], 2)} after training, "
+            f"{number(found['untrained'][layers[0]]['value'], 2)} before.",
+            f"SmoothGrad's share in the box is {_shown(shares['SmoothGrad, trained'])}.",
             f"{result['images']} validation images, {result['untrained_draws']} untrained draws.",
         ],
     )
@@ -422,20 +371,6 @@ def _gained(found):
         if _compared(*gain["interval"]) == "more than"
         and found["trained"][layer]["value"] > found["untrained"][layer]["range"][1]
     ]
-
-
-def _edges_at(result, layer):
-    texts = []
-    for measure, name in _EDGE_MEASURES.items():
-        trained, untrained, gain = (
-            result[measure][network][layer]
-            for network in ("trained", "untrained", "trained minus untrained")
-        )
-        texts.append(
-            f"{name} correlates with edges at {_shown(trained, 2)} after training, "
-            f"{_compared(*gain['interval'])} {number(untrained['value'], 2)} before"
-        )
-    return f"`{layer}`: {'; '.join(texts)}."
 
 
 def _shown(entry, digits=3):

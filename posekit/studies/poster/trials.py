@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras.layers import BatchNormalization
 
 from posekit import files
 from posekit.datasets.pose_dataset import evenly_spread
@@ -104,36 +105,32 @@ def network(scaling, *, batch_norm, frame_px, joints):
     return keras.Model(made.inputs[0], made.outputs[0], name="_".join(words))
 
 
-class MeasuredStatistics(keras.callbacks.Callback):
-    """Before each validation, measure what batch normalisation's inference uses.
+def measure_statistics(model, images, batch_size):
+    """Set what batch normalisation's inference uses to the mean over batches of pictures.
 
     A moving average lags behind the weights that it describes, the more the higher the rate.
-    Training itself does not use it, so nothing else changes.
-
-    Args:
-        images: uint8 (N, S, S, 3), training pictures.
-        batch_size: int, the training's.
     """
+    layers = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for batch in range(max(1, len(images) // batch_size)):
+        for layer in layers:
+            layer.momentum = batch / (batch + 1)  # a plain mean over the batches
+        chosen = images[batch * batch_size : (batch + 1) * batch_size]
+        model(chosen.astype(np.float32), training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+class MeasuredStatistics(keras.callbacks.Callback):
+    """`measure_statistics` before each validation; training itself does not use them."""
 
     def __init__(self, images, batch_size):
         super().__init__()
         self._images, self._batch_size = images, batch_size
 
     def on_test_begin(self, logs=None):
-        """Average mean and variance of whole batches, as training normalises with them."""
-        normalising = [
-            layer
-            for layer in self.model.layers
-            if isinstance(layer, keras.layers.BatchNormalization)
-        ]
-        momentum = [layer.momentum for layer in normalising]
-        for batch in range(max(1, len(self._images) // self._batch_size)):
-            for layer in normalising:
-                layer.momentum = batch / (batch + 1)  # a plain mean over the batches
-            chosen = self._images[batch * self._batch_size : (batch + 1) * self._batch_size]
-            self.model(chosen.astype(np.float32), training=True)
-        for layer, value in zip(normalising, momentum, strict=True):
-            layer.momentum = value
+        """Measure them."""
+        measure_statistics(self.model, self._images, self._batch_size)
 
 
 def _settings(trial, experiment):
