@@ -6,13 +6,13 @@ and differ in length raise PosekitError.
 
 # ruff: noqa: F401 (imported for `plots.NAME`)
 
-from posekit.plots.activity import confusions, scores_by_pictures
 from posekit.plots.comparisons import (
     choices,
+    confusions,
     edge_correlation,
     error_by_bin,
     error_by_joint,
-    seed_comparison,
+    scores_by_pictures,
 )
 from posekit.plots.curves import learning_curves, learning_panels, pck_curves, reliability
 from posekit.plots.ladder import bias_and_variance, ladder_costs, ladder_steps

@@ -1,64 +1,39 @@
-"""Comparisons: seeds, joints, bins of images, layers, the choices of a study."""
+"""Comparisons: joints, bins of images, layers, activities, the choices of a study."""
 
 import textwrap
 
 import numpy as np
 
+from posekit.errors import PosekitError
 from posekit.plots.style import (
     HALF,
     PALETTE,
     QUIET,
     WHOLE,
     check_equal_lengths,
-    colours,
+    coloured,
+    head,
+    legend_aside,
+    log_scale,
     new_figure,
+    one_axis,
     styled,
 )
-
-MARKERS = "osD^vP*"
-
-
-@styled
-def seed_comparison(values_by_variant, *, ylabel="validation mean squared error (px²)"):
-    """One line for each seed across the variants: do all seeds agree on the better one?
-
-    values_by_variant has S values for each variant, in the same order of seeds.
-    """
-    check_equal_lengths("seed_comparison()", **values_by_variant)
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.6))
-    values = np.array(list(values_by_variant.values()), float)  # (variants, S)
-    positions = np.arange(len(values))
-    for seed in values.T:
-        axis.plot(positions, seed, "o-", color=QUIET, linewidth=1, markersize=5)
-    means = values.mean(axis=1)
-    axis.hlines(means, positions - 0.2, positions + 0.2, color=PALETTE[1], linewidth=3, zorder=3)
-    ticks = [
-        f"{name}\nmean {mean:.4g}" for name, mean in zip(values_by_variant, means, strict=True)
-    ]
-    axis.set_xticks(positions, ticks)
-    axis.set(xlim=(-0.5, len(values) - 0.5), ylabel=ylabel)
-    axis.set_title("Do all seeds agree?\n(a line is one seed, a bar the mean)")
-    axis.grid(axis="x", visible=False)
-    return figure
 
 
 @styled
 def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the photograph)"):
     """Error of each joint, float (K,) by model's name, NaN where not measured."""
     check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
-    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 4.6))
+    figure, axis = one_axis(WHOLE, 4.6, xlabel=xlabel, title="Which joints are hard?")
     positions = np.arange(len(joints))
-    for n, (colour, (name, values)) in enumerate(
-        zip(colours(values_by_name), values_by_name.items(), strict=True)
-    ):
-        marker = MARKERS[n % len(MARKERS)]
+    for name, values, colour, marker in coloured(values_by_name):
         label = name.replace("_", " ")
         axis.plot(values, positions, marker, color=colour, markersize=6, label=label)
     axis.set_yticks(positions, [joint.replace("_", " ") for joint in joints])
     axis.invert_yaxis()
     axis.set_xlim(left=0)
-    axis.set(xlabel=xlabel, title="Which joints are hard?")
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_aside(axis)
     return figure
 
 
@@ -80,23 +55,21 @@ def error_by_bin(
         values: float (B,), NaN for an empty bin.
         intervals: float (B, 2), low and high ends.
         counts: int (B,), pictures in each bin.
-        xlabel: str, what is binned, with its unit.
-        ylabel: str, what is measured, with its unit.
+        xlabel, ylabel: str, what is binned and what is measured, each with its unit.
         title: str, the question.
     """
     check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
     )
-    width = HALF if len(labels) <= 4 else WHOLE
-    figure, ((axis,),) = new_figure(size_inches=(width, 3.6))
+    width, most = (HALF, 48) if len(labels) <= 4 else (WHOLE, 100)
+    title = textwrap.fill(title, most)
+    figure, axis = one_axis(width, 3.6, xlabel=xlabel, ylabel=ylabel, title=title)
     positions = np.arange(len(labels))
-    low, high = np.asarray(intervals, float).T
-    axis.vlines(positions, low, high, color=PALETTE[0], linewidth=2)
+    axis.vlines(positions, *np.asarray(intervals, float).T, color=PALETTE[0], linewidth=2)
     axis.plot(positions, values, "o-", color=PALETTE[0], linewidth=1, markersize=6)
     ticks = [f"{label}\nn = {count}" for label, count in zip(labels, counts, strict=True)]
     axis.set_xticks(positions, ticks)
     axis.set_xlim(-0.5, len(labels) - 0.5)
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=textwrap.fill(title, 48 if width == HALF else 100))
     axis.grid(axis="x", visible=False)
     return figure
 
@@ -109,7 +82,7 @@ def edge_correlation(trained, untrained, *, draws, title="Which layers follow ed
     the untrained ones low and high are the range of `draws` networks.
     """
     check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
-    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 3.8))
+    figure, axis = one_axis(WHOLE, 3.8, ylabel="correlation with Sobel edges", title=title)
     positions = np.arange(len(trained))
     for shift, colour, marker, name, results in (
         (-0.06, PALETTE[0], "o", "trained (95 % interval)", trained),
@@ -120,9 +93,7 @@ def edge_correlation(trained, untrained, *, draws, title="Which layers follow ed
         axis.plot(positions + shift, value, marker + "-", color=colour, linewidth=1, label=name)
     axis.axhline(0, color=QUIET, linewidth=1)
     axis.set_xticks(positions, list(trained), rotation=30, ha="right")
-    axis.set_ylabel("correlation with Sobel edges")
-    axis.set_title(title)
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_aside(axis)
     return figure
 
 
@@ -138,19 +109,88 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
         title: str, the question.
     """
     check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
-    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.4 + 0.32 * len(values_by_choice)))
+    title = f"{title}\n(dots: seeds; diamond: mean; bar: 95 % interval of it)"
+    figure, axis = one_axis(WHOLE, 1.4 + 0.32 * len(intervals), xlabel=xlabel, title=title)
     axis.axvline(mean_pose, color=QUIET, linestyle=":", label=f"mean pose: {mean_pose:.4g}")
-    for row, (values, interval) in enumerate(
-        zip(values_by_choice.values(), intervals, strict=True)
-    ):
-        if interval is not None:
-            axis.hlines(row, *interval, color=PALETTE[0], linewidth=2)
+    for row, values in enumerate(values_by_choice.values()):
+        if intervals[row] is not None:
+            axis.hlines(row, *intervals[row], color=PALETTE[0], linewidth=2)
         axis.plot(values, [row] * len(values), "o", color=QUIET, markersize=4)
         axis.plot(np.mean(values), row, "D", color=PALETTE[1], markersize=6, zorder=3)
     axis.set_yticks(range(len(values_by_choice)), list(values_by_choice))
     axis.set_ylim(len(values_by_choice) - 0.5, -0.5)
-    axis.set_xlabel(xlabel)
-    axis.set_title(f"{title}\n(dots: seeds; diamond: mean; bar: 95 % interval of it)")
     axis.grid(axis="y", visible=False)
-    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_aside(axis)
+    return figure
+
+
+@styled
+def scores_by_pictures(pictures, scores_by_name, *, constant):
+    """Accuracy of several networks by how many pictures they were trained on, on a log axis.
+
+    Args:
+        pictures: F int > 0, ascending.
+        scores_by_name: dict, name -> F dicts with "value" and "interval" ([low, high]).
+        constant: float, the accuracy of one guess for all pictures, drawn as the last line.
+    """
+    check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
+    figure, axis = one_axis(
+        WHOLE,
+        3.8,
+        xlabel="training pictures with an activity",
+        ylabel="accuracy",
+        title="Accuracy by number of labelled pictures (bars: 95 % intervals)",
+    )
+    for n, (name, scores, colour, marker) in enumerate(coloured(scores_by_name)):
+        # Side by side, so that no interval hides another.
+        positions = np.array(pictures) * 1.03 ** (n - (len(scores_by_name) - 1) / 2)
+        low, high = np.array([score["interval"] for score in scores], float).T
+        axis.vlines(positions, low, high, color=colour, linewidth=2, alpha=0.5)
+        values = [score["value"] for score in scores]
+        axis.plot(positions, values, f"{marker}-", color=colour, label=name)
+    axis.axhline(constant, color=QUIET, linestyle=":", label="one guess for all")
+    log_scale(axis, "x")
+    axis.set_ylim(bottom=0)
+    legend_aside(axis)
+    return figure
+
+
+@styled
+def confusions(confusion_by_name, activities):
+    """Confusion matrices: a panel for each network, a row for each true activity.
+
+    Colours are shares of the row, also in percent in each cell; rows without pictures stay empty.
+
+    Args:
+        confusion_by_name: non-empty dict, name -> (C, C) counts; rows are the truth.
+        activities: C str.
+    """
+    count = len(activities)
+    for name, counts in confusion_by_name.items():
+        if np.shape(counts) != (count, count):
+            raise PosekitError(
+                f"confusions(): the counts of {name!r} must have shape {(count, count)}, a row and "
+                f"a column for each of `activities`; got {np.shape(counts)}."
+            )
+    # Two in a row, so that the numbers in the cells are as large as the text around them.
+    columns = min(2, len(confusion_by_name))
+    rows = -(-len(confusion_by_name) // columns)
+    size_inches = (WHOLE if columns == 2 else HALF, 4.6 * rows + 0.4)
+    figure, axes = new_figure(rows, columns, size_inches=size_inches)
+    for unused in axes.flat[len(confusion_by_name) :]:
+        unused.remove()
+    for axis, (name, counts) in zip(axes.flat, confusion_by_name.items(), strict=False):
+        counts = np.asarray(counts, float)
+        pictures = counts.sum(axis=1, keepdims=True)
+        share = np.divide(counts, pictures, out=np.full(counts.shape, np.nan), where=pictures > 0)
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.argwhere(share > 0):
+            percent, colour = 100 * share[row, column], "wk"[int(share[row, column] <= 0.5)]
+            place = {"ha": "center", "va": "center"}
+            axis.text(column, row, f"{percent:.0f}", color=colour, fontsize=10, **place)
+        axis.set_xticks(range(count), activities, rotation=45, ha="right")
+        axis.set_yticks(range(count), activities)
+        axis.grid(False)
+        axis.set(title=name, xlabel="predicted", ylabel="true")
+    head(figure, "What each activity is taken for (percent of its pictures)")
     return figure

@@ -20,40 +20,30 @@ class DescribedFigure(Figure):
 
     alt_text = None
 
-    def png(self):
-        """The figure as PNG, bytes."""
+    def _repr_mimebundle_(self, **_):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=SHARPNESS * CSS_PX_PER_INCH)
-        return buffer.getvalue()
-
-    def page_attributes(self):
-        """Width and height on the page, int px of CSS, and the alternative text."""
+        encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+        alt = self.alt_text or describe(self)
+        # Its size on the page is in px of CSS.
         width, height = (round(CSS_PX_PER_INCH * inches) for inches in self.get_size_inches())
-        return {"width": width, "height": height, "alt": self.alt_text or describe(self)}
-
-    def _repr_mimebundle_(self, **_):
-        attributes = self.page_attributes()
-        encoded = base64.b64encode(self.png()).decode("ascii")
-        return (
-            {"image/png": encoded, "text/plain": attributes["alt"]},
-            {"image/png": attributes},
-        )
+        attributes = {"width": width, "height": height, "alt": alt}
+        return {"image/png": encoded, "text/plain": alt}, {"image/png": attributes}
 
 
 def describe(figure):
     """What a figure shows, as text: its title, and of each axes the axes' names and the series."""
-    title = figure.get_suptitle()
-    return " ".join(filter(None, [_sentence(title), *map(_describe_axes, figure.axes)]))
-
-
-def _describe_axes(axis):
-    series = [text for text in (*map(_bars, _bar_groups(axis)), *map(_line, _lines(axis))) if text]
-    title = axis.get_title("left") or axis.get_title()
-    if not axis.axison:
-        return _sentence(title)
-    across = [name for name in (axis.get_xlabel(), axis.get_ylabel()) if name]
-    named = f"Axes: {'; '.join(across)}" if across else ""
-    return " ".join(filter(None, map(_sentence, (title, named, "; ".join(series)))))
+    sentences = [figure.get_suptitle()]
+    for axis in figure.axes:
+        sentences.append(axis.get_title("left") or axis.get_title())
+        if axis.axison:
+            named = "; ".join(filter(None, (axis.get_xlabel(), axis.get_ylabel())))
+            sentences.append(named and f"Axes: {named}")
+            bars = [group for group in axis.containers if isinstance(group, BarContainer)]
+            lines = [line for line in axis.get_lines() if not line.get_label().startswith("_")]
+            series = [*(_bars(axis, group) for group in bars if group), *map(_line, lines)]
+            sentences.append("; ".join(series))
+    return " ".join(filter(None, map(_sentence, sentences)))
 
 
 def _sentence(text):
@@ -61,31 +51,20 @@ def _sentence(text):
     return text if not text or text[-1] in ".?!" else f"{text}."
 
 
-def _bar_groups(axis):
-    return [(axis, group) for group in axis.containers if isinstance(group, BarContainer)]
-
-
-def _bars(axis_and_group):
-    axis, group = axis_and_group
+def _bars(axis, group):
     upright = group.orientation == "vertical"
     values = np.array([bar.get_height() if upright else bar.get_width() for bar in group])
     labels = axis.get_xticklabels() if upright else axis.get_yticklabels()
-    names = [label.get_text().replace("\n", " ") for label in labels]
     lead = "" if group.get_label().startswith("_") else f"{group.get_label()}: "
-    if len(names) == len(values) <= MOST_NAMED:
-        pairs = zip(names, values, strict=True)
+    if len(labels) == len(values) <= MOST_NAMED:
+        pairs = zip((label.get_text().replace("\n", " ") for label in labels), values, strict=True)
         return lead + ", ".join(f"{name} {value:.4g}" for name, value in pairs)
-    return lead + _between(values) if len(values) else ""
+    return lead + _between(values)
 
 
-def _lines(axis):
-    return [(axis, line) for line in axis.get_lines() if not line.get_label().startswith("_")]
-
-
-def _line(axis_and_line):
+def _line(line):
     """One series: what it begins and ends with; a straight guide is named alone."""
-    _, line = axis_and_line
-    x, y = (np.asarray(values, float) for values in line.get_data())
+    x, y = np.asarray(line.get_data(), float)
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     if not len(x) or (len(x) == 2 and (x[0] == x[1] or y[0] == y[1])):

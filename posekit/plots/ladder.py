@@ -9,8 +9,7 @@ of a step before it, or None), "branch" (bool, True where the staircase continue
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from posekit.errors import PosekitError
-from posekit.plots.style import PALETTE, QUIET, WHOLE, log_scale, new_figure, styled
+from posekit.plots.style import PALETTE, QUIET, WHOLE, head, log_scale, new_figure, styled
 
 # Score -> label of its axis.
 AXES = {
@@ -25,14 +24,14 @@ def ladder_steps(rungs, mean_pose):
 
     `mean_pose` is a dict, score -> {"value"}, of the constant pose, drawn as a line.
     """
-    figure, left, right = _two_panels("ladder_steps()", rungs)
+    figure, left, right = _two_panels(rungs)
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
         _draw_steps(axis, rungs, score)
         constant = mean_pose[score]["value"]
         axis.axvline(constant, color=QUIET, linestyle=":", label="mean pose")
         axis.set_xlabel(xlabel)
         axis.set_xlim(left=0)
-    _title(figure, "Scores of each step (bars: 95 % intervals; hollow: branches)")
+    head(figure, "Scores of each step (bars: 95 % intervals; hollow: branches)")
     right.legend(loc="upper right")
     return figure
 
@@ -54,22 +53,18 @@ def _draw_steps(axis, rungs, score):
                 color=colour,
                 linewidth=1.2,
             )
-        axis.plot(
-            values[row],
-            row,
-            "o",
-            color=colour,
-            markerfacecolor="white" if rung["branch"] else colour,
-            zorder=3,
-        )
+        inside = "white" if rung["branch"] else colour
+        axis.plot(values[row], row, "o", color=colour, markerfacecolor=inside, zorder=3)
         # Numbers are where the next line does not go: PCK climbs to the right, MSE to the left.
-        rightwards = score == "pck_0.2"
+        digits, end, shift, side = (
+            (3, high, 6, "left") if score == "pck_0.2" else (0, low, -6, "right")
+        )
         axis.annotate(
-            f"{values[row]:.3f}" if rightwards else f"{values[row]:.0f}",
-            (high if rightwards else low, row),
-            xytext=(6 if rightwards else -6, 0),
+            f"{values[row]:.{digits}f}",
+            (end, row),
+            xytext=(shift, 0),
             textcoords="offset points",
-            ha="left" if rightwards else "right",
+            ha=side,
             va="center",
             fontsize=10,
             # Legible where a line of the staircase passes behind it.
@@ -81,20 +76,15 @@ def _draw_steps(axis, rungs, score):
 @styled
 def bias_and_variance(rungs):
     """The training and the validation score of every step, side by side."""
-    figure, left, right = _two_panels("bias_and_variance()", rungs)
+    figure, left, right = _two_panels(rungs)
     positions = np.arange(len(rungs))
     for axis, (score, xlabel) in zip((left, right), AXES.items(), strict=True):
-        for shift, part, colour in (
-            (0.19, "train", PALETTE[5]),
-            (-0.19, "validation", PALETTE[0]),
-        ):
+        for shift, part, colour in ((0.19, "train", PALETTE[5]), (-0.19, "validation", PALETTE[0])):
             values = [rung[part][score]["value"] for rung in rungs]
             axis.barh(positions + shift, values, height=0.36, color=colour, label=f"{part} images")
         axis.set_xlabel(xlabel)
-    _title(
-        figure,
-        "Training and validation scores (training error: bias; what validation adds: variance)",
-    )
+    text = "Training and validation scores (training error: bias; what validation adds: variance)"
+    head(figure, text)
     left.legend(loc="lower right")
     return figure
 
@@ -102,7 +92,6 @@ def bias_and_variance(rungs):
 @styled
 def ladder_costs(rungs):
     """PCK against the minutes of training and against the operations of a picture."""
-    _check("ladder_costs()", rungs)
     figure, ((left, right),) = new_figure(1, 2, size_inches=(WHOLE, 3.8), sharey=True)
     for axis, cost, xlabel in (
         (left, "minutes", "minutes of training, all networks"),
@@ -110,8 +99,7 @@ def ladder_costs(rungs):
     ):
         points = [(rung[cost], rung["validation"]["pck_0.2"]["value"]) for rung in rungs]
         for at, rung in zip(points, rungs, strict=True):
-            colour = QUIET if rung["branch"] else PALETTE[0]
-            axis.plot(*at, "o", color=colour, markersize=6)
+            axis.plot(*at, "o", color=QUIET if rung["branch"] else PALETTE[0], markersize=6)
         for group in _neighbours(points):
             x, y = np.transpose([points[index] for index in group])
             text, at = _in_ranges(group), (x.max(), y.min())
@@ -120,8 +108,7 @@ def ladder_costs(rungs):
         axis.margins(x=0.1, y=0.1)
         axis.set_xlabel(xlabel)
     left.set_ylim(bottom=0)
-    left.set_ylabel("PCK@0.2 (share of joints)")
-    left.set_title("What accuracy costs (numbers of the steps)")
+    left.set(ylabel="PCK@0.2 (share of joints)", title="What accuracy costs (numbers of the steps)")
     return figure
 
 
@@ -150,16 +137,10 @@ def _in_ranges(indices):
     )
 
 
-def _title(figure, text):
-    figure.suptitle(text, x=0.01, ha="left", fontsize=11)
-
-
-def _two_panels(caller, rungs):
+def _two_panels(rungs):
     """A figure and two axes with a row for each rung; the rungs' names are at the left."""
-    _check(caller, rungs)
-    figure, ((left, right),) = new_figure(
-        1, 2, size_inches=(WHOLE, 1.3 + 0.36 * len(rungs)), sharey=True
-    )
+    size_inches = (WHOLE, 1.3 + 0.36 * len(rungs))
+    figure, ((left, right),) = new_figure(1, 2, size_inches=size_inches, sharey=True)
     names = [f"{number}  {rung['title']}" for number, rung in enumerate(rungs, start=1)]
     left.set_yticks(range(len(rungs)), names)
     left.tick_params(axis="y", length=0)
@@ -167,16 +148,3 @@ def _two_panels(caller, rungs):
         axis.set_ylim(-0.6, len(rungs) - 0.4)
         axis.grid(axis="y", visible=False)
     return figure, left, right
-
-
-def _check(caller, rungs):
-    known = set()
-    for rung in rungs:
-        if rung["parent"] is not None and rung["parent"] not in known:
-            raise PosekitError(
-                f"{caller}: the parent of each of `rungs` must come before it; got "
-                f"{rung['parent']!r} for {rung['key']}."
-            )
-        known.add(rung["key"])
-    if not known:
-        raise PosekitError(f"{caller}: `rungs` must hold at least one; got none.")

@@ -4,8 +4,7 @@ import math
 
 from matplotlib.patches import Polygon
 
-from posekit.errors import PosekitError
-from posekit.plots.style import HALF, PALETTE, QUIET, new_figure, styled
+from posekit.plots.style import HALF, PALETTE, QUIET, one_axis, styled
 
 COLOURS = {"Conv2D": PALETTE[0], "Dense": PALETTE[1], "MaxPooling2D": PALETTE[2]}
 SHORT = {"BatchNormalization": "BN", "Rescaling": "scale", "MaxPooling2D": "max pool"}
@@ -23,12 +22,10 @@ def architecture(layers):
     (normalisation, activation, rescaling) are named with the box that they follow and count towards
     it. `layers` are the rows of `models.summary.layer_table`.
     """
-    if not layers:
-        raise PosekitError("architecture(): `layers` must hold at least one layer; got none.")
     boxes = _boxes(layers)
     largest_side = max((box["shape"][0] for box in boxes if len(box["shape"]) == 3), default=1)
     most_channels = max(box["shape"][-1] for box in boxes)
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 1.2 + 0.46 * len(boxes)))
+    figure, axis = one_axis(HALF, 1.2 + 0.46 * len(boxes))
     for y, box in enumerate(boxes):
         _draw_box(axis, y, box, largest_side, most_channels)
         _write_row(axis, y, box)

@@ -45,11 +45,8 @@ def sample_grid(
     figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
         show_pose(axis, keypoints_px[n], labelled[n], skeleton=skeleton)
-    _legend_below(
-        figure,
-        {f"person's {side}": side_colour(side) for side in ("right", "left")}
-        | {"head and pelvis": side_colour("centre")},
-    )
+    names = {"person's right": "right", "person's left": "left", "head and pelvis": "centre"}
+    _legend_below(figure, {name: side_colour(side) for name, side in names.items()})
     return figure
 
 
@@ -70,14 +67,8 @@ def prediction_grid(
     true_px and pred_px are float (N, K, 2), (x, y), each in its picture's pixels; the prediction is
     drawn whole.
     """
-    check_equal_lengths(
-        "prediction_grid()",
-        images=images,
-        true_px=true_px,
-        pred_px=pred_px,
-        labelled=labelled,
-        titles=titles,
-    )
+    poses = {"true_px": true_px, "pred_px": pred_px, "labelled": labelled}
+    check_equal_lengths("prediction_grid()", images=images, **poses, titles=titles)
     figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
         show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR, skeleton=skeleton)
@@ -131,10 +122,9 @@ def saliency_overlay(
         # Opacity follows the map as well, so that the picture stays readable where it is weak.
         axis.imshow(strength, cmap="inferno", vmin=0, vmax=1, alpha=0.85 * np.sqrt(strength))
         if boxes is not None:
-            x, y, width, height = boxes[n]
+            x, y, *size = boxes[n]
             # Matplotlib puts a pixel's centre, not its edge, at a whole number.
-            corner = (x - 0.5, y - 0.5)
-            frame = Rectangle(corner, width, height, fill=False, edgecolor=FRAME_COLOUR)
+            frame = Rectangle((x - 0.5, y - 0.5), *size, fill=False, edgecolor=FRAME_COLOUR)
             axis.add_patch(frame)
     return figure
 

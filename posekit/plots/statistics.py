@@ -9,9 +9,11 @@ from posekit.plots.style import (
     QUIET,
     WHOLE,
     check_equal_lengths,
-    colours,
+    coloured,
+    head,
     legend_below,
     new_figure,
+    one_axis,
     show_pose,
     styled,
 )
@@ -20,7 +22,8 @@ from posekit.plots.style import (
 @styled
 def joint_visibility(labelled, *, skeleton):
     """How often each joint is labelled; labelled is bool (N, K)."""
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 4.2))
+    xlabel, title = f"labelled (% of {len(labelled)} images)", "How often is each joint labelled?"
+    figure, axis = one_axis(HALF, 4.2, xlabel=xlabel, title=title)
     percent = 100 * np.mean(labelled, axis=0)
     names = [joint.replace("_", " ") for joint in skeleton.joints]
     bars = axis.barh(names, percent, color=PALETTE[0])
@@ -28,31 +31,23 @@ def joint_visibility(labelled, *, skeleton):
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     axis.set(xlim=(0, 108), xticks=range(0, 101, 20))
-    axis.set_xlabel(f"labelled (% of {len(labelled)} images)")
-    axis.set_title("How often is each joint labelled?")
     return figure
 
 
 @styled
 def junk_coordinates(keypoints_px, labelled):
     """Stored coordinates (N, K, 2), px, of joints that are not labelled, over those that are."""
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 4.9))
+    title = "Where do joints without a label lie?\n(left of 0 and above 0 is outside)"
+    figure, axis = one_axis(HALF, 4.9, xlabel="stored x (px)", ylabel="stored y (px)", title=title)
     for colour, name, chosen in (
         (QUIET, "labelled", labelled),
         (PALETTE[1], "not labelled", ~labelled),
     ):
-        axis.plot(
-            *keypoints_px[chosen].T,
-            ".",
-            color=colour,
-            markersize=2,
-            label=f"{name} ({chosen.sum()} joints)",
-        )
+        label = f"{name} ({chosen.sum()} joints)"
+        axis.plot(*keypoints_px[chosen].T, ".", color=colour, markersize=2, label=label)
     axis.axhline(0, color="black", linewidth=0.8)
     axis.axvline(0, color="black", linewidth=0.8)
     axis.invert_yaxis()
-    axis.set(xlabel="stored x (px)", ylabel="stored y (px)")
-    axis.set_title("Where do joints without a label lie?\n(left of 0 and above 0 is outside)")
     legend_below(axis, markerscale=4)
     return figure
 
@@ -63,7 +58,9 @@ def person_size(shares):
 
     shares, float (N, 2), are the joints' box over the picture, (width, height); NaN is left out.
     """
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.7))
+    xlabel = "person / picture (share of its width or height)"
+    title = "How small are people in the frame?"
+    figure, axis = one_axis(HALF, 3.7, xlabel=xlabel, ylabel="images", title=title)
     known = np.asarray(shares)[np.isfinite(shares).all(axis=1)]
     bins = np.linspace(0, max(1, known.max(initial=0)), 41)
     for colour, name, values in zip(PALETTE, ("width", "height"), known.T, strict=False):
@@ -71,8 +68,6 @@ def person_size(shares):
         label = f"{name}, median {median:.2f}"
         axis.hist(values, bins, histtype="step", color=colour, linewidth=1.6, label=label)
         axis.axvline(median, color=colour, linestyle=":")
-    axis.set(xlabel="person / picture (share of its width or height)", ylabel="images")
-    axis.set_title("How small are people in the frame?")
     legend_below(axis)
     return figure
 
@@ -80,7 +75,8 @@ def person_size(shares):
 @styled
 def aspect_ratios(image_sizes_px):
     """How far pictures, (N, 2) of (width, height), are from the square they are squashed into."""
-    figure, ((axis,),) = new_figure(size_inches=(HALF, 3.7))
+    title = "How strongly does squashing to a square distort?"
+    figure, axis = one_axis(HALF, 3.7, xlabel="width / height", ylabel="images", title=title)
     ratio = np.divide(*np.asarray(image_sizes_px, float).T)
     widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
     axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=PALETTE[0])
@@ -91,8 +87,6 @@ def aspect_ratios(image_sizes_px):
     axis.xaxis.set_major_locator(FixedLocator(ticks))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xticklabels([f"{tick:.2g}" for tick in ticks])
-    axis.set(xlabel="width / height", ylabel="images")
-    axis.set_title("How strongly does squashing to a square distort?")
     legend_below(axis)
     return figure
 
@@ -127,9 +121,7 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
         axis.axis("off")
     axes[0, 0].autoscale_view()
     axes[0, 0].invert_yaxis()
-    figure.suptitle(
-        "How do poses vary most? (share of the variance)", x=0.01, ha="left", fontsize=11
-    )
+    head(figure, "How do poses vary most? (share of the variance)")
     return figure
 
 
@@ -142,8 +134,8 @@ def constant_guesses(scores, references):
             -> mean squared error, px² of the frame.
         references: dict, name -> mean squared error drawn as a vertical line.
     """
-    guesses = list(dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess))
-    colour_of = dict(zip(guesses, colours(guesses), strict=True))
+    guesses = dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess)
+    colour_of = {guess: colour for guess, _, colour, _ in coloured(guesses)}
     rows = []  # (label, value, colour); a treatment's name has no bar
     for treatment, by_guess in scores.items():
         rows.append((treatment.replace("_", " "), 0.0, None))
@@ -152,7 +144,9 @@ def constant_guesses(scores, references):
             for guess, value in by_guess.items()
         ]
     labels, values, bar_colours = zip(*rows, strict=True)
-    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.6 + 0.28 * len(rows)))
+    title = "How low an error does no learning at all reach?"
+    xlabel = "mean squared error (px² of the frame)"
+    figure, axis = one_axis(WHOLE, 1.6 + 0.28 * len(rows), xlabel=xlabel, title=title)
     axis.barh(range(len(rows)), values, 0.8, color=[each or "none" for each in bar_colours])
     for dashes, (name, value) in zip((":", "--", "-."), references.items(), strict=False):
         label = f"{name}: {value:g}"
@@ -163,10 +157,8 @@ def constant_guesses(scores, references):
     axis.tick_params(axis="y", length=0)
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("mean squared error (px² of the frame)")
-    axis.set_title("How low an error does no learning at all reach?")
     if references:
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=len(references))
+        legend_below(axis, at=-0.22, ncols=len(references))
     return figure
 
 
@@ -177,7 +169,9 @@ def error_parts(parts_by_name):
     `parts_by_name` is a dict, name -> dict, part -> mean squared error, px² of the frame; all
     predictions have the same parts, as of `baselines.error_parts`.
     """
-    figure, ((axis,),) = new_figure(size_inches=(WHOLE, 1.4 + 0.42 * len(parts_by_name)))
+    title = "What is wrong: the person's place, size, or the shape of the pose?"
+    xlabel = "mean squared error on labelled joints (px² of the frame)"
+    figure, axis = one_axis(WHOLE, 1.4 + 0.42 * len(parts_by_name), xlabel=xlabel, title=title)
     totals = [sum(parts.values()) for parts in parts_by_name.values()]
     names = [f"{name}: {total:.0f}" for name, total in zip(parts_by_name, totals, strict=True)]
     left = np.zeros(len(names))
@@ -187,7 +181,5 @@ def error_parts(parts_by_name):
         left += values
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("mean squared error on labelled joints (px² of the frame)")
-    axis.set_title("What is wrong: the person's place, size, or the shape of the pose?")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
+    legend_below(axis, at=-0.22, ncols=3)
     return figure

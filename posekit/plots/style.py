@@ -16,6 +16,8 @@ HALF = 4.9
 # Okabe and Ito's palette without its yellow, which is faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
 QUIET = "#9a9a9a"
+DARK = "#555555"
+MARKERS = "osD^vP*"
 
 # A decorator: the figure is drawn in this style, and the caller's settings come back after.
 styled = plt.rc_context(
@@ -59,6 +61,18 @@ def new_figure(rows=1, columns=1, *, size_inches, **options):
     return figure, axes
 
 
+def one_axis(width, height, **labels):
+    """A `new_figure` with one pair of axes and its labels: (figure, axis)."""
+    figure, ((axis,),) = new_figure(size_inches=(width, height))
+    axis.set(**labels)
+    return figure, axis
+
+
+def head(figure, text):
+    """A title over all axes of a figure."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11)
+
+
 def picture_axes(count, columns, *, title, width=WHOLE, height_share=1.1):
     """A figure with `count` bare axes for pictures, row by row, as (figure, list of axes).
 
@@ -73,7 +87,7 @@ def picture_axes(count, columns, *, title, width=WHOLE, height_share=1.1):
         axis.axis("off")
     for unused in axes.flat[count:]:
         unused.remove()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    head(figure, title)
     return figure, list(axes.flat[:count])
 
 
@@ -136,14 +150,20 @@ def log_scale(axes, which):
     axis.set_minor_locator(NullLocator())
 
 
-def legend_below(axis, **options):
+def legend_below(axis, at=-0.16, ncols=2, **options):
     """A legend under the axis' own label, where it hides nothing."""
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, **options)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, at), ncols=ncols, **options)
 
 
-def colours(names):
-    """One colour of the palette for each name; they repeat after the last."""
-    return [PALETTE[n % len(PALETTE)] for n in range(len(names))]
+def legend_aside(axis):
+    """A legend at the right of the axes, where it hides nothing."""
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def coloured(values_by_name):
+    """(name, values, colour, marker) of each series; the looks repeat after the last."""
+    for n, (name, values) in enumerate(values_by_name.items()):
+        yield name, values, PALETTE[n % len(PALETTE)], MARKERS[n % len(MARKERS)]
 
 
 def side_colour(side):

@@ -42,5 +42,3 @@ def test_confusions_show_shares_of_the_truth():
     assert [label.get_text() for label in left.get_yticklabels()] == ["run", "jump"]
     with pytest.raises(PosekitError, match=r"of 'x' must have shape \(2, 2\).* got \(1, 2\)"):
         plots.confusions({"x": [[1, 2]]}, ["run", "jump"])
-    with pytest.raises(PosekitError, match="must hold a network; got none"):
-        plots.confusions({}, ["run", "jump"])

@@ -4,7 +4,6 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from posekit import plots
-from posekit.errors import PosekitError
 from posekit.plots.style import PALETTE
 
 MEAN_POSE = {"pck_0.2": {"value": 0.03}, "frame_mse": {"value": 250.0}}
@@ -102,11 +101,3 @@ def test_costs_carry_the_ladders_numbers(rungs):
     assert minutes.get_xscale() == operations.get_xscale() == "log"
     colours = [line.get_color() for line in operations.lines]
     assert [colour == PALETTE[0] for colour in colours] == [True, True, False, True]
-
-
-@pytest.mark.parametrize("draw", [plots.bias_and_variance, plots.ladder_costs])
-def test_rungs_must_be_there_in_order(draw, rungs):
-    with pytest.raises(PosekitError, match=r"`rungs` must hold at least one; got none"):
-        draw([])
-    with pytest.raises(PosekitError, match=r"must come before it; got 'a' for b"):
-        draw(rungs[1:])
