@@ -50,44 +50,51 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
     problems = []
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         problems.append(f"`image` must be uint8 (H, W, 3); got {image.dtype} {image.shape}.")
-    if keypoints_px.shape != (joint_count, 2):
-        problems.append(
-            f"`keypoints_px` must have shape ({joint_count}, 2); got {keypoints_px.shape}."
-        )
-    if confidences.shape != (joint_count,):
-        problems.append(
-            f"`confidences` must have shape ({joint_count},); got {confidences.shape}."
-        )
+    for name, values, wanted in (
+        ("keypoints_px", keypoints_px, (joint_count, 2)),
+        ("confidences", confidences, (joint_count,)),
+    ):
+        if values.shape != wanted:
+            problems.append(f"`{name}` must have shape {wanted}; got {values.shape}.")
     raise_problems("draw_skeleton()", problems)
     check_keypoints("draw_skeleton()", labelled=labelled[None], keypoints_px=keypoints_px[None])
 
-    overlay = image.copy()
-    thickness = max(2, round(max(image.shape[:2]) / 150))
-    fixed = _fixed(np.where(labelled[:, None], keypoints_px, 0.0))
     sure = ~(confidences < SURE_FROM)  # NaN counts as sure
-    lines = [
-        (fixed[start], fixed[end], _colour(side, sure[start] and sure[end]))
+    segments = [
+        (start, end, _colour(side, sure[start] and sure[end]))
         for start, end, side in skeleton.segments
-        if labelled[start] and labelled[end]
     ]
+    dots = [_colour(side, is_sure) for side, is_sure in zip(skeleton.sides, sure, strict=True)]
+    thickness = max(2, round(max(image.shape[:2]) / 150))
+    return _drawn(image, keypoints_px, labelled, segments, dots, thickness)
+
+
+def draw_truth(image, keypoints_px, labelled, *, skeleton):
+    """`draw_skeleton` for the true pose: white, whatever the side."""
+    segments = [(start, end, TRUTH_COLOUR) for start, end, _ in skeleton.segments]
+    return _drawn(image, keypoints_px, labelled, segments, [TRUTH_COLOUR] * len(labelled), 2)
+
+
+def _drawn(image, keypoints_px, labelled, segments, dots, thickness):
+    overlay = image.copy()
+    fixed = _fixed(np.where(labelled[:, None], keypoints_px, 0.0))
+    lines = [line for line in segments if labelled[line[0]] and labelled[line[1]]]
     # All outlines first, so that no line is cut by the outline of another.
     for start, end, _ in lines:
-        _line(overlay, start, end, OUTLINE_COLOUR, thickness + 2)
+        _line(overlay, fixed[start], fixed[end], OUTLINE_COLOUR, thickness + 2)
     for start, end, colour in lines:
-        _line(overlay, start, end, colour, thickness)
+        _line(overlay, fixed[start], fixed[end], colour, thickness)
     for joint in np.flatnonzero(labelled):
         _circle(overlay, fixed[joint], thickness + 2, OUTLINE_COLOUR)
-        colour = _colour(skeleton.sides[joint], sure[joint])
-        _circle(overlay, fixed[joint], thickness + 1, colour)
+        _circle(overlay, fixed[joint], thickness + 1, dots[joint])
     return overlay
 
 
 def _colour(side, sure):
+    colour = SIDE_COLOURS[side]
     if sure:
-        return SIDE_COLOURS[side]
-    return tuple(
-        round((1 - _PALENESS) * value + _PALENESS * 255) for value in SIDE_COLOURS[side]
-    )
+        return colour
+    return tuple(round((1 - _PALENESS) * value + _PALENESS * 255) for value in colour)
 
 
 def lay_saliency(image, strength):
@@ -101,26 +108,12 @@ def lay_saliency(image, strength):
         uint8 (H, W, 3), RGB.
     """
     shown = np.clip(strength / (np.percentile(strength, 99) or 1), 0, 1)
-    coloured = cv2.applyColorMap(
-        np.rint(255 * shown).astype(np.uint8), cv2.COLORMAP_INFERNO
-    )[..., ::-1]
+    levels = np.rint(255 * shown).astype(np.uint8)
+    coloured = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
     grey = image.mean(axis=-1, keepdims=True)
     # The root lifts what is weak, and the picture stays readable under what is strong.
     opacity = 0.85 * np.sqrt(shown)[..., None]
     return np.rint(grey + opacity * (coloured - grey)).astype(np.uint8)
-
-
-def draw_truth(image, keypoints_px, labelled, *, skeleton):
-    """`draw_skeleton` for the true pose: white, whatever the side."""
-    overlay = image.copy()
-    fixed = _fixed(np.where(labelled[:, None], keypoints_px, 0.0))
-    for colour, wider in ((OUTLINE_COLOUR, 2), (TRUTH_COLOUR, 0)):
-        for start, end, _ in skeleton.segments:
-            if labelled[start] and labelled[end]:
-                _line(overlay, fixed[start], fixed[end], colour, 2 + wider)
-        for joint in np.flatnonzero(labelled):
-            _circle(overlay, fixed[joint], 3 + wider // 2, colour)
-    return overlay
 
 
 def draw_ring(image, position_px, from_px=None):

@@ -8,7 +8,6 @@ import errno
 import glob
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -21,11 +20,6 @@ import numpy as np
 
 from posekit import locks
 from posekit.errors import PosekitError
-
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -61,39 +55,28 @@ def cache_dir():
     Raises:
         PosekitError: the folder of POSEKIT_CACHE cannot be written to.
     """
-    asked = os.environ.get(CACHE_VARIABLE)
-    if asked:
+    advice = f"Name another with --cache-dir or {CACHE_VARIABLE}."
+    if asked := os.environ.get(CACHE_VARIABLE):
         folder = Path(asked).expanduser().absolute()
         if problem := _why_not_writable(folder):
             raise PosekitError(
                 f"{CACHE_VARIABLE}: the folder of the caches must be writable; got {folder}: "
-                f"{problem}. Name another with --cache-dir or {CACHE_VARIABLE}."
+                f"{problem}. {advice}"
             )
         return folder
-    own = None if IS_INSTALLED else PROJECT_ROOT / ".cache"
-    for folder in (own, _user_cache_dir()):
-        if folder is not None and not _why_not_writable(folder):
-            return folder
-    return _temporary_cache_dir()
-
-
-def _user_cache_dir():
     stated = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        parent = Path(stated) if os.path.isabs(stated) else Path.home() / ".cache"
-    except RuntimeError:  # no home
-        return None
-    return parent / "posekit"
-
-
-def _temporary_cache_dir():
+    users = stated if os.path.isabs(stated) else os.path.expanduser("~/.cache")
+    own = [] if IS_INSTALLED else [PROJECT_ROOT / ".cache"]
+    for folder in (*own, Path(users) / "posekit"):
+        if is_writable(folder):
+            return folder
     folder = Path(tempfile.mkdtemp(prefix="posekit-cache-"))
     # Notebooks and workers that this process starts use the same.
     os.environ[CACHE_VARIABLE] = str(folder)
     warnings.warn(
         f"caches go to {folder}, which the system may remove, since neither the project nor the "
-        f"user's cache folder can be written to. Name another with --cache-dir or {CACHE_VARIABLE}.",
-        stacklevel=3,
+        f"user's cache folder can be written to. {advice}",
+        stacklevel=2,
     )
     return folder
 
@@ -127,9 +110,7 @@ def replacing(path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix stays whole: Keras and NumPy look at it.
-        handle, temporary = tempfile.mkstemp(
-            prefix=PARTIAL, suffix=f"-{path.name}", dir=path.parent
-        )
+        handle, temporary = tempfile.mkstemp(f"-{path.name}", PARTIAL, path.parent)
     except OSError as error:
         raise PosekitError(
             f"{path}: the folder {path.parent} must be writable; got {error.strerror}. "
@@ -139,7 +120,9 @@ def replacing(path):
     try:
         _make_public(temporary, 0o666)
         yield Path(temporary)
-        _force_to_disk(temporary)
+        # Else a power cut soon after could leave the new name with none of the content.
+        with open(temporary, "rb+") as file:
+            os.fsync(file)
         os.replace(temporary, path)
     except OSError as error:
         if error.errno not in NO_ROOM:
@@ -170,9 +153,7 @@ def new_folder(folder):
             with locks.held_if_free(left) as is_ours:
                 if is_ours:
                     shutil.rmtree(left, ignore_errors=True)
-        temporary = Path(
-            tempfile.mkdtemp(prefix=PARTIAL, suffix=f"-{folder.name}", dir=folder.parent)
-        )
+        temporary = Path(tempfile.mkdtemp(f"-{folder.name}", PARTIAL, folder.parent))
         with locks.held_if_free(temporary):
             _make_public(temporary, 0o777)
             yield temporary
@@ -194,15 +175,6 @@ def _make_public(path, mode):
     os.chmod(path, mode & ~umask)
 
 
-def _force_to_disk(path):
-    # Else a power cut soon after the rename could leave the new name with none of the content.
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def reserve(path, size_bytes):
     """Empty a file and reserve `size_bytes` for it, where the system can.
 
@@ -215,11 +187,9 @@ def reserve(path, size_bytes):
 
 
 def remove_leftovers(folder, name=""):
-    """Remove the files that killed processes left half written; the caller holds the folder's lock.
+    """Remove the files that killed processes left half written directly in a folder, a Path.
 
-    Args:
-        folder: Path, looked at without the folders in it; it need not exist.
-        name: str, the start of the files' names whose leftovers are meant; empty for all.
+    The caller holds the folder's lock. `name` begins the names of the files that are meant.
     """
     for path in folder.glob(f"{PARTIAL}*-{glob.escape(name)}*"):
         path.unlink(missing_ok=True)
@@ -278,18 +248,14 @@ def read_bounded(path, limit_bytes):
 
 
 def read_text(path, limit_bytes):
-    """Read a person's text file as editors save them; PosekitError as for `read_bounded`."""
+    """The text of a person's file, see `decode_text`; PosekitError as for `read_bounded`."""
     return decode_text(read_bounded(path, limit_bytes))
 
 
 def decode_text(content):
-    """Text of a file's bytes: UTF-8, UTF-16 or UTF-32 by their marks or zeros, else Latin-1.
+    """Text of a file's bytes, without a byte order mark.
 
-    Args:
-        content: bytes, as Windows' editors save them too: with a mark at the beginning.
-
-    Returns:
-        str without the mark.
+    It is UTF-8, UTF-16 or UTF-32 by their marks or zeros, else Latin-1.
     """
     # JSON's rule for UTF-16 and UTF-32 without marks holds for all text that begins with ASCII.
     for encoding in (json.detect_encoding(content), "utf-8"):
@@ -335,36 +301,18 @@ def read_npz(path, *, limit_bytes):
 
     Raises:
         PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its
-            arrays would take more than the limit. Nothing is then read of their values.
+            arrays would take more than the limit.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            total = sum(_checked_bytes(archive, entry) for entry in archive.infolist())
-            if total > limit_bytes:
-                raise PosekitError(
-                    f"must hold arrays of at most {limit_bytes:,} bytes; got {total:,}"
-                )
+            total = sum(entry.file_size for entry in archive.infolist())
+        if total > limit_bytes:
+            raise ValueError(f"{total:,} bytes, more than the limit of {limit_bytes:,}")
         with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except PosekitError as error:
-        raise PosekitError(f"{path}: {error}.") from error
+            arrays = dict(stored)
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("an entry that is no array")
+        return arrays
     # A damaged file fails anywhere in zipfile, zlib or NumPy, each with its own error.
     except Exception as error:
         raise PosekitError(f"{path}: must be a file of arrays (.npz); got {error}.") from error
-
-
-def _checked_bytes(archive, entry):
-    """The bytes of one array, from its header."""
-    with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in _HEADERS:
-            raise PosekitError(f"`{entry.filename}` must have version 1.0 or 2.0; got {version}")
-        shape, _, dtype = _HEADERS[version](file)
-        # NumPy asks for the memory that the header declares, whatever then follows.
-        declared, follows = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
-    if declared != follows:
-        raise PosekitError(
-            f"`{entry.filename}` must hold the {declared:,} bytes that its header declares; got "
-            f"{follows:,}"
-        )
-    return declared

@@ -1,48 +1,16 @@
 """What every notebook uses: a session that opens data and writes results, and tables."""
 
 import ast
-import math
-import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 from IPython import get_ipython
 from IPython.display import HTML
 
 from posekit import files, wording
-from posekit.errors import raise_problems
+from posekit.errors import PosekitError
 from posekit.provenance import provenance
-
-
-class Kind(NamedTuple):
-    """What a parameter may hold: one value or a list of a type, and whether None."""
-
-    type: type
-    is_list: bool = False
-    or_none: bool = False
-
-
-# Every parameter of the notebooks. Plain papermill passes what it does not recognise, such as
-# `-p seeds "[0, 1]"`, as text.
-KINDS = {
-    **dict.fromkeys(("run_dir", "data", "profile", "split", "bad_images"), Kind(str)),
-    **dict.fromkeys(("model", "part", "flip", "schedule", "score"), Kind(str)),
-    **dict.fromkeys(("label_treatment", "unlabelled"), Kind(str)),
-    **dict.fromkeys(("joint", "labels", "network"), Kind(str, or_none=True)),
-    **dict.fromkeys(("epochs", "images", "patience", "steps"), Kind(int, or_none=True)),
-    "seed": Kind(int),
-    "deterministic": Kind(bool),
-    "learning_rate": Kind(float),
-    "seeds": Kind(int, is_list=True, or_none=True),
-    "fractions": Kind(float, is_list=True, or_none=True),
-    "activities": Kind(str, is_list=True, or_none=True),
-    "label_treatments": Kind(str, is_list=True),
-}
-
-IN_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "True or False"}
-TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,25 +66,15 @@ def start(
     Returns:
         Session.
     """
-    choices = {"profile": profile, "seed": seed, "split": split, "bad_images": bad_images}
-    arguments = {"run_dir": run_dir, "data": data, "deterministic": deterministic, **choices}
-    arguments, parameters = _as_meant(
-        {name: value for name, value in arguments.items() if value is not None}, _parameters()
-    )
-    run_dir, deterministic = arguments["run_dir"], arguments["deterministic"]
-    settings, experiment = {}, None
+    parameters, settings, experiment = _parameters(), {}, None
     if data is not None:
         from posekit.pipeline.experiment import open_experiment
         from posekit.training import engine
 
-        data, choices = (
-            arguments["data"],
-            choices | {name: value for name, value in arguments.items() if name in choices},
-        )
-        settings = {"data": data, "deterministic": deterministic}
-        engine.start(choices["seed"], deterministic=deterministic)
+        choices = {"profile": profile, "seed": seed, "split": split, "bad_images": bad_images}
+        settings = {"data": data, "deterministic": deterministic, **choices}
+        engine.start(seed, deterministic=deterministic)
         experiment = open_experiment(data, **choices)
-        settings |= choices
     parameters.pop("run_dir", None)  # it says where results are, not what they are
     return Session(files.from_root(run_dir), {**settings, **parameters}, experiment)
 
@@ -125,90 +83,24 @@ def _parameters():
     """The notebook's parameters, name -> value; empty outside IPython.
 
     A parameter is what a cell assigns that does nothing but assign literals: the parameters cell,
-    and the cell in which papermill or a report gives other values.
+    and the cell in which papermill or a report gives other values. papermill's -p passes a list
+    as text, such as "[0, 1]"; the notebook gets the list.
     """
     shell = get_ipython()
     if shell is None:
         return {}
     names = {name for source in shell.user_ns["In"] for name in _assigned_literals(source)}
+    for name in names:
+        value = shell.user_ns[name]
+        if isinstance(value, str) and value.startswith("["):
+            try:
+                shell.user_ns[name] = ast.literal_eval(value)
+            except (SyntaxError, ValueError):
+                raise PosekitError(
+                    f"notebook.start(): `{name}` must be text or a list as Python writes it; got "
+                    f"{value!r:.200}."
+                ) from None
     return {name: shell.user_ns[name] for name in sorted(names)}
-
-
-def _as_meant(arguments, parameters):
-    """Both dicts with their values as the KINDS of their names; the notebook gets them as well.
-
-    Raises:
-        PosekitError: every value that cannot be read as its kind, at once.
-    """
-    problems = {}
-
-    def read(name, value):
-        try:
-            return _read(KINDS[name], value) if name in KINDS else value
-        except (ValueError, OverflowError, SyntaxError, TypeError, RecursionError, MemoryError):
-            kind = KINDS[name]
-            wanted = IN_WORDS[kind.type]
-            wanted = f"a list, each entry {wanted}" if kind.is_list else wanted
-            problems[name] = (
-                f"`{name}` must be {wanted}{', or None' * kind.or_none}; got "
-                f"{type(value).__name__} {value!r:.200}."
-            )
-            if kind.type is str and not kind.is_list:
-                problems[name] += " papermill passes text as it stands with -r instead of -p."
-
-    read_dicts = [
-        {name: read(name, value) for name, value in each.items()}
-        for each in (arguments, parameters)
-    ]
-    raise_problems("notebook.start()", list(problems.values()))
-    shell = get_ipython()
-    if shell is not None:
-        shell.user_ns.update(read_dicts[1])
-    return read_dicts
-
-
-def _read(kind, value):
-    """A value as a parameter of this kind; raises an error of Python's where it is none."""
-    if kind.or_none and (value is None or value in ("", "None", "none", "null")):
-        return None
-    if not kind.is_list:
-        return _read_one(kind.type, value)
-    if isinstance(value, str):
-        value = _entries(value)
-    entries = value if isinstance(value, (list, tuple)) else [value]
-    return [_read_one(kind.type, entry) for entry in entries]
-
-
-def _entries(text):
-    """The entries of a list as people type it: [0, 1] or 0, 1 or [masked, poster]."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        inside = re.sub(r"^\s*[\[(](.*)[\])]\s*$", r"\1", text, flags=re.DOTALL)
-        return [entry.strip().strip("'\"") for entry in inside.split(",") if entry.strip()]
-
-
-def _read_one(kind, value):
-    if kind is str:
-        if not isinstance(value, str):
-            raise ValueError
-        return value
-    if kind is bool:
-        if isinstance(value, (bool, str, int)) and str(value).strip().lower() in TRUTHS:
-            return TRUTHS[str(value).strip().lower()]
-        raise ValueError
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError
-    if kind is int:
-        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]+\s*", value):
-            return int(value)
-        value = float(value) if isinstance(value, str) else value
-        if int(value) != value:
-            raise ValueError
-        return int(value)
-    if not math.isfinite(float(value)):
-        raise ValueError
-    return float(value)
 
 
 def _assigned_literals(source):
