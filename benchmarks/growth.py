@@ -5,7 +5,7 @@
 Each size is a process of its own, whose peak of resident memory is read after each phase: opening
 the labels, decoding all pictures into frames, and epochs of augmented batches without training.
 Drawing 100,000 people would take most of an hour, so 2,000 are drawn and the rest are these again,
-each enlarged or shrunk a little, brightened and encoded anew: other bytes, other sizes, as much to
+each enlarged or shrunk a little, brightened and encoded again: other bytes, other sizes, as much to
 read and decode. Then a set is packed, and reading it is timed against reading its zip.
 """
 

@@ -56,17 +56,14 @@ def main():
     part = whole.part(options.split)
     part = part.subset(evenly_spread(len(part), options.images))
     with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for image_id in part.image_ids.tolist():
-            paths.append(str(Path(folder) / f"{image_id}.jpg"))
-            Path(paths[-1]).write_bytes(part.read_image(image_id))
+        paths = written(part, folder)
         workers, facing = _workers(options)
         singly, answers = take_turns(workers, paths, turns=options.pairs)
         batches = ["\t".join(paths[start : start + BATCH]) for start in range(0, len(paths), BATCH)]
         together, _ = take_turns(workers, batches, turns=options.pairs)
         for worker in workers:
             worker.close()
-    accuracies = {name: accuracy(found, part) for name, found in answers.items()}
+    accuracies = {name: errors_of(found, part).pck().total for name, found in answers.items()}
     results.write(
         "prediction_latency",
         rows_of(facing, singly, together, accuracies, images=len(paths)),
@@ -86,50 +83,59 @@ def main():
     )
 
 
+def written(part, folder):
+    """Write the pictures of a PoseDataset as files; return their paths, list of str."""
+    paths = [Path(folder) / f"{image_id}.jpg" for image_id in part.image_ids.tolist()]
+    for path in paths:
+        path.write_bytes(part.read_image(path.stem))
+    return [str(path) for path in paths]
+
+
+def peer_commands(complexity):
+    """Name -> command of each peer's worker; MoveNet where `make peers` could get it."""
+    scripts = HERE / "workers"
+    name = f"{MEDIAPIPE} {COMPLEXITIES[complexity]}"
+    commands = {name: [str(PEERS), str(scripts / "mediapipe_pose.py"), complexity]}
+    if (MOVENET / "movenet-lightning.json").is_file():
+        worker = str(scripts / "movenet_pose.py")
+        commands[MOVENET_LIGHTNING] = [sys.executable, worker, str(MOVENET)]
+    return commands
+
+
 def _workers(options):
     """All workers, and the name of each peer's -> the name of posekit's that it meets."""
-    scripts = HERE / "workers"
-    python = sys.executable
-    peers = {
-        f"{MEDIAPIPE} {COMPLEXITIES[options.complexity]}": (
-            [str(PEERS), str(scripts / "mediapipe_pose.py"), options.complexity],
-            options.model,
-        )
-    }
-    if (MOVENET / "movenet-lightning.json").is_file():
-        command = [python, str(scripts / "movenet_pose.py"), str(MOVENET)]
-        peers[MOVENET_LIGHTNING] = (command, options.quick)
-    facing = {peer: f"posekit {model}" for peer, (_, model) in peers.items()}
-    workers = [Worker(peer, command) for peer, (command, _) in peers.items()]
-    for model in dict.fromkeys(model for _, model in peers.values()):
-        command = [python, str(scripts / "posekit_pose.py"), model]
+    peers = peer_commands(options.complexity)
+    models = (options.model, options.quick)[: len(peers)]
+    facing = {peer: f"posekit {model}" for peer, model in zip(peers, models, strict=True)}
+    workers = [Worker(peer, command) for peer, command in peers.items()]
+    for model in dict.fromkeys(models):
+        command = [sys.executable, str(HERE / "workers" / "posekit_pose.py"), model]
         workers.append(Worker(f"posekit {model}", command))
     return workers, facing
 
 
-def accuracy(answers, part):
-    """PCK@0.2 over the limb joints; a person that was not found is wrong everywhere.
+def errors_of(answers, part):
+    """Errors over the limb joints; a person that was not found is wrong everywhere.
 
     Args:
         answers: list of {"keypoints_px": [one pose, or None]}, one for each image.
         part: PoseDataset.
 
     Returns:
-        float in [0, 1].
+        metrics.PoseErrors.
     """
     keypoints_px = np.full((len(part), JOINT_COUNT, 2), -1e6)
     for index, answer in enumerate(answers):
         (pose,) = answer["keypoints_px"]
         if pose is not None:
             keypoints_px[index, : len(pose)] = pose
-    errors = metrics.PoseErrors(
+    return metrics.PoseErrors(
         keypoints_px,
         part.keypoints_px,
         part.labelled,
         skeleton=part.skeleton,
         joints=LSP.limb_joints,
     )
-    return errors.pck().total
 
 
 def rows_of(facing, singly, together, accuracies, *, images):

@@ -58,7 +58,7 @@ def main():
 
 
 def _estimated(drawn, model):
-    """Poses of each clip with every frame looked at anew, and with following."""
+    """Poses of each clip with every frame searched afresh, and with following."""
     from posekit.estimators import loading
     from posekit.training import engine
 

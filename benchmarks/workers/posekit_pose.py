@@ -1,4 +1,7 @@
-"""Worker: paths of images in, with tabs between them, posekit's keypoints out, as one batch."""
+"""Worker: paths of images in, with tabs between them, posekit's keypoints out, as one batch.
+
+Joints come for every picture; `found` says whether posekit would show them.
+"""
 
 import json
 import sys
@@ -14,4 +17,5 @@ estimator = loading.load(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin:
     poses = estimator.estimate([photos.read_photo(path) for path in line.strip().split("\t")])
-    print(json.dumps({"keypoints_px": poses.keypoints_px.round(2).tolist()}), flush=True)
+    answer = {"keypoints_px": poses.keypoints_px.round(2).tolist(), "found": poses.found.tolist()}
+    print(json.dumps(answer), flush=True)

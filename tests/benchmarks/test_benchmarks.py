@@ -24,6 +24,7 @@ import growth  # noqa: E402
 import input_pipeline  # noqa: E402
 import library  # noqa: E402
 import page  # noqa: E402
+import peer_scores  # noqa: E402
 import prediction_latency  # noqa: E402
 import results  # noqa: E402
 import run  # noqa: E402
@@ -243,13 +244,33 @@ PEOPLE = [1, 2, 3, 4]
 def test_a_person_not_found_is_wrong_everywhere(synthetic_folder):
     part = lsp.read(synthetic_folder).subset(PEOPLE)
     right = [{"keypoints_px": [pose[:12].tolist()]} for pose in part.keypoints_px]
-    assert prediction_latency.accuracy(right, part) == 1
+    assert prediction_latency.errors_of(right, part).pck().total == 1
     lost = [*right[:3], {"keypoints_px": [None]}]
     assert np.isfinite(
         geometry.torso_length_px(part.keypoints_px, part.labelled, skeleton=LSP)
     ).all()
     counts = part.labelled[:, :12].sum(axis=1)
-    assert prediction_latency.accuracy(lost, part) == pytest.approx(counts[:3].sum() / counts.sum())
+    share = prediction_latency.errors_of(lost, part).pck().total
+    assert share == pytest.approx(counts[:3].sum() / counts.sum())
+
+
+def test_models_and_peers_are_compared_on_the_same_pictures():
+    hits = {"posekit a": [2.0, 3.0, 1.0], "posekit b": [2.0, 2.0, 0.0], "peer": [1.0, 1.0, 1.0]}
+    counted = np.array([4.0, 4.0, 2.0])
+    sums = {name: {"pck_0.2": (np.array(each), counted)} for name, each in hits.items()}
+    table = peer_scores.compare(sums, np.arange(3), ours=["posekit a", "posekit b"], seed=0)
+    assert [each["pck_0.2"][0] for each in table["scores"].values()] == [0.6, 0.4, 0.3]
+    assert {name: each["pck_0.2"][0] for name, each in table["differences"].items()} == (
+        pytest.approx(
+            {
+                "posekit a minus posekit b": 0.2,
+                "posekit a minus peer": 0.3,
+                "posekit b minus peer": 0.1,
+            }
+        )
+    )
+    # The second is nowhere better than the first: no resample says so.
+    assert table["differences"]["posekit a minus posekit b"]["pck_0.2"][1] >= 0
 
 
 def test_speed_counts_beside_accuracy():
