@@ -6,14 +6,13 @@ right that look swapped.
 """
 
 import warnings
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from posekit import geometry, sides
-from posekit.datasets import image_files, lsp, near_duplicates, packed
+from posekit.datasets import image_files, lsp, near_duplicates, orientation, packed
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
@@ -84,17 +83,14 @@ def _check_own(own):
     findings = [
         Finding(name, ERROR, text) for name, text in (*inspected.faults, *inspected.bad_images)
     ]
-    for picture in inspected.pictures:
-        findings += [
-            Finding(picture.name, WARNING, text) for text in _of_people(picture, own.people)
-        ]
+    for each in inspected.pictures:
+        findings += [Finding(each.name, WARNING, text) for text in _of_people(each, own.people)]
     try:
         dataset = reading.dataset_of(own, inspected)
+        findings += _of_dataset(dataset)
     except PosekitError as error:
         findings.append(Finding("", ERROR, str(error)))
         dataset = None
-    else:
-        findings += _of_dataset(dataset)
     count = len(inspected.pictures) + len(inspected.bad_images)
     notes = (*inspected.notes, sides.in_words(own.skeleton))
     return Checked(reading.NAME, count, dataset, _sorted(findings), notes)
@@ -120,42 +116,42 @@ def _of_dataset(dataset):
     """List of Finding about the readable pictures and their labels."""
     findings, thumbnails = [], {}
     names = dataset.picture_names
-    for name, image_id in zip(names, dataset.image_ids.tolist(), strict=True):
-        if name in thumbnails:
-            continue
+    for name, image_id in dict(zip(names, dataset.image_ids.tolist(), strict=True)).items():
         try:
             encoded = dataset.read_image(image_id)
             image_files.decode(encoded)
         except PosekitError as error:
             findings.append(Finding(name, ERROR, f"{error}."))
-            thumbnails[name] = None
         else:
-            thumbnails[name] = _thumbnail(encoded)
-    findings += _near_duplicates({name: one for name, one in thumbnails.items() if one is not None})
-    findings += _of_labels(dataset, names)
-    return findings
+            # What the split compares, so that both find the same near-duplicates.
+            frame = image_files.squashed(encoded, near_duplicates.PICTURE_SIDE)
+            thumbnails[name] = near_duplicates.grey_thumbnails(frame[None])[0]
+    return [*findings, *_near_duplicates(thumbnails), *_of_labels(dataset, names)]
 
 
 def _of_labels(dataset, names):
     skeleton = dataset.skeleton
-    sizes_px = dataset.image_sizes_px[:, None, :]
-    inside = ((dataset.keypoints_px >= -0.5) & (dataset.keypoints_px <= sizes_px - 0.5)).all(-1)
+    inside = orientation.inside(dataset.keypoints_px, dataset.image_sizes_px[:, None, :])
     outside = dataset.labelled & ~inside
     boxes_px = geometry.joint_boxes(dataset.keypoints_px, dataset.labelled)
     longest_px = boxes_px[:, 2:].max(axis=1)  # NaN without a label
     twisted = _twisted(dataset)
     for index, name in enumerate(names):
-        if not dataset.labelled[index].any():
-            yield Finding(name, WARNING, "has no labelled joint.")
+        texts, count = [], dataset.labelled[index].sum()
+        if count == 0:
+            texts.append("has no labelled joint.")
         if outside[index].any():
             joints = ", ".join(skeleton.joints[joint] for joint in np.flatnonzero(outside[index]))
-            yield Finding(name, WARNING, f"has joints outside of the picture: {joints}.")
-        if dataset.labelled[index].sum() > 1 and longest_px[index] < TINY_PX:
-            text = f"shows a person of {longest_px[index]:.0f} pixels, too small for most networks."
-            yield Finding(name, WARNING, text)
+            texts.append(f"has joints outside of the picture: {joints}.")
+        if count > 1 and longest_px[index] < TINY_PX:
+            size = f"{longest_px[index]:.0f} pixels"
+            texts.append(f"shows a person of {size}, too small for most networks.")
         if twisted[index]:
-            text = "has shoulders and hips that point opposite ways: are left and right swapped in "
-            yield Finding(name, WARNING, text + "one of them?")
+            texts.append(
+                "has shoulders and hips that point opposite ways: are left and right swapped in "
+                "one of them?"
+            )
+        yield from (Finding(name, WARNING, text) for text in texts)
 
 
 def _twisted(dataset):
@@ -179,20 +175,11 @@ def _twisted(dataset):
 def _near_duplicates(thumbnails):
     if not thumbnails:
         return
-    names = list(thumbnails)
-    members = defaultdict(list)
+    first = {}
     groups = near_duplicates.find_groups(np.stack(list(thumbnails.values())))
-    for name, group in zip(names, groups.tolist(), strict=True):
-        members[group].append(name)
-    for alike in members.values():
-        for name in alike[1:]:
-            yield Finding(name, WARNING, f"looks nearly the same as {alike[0]}.")
-
-
-def _thumbnail(encoded):
-    """What the split compares, so that both find the same near-duplicates."""
-    frame = image_files.squashed(encoded, near_duplicates.PICTURE_SIDE)
-    return near_duplicates.grey_thumbnails(frame[None])[0]
+    for name, group in zip(thumbnails, groups.tolist(), strict=True):
+        if first.setdefault(group, name) != name:
+            yield Finding(name, WARNING, f"looks nearly the same as {first[group]}.")
 
 
 def _sorted(findings):

@@ -12,7 +12,7 @@ import simplejpeg
 from PIL import Image
 
 from posekit.datasets import orientation
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, brief
 
 FORMATS = ("JPEG", "PNG")
 JPEG_START = b"\xff\xd8"
@@ -28,35 +28,14 @@ SCAN_LIMIT = 1000
 FILE_LIMIT_BYTES = 256 << 20
 
 
-def read_size_px(file, *, upright=False):
-    """(width, height) from the header of a binary file, as stored unless `upright`, pixels.
-
-    Raises:
-        PosekitError: no readable header of a JPEG or PNG, or a size beyond the limits.
-    """
-    return read_frame(file)[0] if upright else _read_header(file, lambda image: image.size)
-
-
 def read_frame(file):
-    """Width and height of the upright picture, and EXIF's orientation, as `read_size_px` reads."""
+    """(width, height) of the upright picture, pixels, and EXIF's orientation, from the header.
 
-    def frame(image):
+    `file` is binary. PosekitError without a readable header of a JPEG or PNG, or beyond the limits.
+    """
+    with _open(file) as image:
         found = orientation.orientation_of(image)
         return orientation.upright_size(image.size, found), found
-
-    return _read_header(file, frame)
-
-
-def _read_header(file, read):
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            size_px, found = image.size, read(image)
-    except Image.UnidentifiedImageError:
-        raise PosekitError("must be a JPEG or PNG picture; got no JPEG or PNG header") from None
-    except Exception as error:
-        raise of_header(error) from error
-    check_size(size_px)
-    return found
 
 
 def decode(encoded, *, upright=False):
@@ -74,26 +53,21 @@ def decode(encoded, *, upright=False):
     Raises:
         PosekitError: no JPEG or PNG, a size beyond the limits, or no whole picture.
     """
-    try:
-        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
-    except Image.UnidentifiedImageError:
-        raise PosekitError(
-            f"must be a JPEG or PNG image; got {len(encoded)} bytes that begin like neither"
-        ) from None
-    except Exception as error:
-        raise of_header(error) from error
-    with image:
-        check_size(image.size)
+    with _open(io.BytesIO(encoded)) as image:
         check_scans(encoded)
         # A damaged or hostile file can fail anywhere in a decoder, each with its own error.
         try:
             if image.format == "PNG":
-                _check_sums(encoded)
-            return rgb(_upright(image) if upright else image)
+                # Pillow decodes pixels without checking their checksums.
+                with Image.open(io.BytesIO(encoded), formats=["PNG"]) as twin:
+                    twin.verify()
+            if upright:
+                return rgb(orientation.turned(image, orientation.orientation_of(image)))
+            return rgb(image)
         except Exception as error:
             raise PosekitError(
                 f"must be a whole JPEG or PNG image; got {len(encoded)} bytes that do not decode "
-                f"({_finding(error)})"
+                f"({brief(error)})"
             ) from error
 
 
@@ -127,20 +101,11 @@ def decode_small(encoded, at_least_px):
 
 
 def squashed(encoded, frame_px):
-    """A whole picture, squashed to a square frame.
+    """A whole JPEG or PNG, bytes, squashed to a square frame: uint8 (frame_px, frame_px, 3), RGB.
 
-    A JPEG is decoded no larger than the frame needs, which costs less: its blocks give smaller
-    pictures, about as if neighbouring pixels were averaged.
-
-    Args:
-        encoded: bytes of a JPEG or PNG.
-        frame_px: int, the frame's side, pixels.
-
-    Returns:
-        uint8 (frame_px, frame_px, 3), RGB, in the frame as stored.
-
-    Raises:
-        PosekitError: as for `decode`.
+    It is in the frame as stored. A JPEG is decoded no larger than the frame needs, which costs
+    less: its blocks give smaller pictures, about as if neighbouring pixels were averaged.
+    PosekitError as for `decode`.
     """
     # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
     # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
@@ -179,38 +144,28 @@ def upright(encoded):
     decode.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-            is_upright = orientation.orientation_of(image) == 1
-    except Exception:
+        if read_frame(io.BytesIO(encoded))[1] == 1:
+            return encoded
+    except PosekitError:
         return encoded  # decoding it will say what is wrong
-    if is_upright:
-        return encoded
     turned = io.BytesIO()
     Image.fromarray(decode(encoded, upright=True)).save(turned, "PNG", compress_level=1)
     return turned.getvalue()
 
 
-def _upright(image):
-    return orientation.turned(image, orientation.orientation_of(image))
-
-
 def rgb(image):
     """A PIL image in any mode as uint8 (H, W, 3), RGB. Of deeper channels the upper bits count."""
+    # Pillow's own conversion clips what is deeper than 8 bits: everything from 256 on is white.
     if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips: everything from 256 on would be white.
-        grey = (np.asarray(image) >> 8).astype(np.uint8)  # (H, W)
-        return np.repeat(grey[..., None], 3, axis=-1)
-    if image.mode in ("I", "F"):
-        # Pillow clips here too; what is deeper than 8 bits is scaled to its own brightest value.
+        grey = np.asarray(image) >> 8
+    elif image.mode in ("I", "F"):  # scaled to its own brightest value
         values = np.nan_to_num(np.asarray(image, np.float64)).clip(0)
         brightest = values.max(initial=0)
-        if image.mode == "I":
-            scale = 255 if brightest <= 255 else max(brightest, 65535)
-        else:
-            scale = 1 if brightest <= 1 else brightest
-        grey = (values * (255 / scale)).round().astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=-1)
-    return np.asarray(image.convert("RGB"))
+        full = 1 if image.mode == "F" else 255 if brightest <= 255 else 65535
+        grey = (values * (255 / max(brightest, full))).round()
+    else:
+        return np.asarray(image.convert("RGB"))
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def check_size(size_px):
@@ -225,27 +180,31 @@ def check_size(size_px):
 
 def check_scans(encoded):
     """Raise PosekitError where a JPEG has more scans than `SCAN_LIMIT`, without decoding it."""
-    if not encoded.startswith(JPEG_START):
-        return
     # Pixel data never look like the mark of a scan; other parts of a file hardly ever do.
-    count = encoded.count(b"\xff\xda")
+    count = encoded.count(b"\xff\xda") if encoded.startswith(JPEG_START) else 0
     if count > SCAN_LIMIT:
         raise PosekitError(f"must have at most {SCAN_LIMIT:,} scans; got {count:,}")
-
-
-def _check_sums(encoded):
-    # Pillow decodes pixels without checking their checksums.
-    with Image.open(io.BytesIO(encoded), formats=["PNG"]) as image:
-        image.verify()
 
 
 def of_header(error):
     """The PosekitError of what Pillow raises for a header."""
     if isinstance(error, Image.DecompressionBombError):
         # Pillow refuses more than twice its own limit before it gives the size.
-        return PosekitError(f"must have at most {PIXEL_LIMIT:,} pixels; got {_finding(error)}")
-    return PosekitError(f"must be a JPEG or PNG picture; got a damaged header ({_finding(error)})")
+        return PosekitError(f"must have at most {PIXEL_LIMIT:,} pixels; got {brief(error)}")
+    return PosekitError(f"must be a JPEG or PNG picture; got a damaged header ({brief(error)})")
 
 
-def _finding(error):
-    return str(error).rstrip(".") or type(error).__name__
+def _open(file):
+    """A PIL image within the limits; nothing is decoded yet."""
+    try:
+        image = Image.open(file, formats=FORMATS)
+    except Image.UnidentifiedImageError:
+        raise PosekitError("must be a JPEG or PNG picture; got no JPEG or PNG header") from None
+    except Exception as error:
+        raise of_header(error) from error
+    try:
+        check_size(image.size)
+    except PosekitError:
+        image.close()
+        raise
+    return image

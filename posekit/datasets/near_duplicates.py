@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 
 from posekit.datasets.splits import PARTS
-from posekit.errors import PosekitError, raise_problems
 
 PICTURE_SIDE = 96
 THUMBNAIL_SIDE = 24
@@ -27,22 +26,9 @@ LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])
 def grey_thumbnails(images):
     """Small grey pictures to compare: luma, averaged over blocks of 4 x 4 pixels.
 
-    Args:
-        images: uint8 (N, 96, 96, 3), RGB, whole pictures squashed to a square.
-
-    Returns:
-        float32 (N, 24, 24) in [0, 255].
-
-    Raises:
-        PosekitError: another shape or dtype.
-
-    Source: luma weights of ITU-R BT.601.
+    `images` are uint8 (N, 96, 96, 3), RGB, whole pictures squashed to a square; gives float32
+    (N, 24, 24) in [0, 255]. Source: luma weights of ITU-R BT.601.
     """
-    if images.dtype != np.uint8 or images.shape[1:] != (PICTURE_SIDE, PICTURE_SIDE, 3):
-        raise PosekitError(
-            "grey_thumbnails(): `images` must be uint8 (N, 96, 96, 3); "
-            f"got {images.dtype} {images.shape}."
-        )
     side, step = THUMBNAIL_SIDE, PICTURE_SIDE // THUMBNAIL_SIDE
     blocks = images.reshape(-1, side, step, side, step, 3)
     # 16 bits hold a block's sum exactly and keep 12,000 pictures under 50 MB.
@@ -58,26 +44,13 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=2048):
     grey level show nothing to compare and stay alone.
 
     Args:
-        thumbnails: float (N, h, w), finite, grey levels in [0, 255].
+        thumbnails: float (N, h, w), N > 0, finite, grey levels in [0, 255].
         threshold: float in (0, 1).
         block: int > 0, how many pictures are compared with as many others at a time.
 
     Returns:
         int (N,), group numbers from 0 in the order of first appearance.
-
-    Raises:
-        PosekitError: a shape, value or range above is violated.
     """
-    problems = []
-    if thumbnails.ndim != 3 or not len(thumbnails):
-        problems.append(f"`thumbnails` must have shape (N, h, w), N > 0; got {thumbnails.shape}.")
-    elif not np.isfinite(thumbnails).all():
-        image = int(np.argmin(np.isfinite(thumbnails).all(axis=(1, 2))))
-        problems.append(f"`thumbnails` must be finite; got NaN or infinity in picture {image}.")
-    if not 0 < threshold < 1:
-        problems.append(f"`threshold` must lie between 0 and 1; got {threshold}.")
-    raise_problems("find_groups()", problems)
-
     # The command line reads the names of the splits for its help and must not wait for SciPy.
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

@@ -30,38 +30,28 @@ _CLEAR_SHARE = 0.25
 
 
 class Labelled(NamedTuple):
-    """What tells the frame of one picture's labels.
+    """What tells the frame of one picture's labels."""
 
-    Attributes:
-        size_px: (width, height) upright.
-        declared_px: (width, height) that stand with the labels, or None.
-        orientation: int, EXIF's.
-        points_px: float (M, 2), all labelled points, in the unknown frame.
-    """
-
-    size_px: tuple
-    declared_px: tuple | None
-    orientation: int
-    points_px: np.ndarray
+    size_px: tuple  # (width, height) upright
+    declared_px: tuple | None  # (width, height) that stand with the labels
+    orientation: int  # EXIF's
+    points_px: np.ndarray  # float (M, 2), all labelled points, in the unknown frame
 
 
 def orientation_of(image):
     """EXIF's orientation of a picture that Pillow has opened, not decoded: 1 to 8."""
     # A damaged note fails in many ways; viewers then show the picture as it is.
     try:
-        found = _exif(image).get(TAG, 1)
+        if image.format == "PNG":
+            # Pillow would decode a PNG in full to find what follows its pixels.
+            exif = Image.Exif()
+            exif.load(image.info.get("exif") or _late_exif(image.fp) or b"")
+        else:
+            exif = image.getexif()
+        found = exif.get(TAG, 1)
     except Exception:
         return 1
     return found if found in range(1, 9) else 1
-
-
-def _exif(image):
-    if image.format != "PNG":
-        return image.getexif()
-    # Pillow would decode a PNG in full to find what follows its pixels.
-    exif = Image.Exif()
-    exif.load(image.info.get("exif") or _late_exif(image.fp) or b"")
-    return exif
 
 
 def turned(image, orientation):
@@ -75,16 +65,7 @@ def upright_size(size_px, orientation):
 
 
 def points_to_upright(points_px, upright_size_px, orientation):
-    """Pixel indices in the frame as stored, as those of the upright picture.
-
-    Args:
-        points_px: float (..., 2), (x, y); an integer is a pixel's centre.
-        upright_size_px: (width, height) of the upright picture.
-        orientation: int.
-
-    Returns:
-        float (..., 2).
-    """
+    """Pixel indices (..., 2) in the frame as stored, as those of the upright picture, float."""
     return _turned_points(points_px, np.array(upright_size_px) - 1, orientation)
 
 
@@ -96,17 +77,11 @@ def box_to_upright(box_px, upright_size_px, orientation):
 
 
 def in_stored_frame(pictures):
-    """Whose labels are in the frame as stored, to be turned with their picture.
+    """Of each Labelled whether its labels are in the frame as stored, to be turned with it.
 
     Where the size with the labels is the upright one, they are upright. Where it is the one as
     stored, or none is given, the frame in which more of the labels lie is theirs: a clear picture
     decides for itself, all together for the others. Where that tells nothing they are upright.
-
-    Args:
-        pictures: list of Labelled.
-
-    Returns:
-        list of bool.
     """
     votes = [_vote(each) for each in pictures]
     together = sum(vote for vote, _ in votes) < 0
@@ -124,19 +99,22 @@ def turned_note(count):
     )
 
 
+def inside(points_px, size_px):
+    """Which points (..., 2) lie on a pixel of their picture, bool (...).
+
+    Its pixels reach from half a pixel before 0 to half a pixel beyond the last.
+    """
+    return ((points_px >= -0.5) & (points_px <= np.asarray(size_px) - 0.5)).all(axis=-1)
+
+
 def _vote(picture):
     """How many more labels lie in the upright picture than in the stored one; is it clear?"""
     if not _is_open(picture) or not len(picture.points_px):
         return 0, False
-    inside = [
-        ((picture.points_px >= -0.5) & (picture.points_px <= np.array(size_px) - 0.5))
-        .all(axis=-1)
-        .sum()
-        for size_px in (picture.size_px, picture.size_px[::-1])
-    ]
-    count = len(picture.points_px)
-    vote = int(inside[0]) - int(inside[1])
-    return vote, max(inside) == count and abs(vote) >= max(2, _CLEAR_SHARE * count)
+    sizes_px = picture.size_px, picture.size_px[::-1]
+    upright, stored = (int(inside(picture.points_px, size_px).sum()) for size_px in sizes_px)
+    count, vote = len(picture.points_px), upright - stored
+    return vote, max(upright, stored) == count and abs(vote) >= max(2, _CLEAR_SHARE * count)
 
 
 def _is_open(picture):

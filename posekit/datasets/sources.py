@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections import Counter
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from posekit.files import PROJECT_ROOT, from_root
 
 # As `data`, instead of a path: synthetic people.
 SYNTHETIC = "synthetic"
+LABEL_SUFFIXES = (".json", ".toml", ".xml", ".yaml", ".yml")
 
 
 def load(
@@ -45,8 +47,8 @@ def load(
         PoseDataset.
 
     Raises:
-        PosekitError: nothing is named, or what is named is neither the official layout nor own
-            data; or the joints of several differ.
+        PosekitError: what is named is neither the official layout nor own data, or the joints of
+            several differ.
     """
     if not data:
         raise PosekitError(
@@ -66,8 +68,7 @@ def load(
     dataset = join(_told_apart(sets, paths))
     if bad_images == "skip":
         dataset = _without_bad_images(dataset)
-    limited = max_images is not None and not (whole_if_fixed_test and dataset.has_fixed_test)
-    if not limited:
+    if max_images is None or (whole_if_fixed_test and dataset.has_fixed_test):
         return dataset
     return dataset.subset(evenly_spread(len(dataset), max_images))
 
@@ -76,9 +77,8 @@ def _read(path, *, bad_images):
     if packed.is_packed(path):
         return packed.read(path)
     own = own_data.find(path)
-    if own is None:
-        return lsp.read(path, bad_images=bad_images)
-    return reading.read(own, bad_images=bad_images)
+    reader, source = (lsp, path) if own is None else (reading, own)
+    return reader.read(source, bad_images=bad_images)
 
 
 def _told_apart(datasets, paths):
@@ -87,44 +87,36 @@ def _told_apart(datasets, paths):
     Labelling tools call every clip's frames frame_000000 and so on. The same set given twice keeps
     its ids: joining refuses it.
     """
-    ids = [set(dataset.image_ids.tolist()) for dataset in datasets]
+    counts = Counter(image_id for each in datasets for image_id in each.image_ids.tolist())
     clashing = [
         index
         for index, dataset in enumerate(datasets)
         if dataset.name == reading.NAME
-        and any(ids[index] & ids[other] for other in range(len(datasets)) if other != index)
-        and not any(
-            _are_same(dataset, datasets[other]) for other in range(len(datasets)) if other != index
-        )
+        and any(counts[image_id] > 1 for image_id in dataset.image_ids.tolist())
+        and paths.count(paths[index]) == 1
     ]
     names = _short_names([paths[index] for index in clashing])
-    told_apart = list(datasets)
     for index, name in zip(clashing, names, strict=True):
-        told_apart[index] = datasets[index].with_prefix(name)
+        datasets[index] = datasets[index].with_prefix(name)
     if clashing:
         warnings.warn(
             f"{len(clashing)} sets have pictures of the same names: the ids begin with "
             f"{', '.join(names)}.",
             stacklevel=3,
         )
-    return told_apart
-
-
-def _are_same(one, other):
-    arrays = ("image_ids", "keypoints_px", "labelled")
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+    return datasets
 
 
 def _short_names(paths):
     """A name for each path that no other has: its folder or zip, with as many above as it takes."""
     shown = [
-        path.parent if path.suffix in (".json", ".toml", ".xml", ".yaml", ".yml") else path
+        (path.parent if path.suffix in LABEL_SUFFIXES else path).with_suffix("").parts
         for path in paths
     ]
-    for count in range(1, 1 + max((len(path.parts) for path in shown), default=0)):
-        names = ["_".join(path.with_suffix("").parts[-count:]) for path in shown]
+    for count in range(1, 1 + max(map(len, shown), default=0)):
+        names = ["_".join(parts[-count:]).replace("#", "_") for parts in shown]
         if len(set(names)) == len(names):
-            return [name.replace("#", "_") for name in names]
+            return names
     return [f"set{number}" for number in range(1, len(paths) + 1)]
 
 

@@ -12,15 +12,8 @@ from posekit.provenance import provenance
 
 # Images of LSPet with a near-duplicate among its test images, im09001 to im10000. They are listed
 # because it cannot be found where the test images are missing.
-KNOWN_NEAR_DUPLICATES = (
-    "im00719",
-    "im02423",
-    "im03153",
-    "im04002",
-    "im04433",
-    "im05488",
-    "im07818",
-    "im08155",
+KNOWN_NEAR_DUPLICATES = tuple(
+    "im00719 im02423 im03153 im04002 im04433 im05488 im07818 im08155".split()
 )
 
 # Share of all digests that puts a group in the development test; of LSPet's 9,000 images before
@@ -28,6 +21,7 @@ KNOWN_NEAR_DUPLICATES = (
 DEVELOPMENT_SHARE = 0.1027
 
 PARTS = ("train", "validation", "development", "test")
+_ALL_PARTS = (*PARTS, "left_out")
 
 # The fixed test part of each set that has one, in words.
 FIXED_TEST = {"lsp": "LSP's im1001 to im2000", "lspet": "LSPet's im09001 to im10000"}
@@ -42,8 +36,7 @@ class Split:
         seed: int that drew it.
         comparable: bool, True when scores on `validation` and `test` may be compared with others'.
         train, validation, development, test, left_out: int (M,) each, ascending indices into the
-            data set; together they hold every image once. `development` is the development
-            test, opened once for each delivered model.
+            data set; together they hold every image once.
         groups: int (N,), images with one number show nearly the same picture.
         fingerprint: str, `PoseDataset.fingerprint` of the data set.
 
@@ -63,7 +56,7 @@ class Split:
     fingerprint: str
 
     def __post_init__(self):
-        indices = np.concatenate([getattr(self, part) for part in (*PARTS, "left_out")])
+        indices = np.concatenate([getattr(self, part) for part in _ALL_PARTS])
         if not np.array_equal(np.sort(indices), np.arange(len(self.groups))):
             raise PosekitError(
                 f"Split(): the parts must hold each of {len(self.groups)} images once; got "
@@ -76,19 +69,13 @@ class Split:
         return dataset if name == "all" else dataset.subset(self.indices(dataset, name))
 
     def indices(self, dataset, name):
-        """Where the images of one part are in the data set.
+        """Where the images of one part are in the data set, int (M,), ascending.
 
-        Args:
-            dataset: PoseDataset that the split was drawn for.
-            name: "train", "validation", "development", "test", or "all" for the whole data set,
-                left-out images included.
-
-        Returns:
-            int (M,), ascending.
+        `dataset` is the PoseDataset that the split was drawn for, `name` one of `PARTS`, or "all"
+        for the whole data set, left-out images included.
 
         Raises:
-            PosekitError: unknown `name`, another data set, or a part without images; for the
-                test part the message says why there is none.
+            PosekitError: unknown `name`, another data set, or a part without images, and why.
         """
         check_choice("split.indices()", "name", name, (*PARTS, "all"))
         _check_same_dataset("split.indices()", self.fingerprint, dataset)
@@ -96,32 +83,25 @@ class Split:
             return np.arange(len(dataset))
         indices = getattr(self, name)
         if not len(indices):
-            reason = self._why_no_test(dataset) if name == "test" else self._why_none(name)
             raise PosekitError(
                 f"split.indices(): the {name} part of {dataset.name} must hold an image; got none"
-                f"{reason}. Choose another part or other data."
+                f"{self._why_none(dataset, name)}. Choose another part or other data."
             )
         return indices
 
-    def _why_none(self, name):
+    def _why_none(self, dataset, name):
+        absent = [FIXED_TEST[kind] for kind in dataset.name.split("+") if kind in FIXED_TEST]
+        if name in ("development", "test") and not self.comparable:
+            return f", because the {self.name} split has no {name} part"
+        if name == "test" and absent:
+            return f", because {' and '.join(absent)} are not among these {len(dataset)} images"
         if name == "development":
             return ""
-        drawn = "train, validation and test" if self.comparable else "train and validation"
-        groups = len(np.unique(self.groups))
         return (
-            f" of {len(self.groups)} images, of which {groups} are no near-duplicates of others. "
-            f"They are divided into {drawn}, which show different things, so at least "
+            f" of {len(dataset)} images. Parts show different things, so at least "
             f"{3 if self.comparable else 2} different images are needed; a useful network takes "
             "hundreds"
         )
-
-    def _why_no_test(self, dataset):
-        if not self.comparable:
-            return f", because the {self.name} split has no test part"
-        absent = [FIXED_TEST[kind] for kind in dataset.name.split("+") if kind in FIXED_TEST]
-        if not absent:
-            return ""
-        return f", because {' and '.join(absent)} are not among these {len(dataset)} images"
 
     def summary(self):
         """Counts and settings, ready for JSON."""
@@ -131,7 +111,7 @@ class Split:
             "comparable": self.comparable,
             "images": len(self.groups),
             "groups": len(np.unique(self.groups)),
-            **{part: len(getattr(self, part)) for part in (*PARTS, "left_out")},
+            **{part: len(getattr(self, part)) for part in _ALL_PARTS},
             "dataset_fingerprint": self.fingerprint,
         }
 
@@ -150,28 +130,24 @@ def standard(dataset, groups, *, seed):
         groups: int (N,), from `near_duplicates.find_groups`.
         seed: int. The same seed draws the same images whatever their order in `dataset`.
     """
-    groups = _check_groups("standard()", dataset, groups)
-    test = dataset.fixed_test
-    near_test = test
+    groups = _checked_groups("standard()", dataset, groups)
+    test = near_test = dataset.fixed_test
     # The synthetic set numbers its images like LSPet, but they are other pictures.
     if "lspet" in dataset.name.split("+"):
         near_test = test | np.isin(dataset.image_ids, KNOWN_NEAR_DUPLICATES)
     free = ~np.isin(groups, groups[near_test])
-    development = np.zeros(len(dataset), bool)
+    development, shares = np.zeros(len(dataset), bool), (0.1, 0.1)
     if dataset.has_fixed_test:
-        development = free & _in_development_test(dataset, groups)
-    shares = (0.1,) if dataset.has_fixed_test else (0.1, 0.1)
-    train, validation, *drawn_test = _draw_groups(
-        dataset, groups, free & ~development, shares, seed
-    )
+        development, shares = free & _in_development_test(dataset, groups), (0.1,)
+    parts = _draw_groups(dataset, groups, free & ~development, shares, seed)
     return Split(
         name="standard",
         seed=seed,
         comparable=True,
-        train=train,
-        validation=validation,
+        train=parts[0],
+        validation=parts[1],
         development=np.flatnonzero(development),
-        test=np.flatnonzero(test) if dataset.has_fixed_test else drawn_test[0],
+        test=np.flatnonzero(test) if dataset.has_fixed_test else parts[2],
         left_out=np.flatnonzero(~free & ~test),
         groups=groups,
         fingerprint=dataset.fingerprint(),
@@ -184,7 +160,7 @@ def poster(dataset, groups, *, seed):
     Near-duplicates and official test images may land on either side, so scores on it are too
     good, and it is not comparable; `groups` are recorded, not used. Arguments as for `standard`.
     """
-    groups = _check_groups("poster()", dataset, groups)
+    groups = _checked_groups("poster()", dataset, groups)
     everyone, alone = np.ones(len(dataset), bool), np.arange(len(dataset))
     train, validation = _draw_groups(dataset, alone, everyone, (0.1,), seed)
     none = np.empty(0, int)
@@ -206,10 +182,7 @@ def with_fewer_to_train(split, dataset, fraction):
     """The split with `fraction`, in (0, 1], of its training images; the others are left out.
 
     Whole groups are drawn, by the split's own seed. A larger fraction holds all images of a
-    smaller one.
-
-    Raises:
-        PosekitError: another data set, or the fraction is out of range.
+    smaller one. PosekitError for another data set, or a fraction out of range.
     """
     caller = "with_fewer_to_train()"
     _check_same_dataset(caller, split.fingerprint, dataset)
@@ -219,8 +192,7 @@ def with_fewer_to_train(split, dataset, fraction):
         return split
     trains = np.isin(np.arange(len(dataset)), split.train)
     spared, kept = _draw_groups(dataset, split.groups, trains, (fraction,), split.seed)
-    left_out = np.sort(np.concatenate([split.left_out, spared]))
-    return replace(split, train=kept, left_out=left_out)
+    return replace(split, train=kept, left_out=np.sort(np.append(split.left_out, spared)))
 
 
 SPLITS = {"standard": standard, "poster": poster}
@@ -243,77 +215,20 @@ def write(split, dataset, path):
             "comparable": split.comparable,
             "dataset": dataset.name,
             "dataset_fingerprint": split.fingerprint,
-            **{part: dataset.image_ids[getattr(split, part)] for part in (*PARTS, "left_out")},
+            **{part: dataset.image_ids[getattr(split, part)] for part in _ALL_PARTS},
             "groups": dict(zip(dataset.image_ids.tolist(), split.groups.tolist(), strict=True)),
             **provenance(),
         },
     )
 
 
-def read(path, dataset):
-    """The Split that `write` wrote for this data set.
-
-    Raises:
-        PosekitError: the file is missing or damaged, or belongs to another data set.
-    """
-    stored = files.read_json(path)
-    known = {"name", "seed", "comparable", "dataset", "dataset_fingerprint", "left_out", "groups"}
-    missing = sorted((known | set(PARTS)) - set(stored)) if isinstance(stored, dict) else ["all"]
-    if missing:
-        raise PosekitError(
-            f"{path}: must hold a split; got a file without {', '.join(missing)}. "
-            "Draw the split again."
-        )
-    kinds = {"name": str, "seed": int, "comparable": bool}
-    if any(type(stored[field]) is not kind for field, kind in kinds.items()):
-        raise PosekitError(
-            f"{path}: `name` must be a text, `seed` a whole number and `comparable` true or false; "
-            f"got {stored['name']!r}, {stored['seed']!r} and {stored['comparable']!r}. "
-            "Draw the split again."
-        )
-    _check_same_dataset(str(path), stored["dataset_fingerprint"], dataset)
-    index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids.tolist())}
-    try:
-        parts = {
-            part: np.array(sorted(index_of[image_id] for image_id in stored[part]), int)
-            for part in (*PARTS, "left_out")
-        }
-        groups = np.array([stored["groups"][image_id] for image_id in index_of])
-    except KeyError as error:
-        raise PosekitError(
-            f"{path}: must list the images of {dataset.name}; got {error} in only one of the two. "
-            "Draw the split again."
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise PosekitError(
-            f"{path}: must list image ids by part and a number for each image; got values of other "
-            f"kinds ({error}). Draw the split again."
-        ) from error
-    if groups.ndim != 1 or groups.dtype.kind != "i":
-        raise PosekitError(
-            f"{path}: `groups` must hold a whole number for each image; got {groups.dtype} of "
-            f"shape {groups.shape}. Draw the split again."
-        )
-    return Split(
-        **{field: stored[field] for field in kinds},
-        **parts,
-        groups=groups,
-        fingerprint=stored["dataset_fingerprint"],
-    )
-
-
 def check_no_leak(split):
-    """Refuse a comparable split with near-duplicates in two of its parts.
+    """PosekitError for a comparable split with near-duplicates in two of its parts.
 
     Left-out images may resemble any part: nothing is trained or scored on them.
-
-    Raises:
-        PosekitError: a group has images in two of the parts.
     """
-    if not split.comparable:
-        return
     problems = []
-    for first, second in itertools.combinations(PARTS, 2):
+    for first, second in itertools.combinations(PARTS if split.comparable else (), 2):
         there, here = getattr(split, first), getattr(split, second)
         for group in np.intersect1d(split.groups[there], split.groups[here]):
             problems.append(
@@ -363,7 +278,7 @@ def _draw_groups(dataset, groups, free, shares, seed):
     return [np.flatnonzero(free & np.isin(groups, part)) for part in parts]
 
 
-def _check_groups(caller, dataset, groups):
+def _checked_groups(caller, dataset, groups):
     groups = np.asarray(groups)
     if groups.shape != (len(dataset),) or groups.dtype.kind not in "iu":
         raise PosekitError(

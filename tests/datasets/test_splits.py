@@ -63,18 +63,6 @@ def test_thumbnail_of_white_is_255():
     np.testing.assert_allclose(near_duplicates.grey_thumbnails(white), 255, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("images", "found"),
-    [
-        (np.zeros((2, 48, 96, 3), np.uint8), r"got uint8 \(2, 48, 96, 3\)"),
-        (np.zeros((2, 96, 96, 3), np.float32), r"got float32 \(2, 96, 96, 3\)"),
-    ],
-)
-def test_thumbnails_refuse_other_pictures(images, found):
-    with pytest.raises(PosekitError, match=found):
-        near_duplicates.grey_thumbnails(images)
-
-
 def scenes(count, seed=0):
     """Smooth unlike pictures: noise of 6 x 6 cells, each 4 pixels wide."""
     cells = np.random.default_rng(seed).uniform(0, 255, (count, 6, 6)).astype(np.float32)
@@ -136,20 +124,6 @@ def test_no_pair_is_missed_and_none_made_up(shape, threshold):
     found = np.concatenate(list(near_duplicates._pairs_above(mixed, threshold, 64)))
     assert set(map(tuple, found.tolist())) == set(zip(first.tolist(), second.tolist(), strict=True))
     assert len(first) > 10
-
-
-@pytest.mark.parametrize(
-    ("pictures", "threshold", "found"),
-    [
-        (np.zeros((2, 24)), 0.9, r"got \(2, 24\)"),
-        (np.zeros((0, 24, 24)), 0.9, r"got \(0, 24, 24\)"),
-        (np.stack([np.zeros((4, 4)), np.full((4, 4), np.nan)]), 0.9, "infinity in picture 1"),
-        (scenes(2), 1.5, "`threshold` must lie between 0 and 1; got 1.5"),
-    ],
-)
-def test_groups_refuse_bad_input(pictures, threshold, found):
-    with pytest.raises(PosekitError, match=found):
-        near_duplicates.find_groups(pictures, threshold=threshold)
 
 
 # Splits
@@ -444,56 +418,19 @@ def test_an_image_in_two_parts_is_refused():
         replace(split, train=split.train[1:])
 
 
-def test_write_and_read(tmp_path):
+def test_write(tmp_path):
     dataset = made_up([*range(1, 90), 719, *range(9001, 9011)])
     path = tmp_path / "split.json"
     for draw in (splits.standard, splits.poster):
         split = draw(dataset, paired_groups(100, [(1, 2)]), seed=7)
         splits.write(split, dataset, path)
-        again = splits.read(path, dataset)
-        assert again.summary() == split.summary()
-        for part in (*PARTS, "left_out", "groups"):
-            np.testing.assert_array_equal(getattr(again, part), getattr(split, part))
         stored = json.loads(path.read_text())
-        assert stored["validation"] == dataset.image_ids[split.validation].tolist()
-
-
-def test_read_refuses_other_data_and_damaged_files(tmp_path):
-    dataset = made_up(range(1, 41))
-    other = replace(dataset, keypoints_px=dataset.keypoints_px + 1)
-    split = splits.standard(dataset, np.arange(40), seed=0)
-    path = tmp_path / "split.json"
-    splits.write(split, dataset, path)
-    named = f"fingerprint {dataset.fingerprint()!r}.*got lspet with"
-    with pytest.raises(PosekitError, match=named):
-        splits.read(path, other)
+        assert stored["dataset_fingerprint"] == dataset.fingerprint() and stored["seed"] == 7
+        for part in (*PARTS, "left_out"):
+            assert stored[part] == dataset.image_ids[getattr(split, part)].tolist()
+        assert list(stored["groups"].values()) == split.groups.tolist()
     with pytest.raises(PosekitError, match="one the split was drawn for"):
-        splits.write(split, other, path)
-
-    stored = json.loads(path.read_text())
-    path.write_text(json.dumps({**stored, "train": [*stored["train"], "im00099"]}))
-    with pytest.raises(PosekitError, match="list the images of lspet; got 'im00099' in only one"):
-        splits.read(path, dataset)
-    path.write_text(json.dumps({**stored, "train": stored["train"] + stored["validation"]}))
-    with pytest.raises(PosekitError, match="44 entries, 40 of them different"):
-        splits.read(path, dataset)
-    for changes, finding in (
-        ({"comparable": None}, "`comparable` true or false; got 'standard', 0 and None"),
-        ({"test": [{}]}, "values of other kinds .*unhashable"),
-        ({"groups": 5}, "values of other kinds .*not subscriptable"),
-        ({"groups": dict.fromkeys(stored["groups"], "a")}, "whole number for each image; got <U1"),
-    ):
-        path.write_text(json.dumps({**stored, **changes}))
-        with pytest.raises(PosekitError, match=f"split.json: .*{finding}"):
-            splits.read(path, dataset)
-    path.write_text(json.dumps({**stored, "train": stored["train"][::-1]}))
-    assert (np.diff(splits.read(path, dataset).train) > 0).all()
-    del stored["seed"], stored["test"]
-    path.write_text(json.dumps(stored))
-    with pytest.raises(PosekitError, match="must hold a split; got a file without seed, test"):
-        splits.read(path, dataset)
-    with pytest.raises(PosekitError, match="nowhere.json: the file must exist"):
-        splits.read(tmp_path / "nowhere.json", dataset)
+        splits.write(split, replace(dataset, keypoints_px=dataset.keypoints_px + 1), path)
 
 
 @pytest.mark.skipif("POSEKIT_LSPET" not in os.environ, reason="POSEKIT_LSPET names no LSPet data")

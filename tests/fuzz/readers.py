@@ -27,7 +27,7 @@ import tool_exports
 from PIL import Image
 from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
-from posekit.datasets import image_files, joints_mat, lsp, splits
+from posekit.datasets import image_files, joints_mat, lsp, orientation
 from posekit.datasets.coco import own_data, reading
 from posekit.datasets.fetch.verification import content_sha256
 from posekit.errors import PosekitError
@@ -313,7 +313,7 @@ def _pictures():
 
 def _read_picture(content, folder):
     try:
-        size_px = image_files.read_size_px(io.BytesIO(content))
+        size_px = orientation.upright_size(*image_files.read_frame(io.BytesIO(content)))
     except PosekitError:
         size_px = None
     pixels = image_files.decode(content)
@@ -567,41 +567,10 @@ def _read_weights(content, folder):
 
 
 @cache
-def _split_dataset():
-    return SimpleNamespace(
-        name="set",
-        image_ids=np.array([f"im{number:05d}" for number in range(1, 7)]),
-        fingerprint=lambda: "0123456789abcdef",
-    )
-
-
-@cache
-def _split_files():
-    ids = _split_dataset().image_ids.tolist()
-    stored = {
-        "name": "standard",
-        "seed": 3,
-        "comparable": True,
-        "dataset": "set",
-        "dataset_fingerprint": "0123456789abcdef",
-        **{"train": ids[:2], "validation": ids[2:3], "development": [], "test": ids[3:5]},
-        "left_out": ids[5:],
-        "groups": {image_id: index for index, image_id in enumerate(ids)},
-    }
-    return [json.dumps(stored).encode()]
-
-
-def _read_split(content, folder):
-    path = folder / "split.json"
-    path.write_bytes(content)
-    split = splits.read(path, _split_dataset())
-    _require(isinstance(split.name, str) and type(split.seed) is int, "`name` or `seed`")
-    _require(type(split.comparable) is bool, f"`comparable` {split.comparable!r}")
-    _require(split.groups.shape == (6,) and split.groups.dtype.kind in "iu", "`groups`")
-    parts = [getattr(split, part) for part in (*splits.PARTS, "left_out")]
-    _require(sorted(np.concatenate(parts).tolist()) == list(range(6)), "the parts")
-    _require(all((np.diff(part) > 0).all() for part in parts), "indices must ascend")
-    splits.check_no_leak(split)
+def _json_files():
+    ids = [f"im{number:05d}" for number in range(1, 7)]
+    stored = {"name": "standard", "seed": 3, "comparable": True, "train": ids[:2], "test": []}
+    return [json.dumps({**stored, "groups": dict(zip(ids, range(6), strict=True))}).encode()]
 
 
 @cache
@@ -757,9 +726,8 @@ READERS = {
         Reader("override", _overrides, _mutate_override, _read_override, share=20),
         Reader("cell", _cells, _mutate_cell, _read_cell, share=10),
         Reader("weights", _weight_files, _mutate_weights, _read_weights, share=20),
-        Reader("split", _split_files, mutation.of_json, _read_split, share=10),
         Reader("artifact", _artifact_files, mutation.of_json, _read_artifact, share=10),
-        Reader("json", _split_files, mutation.of_json, _read_json, share=5),
+        Reader("json", _json_files, mutation.of_json, _read_json, share=5),
         Reader("manifest", _manifests, mutation.of_json, _read_manifest, share=20),
         Reader("training", _trainings, _mutate_training, _read_training, share=20, is_heavy=True),
         Reader(

@@ -187,7 +187,7 @@ def test_other_boxes_are_another_cache(people, tmp_path):
 
 def test_bad_pictures_are_named_where_boxes_are_cut(people, tmp_path):
     bad = damaged(people, {"im00005": lambda encoded: b""})
-    with pytest.raises(PosekitError, match="image im00005 must be a JPEG or PNG image; got 0 bytes"):
+    with pytest.raises(PosekitError, match="image im00005 must be a JPEG or PNG picture; got no"):
         load_frames(
             bad,
             frame_px=16,
@@ -284,8 +284,8 @@ def test_every_bad_picture_is_named_and_nothing_is_cached(people, tmp_path):
         load_frames(bad, frame_px=16, cache_dir=tmp_path)
     message = str(caught.value)
     assert "image im00002 must be a whole JPEG or PNG image; got " in message
-    assert "image im00005 must be a JPEG or PNG image; got 0 bytes" in message
-    assert "image im00011 must be a JPEG or PNG image; got 17 bytes" in message
+    assert "image im00005 must be a JPEG or PNG picture; got no" in message
+    assert "image im00011 must be a JPEG or PNG picture; got no" in message
     assert "image im00012 must have at most 1,000 scans; got 1,002. Repair" in message
     assert "--skip-bad-images" in message
     assert message.count("image im") == 4

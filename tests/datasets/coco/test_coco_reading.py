@@ -341,4 +341,4 @@ def test_a_picture_that_needs_no_turning_is_left_as_it_is():
     encoded = picture(8, 8)
     assert image_files.upright(encoded) is encoded
     assert image_files.upright(b"text") == b"text"
-    assert image_files.read_size_px(io.BytesIO(picture(8, 6)), upright=True) == (8, 6)
+    assert image_files.read_frame(io.BytesIO(picture(8, 6))) == ((8, 6), 1)
