@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from posekit.errors import PosekitError
-from posekit.geometry import resize_keypoints
+from posekit.evaluation import pose_statistics
 from posekit.pipeline import targets as label_treatments
 
 # What tables and figures call poses that need no learning.
@@ -61,30 +61,27 @@ def constant_errors(train_targets, targets, frame_px):
 def placed_figures(train_targets, targets):
     """The mean figure where each person is: what a network scores that finds the person alone.
 
-    Both know the truth, so they are bounds and no predictions. The figure is the constant that
-    leaves the least squared error once positions, or positions and sizes, are removed. Position
-    is the mean of the joints that count, size their root mean square distance from it.
-
-    Args:
-        train_targets: float (N, K, 3), the figure is fitted on them.
-        targets: float (n, K, 3), whose positions and sizes are used.
+    Both know the truth, so they are bounds and no predictions. The figure, fitted on training
+    targets, is the constant that leaves the least squared error once positions, or positions and
+    sizes, are removed. Both are as of `pose_statistics.centred`, over the joints that count.
 
     Returns:
         dict: "true_centre", and "true_centre_and_size", float (n, K, 2), frame pixels.
     """
-    train, placed = _Centred(train_targets), _Centred(targets)
+    train, placed = _centred(train_targets), _centred(targets)
     sizes = {
         "true_centre": (np.ones(len(train_targets)), np.ones(len(targets))),
         "true_centre_and_size": (train.size_px, placed.size_px),
     }
     figures = {}
     for name, (train_size, size) in sizes.items():
-        weights = train.counted * train_size[:, None] ** 2
+        weights = (train_targets[..., 2] > 0) * train_size[:, None] ** 2
         sums = (train.offsets_px * train_size[:, None, None]).sum(axis=0)
         figure = sums / np.maximum(weights.sum(axis=0), 1e-9)[:, None]
         # Of a person whose legs are missing the rest is centred.
-        centred = figure - placed.mean(np.broadcast_to(figure, placed.offsets_px.shape))[:, None]
-        figures[name] = placed.centre_px[:, None] + size[:, None, None] * centred
+        centre = _centred(targets, figure).centre_px
+        offsets = size[:, None, None] * (figure - centre[:, None])
+        figures[name] = placed.centre_px[:, None] + offsets
     return figures
 
 
@@ -97,47 +94,29 @@ def error_parts(pred_frame_px, targets):
     another shape. All are NaN when nothing counts.
     """
     treatment_mse(pred_frame_px, targets)  # checks the shapes
-    true = _Centred(targets)
+    true, pred = _centred(targets), _centred(targets, pred_frame_px)
+    joints = (targets[..., 2] > 0).sum(axis=1)
+    products = (pred.offsets_px * true.offsets_px).sum(axis=(1, 2))
+    sums = {
+        "place": joints * ((pred.centre_px - true.centre_px) ** 2).sum(axis=-1),
+        "size": joints * (pred.size_px - true.size_px) ** 2,
+        "shape": 2 * (joints * pred.size_px * true.size_px - products),
+    }
+    coordinates = 2 * joints.sum() or np.nan
+    return {name: float(values.sum() / coordinates) for name, values in sums.items()}
+
+
+def _centred(targets, poses_px=None):
+    """Targets, or other poses over the same joints, by person."""
+    positions_px = targets[..., :2] if poses_px is None else poses_px
     shape = (*targets.shape[:2], 2)
-    pred = _Centred(np.concatenate([np.broadcast_to(pred_frame_px, shape), targets[..., 2:]], -1))
-    covariance = true.mean(pred.offsets_px * true.offsets_px).sum(axis=-1)
-    people = {
-        "place": ((pred.centre_px - true.centre_px) ** 2).sum(axis=-1),
-        "size": (pred.size_px - true.size_px) ** 2,
-        "shape": 2 * (pred.size_px * true.size_px - covariance),
-    }
-    joints = true.counted.sum(axis=1)
-    coordinates = 2 * joints.sum()
-    return {
-        name: float((joints * squares).sum() / coordinates) if coordinates else float("nan")
-        for name, squares in people.items()
-    }
-
-
-class _Centred:
-    """Poses of targets (N, K, 3), by person: position, size, and what is left; 0 without joints."""
-
-    def __init__(self, targets):
-        targets = np.asarray(targets, float)
-        self.counted = targets[..., 2] > 0  # (N, K)
-        self.centre_px = self.mean(targets[..., :2])
-        centred_px = targets[..., :2] - self.centre_px[:, None]
-        self.offsets_px = np.where(self.counted[..., None], centred_px, 0.0)
-        self.size_px = np.sqrt(self.mean(self.offsets_px**2).sum(axis=-1))  # (N,)
-
-    def mean(self, values):
-        """Over each person's joints that count: (N, K, 2) to (N, 2)."""
-        sums = np.where(self.counted[..., None], values, 0.0).sum(axis=1)
-        return sums / np.maximum(self.counted.sum(axis=1), 1)[:, None]
+    return pose_statistics.centred(np.broadcast_to(positions_px, shape), targets[..., 2] > 0)
 
 
 def check_something_to_learn(train_targets, validation_targets, frame_px):
     """Raise where a training on these targets, float (N, K, 3), could not be scored.
 
     Warns where one pose is exact for all of them: that trains, but shows nothing.
-
-    Raises:
-        PosekitError: nothing counts in one of the parts.
     """
     errors = {}
     for part, targets in (("train", train_targets), ("validation", validation_targets)):
@@ -162,24 +141,15 @@ def constant_errors_by_treatment(train, scored, *, frame_px):
     `train`, to fit on, and `scored` are (keypoints_frame_px, labelled): (N, K, 2) and bool (N, K).
     """
 
-    def targets(part, treatment):
-        positions_px, counted = label_treatments.targets(*part, treatment)
-        return np.concatenate([positions_px, counted[..., None]], axis=-1)
-
-    return {
-        treatment: constant_errors(
-            *(targets(part, treatment) for part in (train, scored)), frame_px
-        )
-        for treatment in label_treatments.LABEL_TREATMENTS
-    }
+    errors = {}
+    for treatment in label_treatments.LABEL_TREATMENTS:
+        parts = (label_treatments.targets(*part, treatment) for part in (train, scored))
+        targets = [np.concatenate([px, counted[..., None]], axis=-1) for px, counted in parts]
+        errors[treatment] = constant_errors(*targets, frame_px)
+    return errors
 
 
 def mean_pose_px(experiment, part):
     """The training part's mean pose for every image of a part, (n, K, 2), original pixels."""
-    frame_px, chosen = experiment.frame_px, experiment.part(part)
-    pose_frame_px = constant_poses(experiment.targets("train", "masked"), frame_px)["mean_pose"]
-    return resize_keypoints(
-        np.broadcast_to(pose_frame_px, chosen.keypoints_px.shape),
-        (frame_px, frame_px),
-        chosen.image_sizes_px,
-    )
+    poses = constant_poses(experiment.targets("train", "masked"), experiment.frame_px)
+    return experiment.original_px(poses["mean_pose"], part)

@@ -38,17 +38,16 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000):
     """
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
     groups = np.asarray(groups)
-    _check("ratio_interval()", numerators, denominators, groups, resamples)
-
-    columns = np.concatenate(
-        [values.reshape(len(values), -1) for values in (numerators, denominators)], axis=1
-    )
-    sums = resampled_sums(columns, groups, seed=seed, resamples=resamples)
+    _check(numerators, denominators, groups, resamples)
+    columns = [values.reshape(len(values), -1) for values in (numerators, denominators)]
+    sums = resampled_sums(np.hstack(columns), groups, seed=seed, resamples=resamples)
     top, bottom = np.split(sums, 2, axis=1)  # each (resamples, M)
     ratios = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
-
-    low, high = np.transpose([_percentiles(column) for column in ratios.T])
-    return (low, high) if numerators.ndim == 2 else (float(low[0]), float(high[0]))
+    ends = np.full((2, ratios.shape[1]), np.nan)
+    for column, measured in enumerate(~np.isnan(ratios).T):
+        if measured.any():
+            ends[:, column] = np.percentile(ratios[measured, column], PERCENTS)
+    return tuple(ends) if numerators.ndim == 2 else tuple(ends[:, 0].tolist())
 
 
 def resampled_sums(columns, groups, *, seed, resamples):
@@ -76,10 +75,8 @@ def paired_difference_interval(numerators_a, numerators_b, denominators, groups,
     Both models share the denominators, so the difference is a ratio itself, and what makes an
     image easy or hard for both models cancels. An interval without 0 favours one model.
 
-    Args:
-        numerators_a, numerators_b: float (N,) or (N, M), sums per image of each model.
-
-    The other arguments, and the result, are as for `ratio_interval`.
+    `numerators_a` and `numerators_b` are float (N,) or (N, M), sums per image of each model. The
+    other arguments, and the result, are as for `ratio_interval`.
     """
     numerators_a, numerators_b = np.asarray(numerators_a, float), np.asarray(numerators_b, float)
     if numerators_a.shape != numerators_b.shape:
@@ -90,37 +87,31 @@ def paired_difference_interval(numerators_a, numerators_b, denominators, groups,
     return ratio_interval(numerators_a - numerators_b, denominators, groups, **settings)
 
 
-def _percentiles(values):
-    measured = values[~np.isnan(values)]
-    return np.percentile(measured, PERCENTS) if measured.size else np.full(2, np.nan)
-
-
-def _check(caller, numerators, denominators, groups, resamples):
-    shapes = []
-    if numerators.ndim not in (1, 2) or numerators.size == 0:
-        shapes.append(
-            "`numerators` must have shape (N,) or (N, M) with at least one image; "
-            f"got {numerators.shape}."
-        )
-    if denominators.shape != numerators.shape:
-        shapes.append(
-            f"`denominators` must have the shape of `numerators`, {numerators.shape}; "
-            f"got {denominators.shape}."
-        )
-    if groups.shape != numerators.shape[:1]:
-        shapes.append(
-            f"`groups` must have shape {numerators.shape[:1]}, one per image; got {groups.shape}."
-        )
-    raise_problems(caller, shapes)
-
-    values = []
-    if not np.isfinite(numerators).all():
-        values.append(
-            f"`numerators` must be finite; got {numerators[~np.isfinite(numerators)][0]}."
-        )
+def _check(numerators, denominators, groups, resamples):
+    shape = numerators.shape
     wrong = ~(np.isfinite(denominators) & (denominators >= 0))
-    if wrong.any():
-        values.append(f"`denominators` must be finite and >= 0; got {denominators[wrong][0]}.")
-    if resamples < 1:
-        values.append(f"`resamples` must be >= 1; got {resamples}.")
-    raise_problems(caller, values)
+    rules = [
+        (
+            numerators.ndim in (1, 2) and numerators.size > 0,
+            f"`numerators` must have shape (N,) or (N, M) with at least one image; got {shape}.",
+        ),
+        (
+            denominators.shape == shape,
+            f"`denominators` must have the shape of `numerators`, {shape}; got "
+            f"{denominators.shape}.",
+        ),
+        (
+            groups.shape == shape[:1],
+            f"`groups` must have shape {shape[:1]}, one per image; got {groups.shape}.",
+        ),
+        (
+            np.isfinite(numerators).all(),
+            f"`numerators` must be finite; got {numerators[~np.isfinite(numerators)][:1]}.",
+        ),
+        (
+            not wrong.any(),
+            f"`denominators` must be finite and >= 0; got {denominators[wrong][:1]}.",
+        ),
+        (resamples >= 1, f"`resamples` must be >= 1; got {resamples}."),
+    ]
+    raise_problems("ratio_interval()", [problem for is_right, problem in rules if not is_right])

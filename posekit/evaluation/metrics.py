@@ -47,10 +47,7 @@ SCORES = {
 
 
 class Sums(NamedTuple):
-    """A score as two sums: what each image adds to them, float, int or bool (N, columns).
-
-    A column is a joint or a stick.
-    """
+    """A score as two sums: what each image adds to them, (N, columns), by joint or stick."""
 
     numerators: np.ndarray
     denominators: np.ndarray
@@ -100,42 +97,35 @@ class PoseErrors:
         self._counted = labelled & _selected(caller, joints, skeleton)  # (N, K)
         self._error_px = geometry.distance_px(self._pred_px, self._true_px)  # (N, K)
         torso_px = geometry.torso_length_px(self._true_px, labelled, skeleton=skeleton)[:, None]
-        self._error_torsos = _in_lengths(self._error_px, torso_px)  # (N, K)
+        self._error_torsos = _divide(self._error_px, torso_px, np.inf)  # (N, K)
         self._counted_in_pck = self._counted & ~np.isnan(torso_px)
         boxes_px = geometry.joint_boxes(self._true_px, labelled)
         box_px = boxes_px[:, 2:].max(axis=1, keepdims=True)  # (N, 1), NaN without a label
-        self._error_boxes = _in_lengths(self._error_px, box_px)  # (N, K)
-
-    @property
-    def counted_joints(self):
-        """How many joints of all images are labelled and selected, int."""
-        return int(self._counted.sum())
+        self._error_boxes = _divide(self._error_px, box_px, np.inf)  # (N, K)
 
     def pck(self, threshold=0.2):
         """Percentage of Correct Keypoints, as a share: Sums by joint.
 
         A joint is correct when its Euclidean error is <= threshold x the true torso length of its
         image. Images without a measurable torso do not count. A torso of length zero makes every
-        joint of its image wrong, error zero included, as the division in the published evaluator
-        (0 / 0 or x / 0) does.
+        joint of its image wrong, as the division in the published evaluator does.
 
         Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
         TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
         """
-        _check_thresholds("pck()", "threshold", threshold)
+        _check_threshold("pck()", threshold)
         counted = self._counted_in_pck
         return Sums((self._error_torsos <= threshold) & counted, counted)
 
     def box_pck(self, threshold=0.1):
         """PCK in lengths of the person's box, which every image with a label has: Sums by joint.
 
-        A joint is correct when its error is <= threshold x the longer side of the upright box
-        around all labelled joints of its image. In LSPet's median a torso is 0.41 of that, so 0.1
-        allows a fifth more than PCK@0.2.
+        The length is the longer side of the upright box around all labelled joints. In LSPet's
+        median a torso is 0.41 of that, so 0.1 allows a fifth more than PCK@0.2.
 
         Source: Yang and Ramanan, TPAMI 2013, whose PCK this is; theirs for whole bodies is at 0.1.
         """
-        _check_thresholds("box_pck()", "threshold", threshold)
+        _check_threshold("box_pck()", threshold)
         return Sums((self._error_boxes <= threshold) & self._counted, self._counted)
 
     def pck_area(self):
@@ -154,8 +144,7 @@ class PoseErrors:
 
     def pck_curve(self, thresholds=AUC_THRESHOLDS):
         """PCK over all joints at each share of the torso length, float (T,) in [0, 1]."""
-        hits, counted = self._hits("pck_curve()", thresholds)
-        return _divide(hits.sum(axis=1), counted.sum())
+        return np.array([self.pck(threshold).total for threshold in np.atleast_1d(thresholds)])
 
     def pdj(self, thresholds=PDJ_THRESHOLDS):
         """Percentage of Detected Joints: PCK per joint at each threshold, float (T, K) in [0, 1].
@@ -163,37 +152,29 @@ class PoseErrors:
         Source: Sapp and Taskar, "MODEC: Multimodal Decomposable Models", CVPR 2013; Toshev and
         Szegedy, "DeepPose", CVPR 2014.
         """
-        return _divide(*self._hits("pdj()", thresholds))
-
-    def _hits(self, caller, thresholds):
-        """Hits (T, K) and counts (K,), summed over images."""
-        thresholds = _check_thresholds(caller, "thresholds", thresholds, dimensions=1)
-        sums = [self.pck(threshold).numerators.sum(axis=0) for threshold in thresholds]
-        counted = self._counted_in_pck.sum(axis=0)
-        return np.reshape(sums, (len(thresholds), -1)), counted
+        return np.array([self.pck(threshold).per_column for threshold in np.atleast_1d(thresholds)])
 
     def pcp(self, threshold=0.5):
         """Percentage of Correct Parts in the strict sense, as a share: Sums by stick.
 
         A stick is correct when the errors of both its ends are <= threshold x its true length. It
         counts when all its joints are labelled: two, or the torso's four. A stick of length zero
-        is wrong, error zero included, as the division in the published evaluator does. Sticks are
-        in the order of `Skeleton.sticks`.
+        is wrong. Sticks are in the order of `Skeleton.sticks`.
 
         Source: Ferrari, Marin-Jimenez and Zisserman, "Progressive Search Space Reduction for
         Human Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
         mid-shoulder, as in Pishchulin's evaluation of LSP.
         """
-        _check_thresholds("pcp()", "threshold", threshold)
-        ends, mid_points = _stick_ends(self._skeleton)
+        _check_threshold("pcp()", threshold)
+        (start, end), mid_points = _stick_ends(self._skeleton)
         pred_px, true_px = (
-            _with_points(each, mid_points) for each in (self._pred_px, self._true_px)
-        )
-        start, end = ends.T
+            np.hstack([each, *(each[:, pair].mean(axis=1, keepdims=True) for pair in mid_points)])
+            for each in (self._pred_px, self._true_px)
+        )  # (N, K + 2, 2)
         length_px = geometry.distance_px(true_px[:, start], true_px[:, end])
         error_px = geometry.distance_px(pred_px, true_px)
         # Both ends are correct where the worse one is.
-        error = _in_lengths(np.maximum(error_px[:, start], error_px[:, end]), length_px)
+        error = _divide(np.maximum(error_px[:, start], error_px[:, end]), length_px, np.inf)
         has_mid_points = [self._counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
         counted = np.hstack([self._counted, *has_mid_points])
         counted = counted[:, start] & counted[:, end]
@@ -214,7 +195,12 @@ class PoseErrors:
         An image of width W and height H, `image_sizes_px` (N, 2), is squashed to the frame, hence
         its errors shrink by frame_px / W in x and frame_px / H in y.
         """
-        sizes_px = _checked_sizes("frame_mse()", image_sizes_px, len(self._pred_px))
+        sizes_px, wanted = np.asarray(image_sizes_px, float), (len(self._pred_px), 2)
+        if sizes_px.shape != wanted or not (np.isfinite(sizes_px) & (sizes_px > 0)).all():
+            raise PosekitError(
+                f"frame_mse(): `image_sizes_px` must have shape {wanted} and be finite, > 0 "
+                f"pixels; got shape {sizes_px.shape}, {sizes_px.tolist()!s:.200}."
+            )
         error_px = (self._pred_px - self._true_px) * (frame_px / sizes_px)[:, None]  # (N, K, 2)
         return Sums((error_px**2).sum(axis=-1) * self._counted, 2 * self._counted)
 
@@ -248,8 +234,7 @@ def evaluate(
         pred_px, true_px, labelled, skeleton, joints: as for `PoseErrors`.
         image_sizes_px: (N, 2), (width, height) of the original images, pixels, > 0.
         groups: int or str (N,), images of one group are resampled together.
-        seed: int, seed of the bootstrap.
-        resamples: int >= 1, bootstrap resamples.
+        seed, resamples: ints, of the bootstrap.
 
     Returns:
         dict with plain numbers, None for a score that nothing counts towards:
@@ -267,29 +252,35 @@ def evaluate(
     """
     errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
     sums = errors.headline(image_sizes_px)
-    measured = sums | {"box_pck_0.1": errors.box_pck(0.1)}
-    per_image = [each.per_image for each in measured.values()]
-    numerators, denominators = np.transpose(per_image, (1, 2, 0))
-    low, high = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
-    values = _divide(numerators.sum(axis=0), denominators.sum(axis=0))
-    metrics = {
-        name: {"value": _number(value), "interval": [_number(bottom), _number(top)]}
-        for name, value, bottom, top in zip(measured, values, low, high, strict=True)
-    }
-    in_pck = sums["pck_0.2"].denominators
-
-    def intervals(names, score):
-        low, high = ratio_interval(*sums[score], groups, seed=seed, resamples=resamples)
-        ends = np.stack([low, high], axis=1)
-        return {name: _numbers(pair) for name, pair in zip(names, ends, strict=True)}
-
     joint_names, stick_names = skeleton.joints, skeleton.sticks
-    pck_of_joint = _named(joint_names, sums["pck_0.2"].per_column)
-    pcp_of_stick = _named(stick_names, sums["pcp_0.5"].per_column)
+
+    def intervals(numerators, denominators):
+        ends = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
+        return [_numbers(pair) for pair in np.transpose(ends)]
+
+    def by_name(names, score):
+        values, ends = _numbers(sums[score].per_column), intervals(*sums[score])
+        return dict(zip(names, values, strict=True)), dict(zip(names, ends, strict=True))
+
+    measured = sums | {"box_pck_0.1": errors.box_pck(0.1)}
+    numerators, denominators = np.transpose(
+        [each.per_image for each in measured.values()], (1, 2, 0)
+    )
+    values = _numbers(_divide(numerators.sum(axis=0), denominators.sum(axis=0)))
+    # All at once: they share the resamples.
+    ends = intervals(numerators, denominators)
+    metrics = {
+        name: {"value": value, "interval": interval}
+        for name, value, interval in zip(measured, values, ends, strict=True)
+    }
+    pck_of_joint, pck_interval_of_joint = by_name(joint_names, "pck_0.2")
+    error_of_joint, error_interval_of_joint = by_name(joint_names, "mpjpe_px")
+    pcp_of_stick, pcp_interval_of_stick = by_name(stick_names, "pcp_0.5")
+    in_pck = sums["pck_0.2"].denominators
     return {
         "image_count": len(pred_px),
         "group_count": len(np.unique(groups)),
-        "scored_joint_count": errors.counted_joints,
+        "scored_joint_count": int(sums["mpjpe_px"].denominators.sum()),
         "joints": list(joint_names if joints is None else joints),
         "pck_counts": {
             "image_count": int(in_pck.any(axis=1).sum()),
@@ -298,24 +289,21 @@ def evaluate(
         "box_pck_0.1": metrics.pop("box_pck_0.1"),
         "metrics": metrics,
         "pck_per_joint": pck_of_joint,
-        "pck_interval_per_joint": intervals(joint_names, "pck_0.2"),
+        "pck_interval_per_joint": pck_interval_of_joint,
         "pck_per_group": _group_means(pck_of_joint, skeleton.joint_groups),
-        "mpjpe_px_per_joint": _named(joint_names, sums["mpjpe_px"].per_column),
-        "mpjpe_px_interval_per_joint": intervals(joint_names, "mpjpe_px"),
+        "mpjpe_px_per_joint": error_of_joint,
+        "mpjpe_px_interval_per_joint": error_interval_of_joint,
         "pcp_per_stick": pcp_of_stick,
-        "pcp_interval_per_stick": intervals(stick_names, "pcp_0.5"),
+        "pcp_interval_per_stick": pcp_interval_of_stick,
         "pcp_per_group": _group_means(pcp_of_stick, skeleton.stick_groups),
         "pck_curve": {
             "thresholds": AUC_THRESHOLDS.tolist(),
-            "total": _numbers(errors.pck_curve(AUC_THRESHOLDS)),
+            "total": _numbers(errors.pck_curve()),
         },
         "pdj": {
             "thresholds": PDJ_THRESHOLDS.tolist(),
             "total": _numbers(errors.pck_curve(PDJ_THRESHOLDS)),
-            "per_joint": {
-                name: _numbers(curve)
-                for name, curve in zip(joint_names, errors.pdj().T, strict=True)
-            },
+            "per_joint": dict(zip(joint_names, map(_numbers, errors.pdj().T), strict=True)),
         },
     }
 
@@ -332,69 +320,31 @@ def _selected(caller, joints, skeleton):
     return np.isin(skeleton.joints, joints)
 
 
-def _check_thresholds(caller, field, thresholds, *, dimensions=0):
-    thresholds = np.asarray(thresholds, float)
-    wrong = ~(np.isfinite(thresholds) & (thresholds >= 0))
-    kind = "one number" if dimensions == 0 else "a list of numbers"
-    if thresholds.ndim != dimensions or wrong.any():
+def _check_threshold(caller, threshold):
+    if np.ndim(threshold) or not 0 <= threshold < np.inf:
         raise PosekitError(
-            f"{caller}: `{field}` must be {kind}, finite and >= 0; got {thresholds.tolist()}."
+            f"{caller}: `threshold` must be one number, finite and >= 0; got {threshold}."
         )
-    return thresholds
-
-
-def _checked_sizes(caller, image_sizes_px, image_count):
-    image_sizes_px = np.asarray(image_sizes_px, float)
-    if image_sizes_px.shape != (image_count, 2):
-        raise PosekitError(
-            f"{caller}: `image_sizes_px` must have shape {(image_count, 2)}; "
-            f"got {image_sizes_px.shape}."
-        )
-    wrong = ~(np.isfinite(image_sizes_px) & (image_sizes_px > 0)).all(axis=1)
-    if wrong.any():
-        n = int(np.argmax(wrong))
-        raise PosekitError(
-            f"{caller}: `image_sizes_px` must be > 0 pixels; got {image_sizes_px[n].tolist()} at "
-            f"[{n}]."
-        )
-    return image_sizes_px
 
 
 def _stick_ends(skeleton):
-    """Ends of each stick, int (S, 2), and pairs of joints whose mid-points follow the joints."""
+    """Ends of each stick, int (2, S), and pairs of joints whose mid-points follow the joints."""
     ends, mid_points = [(start, end) for _, start, end in skeleton.limbs], ()
     if skeleton.torso_stick is not None:
         ends.append((skeleton.joint_count, skeleton.joint_count + 1))
         mid_points = tuple(list(pair) for pair in skeleton.torso_stick[1:])
-    return np.reshape(ends, (-1, 2)).astype(int), mid_points
+    return np.reshape(ends, (-1, 2)).astype(int).T, mid_points
 
 
-def _in_lengths(error_px, length_px):
-    # Nothing is within a share of a length of zero: the error is infinite, even 0 / 0.
-    return np.divide(error_px, length_px, out=np.full(error_px.shape, np.inf), where=length_px > 0)
-
-
-def _with_points(keypoints_px, mid_points):
-    mid_points_px = [keypoints_px[:, pair].mean(axis=1, keepdims=True) for pair in mid_points]
-    return np.concatenate([keypoints_px, *mid_points_px], axis=1)  # (N, K + 2, 2)
-
-
-def _divide(numerators, denominators):
-    numerators, denominators = np.broadcast_arrays(numerators, denominators)
-    undefined = np.full(numerators.shape, np.nan)
-    return np.divide(numerators, denominators, out=undefined, where=denominators > 0)
-
-
-def _number(value):
-    return None if np.isnan(value) else float(value)
+def _divide(numerators, denominators, undefined=np.nan):
+    # No length is within a share of a length of zero: such an error is infinite, even 0 / 0.
+    shape = np.broadcast_shapes(np.shape(numerators), np.shape(denominators))
+    out = np.full(shape, undefined)
+    return np.divide(numerators, denominators, out=out, where=np.greater(denominators, 0))
 
 
 def _numbers(values):
-    return [_number(value) for value in values]
-
-
-def _named(names, values):
-    return dict(zip(names, _numbers(values), strict=True))
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _group_means(score_of_name, groups):

@@ -1,7 +1,6 @@
 """What each validation image adds to a training's scores, for paired comparisons.
 
-Two networks that are scored on the same images are compared image by image, so that what makes an
-image easy or hard for both cancels. The file holds sums, no pictures and no labels.
+The file holds sums, no pictures and no labels.
 """
 
 from dataclasses import dataclass
@@ -46,23 +45,16 @@ def write(path, per_image):
 def read(path):
     """Read a PerImage that `write` wrote; raises PosekitError for a missing or another file."""
     arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
-    image_ids, groups = (arrays.pop(name, None) for name in ("image_ids", "groups"))
-    count = None if image_ids is None else len(image_ids)
-    is_valid = (
-        groups is not None
-        and groups.shape == (count,)
-        and len(arrays) > 0
-        and all(
-            name.endswith("/sums") and stored.shape == (2, count) and np.isfinite(stored).all()
-            for name, stored in arrays.items()
-        )
-    )
+    shapes = {name: stored.shape for name, stored in arrays.items()}
+    image_ids, groups = (arrays.pop(name, np.array(0)) for name in ("image_ids", "groups"))
+    is_valid = arrays and groups.ndim == 1 and groups.shape == image_ids.shape
+    for name, stored in arrays.items():
+        is_valid = is_valid and name.endswith("/sums") and stored.shape == (2, len(groups))
+        is_valid = is_valid and np.isfinite(stored).all()
     if not is_valid:
-        shapes = {name: stored.shape for name, stored in arrays.items()}
         raise PosekitError(
             f"{path}: must hold `image_ids`, `groups` and finite sums (2, images) of each score; "
-            f"got {count} images and {shapes}. Remove it and train again: a finished training is "
-            "only scored again."
+            f"got {shapes}. Remove it and train again: a finished training is only scored again."
         )
     sums = {name.removesuffix("/sums"): tuple(stored) for name, stored in arrays.items()}
     return PerImage(image_ids, groups, sums)
@@ -80,14 +72,12 @@ def mean(several):
 
 def are_alike(several):
     """Whether all have the same images in the same groups and count the same joints."""
-    first = several[0]
-    return all(
-        np.array_equal(one.image_ids, first.image_ids)
-        and np.array_equal(one.groups, first.groups)
-        and one.sums.keys() == first.sums.keys()
-        and all(np.array_equal(one.sums[name][1], first.sums[name][1]) for name in first.sums)
-        for one in several
-    )
+
+    def counted(one):
+        sums = {name: denominators.tolist() for name, (_, denominators) in one.sums.items()}
+        return one.image_ids.tolist(), one.groups.tolist(), sums
+
+    return all(counted(one) == counted(several[0]) for one in several)
 
 
 def differences(first, second, *, seed, resamples=1000):
@@ -100,13 +90,9 @@ def differences(first, second, *, seed, resamples=1000):
     for name, (numerators, denominators) in first.sums.items():
         if not denominators.any():
             continue
+        both = second.sums[name][0], numerators
         low, high = bootstrap.paired_difference_interval(
-            second.sums[name][0],
-            numerators,
-            denominators,
-            first.groups,
-            seed=seed,
-            resamples=resamples,
+            *both, denominators, first.groups, seed=seed, resamples=resamples
         )
         better = None
         if low > 0 or high < 0:

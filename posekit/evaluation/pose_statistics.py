@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from posekit import geometry
-from posekit.errors import check_keypoints, raise_problems
+from posekit.errors import PosekitError, check_keypoints
 
 # Poses are compared over the joints that both people have; fewer say too little about shape. Of
 # smaller joint sets, all joints that are ever labelled must be present.
@@ -18,6 +18,18 @@ FEWEST_COMMON_JOINTS = 8
 
 # Poses that `contortion` compares with all training poses at once; it bounds memory.
 BLOCK = 256
+
+
+class Centred(NamedTuple):
+    """Poses over their labelled joints: position, what is left of it, and size; 0 without joints.
+
+    centre_px (N, 2) is the mean joint, offsets_px (N, K, 2) are from it, 0 where unlabelled, and
+    size_px (N,) is their root mean square.
+    """
+
+    centre_px: np.ndarray
+    offsets_px: np.ndarray
+    size_px: np.ndarray
 
 
 class PoseComponents(NamedTuple):
@@ -37,6 +49,16 @@ def person_share(keypoints_px, labelled, image_sizes_px):
     return geometry.joint_boxes(keypoints_px, labelled)[:, 2:] / image_sizes_px
 
 
+def centred(keypoints_px, labelled):
+    """The Centred of poses."""
+    counted = labelled[..., None]
+    joints = np.maximum(labelled.sum(axis=1), 1)
+    known_px = np.where(counted, np.asarray(keypoints_px, float), 0.0)
+    centre_px = known_px.sum(axis=1) / joints[:, None]
+    offsets_px = np.where(counted, known_px - centre_px[:, None], 0.0)
+    return Centred(centre_px, offsets_px, np.sqrt((offsets_px**2).sum(axis=(1, 2)) / joints))
+
+
 def normalise(keypoints_px, labelled):
     """Poses without position and size: centred on the mean joint, RMS distance from it 1.
 
@@ -48,13 +70,9 @@ def normalise(keypoints_px, labelled):
         usable: bool (N,), True where all joints are labelled and do not coincide.
     """
     check_keypoints("normalise()", labelled=labelled, keypoints_px=keypoints_px)
-    whole = np.where(labelled.all(axis=1)[:, None, None], keypoints_px, np.nan)
-    centred = whole - whole.mean(axis=1, keepdims=True)
-    size_px = np.sqrt((centred**2).sum(axis=-1).mean(axis=1))  # (N,), RMS distance
-    usable = size_px > 0  # False for NaN as well
-    normalised = np.full(centred.shape, np.nan)
-    normalised[usable] = centred[usable] / size_px[usable, None, None]
-    return normalised, usable
+    _, offsets_px, size_px = centred(keypoints_px, labelled)
+    usable = labelled.all(axis=1) & (size_px > 0)
+    return offsets_px / np.where(usable, size_px, np.nan)[:, None, None], usable
 
 
 def principal_components(normalised, count):
@@ -71,16 +89,14 @@ def principal_components(normalised, count):
 
     Source: Jolliffe, "Principal Component Analysis", Springer 2002, section 3.5 (by SVD).
     """
-    check_keypoints("principal_components()", normalised=normalised)
+    caller = "principal_components()"
+    check_keypoints(caller, normalised=normalised)
     n, joints, _ = normalised.shape
     most = min(n, 2 * joints)
-    problems = []
-    if n < 2:
-        problems.append(f"`normalised` must hold at least 2 poses; got {n}.")
-    elif not 1 <= count <= most:
-        problems.append(f"`count` must be in 1..{most}; got {count}.")
-    raise_problems("principal_components()", problems)
-
+    if n < 2 or not 1 <= count <= most:
+        raise PosekitError(
+            f"{caller}: `count` must be in 1..{most}, of at least 2 poses; got {count} of {n}."
+        )
     mean = normalised.mean(axis=0)
     rows = (normalised - mean).reshape(n, -1)  # (N, 2 K)
     _, spread, directions = linalg.svd(rows, full_matrices=False)
@@ -88,9 +104,7 @@ def principal_components(normalised, count):
     # A component's sign is arbitrary; fixed, figures are equal from run to run.
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
-    variance = spread**2
-    total = variance.sum()
-    explained = variance[:count] / total if total > 0 else np.full(count, np.nan)
+    explained = spread[:count] ** 2 / ((spread**2).sum() or np.nan)
     return PoseComponents(
         mean, directions.reshape(count, joints, 2), explained, rows @ directions.T
     )
@@ -110,38 +124,27 @@ def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighb
     caller = "contortion()"
     check_keypoints(caller, labelled=labelled, keypoints_px=keypoints_px)
     check_keypoints(caller, labelled=training_labelled, training_px=training_px)
-    problems = []
-    if training_px.shape[1] != keypoints_px.shape[1]:
-        problems.append(
-            f"`training_px` must have {keypoints_px.shape[1]} joints like `keypoints_px`; "
-            f"got {training_px.shape[1]}."
+    count, joints = training_px.shape[:2]
+    if joints != keypoints_px.shape[1] or not 1 <= neighbours <= count:
+        raise PosekitError(
+            f"{caller}: `neighbours` must be in 1..{count}; got {neighbours}. `training_px` must "
+            f"have {keypoints_px.shape[1]} joints; got {joints}."
         )
-    if not 1 <= neighbours <= len(training_px):
-        problems.append(f"`neighbours` must be in 1..{len(training_px)}; got {neighbours}.")
-    raise_problems(caller, problems)
-
-    training = _roughly_normalised(training_px, training_labelled)
+    # Sizes do not count. Without them, and around 0, sums of squares lose no digits.
+    training, poses = (
+        offsets_px / np.where(size_px > 0, size_px, 1.0)[:, None, None]
+        for _, offsets_px, size_px in (
+            centred(training_px, training_labelled),
+            centred(keypoints_px, labelled),
+        )
+    )
     distances = np.empty(len(keypoints_px))
     for start in range(0, len(keypoints_px), BLOCK):
         rows = slice(start, start + BLOCK)
-        block = _roughly_normalised(keypoints_px[rows], labelled[rows])
-        squared = _squared_distances(block, labelled[rows], training, training_labelled)
+        squared = _squared_distances(poses[rows], labelled[rows], training, training_labelled)
         nearest = np.partition(squared, neighbours - 1, axis=1)[:, :neighbours]
         distances[rows] = np.sqrt(nearest).mean(axis=1)
     return np.where(np.isfinite(distances), distances, np.nan)
-
-
-def _roughly_normalised(keypoints_px, labelled):
-    """Poses centred and scaled over their own joints, 0 where unlabelled: (N, K, 2).
-
-    Distances do not change by it, but sums of squares around the origin lose no digits.
-    """
-    counted = labelled[..., None]
-    known = np.where(counted, keypoints_px, 0.0)
-    centre = known.sum(axis=1, keepdims=True) / np.maximum(labelled.sum(axis=1), 1)[:, None, None]
-    centred = np.where(counted, known - centre, 0.0)
-    size = np.sqrt((centred**2).sum(axis=(1, 2), keepdims=True))
-    return centred / np.where(size > 0, size, 1.0)
 
 
 def _squared_distances(poses, labelled, training, training_labelled):

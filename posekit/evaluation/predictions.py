@@ -22,7 +22,6 @@ def predict_px(model, canvases, part, *, head, frame_px):
     Returns:
         float64 (n, K, 2), (x, y) in pixels of the original images.
     """
-    experiment = canvases.experiment
     crop = canvases.crop(frame_px, augmentation.by_name("none"))
     batches = evaluation_batches(
         canvases.images(part),
@@ -37,9 +36,8 @@ def predict_px(model, canvases, part, *, head, frame_px):
     )
     if crop is not None:
         found_px = crop.uncropped(found_px)
-    indices = experiment.split.indices(experiment.dataset, part)
-    canvas_px = canvases.frames.images.shape[1]
-    return keypoints_out_of_boxes(found_px, canvases.boxes_px[indices], canvas_px)
+    boxes_px = canvases.boxes_px[canvases.experiment.indices(part)]
+    return keypoints_out_of_boxes(found_px, boxes_px, canvases.side_px)
 
 
 def predict_frame_px(model, images):

@@ -44,23 +44,22 @@ def correlation_with_edges(maps, images):
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """
-    maps, images = np.asarray(maps, float), np.asarray(images)
-    problems = []
-    if maps.ndim not in (3, 4) or len(maps) != len(images):
-        problems.append(f"`maps` must have shape ({len(images)}, h, w); got {maps.shape}.")
-    elif any(np.greater(maps.shape[1:3], images.shape[1:3])):
-        problems.append(
-            f"`maps` must be no larger than `images`, {images.shape[1:3]}; got {maps.shape[1:3]}."
+    maps, edges = np.asarray(maps, float), sobel_edges(images)
+    if maps.ndim not in (3, 4) or len(maps) != len(edges):
+        raise PosekitError(
+            f"correlation_with_edges(): `maps` must have shape ({len(edges)}, h, w); got "
+            f"{maps.shape}."
         )
-    raise_problems("correlation_with_edges()", problems)
     height, width = maps.shape[1:3]
-    edges = [
-        cv2.resize(edge, (width, height), interpolation=cv2.INTER_AREA)
-        for edge in sobel_edges(images)
-    ]
-    b = _standardised(np.array(edges, float).reshape(maps.shape[:3]))
-    b = b.reshape(*b.shape, *[1] * (maps.ndim - 3))
-    return np.clip((_standardised(maps) * b).mean(axis=(1, 2)), -1, 1)
+    if height > edges.shape[1] or width > edges.shape[2]:
+        raise PosekitError(
+            "correlation_with_edges(): `maps` must be no larger than `images`, "
+            f"{edges.shape[1:]}; got {(height, width)}."
+        )
+    shrunk = np.empty((len(edges), height, width))
+    for picture, out in zip(edges, shrunk, strict=True):
+        out[:] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return _correlation(maps, shrunk if maps.ndim == 3 else shrunk[..., None])
 
 
 def rank_correlation(maps, others):
@@ -76,65 +75,44 @@ def rank_correlation(maps, others):
             "rank_correlation(): `maps` and `others` must have the same shape (N, h, w); got "
             f"{maps.shape} and {others.shape}."
         )
-    ranks = [
-        rankdata(each.reshape(len(each), -1), axis=1).reshape(each.shape) for each in (maps, others)
-    ]
-    a, b = map(_standardised, ranks)
-    return np.clip((a * b).mean(axis=(1, 2)), -1, 1)
+    return _correlation(
+        *(rankdata(each.reshape(len(each), 1, -1), axis=2) for each in (maps, others))
+    )
 
 
-def _standardised(maps):
-    """Mean 0 and standard deviation 1 per map; NaN where the map is constant."""
-    constant = np.ptp(maps, axis=(1, 2), keepdims=True) == 0
-    centred = maps - maps.mean(axis=(1, 2), keepdims=True)
-    deviation = maps.std(axis=(1, 2), keepdims=True)
-    return centred / np.where(constant, np.nan, deviation)
+def _correlation(a, b):
+    """Pearson's, of each (N, h, w, ...) over h and w."""
+
+    def standardised(maps):
+        constant = np.ptp(maps, axis=(1, 2), keepdims=True) == 0
+        centred = maps - maps.mean(axis=(1, 2), keepdims=True)
+        return centred / np.where(constant, np.nan, maps.std(axis=(1, 2), keepdims=True))
+
+    return np.clip((standardised(a) * standardised(b)).mean(axis=(1, 2)), -1, 1)
 
 
 def share_in_box(maps, boxes_px):
     """Share of the total of each map, float (N, H, W), >= 0, inside a box: float64 (N,) in [0, 1].
 
-    A pixel counts by the part of it that the box covers. A constant map's share is thus
-    `box_area_share`. NaN where the map is all zero or the box is NaN.
+    A pixel counts by the part of it that the box covers, so a constant map's share is that of the
+    box's area: what chance puts there. NaN where the map is all zero or the box is NaN.
     """
     maps, boxes_px = np.asarray(maps, float), np.asarray(boxes_px, float)
-    shapes = []
-    if maps.ndim != 3:
-        shapes.append(f"`maps` must have shape (N, H, W); got {maps.shape}.")
-    if boxes_px.shape != (len(maps), 4):
-        shapes.append(f"`boxes_px` must have shape ({len(maps)}, 4); got {boxes_px.shape}.")
-    raise_problems("share_in_box()", shapes)
-    if not (maps >= 0).all() or not np.isfinite(maps).all():
-        worst = maps[~((maps >= 0) & np.isfinite(maps))][0]
-        raise PosekitError(f"share_in_box(): `maps` must be finite and >= 0; got {worst}.")
-
-    height, width = maps.shape[1:]
-    columns, rows = _covered(boxes_px, (width, height))  # (N, W), (N, H)
-    inside = np.einsum("nhw,nh,nw->n", maps, rows, columns)
-    total = maps.sum(axis=(1, 2))
-    return inside / np.where(total > 0, total, np.nan)
-
-
-def box_area_share(boxes_px, size_px):
-    """Share of the picture that each box covers, what chance puts in it: float64 (N,) in [0, 1].
-
-    `size_px` is the picture's (width, height). NaN where the box is NaN.
-    """
-    boxes_px = np.asarray(boxes_px, float)
-    if boxes_px.ndim != 2 or boxes_px.shape[1] != 4:
-        raise PosekitError(
-            f"box_area_share(): `boxes_px` must have shape (N, 4); got {boxes_px.shape}."
+    problems = []
+    wrong = ~((maps >= 0) & np.isfinite(maps))
+    if maps.ndim != 3 or wrong.any():
+        problems.append(
+            f"`maps` must be (N, H, W), finite and >= 0; got {maps.shape}, {maps[wrong][:3]}."
         )
-    columns, rows = _covered(boxes_px, size_px)
-    return columns.mean(axis=1) * rows.mean(axis=1)
+    if boxes_px.shape != (len(maps), 4):
+        problems.append(f"`boxes_px` must have shape ({len(maps)}, 4); got {boxes_px.shape}.")
+    raise_problems("share_in_box()", problems)
 
-
-def _covered(boxes_px, size_px):
-    """Part of each column and of each row that the boxes cover: (N, W) and (N, H) in [0, 1]."""
-    covered = []
-    for axis, size in enumerate(size_px):
+    covered = []  # the part of each column, (N, W), and of each row, (N, H)
+    for axis, size in enumerate((maps.shape[2], maps.shape[1])):
         low_px, extent_px = boxes_px[:, axis, None], boxes_px[:, axis + 2, None]
         edge_px = np.arange(size + 1)
         right = np.minimum(low_px + extent_px, edge_px[1:])
         covered.append(np.maximum(right - np.maximum(low_px, edge_px[:-1]), 0))
-    return covered
+    total = maps.sum(axis=(1, 2))
+    return np.einsum("nhw,nw,nh->n", maps, *covered) / np.where(total > 0, total, np.nan)

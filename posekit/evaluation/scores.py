@@ -2,19 +2,13 @@
 
 import numpy as np
 
-from posekit import geometry
 from posekit.evaluation import metrics
 from posekit.evaluation.per_image import PerImage
 
 
 def score(pred_frame_px, experiment, part, *, seed, joints=None):
     """`score_original_px` of predictions in the frame, float (n, K, 2), or (K, 2), one for all."""
-    chosen, frame_px = experiment.part(part), experiment.frame_px
-    pred_px = geometry.resize_keypoints(
-        np.broadcast_to(pred_frame_px, chosen.keypoints_px.shape),
-        (frame_px, frame_px),
-        chosen.image_sizes_px,
-    )
+    pred_px = experiment.original_px(pred_frame_px, part)
     return score_original_px(pred_px, experiment, part, seed=seed, joints=joints)
 
 

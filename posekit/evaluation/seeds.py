@@ -31,7 +31,12 @@ def mean_interval(values):
 
     Source: Student, "The Probable Error of a Mean", Biometrika 1908.
     """
-    return _t_interval(_checked_scores("mean_interval()", "values", values))
+    values = _checked_scores("mean_interval()", "values", values)
+    if len(values) == 1:
+        return None
+    standard_error = values.std(ddof=1) / np.sqrt(len(values))
+    margin = stats.t.ppf((1 + CONFIDENCE) / 2, df=len(values) - 1) * standard_error
+    return [float(values.mean() - margin), float(values.mean() + margin)]
 
 
 def paired_difference(a, b):
@@ -44,21 +49,18 @@ def paired_difference(a, b):
         dict of mean_difference, interval ([low, high]; None for a single seed), confidence,
         differences (list of R) and decided: whether the interval excludes 0. A single seed
         never decides.
-
-    Source: Student, "The Probable Error of a Mean", Biometrika 1908 (paired t interval).
     """
     caller = "paired_difference()"
     a, b = _checked_scores(caller, "a", a), _checked_scores(caller, "b", b)
     if a.shape != b.shape:
         raise PosekitError(f"{caller}: `b` must pair with `a`, {len(a)} scores; got {len(b)}.")
-    differences = a - b
-    interval = _t_interval(differences)
+    interval = mean_interval(a - b)
     return {
-        "mean_difference": float(differences.mean()),
+        "mean_difference": float((a - b).mean()),
         "interval": interval,
         "confidence": CONFIDENCE,
-        "differences": differences.tolist(),
-        "decided": interval is not None and (interval[0] > 0 or interval[1] < 0),
+        "differences": (a - b).tolist(),
+        "decided": all_decide([interval]),
     }
 
 
@@ -67,15 +69,6 @@ def all_decide(intervals):
     return None not in intervals and (
         all(low > 0 for low, _ in intervals) or all(high < 0 for _, high in intervals)
     )
-
-
-def _t_interval(values):
-    if len(values) == 1:
-        return None
-    standard_error = values.std(ddof=1) / np.sqrt(len(values))
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, df=len(values) - 1)
-    mean, margin = float(values.mean()), float(quantile * standard_error)
-    return [mean - margin, mean + margin]
 
 
 def _checked_scores(caller, field, scores):

@@ -13,7 +13,7 @@ import tensorflow as tf
 from posekit.errors import PosekitError, check_choice
 from posekit.pipeline import transforms
 from posekit.pipeline.augmentation import FLIPS
-from posekit.pipeline.frames import cores, fetcher
+from posekit.pipeline.frames import cores
 
 
 def training_batches(
@@ -59,7 +59,7 @@ def training_batches(
     """
     check_choice("training_batches()", "flip", flip, FLIPS)
     image_count = len(images)
-    example_count = _example_count(image_count, flip)
+    example_count = image_count * _examples_of_an_image(flip)
     steps = steps_per_epoch(image_count, batch_size=batch_size, flip=flip)
 
     def shuffled(epoch):
@@ -67,6 +67,7 @@ def training_batches(
         order = tf.random.experimental.stateless_shuffle(
             tf.range(example_count, dtype=tf.int64), seed=tf.stack([seed, 2 * epoch])
         )
+        flips = tf.zeros([example_count], tf.bool)
         if flip == "double":
             flips = order >= image_count
         elif flip == "random":
@@ -74,29 +75,30 @@ def training_batches(
                 [example_count], seed=tf.stack([seed, 2 * epoch + 1])
             )
             flips = chances < 0.5
-        else:
-            flips = tf.zeros([example_count], tf.bool)
         examples = tf.data.Dataset.from_tensor_slices((order % image_count, flips))
         batches = examples.batch(batch_size, drop_remainder=True).enumerate()
         return batches.map(lambda step, batch: (tf.stack([seed, epoch, step]), *batch))
 
-    # A batch is mapped whole: each call of Python costs as much as several pictures.
     make_batch = (_flipped if crop is None else crop.varied)(images, targets, mirror)
-    if missing is not None:
-        still = targets if crop is None else crop.cropped_targets(targets).astype(np.float32)
-        make_batch = _keeping(make_batch, still, missing, mirror)
-    batches = (
-        tf.data.Dataset.range(first_epoch, epochs)
-        .flat_map(shuffled)
-        .map(
-            make_batch if vary is None else _then(make_batch, vary, steps),
-            num_parallel_calls=cores(),
-            deterministic=True,
-        )
-        .prefetch(2)
-        .with_options(_options())
-    )
-    return batches, steps
+    still = targets if crop is None else crop.cropped_targets(targets).astype(np.float32)
+
+    # A batch is mapped whole: each call of Python costs as much as several pictures.
+    @tf.autograph.experimental.do_not_convert  # it would wrap the error of `_varied` in its own
+    def batch(key, indices, flips):
+        shown, moved = make_batch(key, indices, flips)
+        if missing is not None:
+            stays, without_label = (
+                transforms.swap_sides(tf.gather(rows, indices), flips, mirror)
+                for rows in (still, missing[..., None])
+            )
+            moved = tf.where(without_label, stays, moved)
+        if vary is None:
+            return shown, moved
+        key = tf.cast(key, tf.int32)
+        return _varied(vary, shown, moved, tf.stack([key[0], key[1] * steps + key[2]]))
+
+    epochs_left = tf.data.Dataset.range(first_epoch, epochs)
+    return _mapped(epochs_left.flat_map(shuffled), batch), steps
 
 
 def _flipped(images, targets, mirror):
@@ -118,41 +120,19 @@ def _flipped(images, targets, mirror):
     return batch
 
 
-def _keeping(make_batch, still, missing, mirror):
-    """`make_batch`, with the targets of missing joints as in `still`."""
-
-    def batch(key, indices, flips):
-        frames, moved = make_batch(key, indices, flips)
-        stays, without_label = (
-            transforms.swap_sides(tf.gather(rows, indices), flips, mirror)
-            for rows in (still, missing[..., None])
-        )
-        return frames, tf.where(without_label, stays, moved)
-
-    return batch
-
-
-def _then(make_batch, vary, steps):
-    """`make_batch`, and a user's function on what it makes."""
-
-    @tf.autograph.experimental.do_not_convert  # it would wrap the error below in its own
-    def batch(key, indices, flips):
-        images, targets = make_batch(key, indices, flips)
-        images = tf.cast(images, tf.float32)
-        key = tf.cast(key, tf.int32)
-        found = vary(images, targets, tf.stack([key[0], key[1] * steps + key[2]]))
-        try:
-            varied, moved = (tf.cast(part, tf.float32) for part in found)
-            varied.set_shape(images.shape)
-            moved.set_shape(targets.shape)
-        except (TypeError, ValueError) as error:
-            raise PosekitError(
-                "training_batches(): the augmentation must return images of shape "
-                f"{tuple(images.shape)} and targets of shape {tuple(targets.shape)}; got {found}."
-            ) from error
-        return varied, moved
-
-    return batch
+def _varied(vary, images, targets, seed):
+    """What a user's function makes of a batch."""
+    found = vary(tf.cast(images, tf.float32), targets, seed)
+    try:
+        varied, moved = (tf.cast(part, tf.float32) for part in found)
+        varied.set_shape(images.shape)
+        moved.set_shape(targets.shape)
+    except (TypeError, ValueError) as error:
+        raise PosekitError(
+            "training_batches(): the augmentation must return images of shape "
+            f"{tuple(images.shape)} and targets of shape {tuple(targets.shape)}; got {found}."
+        ) from error
+    return varied, moved
 
 
 def evaluation_batches(images, targets=None, *, batch_size, crop=None):
@@ -167,23 +147,21 @@ def evaluation_batches(images, targets=None, *, batch_size, crop=None):
     Returns:
         dataset of (images, targets) or of images.
     """
-    fetch = fetcher(images, targets)
-    return (
-        tf.data.Dataset.range(len(images))
-        .batch(batch_size)
-        .map(
-            fetch if crop is None else lambda indices: crop.unvaried(*fetch(indices)),
-            num_parallel_calls=cores(),
-            deterministic=True,
-        )
-        .prefetch(2)
-        .with_options(_options())
-    )
+
+    def batch(indices):
+        shown = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
+        shown.set_shape((None, *images.shape[1:]))
+        if targets is None:
+            return shown
+        wanted = tf.gather(targets, indices)
+        return (shown, wanted) if crop is None else crop.unvaried(shown, wanted)
+
+    return _mapped(tf.data.Dataset.range(len(images)).batch(batch_size), batch)
 
 
 def steps_per_epoch(image_count, *, batch_size, flip):
     """How many whole batches an epoch of `training_batches` has; PosekitError if none is full."""
-    example_count = _example_count(image_count, flip)
+    example_count = image_count * _examples_of_an_image(flip)
     if example_count < batch_size:
         raise PosekitError(
             f"training_batches(): `batch_size` must be at most the {example_count} training "
@@ -194,15 +172,16 @@ def steps_per_epoch(image_count, *, batch_size, flip):
     return example_count // batch_size
 
 
-def _example_count(image_count, flip):
-    return 2 * image_count if flip == "double" else image_count
+def _examples_of_an_image(flip):
+    return 2 if flip == "double" else 1
 
 
-def _options():
+def _mapped(indices, function):
     options = tf.data.Options()
     # tf.data's tuner sleeps 10, 20, 40, ... ms between its rounds. On Linux 6.18 its wake-up call
     # was seen to get lost when an iterator is destroyed, which then waits out that sleep: up to
     # as long again as the iterator has lived. The pipelines here need no tuning.
     options.autotune.enabled = False
     options.deterministic = True
-    return options
+    batches = indices.map(function, num_parallel_calls=cores(), deterministic=True)
+    return batches.prefetch(2).with_options(options)

@@ -40,10 +40,10 @@ class Crop:
 
         def cut(key, indices, flips):
             parameters = self._parameters(key, len(indices))
-            matrices = mirrored_matrices(parameters["matrices"], flips, side)
+            parameters["matrices"] = mirrored_matrices(parameters["matrices"], flips, side)
             frames = np.empty((len(indices), side, side, 3), np.uint8)
             for canvas, matrix, frame in zip(
-                each(indices), matrices.astype(float), frames, strict=True
+                each(indices), parameters["matrices"].astype(float), frames, strict=True
             ):
                 cv2.warpAffine(
                     canvas,
@@ -54,27 +54,28 @@ class Crop:
                     borderMode=cv2.BORDER_CONSTANT,
                     borderValue=(views.FILL,) * 3,
                 )
-            return {**parameters, "matrices": matrices, "frames": frames}
+            return [frames, *parameters.values()]
 
         def batch(key, indices, flips):
             count = indices.shape[0]
-            frames = np.empty((count, side, side, 3), np.uint8)
-            example = {**self._parameters([0], count), "frames": frames}
-            parameters = _in_graph(cut, [key, indices, flips], example)
+            parameters = self._parameters([0], count)
+            alike = [np.empty((count, side, side, 3), np.uint8), *parameters.values()]
+            found = tf.numpy_function(cut, [key, indices, flips], [each.dtype for each in alike])
+            for tensor, array in zip(found, alike, strict=True):
+                tensor.set_shape(array.shape)
+            frames, parameters = found[0], dict(zip(parameters, found[1:], strict=True))
             moved = transforms.transform_targets(
                 tf.gather(targets, indices), parameters["matrices"], side
             )
             moved = transforms.swap_sides(moved, flips, mirror)
-            return self._jitter_colours(parameters["frames"], parameters), moved
+            return self._jitter_colours(frames, parameters), moved
 
         return batch
 
     def unvaried(self, images, targets):
         """The box itself of each canvas, float32, with its targets: for evaluation."""
         matrices = tf.repeat(self._matrix[None], tf.shape(images)[0], axis=0)
-        return transforms.affine(
-            tf.cast(images, tf.float32), targets, matrices, self.frame_px, resampler=resample
-        )
+        return transforms.affine(tf.cast(images, tf.float32), targets, matrices, self.frame_px)
 
     def cropped_targets(self, targets):
         """Targets (N, K, 3) on the canvases as `unvaried` shows them, float64; weight 0 outside."""
@@ -92,20 +93,17 @@ class Crop:
     @property
     def _matrix(self):
         """float32 (2, 3), from (x, y, 1) in the unvaried crop to (x, y) on the canvas."""
-        return self._sample(AUGMENTATIONS["none"], [0], 1)["matrices"][0]
+        return self._parameters([0], 1, AUGMENTATIONS["none"])["matrices"][0]
 
-    def _sample(self, augmentation, key, count):
-        return augmentation.sample(
+    def _parameters(self, key, count, augmentation=None):
+        """Parameters of a training batch, a function of its key."""
+        return (augmentation or self.augmentation).sample(
             np.random.default_rng(np.asarray(key).tolist()),
             count,
             canvas_px=self.canvas_px,
             box_px=self.share * self.canvas_px,
             frame_px=self.frame_px,
         )
-
-    def _parameters(self, key, count):
-        """Parameters of a training batch, a function of its key."""
-        return self._sample(self.augmentation, key, count)
 
     def _jitter_colours(self, images, parameters):
         strengths = self.augmentation
@@ -119,31 +117,3 @@ class Crop:
         if strengths.erase:
             images = transforms.erase(images, parameters["rectangles_px"])
         return images
-
-
-def _in_graph(function, inputs, example):
-    """A function of NumPy arrays that returns a dict, as a node of tf.data's graph.
-
-    It takes an array for each of `inputs`, tensors; `example` has the shapes and dtypes that come
-    out.
-    """
-    values = tf.numpy_function(
-        lambda *arrays: list(map(function(*arrays).__getitem__, example)),
-        inputs,
-        [value.dtype for value in example.values()],
-    )
-    for value, alike in zip(values, example.values(), strict=True):
-        value.set_shape(alike.shape)
-    return dict(zip(example, values, strict=True))
-
-
-def resample(images, matrices, frame_px):
-    """`transforms.resample`, bit for bit, without computing what lies beyond the frame."""
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=matrices,
-        output_shape=[frame_px, frame_px],
-        fill_value=float(views.FILL),
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )

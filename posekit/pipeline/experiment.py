@@ -1,6 +1,7 @@
 """The data of one experiment, ready to train on: images, split, frames and targets."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from posekit.datasets.pose_dataset import PoseDataset
 from posekit.errors import PosekitError
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.pipeline import caches, crops, views
-from posekit.pipeline import targets as pipeline_targets
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.pipeline.frames import FRAMES_VERSION, Frames, load_frames
+from posekit.pipeline.targets import targets as label_targets
 from posekit.profiles import FRAME_PX
 from posekit.skeleton import LSP
 
@@ -25,7 +26,6 @@ class Experiment:
     dataset: PoseDataset
     split: splits.Split
     frames: Frames  # the N images squashed to the frame
-    keypoints_frame_px: np.ndarray  # float64 (N, K, 2), (x, y) in the frame's pixels
     profile: profiles.Profile
     cache_dir: Path
 
@@ -34,9 +34,19 @@ class Experiment:
         """Side of the square frame, pixels."""
         return self.frames.images.shape[1]
 
+    @cached_property
+    def keypoints_frame_px(self):
+        """float64 (N, K, 2), (x, y) in the frame's pixels."""
+        size_px = (self.frame_px, self.frame_px)
+        return resize_keypoints(self.dataset.keypoints_px, self.dataset.image_sizes_px, size_px)
+
+    def indices(self, part):
+        """int (n,), the images of one part, or of "all"."""
+        return self.split.indices(self.dataset, part)
+
     def images(self, part):
         """uint8 (n, S, S, 3), the frames of one part, or of "all", see `Frames.rows`."""
-        return self.frames.rows(self.split.indices(self.dataset, part))
+        return self.frames.rows(self.indices(part))
 
     def part(self, part):
         """PoseDataset of one part."""
@@ -44,18 +54,30 @@ class Experiment:
 
     def groups(self, part):
         """(n,), the group of near-duplicates of each image of one part."""
-        return self.split.groups[self.split.indices(self.dataset, part)]
+        return self.split.groups[self.indices(part)]
 
-    def targets(self, part, treatment):
+    def targets(self, part, treatment, keypoints_frame_px=None):
         """Targets of one part under one of LABEL_TREATMENTS, as the losses want them.
 
-        float32 (n, K, 3), x and y in frame pixels and weight.
+        float32 (n, K, 3), x and y in frame pixels and weight; of other `keypoints_frame_px`,
+        (N, K, 2), where they are given.
         """
-        return self._targets(self.keypoints_frame_px, part, treatment)
+        indices = self.indices(part)
+        keypoints_px = self.keypoints_frame_px if keypoints_frame_px is None else keypoints_frame_px
+        positions_px, weights = label_targets(
+            keypoints_px[indices], self.dataset.labelled[indices], treatment
+        )
+        return np.concatenate([positions_px, weights[..., None]], axis=-1).astype(np.float32)
 
     def missing(self, part):
         """bool (n, K), the joints of one part that have no label."""
-        return ~self.dataset.labelled[self.split.indices(self.dataset, part)]
+        return ~self.dataset.labelled[self.indices(part)]
+
+    def original_px(self, keypoints_frame_px, part):
+        """Keypoints in the frame, (n, K, 2), or (K, 2), one for all, in a part's own pixels."""
+        chosen, size_px = self.part(part), (self.frame_px, self.frame_px)
+        every = np.broadcast_to(keypoints_frame_px, chosen.keypoints_px.shape)
+        return resize_keypoints(every, size_px, chosen.image_sizes_px)
 
     def canvases(self, view, frame_px):
         """Canvases for a network of that view and input side, pixels."""
@@ -67,25 +89,19 @@ class Experiment:
                 f"view's canvas; got {frame_px}."
             )
         if view == "squashed":
-            boxes_px, shown_px = geometry.squashed_boxes(self.dataset.image_sizes_px), None
+            boxes_px = geometry.squashed_boxes(self.dataset.image_sizes_px)
         elif view == "whole":
-            boxes_px = shown_px = geometry.whole_boxes(self.dataset.image_sizes_px)
+            boxes_px = geometry.whole_boxes(self.dataset.image_sizes_px)
         else:
             person_px = geometry.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
-            boxes_px = shown_px = geometry.scale_boxes(person_px, 1 / chosen.canvas_share)
-        frames = self.frames
-        if shown_px is not None or canvas_px != self.frame_px:
+            boxes_px = geometry.scale_boxes(person_px, 1 / chosen.canvas_share)
+        if view == "squashed":
+            frames = (self if canvas_px == self.frame_px else self.resized(canvas_px)).frames
+        else:
             frames = load_frames(
-                self.dataset, frame_px=canvas_px, boxes_px=shown_px, cache_dir=self.cache_dir
+                self.dataset, frame_px=canvas_px, boxes_px=boxes_px, cache_dir=self.cache_dir
             )
         return Canvases(experiment=self, view=chosen, frames=frames, boxes_px=boxes_px)
-
-    def _targets(self, keypoints_frame_px, part, treatment):
-        indices = self.split.indices(self.dataset, part)
-        positions_px, weights = pipeline_targets.targets(
-            keypoints_frame_px[indices], self.dataset.labelled[indices], treatment
-        )
-        return np.concatenate([positions_px, weights[..., None]], axis=-1).astype(np.float32)
 
     def with_data_fraction(self, fraction):
         """The experiment with a share of the training images, see `splits.with_fewer_to_train`."""
@@ -93,14 +109,8 @@ class Experiment:
 
     def resized(self, frame_px):
         """The experiment with frames of another side, pixels."""
-        size_px = (frame_px, frame_px)
-        return replace(
-            self,
-            frames=load_frames(self.dataset, frame_px=frame_px, cache_dir=self.cache_dir),
-            keypoints_frame_px=resize_keypoints(
-                self.dataset.keypoints_px, self.dataset.image_sizes_px, size_px
-            ),
-        )
+        frames = load_frames(self.dataset, frame_px=frame_px, cache_dir=self.cache_dir)
+        return replace(self, frames=frames)
 
     def describe(self):
         """What the data are, for artifacts: JSON-ready dict; of the 14 joints it says nothing."""
@@ -127,24 +137,26 @@ class Canvases:
     frames: Frames  # the N canvases
     boxes_px: np.ndarray  # float64 (N, 4), what the canvases show, pixels of the pictures
 
+    @property
+    def side_px(self):
+        """Side of the canvases, pixels."""
+        return self.frames.images.shape[1]
+
     def images(self, part):
         """uint8 (n, S, S, 3), the canvases of one part."""
-        return self.frames.rows(self.experiment.split.indices(self.experiment.dataset, part))
+        return self.frames.rows(self.experiment.indices(part))
 
     def targets(self, part, treatment):
         """As `Experiment.targets`, on the canvases."""
-        keypoints_px = self.experiment.dataset.keypoints_px
-        canvas_px = self.frames.images.shape[1]
-        return self.experiment._targets(
-            keypoints_into_boxes(keypoints_px, self.boxes_px, canvas_px), part, treatment
-        )
+        every_px = self.experiment.dataset.keypoints_px
+        on_canvas_px = keypoints_into_boxes(every_px, self.boxes_px, self.side_px)
+        return self.experiment.targets(part, treatment, on_canvas_px)
 
     def crop(self, frame_px, augmentation):
         """Crop of an input side and an augmentation; None where nothing is cut."""
-        canvas_px = self.frames.images.shape[1]
-        if canvas_px == frame_px and augmentation == AUGMENTATIONS["none"]:
+        if self.side_px == frame_px and augmentation == AUGMENTATIONS["none"]:
             return None
-        return crops.Crop(frame_px, canvas_px, self.view.canvas_share, augmentation)
+        return crops.Crop(frame_px, self.side_px, self.view.canvas_share, augmentation)
 
 
 def open_experiment(
@@ -160,7 +172,7 @@ def open_experiment(
     one_person=True,
     cache_dir=None,
 ):
-    """Read the data, decode it (or find it in the cache), group near-duplicates and split.
+    """Read data, decode them (or find them in the cache), split them: an Experiment.
 
     Args:
         data: str, see `sources.load`.
@@ -172,9 +184,6 @@ def open_experiment(
         limit_images: bool, whether the profile's limit on real images holds.
         whole_if_fixed_test, one_person: bool, see `sources.load`.
         cache_dir: folder of the caches; None for `files.cache_dir`.
-
-    Returns:
-        Experiment.
 
     Raises:
         PosekitError: as `sources.load`, `load_frames` and the split do.
@@ -192,17 +201,8 @@ def open_experiment(
         one_person=one_person,
     )
     frames = load_frames(dataset, frame_px=frame_px, cache_dir=cache_dir)
-    groups = _near_duplicate_groups(dataset, cache_dir)
-    return Experiment(
-        dataset=dataset,
-        split=make_split(dataset, groups, seed=seed),
-        frames=frames,
-        keypoints_frame_px=resize_keypoints(
-            dataset.keypoints_px, dataset.image_sizes_px, (frame_px, frame_px)
-        ),
-        profile=chosen_profile,
-        cache_dir=cache_dir,
-    )
+    split = make_split(dataset, _near_duplicate_groups(dataset, cache_dir), seed=seed)
+    return Experiment(dataset, split, frames, chosen_profile, cache_dir)
 
 
 def grey_thumbnails(dataset, cache_dir):
@@ -216,18 +216,13 @@ def _near_duplicate_groups(dataset, cache_dir):
     if pack is not None:
         return pack.groups
     threshold = near_duplicates.SIMILARITY_THRESHOLD
-    key = f"{dataset.fingerprint()}-{threshold}-v{FRAMES_VERSION}"
-    path = cache_dir / f"groups-{key}.npz"
+    path = cache_dir / f"groups-{dataset.fingerprint()}-{threshold}-v{FRAMES_VERSION}.npz"
 
     def write(temporary):
         thumbnails = grey_thumbnails(dataset, cache_dir)
         groups = near_duplicates.find_groups(thumbnails, threshold=threshold)
         files.write_npz(temporary, groups=groups)
 
-    caches.ensure(path, write, holds=lambda old: _read_groups(old).shape == (len(dataset),))
-    return _read_groups(path)
-
-
-def _read_groups(path):
+    caches.ensure(path, write)
     with np.load(path, allow_pickle=False) as cached:
         return cached["groups"]

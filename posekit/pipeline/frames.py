@@ -1,14 +1,13 @@
 """Frames: every photograph decoded once, in parallel, and kept on disk by its content."""
 
 import hashlib
+import math
 import os
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import tensorflow as tf
 
 from posekit import files
 from posekit.datasets import image_files, packed
@@ -17,10 +16,8 @@ from posekit.pipeline import caches, views
 
 MEMORY_LIMIT_BYTES = 1 << 30
 
-# Frames of one task for a thread, enough to keep overhead small, and tasks that run or wait to be
-# written, enough to keep all cores busy in little memory.
-FRAMES_PER_TASK = 16
-TASKS_AHEAD = 8
+# Enough to keep all cores busy, in little memory.
+FRAMES_AT_ONCE = 256
 
 # Part of every cache's name: raise it when a change of code changes what frames look like.
 FRAMES_VERSION = 3
@@ -65,30 +62,25 @@ class FileRows:
 
     def __getitem__(self, chosen):
         rows = np.asarray(self.indices[chosen])
-        frames = np.empty((*rows.shape, *self.images.shape[1:]), np.uint8)
-        for frame, row in zip(
-            frames.reshape(-1, *self.images.shape[1:]), rows.ravel().tolist(), strict=True
-        ):
-            self._read(row, frame)
-        return frames
+        frames = [self._read(row) for row in rows.ravel().tolist()]
+        return np.array(frames, np.uint8).reshape(*rows.shape, *self.images.shape[1:])
 
     def each(self, chosen):
-        """The chosen frames one after the other, all in one array that is overwritten."""
-        frame = np.empty(self.images.shape[1:], np.uint8)
-        for row in self.indices[chosen].tolist():
-            self._read(row, frame)
-            yield frame
+        """The chosen frames one after the other."""
+        return map(self._read, self.indices[chosen].tolist())
 
-    def _read(self, row, frame):
+    def _read(self, row):
         # Frames are read, not taken from the map: pages of a map count towards the process's memory
         # once touched, and an epoch touches them all.
-        start = self.images.offset + row % self.images.shape[0] * frame.nbytes
-        size = os.preadv(self._file.fileno(), [frame], start)
-        if size != frame.nbytes:
+        count, *shape = self.images.shape
+        size = math.prod(shape)
+        content = os.pread(self._file.fileno(), size, self.images.offset + row % count * size)
+        if len(content) != size:
             raise PosekitError(
-                f"{self.images.filename}: frame {row} must have {frame.nbytes} bytes; got {size}. "
+                f"{self.images.filename}: frame {row} must have {size} bytes; got {len(content)}. "
                 "The file was cut short after it was opened. Run again to make it again."
             )
+        return np.frombuffer(content, np.uint8).reshape(shape)
 
     @cached_property
     def _file(self):
@@ -118,38 +110,26 @@ def load_frames(
             no room.
     """
     pack = packed.pack_of(dataset) if boxes_px is None else None
-    if pack is not None:
-        images = pack.frames(frame_px=frame_px, version=FRAMES_VERSION)
-        if images is not None:
-            return _placed(images, memory_limit_bytes)
-    key_parts = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
-    if boxes_px is not None:
-        digest = hashlib.sha256(np.ascontiguousarray(boxes_px, dtype=np.float64).tobytes())
-        key_parts += f" {digest.hexdigest()}"
-    key = hashlib.sha256(key_parts.encode()).hexdigest()[:16]
-    path = (cache_dir or files.cache_dir()) / f"frames-{frame_px}px-{key}.npy"
-    shape = (len(dataset), frame_px, frame_px, 3)
-    caches.ensure(
-        path,
-        lambda temporary: _write_frames(temporary, shape, dataset, boxes_px),
-        holds=lambda old: np.load(old, mmap_mode="r", allow_pickle=False).shape == shape,
-    )
-    return _placed(np.load(path, mmap_mode="r", allow_pickle=False), memory_limit_bytes)
-
-
-def _placed(images, memory_limit_bytes):
-    """Frames of a mapped file: read whole where they fit into the limit."""
+    images = None if pack is None else pack.frames(frame_px=frame_px, version=FRAMES_VERSION)
+    if images is None:
+        key_parts = f"{FRAMES_VERSION} {dataset.fingerprint()} {frame_px}"
+        if boxes_px is not None:
+            digest = hashlib.sha256(np.ascontiguousarray(boxes_px, dtype=np.float64).tobytes())
+            key_parts += f" {digest.hexdigest()}"
+        key = hashlib.sha256(key_parts.encode()).hexdigest()[:16]
+        path = (cache_dir or files.cache_dir()) / f"frames-{frame_px}px-{key}.npy"
+        caches.ensure(path, lambda temporary: _write_frames(temporary, frame_px, dataset, boxes_px))
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
     fits = images.nbytes <= memory_limit_bytes
     return Frames(np.load(images.filename, allow_pickle=False) if fits else images)
 
 
-def _write_frames(path, shape, dataset, boxes_px):
+def _write_frames(path, frame_px, dataset, boxes_px):
     """Decode all images into an .npy file, some frames at a time.
 
     Frames are written, not mapped: a full disk is then an error and does not end the process.
     """
-    count, frame_px = shape[:2]
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    shape = (len(dataset), frame_px, frame_px, 3)
     problems = []
 
     def show(index):
@@ -165,29 +145,12 @@ def _write_frames(path, shape, dataset, boxes_px):
             )
             return np.zeros(shape[1:], np.uint8)
 
-    def show_some(start):
-        return np.stack([show(index) for index in range(count)[start:][:FRAMES_PER_TASK]])
-
     with ThreadPoolExecutor(cores()) as pool, path.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        tasks = deque()
-        for start in range(0, count, FRAMES_PER_TASK):
-            tasks.append(pool.submit(show_some, start))
-            if len(tasks) > TASKS_AHEAD:
-                file.write(tasks.popleft().result())
-        file.writelines(task.result() for task in tasks)
+        for start in range(0, len(dataset), FRAMES_AT_ONCE):
+            file.writelines(pool.map(show, range(len(dataset))[start:][:FRAMES_AT_ONCE]))
     raise_problems(dataset.name, sorted(problems))
-
-
-def fetcher(images, targets):
-    """Function of a batch of indices: its images (and targets), as tensors."""
-
-    def fetch(indices):
-        batch = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
-        batch.set_shape((None, *images.shape[1:]))
-        return batch if targets is None else (batch, tf.gather(targets, indices))
-
-    return fetch
 
 
 def cores():

@@ -1,9 +1,10 @@
-"""Augmentation as functions of sampled parameters, in `keras.ops`: any Keras backend runs them.
+"""Augmentation as functions of sampled parameters; `augmentation` samples them.
 
-`augmentation` samples the parameters. Images are float (N, H, W, 3), 0 to 255. Targets are float
-(N, K, 3): x, y in the images' pixels, and weight, 0 where the joint does not count.
+Images are float (N, H, W, 3), 0 to 255. Targets are float (N, K, 3): x, y in the images' pixels,
+and weight, 0 where the joint does not count.
 """
 
+import tensorflow as tf
 from keras import ops
 
 from posekit.pipeline.views import FILL
@@ -32,23 +33,28 @@ def swap_sides(targets, flip, mirror):
     return ops.where(flip[:, None, None], ops.take(targets, mirror, axis=1), targets)
 
 
-def affine(images, targets, matrices, frame_px, *, resampler=None):
+def affine(images, targets, matrices, frame_px):
     """Show each canvas in a frame by an affine map, and move its joints along.
 
     Args:
-        images: float (N, S, S, 3), the canvases, S >= frame_px.
+        images: float (N, S, S, 3), the canvases.
         targets: float (N, K, 3), x, y in the canvases' pixels and weight.
         matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) in the canvas.
         frame_px: int, side of the frame, pixels.
-        resampler: function like `resample`, faster on one backend, or None for that.
 
     Returns:
         images: float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
         targets: float (N, K, 3) in the frame; a joint outside it has weight 0.
     """
     last_row = ops.zeros_like(matrices[:, 0, :2])
-    rows = ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1)  # (N, 8)
-    shown = (resampler or resample)(images, rows, frame_px)
+    shown = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=ops.concatenate([matrices[:, 0], matrices[:, 1], last_row], axis=-1),
+        output_shape=[frame_px, frame_px],
+        fill_value=float(FILL),
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
     return shown, transform_targets(targets, matrices, frame_px)
 
 
@@ -65,19 +71,6 @@ def transform_targets(targets, matrices, frame_px):
     inside &= (moved_y >= -0.5) & (moved_y <= frame_px - 0.5)
     weight = targets[..., 2] * ops.cast(inside, targets.dtype)
     return ops.stack([moved_x, moved_y, weight], axis=-1)
-
-
-def resample(images, rows, frame_px):
-    """The pictures' part of `affine`; `rows` (N, 8) are as Keras' `affine_transform` takes them."""
-    # Keras answers in the canvas' size; what lies beyond the frame is not wanted.
-    return ops.image.affine_transform(
-        images,
-        rows,
-        interpolation="bilinear",
-        fill_mode="constant",
-        fill_value=FILL,
-        data_format="channels_last",
-    )[:, :frame_px, :frame_px]
 
 
 def colour(images, gain, contrast, saturation, brightness):

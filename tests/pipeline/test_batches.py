@@ -216,20 +216,6 @@ def test_a_damaged_cache_is_made_anew(people, tmp_path, damage):
     np.testing.assert_array_equal(again.images, first.images)
 
 
-def test_a_cache_of_an_earlier_version_is_used_if_its_shape_fits(people, tmp_path):
-    """Those have no digest beside them."""
-    first = load_frames(people, frame_px=16, cache_dir=tmp_path)
-    (path,) = tmp_path.glob("*.npy")
-    (note,) = tmp_path.glob("*.sha256")
-    note.unlink()
-    load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
-    note.unlink()
-    np.save(path, first.images[:5])
-    with pytest.warns(UserWarning, match="damaged"):
-        again = load_frames(people, frame_px=16, cache_dir=tmp_path)
-    np.testing.assert_array_equal(again.images, first.images)
-
-
 def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
     size = 12 * 16 * 16 * 3
     arguments = {"frame_px": 16, "cache_dir": tmp_path}
@@ -611,9 +597,7 @@ def test_training_crops_show_what_a_crop_in_float32_shows():
         *map(tf.constant, (key, order, flips))
     )
     matrices = crop._parameters(key, 8)["matrices"]
-    exact = transforms.affine(
-        images[order].astype(np.float32), targets[order], matrices, 64, resampler=crops.resample
-    )
+    exact = transforms.affine(images[order].astype(np.float32), targets[order], matrices, 64)
     exact, exact_targets = transforms.flip_left_right(*exact, flips, mirror=MIRROR)
     # Mirroring is part of the map in one, a step of its own in the other.
     np.testing.assert_allclose(shown_targets, exact_targets, atol=1e-4)

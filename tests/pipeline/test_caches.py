@@ -26,8 +26,8 @@ def refuse(path):
     raise AssertionError(f"written again: {path}")
 
 
-def ensure(path, write, holds=lambda old: True):
-    caches.ensure(path, write, holds=holds)
+def ensure(path, write):
+    caches.ensure(path, write)
     return path.read_bytes()
 
 
@@ -52,26 +52,11 @@ def test_a_damaged_cache_is_named_set_aside_and_made_anew(tmp_path, damaged):
     assert ensure(path, refuse) == b"anew"
 
 
-def test_a_cache_of_an_earlier_version_is_taken_as_it_is(tmp_path):
+def test_a_file_without_a_digest_is_made_anew(tmp_path):
     path = tmp_path / "frames.npy"
     path.write_bytes(b"old")
-    assert ensure(path, refuse, holds=lambda old: old.read_bytes() == b"old") == b"old"
-    # From now on its digest is known.
-    path.write_bytes(b"0ld")
-    with pytest.warns(UserWarning, match="damaged"):
-        assert ensure(path, Maker()) == b"content"
-
-
-def fails(path):
-    raise SyntaxError("of whatever kind")
-
-
-@pytest.mark.parametrize("holds", [lambda old: False, fails])
-def test_an_unusable_cache_of_an_earlier_version_is_made_anew(tmp_path, holds):
-    path = tmp_path / "frames.npy"
-    path.write_bytes(b"old")
-    with pytest.warns(UserWarning, match="damaged"):
-        assert ensure(path, Maker(), holds=holds) == b"content"
+    assert ensure(path, Maker()) == b"content"
+    assert ensure(path, refuse) == b"content"
 
 
 def test_a_digest_that_is_damaged_or_alone_is_no_proof(tmp_path):

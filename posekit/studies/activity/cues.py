@@ -130,11 +130,7 @@ def _stored(dataset, cache_dir, name, make_reader):
             reader = make_reader() if reader is None else reader
             files.write_npz(temporary, **_read(reader, dataset, rows))
 
-        def holds(old, rows=rows):
-            arrays = files.read_npz(old, limit_bytes=LIMIT_BYTES)
-            return all(len(array) == len(rows) for array in arrays.values())
-
-        caches.ensure(path, write, holds=holds)
+        caches.ensure(path, write)
         parts.append(files.read_npz(path, limit_bytes=LIMIT_BYTES))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -12,7 +12,6 @@ import numpy as np
 from posekit.datasets import image_files, splits
 from posekit.datasets.pose_dataset import join
 from posekit.files import PROJECT_ROOT
-from posekit.geometry import resize_keypoints
 from posekit.pipeline.frames import Frames
 from posekit.profiles import FRAME_PX
 from posekit.studies.poster import trials
@@ -87,13 +86,12 @@ def mirrored_before_split(experiment):
     )
     # The pictures' digest says all: these are the same ones.
     both = join([dataset, mirrored]).with_fingerprint(f"{dataset.fingerprint()}{suffix}")
-    images, side = experiment.frames.images, experiment.frame_px
+    images = experiment.frames.images
     groups = np.tile(experiment.split.groups, 2)
     return replace(
         experiment,
         dataset=both,
         frames=Frames(np.concatenate([images, images[:, :, ::-1]])),
-        keypoints_frame_px=resize_keypoints(both.keypoints_px, both.image_sizes_px, (side, side)),
         split=splits.poster(both, groups, seed=experiment.split.seed),
     )
 

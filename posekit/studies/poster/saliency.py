@@ -158,8 +158,8 @@ def shares_in_box(maps_by_name, boxes_px, **settings):
         dict, name (and "box area") -> `_measured`; also the paired differences of the first name,
         "FIRST minus NAME" for each other and the box area.
     """
-    side = next(iter(maps_by_name.values()))[0].shape[1]
-    shares = {"box area": [saliency_checks.box_area_share(boxes_px, (side, side))]}
+    even_map = np.ones_like(next(iter(maps_by_name.values()))[0])
+    shares = {"box area": [saliency_checks.share_in_box(even_map, boxes_px)]}
     for name, draws in maps_by_name.items():
         shares[name] = [saliency_checks.share_in_box(maps, boxes_px) for maps in draws]
     means = {name: np.mean(draws, axis=0) for name, draws in shares.items()}
