@@ -1,69 +1,87 @@
-"""What a notebook depends on besides its data: code, files of the project, earlier notebooks.
+"""What decides the result of a notebook: where all of it is as last time, a rerun is needless."""
 
-Everything is read from source, so no list has to be kept: the modules of posekit that a notebook
-imports, directly or not; the files that these modules name by a constant, such as
-`SHIPPED = PROJECT_ROOT / "models"`; and the artifacts that this code names.
-"""
-
-import ast
 import hashlib
 import json
-from dataclasses import dataclass
-from functools import cache
+import os
 
-import posekit
-from posekit.files import PACKAGE, PROJECT_ROOT
+from posekit import files
+from posekit.files import PACKAGE, PROJECT_ROOT, from_root
 from posekit.report.names import PRODUCER
 
 
-@dataclass(frozen=True)
-class Dependencies:
-    """What a notebook depends on."""
+def inputs_of(name, notebook, values, index):
+    """Everything that decides what a notebook computes, JSON-ready.
 
-    modules: tuple  # names of the posekit modules that it imports, directly or not
-    code: str  # digest of these modules without their docstrings and comments
-    files: tuple  # Paths of files and folders that they name
-    artifacts: frozenset  # names of artifacts in the notebook or its modules
-
-
-def of_notebook(notebook, *, root=PACKAGE.parent):
-    """The Dependencies of an nbformat node; `root` is the folder around the package `posekit`."""
-    cells = [_parsed(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
-    modules = {}
-    waiting = {name for tree in cells for name in _imports(tree)}
-    while waiting:
-        name = waiting.pop()
-        path = _path_of(name, root)
-        if name not in modules and path is not None:
-            modules[name] = _module(path, path.stat().st_mtime_ns, root)
-            waiting |= modules[name].imports
-    texts = {text for tree in cells for text in _texts(tree)}.union(
-        *(module.texts for module in modules.values())
-    )
-    return Dependencies(
-        modules=tuple(sorted(modules)),
-        code=digest({name: module.digest for name, module in modules.items()}),
-        files=tuple(sorted({path for module in modules.values() for path in module.files})),
-        artifacts=frozenset(texts & set(PRODUCER)),
-    )
-
-
-def state_of(path):
-    """Digest of the name, size and time of a file, or of every file in a folder; None without any.
-
-    Hidden files and folders do not count.
+    Args:
+        name: str, of the notebook.
+        notebook: nbformat node.
+        values: dict, all its parameters.
+        index: dict, index.json of the run so far.
     """
-    inside = path.rglob("*") if path.is_dir() else [path]
-    shown = [file for file in inside if not _is_hidden(file.relative_to(path.parent))]
-    return state_of_files(shown, path.parent)
+    entries = {entry["name"]: entry for entry in index["notebooks"]}
+    # Models and stored results that notebooks show.
+    shown = [*PROJECT_ROOT.glob("models/*/*"), *PROJECT_ROOT.glob("reports/*.json")]
+    return {
+        "notebook": digest(
+            [[cell.cell_type, cell.source, cell.metadata.tags] for cell in notebook.cells]
+        ),
+        "code": code(),
+        "files": state_of(shown),
+        "parameters": values,
+        # Data, labels or a model: a parameter may be the path of any of them.
+        "named": {key: state_named(value) for key, value in values.items() if key != "run_dir"},
+        "provenance": {key: index["provenance"][key] for key in ("python", "versions")},
+        # Each run ends at its own time, so a rerun of an earlier notebook shows here.
+        "before": {
+            other: entries[other]["finished"] for other in read_by(name, notebook, list(entries))
+        },
+    }
 
 
-def state_of_files(files, folder):
-    """Digest of name, size and time of those files of a folder that exist; None without any."""
+def read_by(name, notebook, names):
+    """The earlier notebooks whose results a notebook may read, of all `names` in order.
+
+    Those are the notebooks whose artifacts its cells name, and those that `PRODUCER` does not
+    list, which may have written anything.
+    """
+    text = "\n".join(cell.source for cell in notebook.cells)
+    read = {producer for artifact, producer in PRODUCER.items() if artifact in text}
+    earlier = names[: names.index(name)]
+    return [other for other in earlier if other in read or other not in PRODUCER.values()]
+
+
+def code():
+    """Digest of the package's code, but for what only shows results: commands and pages."""
+    sources = [
+        path
+        for path in PACKAGE.rglob("*")
+        if path.suffix in (".py", ".toml")
+        and path.relative_to(PACKAGE).parts[0] not in ("cli", "report", "project")
+    ]
+    return digest({str(path): files.digest(path) for path in sources})
+
+
+def state_named(value):
+    """Digest of the state of all files at the paths in a parameter; None where it names no file."""
+    if not isinstance(value, str):
+        return None
+    found = []
+    for path in map(from_root, filter(None, value.split(os.pathsep))):
+        # Labels of activities may lie next to a zip; pictures and annotations around own data's
+        # file. Not deeper: a folder of data may hold other things.
+        found += [path, path.with_name("labels.csv")]
+        if path.is_dir() or path.suffix in (".toml", ".json"):
+            folder = path if path.is_dir() else path.parent
+            found += [*folder.glob("*"), *folder.glob("images/*")]
+    return state_of(found)
+
+
+def state_of(paths):
+    """Digest of the path, size and time of those that are files; None without any."""
     states = sorted(
-        [str(file.relative_to(folder)), file.stat().st_size, file.stat().st_mtime_ns]
-        for file in files
-        if file.is_file()
+        [str(path), path.stat().st_size, path.stat().st_mtime_ns]
+        for path in set(paths)
+        if path.is_file() and not path.name.startswith(".")
     )
     return digest(states) if states else None
 
@@ -71,100 +89,3 @@ def state_of_files(files, folder):
 def digest(value):
     """SHA-256 of a JSON-ready value, hexadecimal."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class _Module:
-    digest: str
-    imports: frozenset
-    files: frozenset
-    texts: frozenset
-
-
-@cache
-def _module(path, modified, root):
-    """What there is to know of one module; the time makes an edited file another one."""
-    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
-    return _Module(
-        digest(ast.dump(tree)),
-        frozenset(_imports(tree)),
-        frozenset(_named_files(tree, path, root)),
-        frozenset(_texts(tree)),
-    )
-
-
-def _parsed(source):
-    """A cell's syntax tree; one that is not Python counts for nothing, since it fails when run."""
-    try:
-        return ast.parse(source)
-    except SyntaxError:
-        return ast.Module([], [])
-
-
-def _imports(tree):
-    """Full names of the posekit modules imported anywhere, and of the packages around them."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "posekit":
-            names.add(f"posekit.{node.attr}")
-    for name in list(names):
-        parts = name.split(".")
-        names |= {".".join(parts[:count]) for count in range(1, len(parts))}
-        if len(parts) == 2 and parts[0] == "posekit" and parts[1] in posekit.PUBLIC:
-            names.add(posekit.PUBLIC[parts[1]][0])
-    return {name for name in names if name.partition(".")[0] == "posekit"}
-
-
-def _path_of(name, root):
-    base = root.joinpath(*name.split("."))
-    found = [path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()]
-    return found[0] if found else None
-
-
-def _named_files(tree, path, root):
-    """Paths that constants of a module name, seen from the project's root or from the module."""
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            named = _as_path(statement.value, path, root)
-            if named not in (None, root) and not _is_hidden(named.relative_to(root)):
-                yield named
-
-
-def _as_path(node, path, root):
-    match node:
-        case ast.Name("PROJECT_ROOT") | ast.Attribute(attr="PROJECT_ROOT"):
-            return PROJECT_ROOT if root == PACKAGE.parent else root
-        case ast.BinOp(left, ast.Div(), ast.Constant(str(part))):
-            parent = _as_path(left, path, root)
-            return None if parent is None else parent / part
-        case ast.Call(
-            ast.Attribute(ast.Call(ast.Name("Path"), [ast.Name("__file__")]), "with_name"),
-            [ast.Constant(str(name))],
-        ):
-            return path.with_name(name)
-    return None
-
-
-def _is_hidden(path):
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _texts(tree):
-    return {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-
-
-def _without_docstrings(tree):
-    for node in ast.walk(tree):
-        has_body = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
-        if has_body and ast.get_docstring(node):
-            # What is left of a body of nothing else is its definition.
-            node.body = node.body[1:]
-    return tree

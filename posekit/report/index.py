@@ -6,7 +6,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from posekit import files
-from posekit.errors import raise_problems
+from posekit.errors import PosekitError
 from posekit.provenance import provenance
 from posekit.report import cells, pages
 from posekit.report.names import written_by
@@ -30,34 +30,23 @@ def headline_of(run_dir, name):
     An empty list where the notebook has no artifact or the artifact no headline; a headline that
     the index could not show raises PosekitError.
     """
-    rows, problems = [], []
+    rows = []
     for artifact, stored in written_by(name, run_dir).items():
-        headline = stored.get("headline", []) if isinstance(stored, dict) else stored
-        if not isinstance(stored, dict) or not isinstance(headline, list):
-            problems.append(f"`headline` of {artifact} must be a list; got {headline!r}.")
-            continue
-        rows += headline
-        problems += [
-            f"`headline` of {artifact} must list a label, a value and perhaps an interval "
-            f"[low, high] each; got {row!r}."
-            for row in headline
-            if not _is_headline(row)
-        ]
-    raise_problems(name, problems)
+        for row in stored.get("headline", []):
+            if not {"label", "value"} <= row.keys():
+                raise PosekitError(
+                    f"{name}: `headline` of {artifact} must list a label, a value and perhaps an "
+                    f"interval [low, high] each; got {row!r}."
+                )
+            rows.append(row)
     return rows
 
 
 def data_fingerprints(run_dir, names):
     """Fingerprints of all data behind the artifacts of these notebooks."""
-    described = [
-        _data_of(stored) for name in names for stored in written_by(name, run_dir).values()
-    ]
-    return sorted({str(data["fingerprint"]) for data in described if "fingerprint" in data})
-
-
-def _data_of(artifact):
-    data = artifact.get("data") if isinstance(artifact, dict) else None
-    return data if isinstance(data, dict) else {}
+    artifacts = [stored for name in names for stored in written_by(name, run_dir).values()]
+    described = [stored["data"] for stored in artifacts if isinstance(stored.get("data"), dict)]
+    return sorted({data["fingerprint"] for data in described if "fingerprint" in data})
 
 
 def figures_of(notebook):
@@ -172,10 +161,3 @@ def write(run_dir, index):
     files.write_json(run_dir / "index.json", index)
     files.write_text(run_dir / "index.html", page)
     return run_dir / "index.html"
-
-
-def _is_headline(row):
-    if not isinstance(row, dict) or not {"label", "value"} <= set(row):
-        return False
-    interval = row.get("interval")
-    return interval is None or (isinstance(interval, list) and len(interval) == 2)

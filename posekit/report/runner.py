@@ -1,38 +1,32 @@
 """Run the notebooks in order and write an HTML page for each, with one index page."""
 
-import os
 import re
 import sys
 import textwrap
 import time
-import tomllib
 import warnings
 from datetime import UTC, datetime
-from pathlib import Path
 
 import nbformat
 from papermill.iorw import load_notebook_node
 from tqdm import tqdm
 
 from posekit import files, locks, wording
-from posekit.errors import PosekitError, raise_problems
+from posekit.errors import PosekitError
 from posekit.files import PROJECT_ROOT, from_root, read_json
 from posekit.provenance import provenance
-from posekit.report import dependencies, execution, pages
+from posekit.report import dependencies, execution
 from posekit.report import parameters as report_parameters
 from posekit.report.cells import answer_of
 from posekit.report.index import DONE, headline_answers, headline_of, notebook_page, title_of, write
-from posekit.report.names import PRODUCER, written_by
+from posekit.report.names import written_by
 from posekit.report.parameters import resolve
 
 NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
-# Profile -> notebook -> seconds, on synthetic people.
-USUAL_SECONDS = Path(__file__).with_name("usual_seconds.toml")
 
 # What index.json says of a notebook that was never run, next to its name, title and size.
 BLANK_ENTRY = {
     "html": None,
-    "look": None,
     "parameters": {},
     "inputs": None,
     "started": None,
@@ -76,10 +70,9 @@ def run(
         notebooks: names such as "02_training" or their numbers such as "02"; None runs all. The
             others keep their entry in the index.
         resume: bool, whether to skip a notebook that succeeded last time and would do the same
-            again: its own source, what it depends on (see `dependencies`), its parameters, the
-            data and the package versions are the same, and so are the files it left: its page,
-            its artifacts, and what these list under "needs" (paths in `run_dir`, such as trained
-            networks).
+            again: what decides its result is the same (see `dependencies.inputs_of`), and so are
+            the files it left: its page, its artifacts, and what these list under "needs" (paths
+            in `run_dir`, such as trained networks).
         notebooks_dir: path of the folder with `NN_name.ipynb`.
 
     Returns:
@@ -90,17 +83,11 @@ def run(
         ReportFailed: a notebook failed.
     """
     run_dir = from_root(run_dir).resolve()
-    if "run_dir" in parameters:
-        raise PosekitError(
-            "run(): `parameters` must leave `run_dir` to the argument; "
-            f"got {str(parameters['run_dir'])!r} in both."
-        )
     files.cache_dir()  # all notebooks use this one, even where it is a temporary folder
     suite = _load(notebooks_dir)
     selected = _select(suite, notebooks)
     declared = {name: report_parameters.declared(name, suite[name]) for name in selected}
     given = resolve(declared, {"run_dir": str(run_dir), **parameters}, overrides)
-    needed = {name: dependencies.of_notebook(suite[name]) for name in selected}
 
     with locks.held(run_dir / ".lock", what=f"report {run_dir}"):
         for folder in (run_dir, run_dir / "executed"):
@@ -131,20 +118,18 @@ def run(
             for name in selected:
                 entry = entries[name]
                 values = {**declared[name], **given[name]}
-                inputs = _inputs(index, name, suite[name], values, needed[name])
-                links = _links(run_dir, name, list(suite), selected)
-                if resume and _is_unchanged(earlier.get(name), inputs):
+                inputs = dependencies.inputs_of(name, suite[name], values, index)
+                before = earlier.get(name)
+                if resume and before and before["status"] in DONE and before["inputs"] == inputs:
                     entry["status"] = "reused"
-                    if entry["look"] != _look():
-                        executed = nbformat.read(run_dir / entry["executed"], as_version=4)
-                        entry |= _write_page(run_dir, entry, executed, links)
                     bar.update(entry["cells"])
                 else:
                     entry["status"] = "not run"
                     for other in selected[selected.index(name) + 1 :]:
-                        if name in _read_by(other, list(suite), needed[other]):
+                        if name in dependencies.read_by(other, suite[other], list(suite)):
                             entries[other]["status"] = "not run"
                     entry["inputs"] = inputs
+                    links = _links(run_dir, name, list(suite), selected)
                     entry |= _run_notebook(
                         run_dir, entry, suite[name], given[name], links, notebooks_dir, bar
                     )
@@ -170,22 +155,15 @@ def run(
 
 
 def _announce(run_dir, index, selected):
-    """Say what will be run, and how long each notebook took last time or usually takes."""
-    parameters = index["parameters"]
-    profile, data = parameters.get("profile"), parameters.get("data")
-    usual = tomllib.loads(USUAL_SECONDS.read_text(encoding="utf-8")) if data == "synthetic" else {}
+    """Say what will be run, and how long each notebook took last time."""
+    data, profile = (index["parameters"].get(name) for name in ("data", "profile"))
     entries = [entry for entry in index["notebooks"] if entry["name"] in selected]
-    seconds = [
-        entry["seconds"]
-        if entry["parameters"].get("profile") == profile and entry["seconds"]
-        else usual.get(profile, {}).get(entry["name"])
-        for entry in entries
-    ]
-    total = f", about {wording.duration(sum(seconds))} in all" if all(seconds) else ""
-    lines = [f"{len(entries)} notebooks on {data} (profile {profile}) into {run_dir}{total}:"]
-    for entry, each in zip(entries, seconds, strict=True):
-        lines.append(f"  {wording.duration(each):>11}  {entry['title']}")
-    print("\n".join(lines), file=sys.stderr)
+    print(
+        f"{len(entries)} notebooks on {data} (profile {profile}) into {run_dir}:",
+        *(f"  {wording.duration(entry['seconds']):>11}  {entry['title']}" for entry in entries),
+        sep="\n",
+        file=sys.stderr,
+    )
 
 
 def _load(notebooks_dir):
@@ -200,16 +178,13 @@ def _load(notebooks_dir):
 def _select(suite, notebooks):
     if notebooks is None:
         return list(suite)
-    named = {wanted: [name for name in suite if wanted in (name, name[:2])] for wanted in notebooks}
-    raise_problems(
-        "run()",
-        [
-            f"`notebooks` must hold names or numbers of {', '.join(suite)}; got {wanted!r}."
-            for wanted, names in named.items()
-            if not names
-        ],
-    )
-    return [name for name in suite if any(name in names for names in named.values())]
+    for wanted in notebooks:
+        if not any(wanted in (name, name[:2]) for name in suite):
+            raise PosekitError(
+                f"run(): `notebooks` must hold names or numbers of {', '.join(suite)}; got "
+                f"{wanted!r}."
+            )
+    return [name for name in suite if {name, name[:2]} & set(notebooks)]
 
 
 def _earlier_entries(run_dir):
@@ -219,36 +194,29 @@ def _earlier_entries(run_dir):
         return {}
     try:
         # An entry of an earlier version of posekit may say less; its notebook is run again.
-        noted = {
-            entry["name"]: entry
-            for entry in read_json(path)["notebooks"]
-            if BLANK_ENTRY.keys() <= entry.keys()
-        }
-        changed = {name: _changed_file(run_dir, entry) for name, entry in noted.items()}
+        noted = [e for e in read_json(path)["notebooks"] if BLANK_ENTRY.keys() <= e.keys()]
     except (PosekitError, KeyError, TypeError, AttributeError):
         aside = files.set_aside(path)
-        _warn(f"{path}: is damaged and set aside as {aside.name}; every notebook is run again.")
+        message = f"{path}: is damaged and set aside as {aside.name}; every notebook is run again."
+        warnings.warn(message, stacklevel=3)
         return {}
-    for name, file in changed.items():
-        if file is not None and noted[name]["status"] in DONE:
-            _warn(f"{name}: {run_dir / file} is missing or not as the notebook left it.")
-    return {name: entry for name, entry in noted.items() if changed[name] is None}
-
-
-def _changed_file(run_dir, entry):
-    """A file of a notebook that is missing or changed, or None."""
-    for file, digest in entry["files"].items():
-        if digest is None or _digest(run_dir / file) != digest:
-            return file
-    return None
+    unchanged = {}
+    for entry in noted:
+        changed = [
+            run_dir / file
+            for file, digest in entry["files"].items()
+            if digest is None or _digest(run_dir / file) != digest
+        ]
+        if not changed:
+            unchanged[entry["name"]] = entry
+        elif entry["status"] in DONE:
+            message = f"{entry['name']}: {changed[0]} is missing or not as the notebook left it."
+            warnings.warn(message, stacklevel=3)
+    return unchanged
 
 
 def _digest(path):
     return files.digest(path) if path.is_file() else None
-
-
-def _warn(message):
-    warnings.warn(message, stacklevel=4)
 
 
 def _waiting_entry(name, notebook, earlier, may_stay):
@@ -272,42 +240,6 @@ def _waiting_entry(name, notebook, earlier, may_stay):
     }
 
 
-def _inputs(index, name, notebook, values, needed):
-    """Everything that decides what a notebook computes; equal inputs make a rerun needless."""
-    source = [[cell.cell_type, cell.source, cell.metadata.tags] for cell in notebook.cells]
-    entries = {entry["name"]: entry for entry in index["notebooks"]}
-    return {
-        "notebook": dependencies.digest(source),
-        "code": needed.code,
-        "files": {str(path): dependencies.state_of(path) for path in needed.files},
-        "parameters": values,
-        # Data, labels or a model: a parameter may be the path of any of them.
-        "named": {key: _state_named(value) for key, value in values.items() if key != "run_dir"},
-        "provenance": {key: index["provenance"][key] for key in ("python", "versions")},
-        # Each run ends at its own time, so a rerun of an earlier notebook shows here.
-        "before": {
-            other: entries[other]["finished"] for other in _read_by(name, list(entries), needed)
-        },
-    }
-
-
-def _read_by(name, names, needed):
-    """The earlier notebooks whose results a notebook may read, of all `names` in order.
-
-    Those that `PRODUCER` does not list may have written anything, and count always.
-    """
-    return [
-        other
-        for other in names[: names.index(name)]
-        if other not in PRODUCER.values()
-        or any(PRODUCER[artifact] == other for artifact in needed.artifacts)
-    ]
-
-
-def _is_unchanged(earlier, inputs):
-    return earlier is not None and earlier["status"] in DONE and earlier["inputs"] == inputs
-
-
 def _files_of(run_dir, name):
     """The artifacts that a notebook left in `run_dir`, and the files that these need."""
     for artifact, stored in written_by(name, run_dir).items():
@@ -315,39 +247,13 @@ def _files_of(run_dir, name):
         yield from stored.get("needs", [])
 
 
-def _state_named(value):
-    """Digest of all files at the paths in a parameter; None where it names no file."""
-    if not isinstance(value, str):
-        return None
-    states = [_state_around(from_root(path)) for path in value.split(os.pathsep) if path]
-    return dependencies.digest(states) if any(states) else None
-
-
-def _state_around(path):
-    # Labels of activities may lie next to a zip; pictures and annotations around own data's file.
-    inside = [path, path.with_name("labels.csv")]
-    if path.is_dir() or path.suffix in (".toml", ".json"):
-        folder = path if path.is_dir() else path.parent
-        # Not deeper: a folder of data may hold other things.
-        inside = [*folder.glob("*"), *folder.glob("images/*")]
-    return dependencies.state_of_files(inside, path.parent)
-
-
-def _look():
-    """Digest of what decides the look of a page, given its executed notebook."""
-    return files.digest(pages.NOTEBOOK_TEMPLATE) + files.digest(pages.STYLE)
-
-
 def _links(run_dir, name, names, selected):
     """The notebooks before and after this one that have a page, or get one in this run."""
-    position = names.index(name)
-    around = {
-        "previous": names[position - 1] if position else None,
-        "following": names[position + 1] if position + 1 < len(names) else None,
-    }
+    around = [None, *names, None]
+    previous, _, following = around[names.index(name) :][:3]
     return {
         role: other
-        for role, other in around.items()
+        for role, other in (("previous", previous), ("following", following))
         if other in selected or (run_dir / f"{other}.html").exists()
     }
 
@@ -385,15 +291,10 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
         "answer": answer_of(executed),
         "headline": headline,
     }
-    return entry | _write_page(run_dir, entry, executed, links)
-
-
-def _write_page(run_dir, entry, executed, links):
-    """Write a notebook's page; return the digests of its files and of the page's look."""
-    page = notebook_page(executed, title=entry["title"], error=entry["error"], **links)
+    page = notebook_page(executed, title=entry["title"], error=error, **links)
     files.write_text(run_dir / entry["html"], page)
-    left = [entry["html"], entry["executed"], *_files_of(run_dir, entry["name"])]
-    return {"look": _look(), "files": {file: _digest(run_dir / file) for file in left}}
+    left = [entry["html"], entry["executed"], *_files_of(run_dir, name)]
+    return {**entry, "files": {file: _digest(run_dir / file) for file in left}}
 
 
 def _now():

@@ -1,113 +1,113 @@
-"""What a notebook depends on: of a small package made here, and of the project's own notebooks."""
+"""What decides a notebook's result: its source, the code, files, and earlier notebooks."""
+
+import os
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 from posekit import files
 from posekit.report import dependencies
 
-NOTEBOOKS = files.PROJECT_ROOT / "notebooks"
-PACKAGE = {
-    "__init__.py": '"""The package."""\n',
-    "study.py": "from posekit.plots import curves\nPART = 'training.json'\n",
-    "plots/__init__.py": "",
-    "plots/curves.py": '"""Curves."""\n\ndef draw(x):\n    """Draw."""\n    return x + 1\n',
-    "models/__init__.py": "",
-    "models/shipped.py": "from posekit.files import PROJECT_ROOT\n"
-    "SHIPPED = PROJECT_ROOT / 'models'\nCACHE = PROJECT_ROOT / '.cache'\n"
-    "NAMES = Path(__file__).with_name('names.toml')\n",
-    "apart.py": "import posekit.models.shipped\n",
-}
-NOTEBOOK = new_notebook(
-    cells=[
-        new_markdown_cell("import posekit.apart"),
-        new_code_cell("%pwd"),
-        new_code_cell("from posekit import study\nstudy.show()"),
-    ]
-)
+NAMES = ["01_facts", "02_training", "04_looks"]
 
 
-@pytest.fixture
-def root(tmp_path):
-    for name, text in PACKAGE.items():
-        files.write_text(tmp_path / "posekit" / name, text)
-    return tmp_path
+def inputs_of(values, source="", finished="then"):
+    """What decides the result of the third of three notebooks."""
+    entries = [{"name": name, "finished": finished} for name in NAMES]
+    index = {"notebooks": entries, "provenance": {"python": "3", "versions": {}}}
+    cell = new_code_cell(source, metadata={"tags": []})
+    return dependencies.inputs_of("04_looks", new_notebook(cells=[cell]), values, index)
 
 
-def test_modules_are_those_imported_directly_or_not(root):
-    needed = dependencies.of_notebook(NOTEBOOK, root=root)
-    assert needed.modules == ("posekit", "posekit.plots", "posekit.plots.curves", "posekit.study")
-    assert needed.artifacts == {"training.json"}
-    assert needed.files == ()
+@pytest.mark.parametrize("parameter", ["labels", "model", "data"])
+def test_inputs_follow_every_file_that_a_parameter_names(tmp_path, parameter):
+    file = tmp_path / "file"
+    file.write_text("image,activity\nim1,tennis\n")
+    values = {parameter: str(file), "profile": "smoke", "run_dir": str(tmp_path), "seeds": None}
+    before = inputs_of(values)
+    assert inputs_of(values) == before
+    file.write_text("image,activity\nim1,football\n")
+    assert inputs_of(values) != before
 
 
-def test_files_are_those_that_constants_name(root):
-    notebook = new_notebook(cells=[new_code_cell("import posekit.apart")])
-    needed = dependencies.of_notebook(notebook, root=root)
-    assert needed.files == (root / "models", root / "posekit" / "models" / "names.toml")
+def test_inputs_follow_models_and_stored_results(monkeypatch, tmp_path):
+    monkeypatch.setattr(dependencies, "PROJECT_ROOT", tmp_path)
+    states = [inputs_of({})["files"]]
+    for name in ("models/best/person.keras", "reports/ladder.json"):
+        files.write_text(tmp_path / name, "1")
+        states.append(inputs_of({})["files"])
+    files.write_text(tmp_path / "reports" / "run" / "index.json", "another run")
+    assert inputs_of({})["files"] == states[-1] and len(set(states)) == 3
+
+
+def test_inputs_follow_the_code_that_computes(monkeypatch, tmp_path):
+    monkeypatch.setattr(dependencies, "PACKAGE", tmp_path)
+    codes = [dependencies.code()]
+    for name in ("files.py", "training/fit.py", "datasets/mirrors.toml"):
+        files.write_text(tmp_path / name, "x = 1")
+        codes.append(dependencies.code())
+    for name in ("cli/main.py", "report/runner.py", "training/notes.txt"):
+        files.write_text(tmp_path / name, "x = 1")
+    assert dependencies.code() == codes[-1] and len(set(codes)) == 4
+
+
+def test_inputs_follow_the_earlier_notebooks_that_are_read():
+    read = "session.read('training.json')"
+    # Nobody knows what a notebook without a listed artifact writes.
+    assert list(inputs_of({})["before"]) == ["01_facts"]
+    assert list(inputs_of({}, read)["before"]) == ["01_facts", "02_training"]
+    assert inputs_of({}, read, "now") != inputs_of({}, read)
+
+
+def test_the_projects_notebooks_read_the_training_that_they_show():
+    suite = {
+        path.stem: nbformat.read(path, as_version=4)
+        for path in sorted((files.PROJECT_ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    }
+    read = {name: dependencies.read_by(name, suite[name], list(suite)) for name in suite}
+    reading = {"04_prediction_visualization", "05_saliency"}
+    assert {name for name, others in read.items() if others} == reading
+    assert all(read[name] == ["02_training"] for name in reading)
+
+
+def test_data_state_follows_labels_and_pictures(tmp_path):
+    labels, picture = tmp_path / "joints.mat", tmp_path / "images" / "im00001.jpg"
+    picture.parent.mkdir()
+    for path in (labels, picture):
+        path.write_bytes(b"12")
+
+    def data_state():
+        paths = [str(tmp_path), str(tmp_path / "none.zip")]
+        return dependencies.state_named(os.pathsep.join(paths))
+
+    states = [data_state()]
+    assert data_state() == states[0]
+    labels.write_bytes(b"123")
+    states.append(data_state())
+    picture.write_bytes(b"123")
+    states.append(data_state())
+    # Another picture of the same size shows in its time.
+    os.utime(picture, ns=(0, 0))
+    states.append(data_state())
+    picture.rename(picture.with_stem("im00002"))
+    states.append(data_state())
+    assert len(set(states)) == len(states)
+    assert dependencies.state_named("synthetic") is None and dependencies.state_named(3) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "same"),
+    ("data", "changed"),
     [
-        # Words for people.
-        ("plots/curves.py", '"""Draw."""', '"""Draw a curve."""', True),
-        ("plots/curves.py", '"""Curves."""\n', "# A comment.\n", True),
-        ("__init__.py", "The package", "Every package", True),
-        # Code that the notebook does not import.
-        ("apart.py", "import", "from posekit import study\nimport", True),
-        # Code that it does.
-        ("plots/curves.py", "x + 1", "x + 2", False),
-        ("plots/curves.py", "def draw(x):", "def draw(x=1):", False),
-        ("study.py", "training.json", "sanity.json", False),
-        ("plots/__init__.py", "", "from posekit import apart", False),
+        ("people.zip", "people.zip"),
+        ("people.zip", "labels.csv"),
+        ("own_data.toml", "annotations.json"),
+        ("own_data.toml", "images/a.jpg"),
     ],
 )
-def test_code_follows_what_runs(root, name, old, new, same):
-    before = dependencies.of_notebook(NOTEBOOK, root=root).code
-    path = root / "posekit" / name
-    path.write_text(path.read_text().replace(old, new, 1) or new)
-    assert (dependencies.of_notebook(NOTEBOOK, root=root).code == before) == same
-
-
-def test_a_public_name_stands_for_its_module():
-    for source in ("import posekit\nposekit.load('best')", "from posekit import load"):
-        needed = dependencies.of_notebook(new_notebook(cells=[new_code_cell(source)]))
-        assert "posekit.estimators.loading" in needed.modules
-        assert "posekit.plots" not in needed.modules
-        assert files.PROJECT_ROOT / "models" in needed.files
-
-
-def test_the_state_of_a_folder_is_that_of_all_its_files(tmp_path):
-    assert dependencies.state_of(tmp_path / "nowhere") is None
-    files.write_text(tmp_path / "models" / "best" / "a.keras", "network")
-    before = dependencies.state_of(tmp_path / "models")
-    files.write_text(tmp_path / "models" / ".venv" / "a.py", "hidden")
-    assert dependencies.state_of(tmp_path / "models") == before
-    files.write_text(tmp_path / "models" / "best" / "a.keras", "another network")
-    assert dependencies.state_of(tmp_path / "models") != before
-
-
-def needed_by(name):
-    (path,) = NOTEBOOKS.glob(f"{name}_*.ipynb")
-    needed = dependencies.of_notebook(nbformat.read(path, as_version=4))
-    return needed, {str(file.relative_to(files.PROJECT_ROOT)) for file in needed.files}
-
-
-def test_the_projects_notebooks_depend_on_what_they_show():
-    for name in ("00", "04", "06", "07"):
-        assert "models" in needed_by(name)[1], name
-    for name in ("01", "03", "05"):
-        assert "models" not in needed_by(name)[1], name
-    assert {"reports/ladder.json", "reports/ablation.json"} <= needed_by("06")[1]
-    assert {"reports/batchnorm.json", "reports/as_it_was.json"} <= needed_by("03")[1]
-    assert "reports/activity.json" in needed_by("07")[1]
-    assert "posekit/datasets/coco/mappings" in needed_by("01")[1]
-    for name in ("04", "05"):
-        assert "training.json" in needed_by(name)[0].artifacts, name
-    for name in ("00", "01", "06", "07"):
-        assert "training.json" not in needed_by(name)[0].artifacts, name
-    modules = set(needed_by("02")[0].modules)
-    assert {"posekit.pipeline.batches", "posekit.training.fit", "posekit.plots.curves"} <= modules
-    assert not {"posekit.cli.main", "posekit.report.runner", "posekit.estimators.loading"} & modules
+def test_data_state_follows_what_lies_next_to_a_file(tmp_path, data, changed):
+    for name in (data, changed, "people.zip"):
+        files.write_text(tmp_path / name, "12")
+    state = dependencies.state_named(str(tmp_path / data))
+    files.write_text(tmp_path / changed, "123")
+    assert dependencies.state_named(str(tmp_path / data)) != state
