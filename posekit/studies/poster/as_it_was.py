@@ -26,7 +26,6 @@ LABELS = {"poster": "as stored", "poster_origin": "at the origin"}
 AFTER, BEFORE = "after the split", "before the split"
 LEARNING_RATE = 1e-3
 
-# Half of them are mirror images.
 POSTER_IMAGES = 24_000
 
 # Both losses of a training must be within this factor of the poster's to count as its finding.
@@ -36,24 +35,14 @@ CLOSE = 1.1
 def train_readings(experiment, run_dir, *, epochs, batch_size, patience, seed=0, out=None):
     """Both networks in plain pixels, for both label treatments and both ways to mirror.
 
-    Args:
-        experiment: Experiment with the "poster" split.
-        epochs, batch_size, patience, seed: int, equal for all trainings.
-        run_dir, out: as for `trials.train_all`.
-
-    Returns:
-        list of dict, the rows of `trials.train_all`.
+    `experiment` has the "poster" split; the settings are equal for all trainings. Returns the rows
+    of `trials.train_all`, which `run_dir` and `out` are for.
     """
     rows = []
     for flip, data in (("double", experiment), ("none", mirrored_before_split(experiment))):
         readings = [
             Trial(
-                "plain pixels",
-                batch_norm,
-                LEARNING_RATE,
-                seed,
-                epochs,
-                batch_size,
+                *("plain pixels", batch_norm, LEARNING_RATE, seed, epochs, batch_size),
                 label_treatment=treatment,
                 flip=flip,
                 patience=patience,
@@ -102,11 +91,6 @@ def _mirrored(encoded):
     return cv2.imencode(".png", picture[:, ::-1, ::-1])[1].tobytes()
 
 
-def tracked():
-    """The rows of the trainings on photographs."""
-    return trials.read(TRACKED)
-
-
 def readings(rows):
     """What each training came to, list of dict, losses in squared pixels of a 96 x 96 frame.
 
@@ -133,7 +117,6 @@ def readings(rows):
                 "images": row["data"]["train"],
                 "frame_px": row["data"]["frame_px"],
                 "epochs": len(row["history"]["epoch"]),
-                "best_epoch": best + 1,
                 "training": float(losses[0, best]),
                 "validation": float(losses[1, best]),
                 "mean_pose": scale * row["baselines"]["mean_pose"],
@@ -168,31 +151,23 @@ def answer(found):
     """Under which reading the poster's two losses come out together, Markdown."""
     if not found:
         return "No trainings of the poster as it was are stored."
-    wanted = f"{PUBLISHED_MSE['training']} in training and {PUBLISHED_MSE['validation']}"
-    close = [row for row in found if row["factor"] <= CLOSE]
-    nearest = min(found, key=lambda row: row["factor"])
-    said = "; ".join(map(_in_words, sorted(close, key=lambda row: row["factor"])))
-    if close:
-        return (
-            f"**Under which reading do the poster's losses come out together?** {wanted} in "
-            f"validation come out to within {CLOSE - 1:.0%} with {said}.{_smaller(found)}"
-        )
-    return (
-        f"**Under which reading do the poster's losses come out together?** Under none of those "
-        f"tried: {wanted} in validation are nearest with {_in_words(nearest)}, off by a factor of "
-        f"{number(nearest['factor'], 2)}.{_smaller(found)}"
-    )
-
-
-def _smaller(found):
-    """A sentence where the trainings are smaller than the poster's, else ""."""
+    ranked = sorted(found, key=lambda row: row["factor"])
+    close = [row for row in ranked if row["factor"] <= CLOSE]
+    said = "; ".join(map(_in_words, close or ranked[:1]))
     images, side = (min(row[name] for row in found) for name in ("images", "frame_px"))
-    if images >= POSTER_IMAGES / 4 and side >= FRAME_PX:
-        return ""
     return (
-        f" These trainings are smaller than the poster's ({images:,} photographs and their mirror "
-        f"images, {side} x {side} px, at most {max(row['epochs'] for row in found)} epochs): what "
-        "they do not reach, longer ones may."
+        "**Under which reading do the poster's losses come out together?** "
+        f"{PUBLISHED_MSE['training']} in training and {PUBLISHED_MSE['validation']} in validation "
+        + (
+            f"come out to within {CLOSE - 1:.0%} with {said}."
+            if close
+            else f"do not come out; they are nearest with {said}, off by a factor of "
+            f"{number(ranked[0]['factor'], 2)}."
+        )
+        + f" These trainings had {images:,} photographs and their mirror images, {side} x {side} "
+        f"px, and at most {max(row['epochs'] for row in found)} epochs; the poster had "
+        f"{POSTER_IMAGES:,} images, half of them mirrored: what shorter trainings do not reach, "
+        "longer ones may."
     )
 
 

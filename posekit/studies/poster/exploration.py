@@ -13,6 +13,12 @@ COMPONENT_COUNT = 5
 # Fewer validation images than this say little.
 FEW_IMAGES = 100
 
+# Entries of the result that hold numbers alone, see studies.photographs.
+PUBLISHABLE = (
+    *("summary", "constant_guess_validation", "placed_figure_validation", "similar_groups"),
+    *("images_in_similar_groups", "pose_variance_explained", "never_labelled", "poster"),
+)
+
 
 def record(dataset, index):
     """One raw record as stored: rows for a table of its joints."""
@@ -41,14 +47,10 @@ def similar_pairs(experiment, limit):
 
 
 def pose_components(dataset):
-    """Principal components of the poses, over the joints that enough of them have.
+    """pose_statistics.PoseComponents of all joints, NaN for those left out; None below two joints.
 
-    Only poses with all the compared joints can be compared. Joints that are never labelled are left
-    out, and then the most rarely labelled ones, until more than COMPONENT_COUNT poses remain.
-
-    Returns:
-        pose_statistics.PoseComponents of all K joints, NaN for those left out; None where fewer
-        than two joints would remain.
+    Only poses with all the compared joints can be compared. The most rarely labelled joints are
+    left out until more than COMPONENT_COUNT poses remain.
     """
     compared = dataset.labelled.any(axis=0)
     counts = dataset.labelled.sum(axis=0)
@@ -85,10 +87,10 @@ def components_left_out(dataset, components):
 def explore(experiment):
     """Everything notebook 01 reports, JSON-ready."""
     dataset, joints = experiment.dataset, experiment.dataset.skeleton.joints
-    every = (experiment.keypoints_frame_px, dataset.labelled)
     train, validation = (
-        tuple(values[experiment.split.indices(dataset, part)] for values in every)
+        (experiment.keypoints_frame_px[indices], dataset.labelled[indices])
         for part in ("train", "validation")
+        for indices in [experiment.split.indices(dataset, part)]
     )
     components = pose_components(dataset)
     group_sizes = np.bincount(experiment.split.groups)
@@ -106,25 +108,12 @@ def explore(experiment):
         "summary": summary,
         "constant_guess_validation": guesses,
         "placed_figure_validation": placed,
-        "constant_guess_all_images": baselines.constant_errors_by_treatment(
-            every, every, frame_px=experiment.frame_px
-        ),
         "similar_groups": int((group_sizes > 1).sum()),
         "images_in_similar_groups": int(group_sizes[group_sizes > 1].sum()),
         "pose_variance_explained": [] if components is None else components.explained,
         "never_labelled": [name for name in joints if name not in dataset.known_joints],
         "poster": PUBLISHED_MSE,
-        "publishable": [
-            "summary",
-            "constant_guess_validation",
-            "placed_figure_validation",
-            "constant_guess_all_images",
-            "similar_groups",
-            "images_in_similar_groups",
-            "pose_variance_explained",
-            "never_labelled",
-            "poster",
-        ],
+        "publishable": list(PUBLISHABLE),
         "headline": [
             {"label": "images", "value": len(dataset)},
             {"label": "joints labelled", "value": f"{summary['labelled_share']:.1%}"},
@@ -141,10 +130,7 @@ def explore(experiment):
 
 
 def guess_arguments(result):
-    """What needs no learning, as arguments of `plots.constant_guesses`.
-
-    The poster's losses are shown next to photographs alone: they do not compare with others.
-    """
+    """What needs no learning, for `plots.constant_guesses`; the poster's losses on photographs."""
     placed = result["placed_figure_validation"]
     scores = {
         treatment: {

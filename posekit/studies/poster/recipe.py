@@ -5,14 +5,7 @@ from posekit.evaluation import baselines, predictions
 from posekit.evaluation.scores import score, score_original_px
 from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.studies.poster.published import PUBLISHED_MSE, reading
-from posekit.wording import (
-    comparability,
-    headline,
-    number,
-    pck_coverage,
-    verdict,
-    with_interval,
-)
+from posekit.wording import comparability, headline, number, pck_coverage, verdict, with_interval
 
 # What tables and figures call the predictions.
 NAMES = {"network": "network", **baselines.NAMES}
@@ -24,8 +17,9 @@ FEW_IMAGES = 100
 def describe(run, experiment, run_dir):
     """A TrainingRun's results at its best epoch, JSON-ready; its folder is relative to `run_dir`.
 
-    train_mse and validation_mse are in inference mode and under its label treatment. Scores and
-    `mse_parts` (of `baselines.error_parts`, by prediction) are of labelled joints.
+    train_mse (the bias; what validation_mse adds is the variance) and validation_mse are in
+    inference mode and under its label treatment. Scores and `mse_parts` (of
+    `baselines.error_parts`, by prediction) are of labelled joints.
     """
     treatment = run.config.label_treatment
     model = run.best_model()
@@ -45,19 +39,14 @@ def describe(run, experiment, run_dir):
     }
     return {
         "label_treatment": treatment,
-        "network": run.config.network,
         "flip": run.config.flip,
         "folder": str(run.folder.relative_to(run_dir)),
         "best_epoch": run.best_epoch,
         "epochs": len(run.history["epoch"]),
         "history": run.history,
-        "seconds": sum(run.history["seconds"]),
         "baselines": run.baselines,
         "train_mse": mse["train"],
         "validation_mse": mse["validation"],
-        "bias": mse["train"],
-        "variance": mse["validation"] - mse["train"],
-        "share_of_mean_pose": mse["validation"] / run.baselines["mean_pose"],
         "validation_scores": {
             name: score(pred, experiment, "validation", seed=run.config.seed)
             for name, pred in candidates.items()
@@ -69,12 +58,9 @@ def describe(run, experiment, run_dir):
 
 
 def report(runs, experiment, run_dir):
-    """Everything notebook 02 reports, JSON-ready.
+    """Everything notebook 02 reports on `runs`, label treatment -> TrainingRun, JSON-ready.
 
-    Args:
-        runs: dict, label treatment -> TrainingRun; later notebooks use the first one's.
-        experiment: Experiment.
-        run_dir: folder of the run, a Path.
+    Later notebooks use the first one's. `run_dir` is the folder of the run, a Path.
     """
     described = [describe(run, experiment, run_dir) for run in runs.values()]
     return {
@@ -146,32 +132,21 @@ def score_table(result):
 
 
 def own_table(run, experiment, result):
-    """Rows for a table: the reader's network, the poster's and the constants, as `score_table`.
-
-    Args:
-        run: TrainingRun of the reader's network.
-        experiment: Experiment.
-        result: dict of `report`.
-    """
-    canvases = experiment.canvases(run.config.view, run.config.frame_px)
+    """Rows for a table: a TrainingRun, the poster's network in `result`, and the constants."""
+    config, known = run.config, result["runs"][0]["validation_scores"]
     pred_px = predictions.predict_px(
         run.best_model(),
-        canvases,
+        experiment.canvases(config.view, config.frame_px),
         "validation",
-        head=run.config.head,
-        frame_px=run.config.frame_px,
+        head=config.head,
+        frame_px=config.frame_px,
     )
-    own = score_original_px(pred_px, experiment, "validation", seed=run.config.seed)
-    known = result["runs"][0]["validation_scores"]
-    candidates = {"your network": own, "the poster's network": known["network"]}
-    candidates |= {name: known[name] for name in ("mean_pose", "image_centre")}
-    return [
-        {
-            "prediction": NAMES.get(name, name),
-            **scores["metrics"],
-        }
-        for name, scores in candidates.items()
-    ]
+    candidates = {
+        "your network": score_original_px(pred_px, experiment, "validation", seed=config.seed),
+        "the poster's network": known["network"],
+        **{NAMES[name]: known[name] for name in ("mean_pose", "image_centre")},
+    }
+    return [{"prediction": name, **scores["metrics"]} for name, scores in candidates.items()]
 
 
 def answer(result):
@@ -179,9 +154,19 @@ def answer(result):
     first = result["runs"][0]
     pck = _pck(first)
     constant = first["validation_scores"]["mean_pose"]["metrics"]["pck_0.2"]
+    parts = first["mse_parts"]
+    error = {name: sum(each.values()) for name, each in parts.items()}
+    mostly = "bias" if 2 * first["train_mse"] >= first["validation_mse"] else "variance"
+    place, size, shape = (
+        f"{parts['network'][name] / error['network']:.0%}" for name in ("place", "size", "shape")
+    )
     return wording.answer(
-        f"{_learned(first)}; its error is mostly {_mostly(first)}.",
-        *_meaning(first),
+        f"{_learned(error)}; its error is mostly {mostly}.",
+        f"On labelled joints of new pictures the network's MSE is {number(error['network'])}. One "
+        f"constant, the mean pose, scores {number(error['mean_pose'])}; the mean figure put at "
+        f"each person's true centre, which knows nothing of the pose, "
+        f"{number(error['true_centre'])}. Of the network's error {place} is the place of the "
+        f"person, {size} its size and {shape} the shape of the pose.",
         _too_short(result, first),
         reading(result["constants"]) if "lsp" in result["data"]["name"] else "",
         comparability(result["data"]).strip(),
@@ -191,54 +176,18 @@ def answer(result):
             f"{with_interval(pck['value'], pck['interval'], 3)} of the labelled joints within 0.2 "
             f"torso lengths; the mean pose gets {number(constant['value'], 3)}. "
             f"{pck_coverage(first['validation_scores']['network'])}",
-            *(
-                _part_line(name, first["mse_parts"][name])
-                for name in ("network", "mean_pose", "true_centre")
-            ),
             f"Data: {result['data']['name']}, {result['data']['images']:,} images, split "
             f"`{result['data']['split']['name']}`, flips `{first['flip']}`.",
         ],
     )
 
 
-def _learned(run):
-    error = {name: sum(parts.values()) for name, parts in run["mse_parts"].items()}
+def _learned(error):
     if not error["network"] < 0.99 * error["mean_pose"]:
         return "Nothing that one constant pose does not know"
     if error["network"] > error["true_centre"]:
         return "At best where people are, not how they stand"
     return "Where people are, and some of how they stand"
-
-
-def _mostly(run):
-    return "bias" if run["bias"] >= run["variance"] else "variance"
-
-
-def _meaning(run):
-    parts = run["mse_parts"]
-    error = {name: sum(each.values()) for name, each in parts.items()}
-    network, placed = error["network"], error["true_centre"]
-    yield (
-        f"On labelled joints of new pictures the network's MSE is {number(network)}. One constant, "
-        f"the mean pose, scores {number(error['mean_pose'])}; the mean figure put at each person's "
-        f"true centre, which knows nothing of the pose, {number(placed)}."
-    )
-    if placed < network < error["mean_pose"]:
-        yield (
-            'That is the poster\'s "human figures but unable to match the exact pose" as a number.'
-        )
-    yield (
-        f"Of the network's error {parts['network']['place'] / network:.0%} is the place of the "
-        f"person, {parts['network']['size'] / network:.0%} its size and "
-        f"{parts['network']['shape'] / network:.0%} the shape of the pose."
-    )
-    gain = 1 - error["true_centre_and_size"] / placed
-    if abs(gain) < 0.1:
-        yield (
-            "Surprising: to know the true size as well hardly helps "
-            f"({number(error['true_centre_and_size'])}), since a mean over many poses has short "
-            "limbs in any size."
-        )
 
 
 def _too_short(result, run):
@@ -255,21 +204,14 @@ def _too_short(result, run):
 
 
 def _treatment_line(run):
+    constants = run["baselines"]
     return (
         f"`{run['label_treatment']}` labels: the network "
-        f"{verdict(run['validation_mse'], run['baselines']['mean_pose'])}. Validation MSE "
-        f"{number(run['validation_mse'])}, mean pose {number(run['baselines']['mean_pose'])}, "
-        f"image centre {number(run['baselines']['image_centre'])}. Training MSE (bias) "
-        f"{number(run['train_mse'])}; validation is {number(abs(run['variance']))} "
-        f"{'higher' if run['variance'] > 0 else 'lower'} (variance). {run['epochs']} epochs, best "
+        f"{verdict(run['validation_mse'], constants['mean_pose'])}. Validation MSE "
+        f"{number(run['validation_mse'])}, mean pose {number(constants['mean_pose'])}, image "
+        f"centre {number(constants['image_centre'])}. Training MSE (bias) "
+        f"{number(run['train_mse'])}, the rest is variance. {run['epochs']} epochs, best "
         f"{run['best_epoch']}."
-    )
-
-
-def _part_line(name, parts):
-    return (
-        f"MSE on labelled joints, {NAMES[name]}: {number(sum(parts.values()))} = place "
-        f"{number(parts['place'])} + size {number(parts['size'])} + shape {number(parts['shape'])}."
     )
 
 

@@ -125,16 +125,21 @@ class _Network:
             last.set_weights([np.zeros(last.kernel.shape), unit.ravel()])
 
     def fit(self, batches, *, steps, epochs=1):
-        """Train; returns the mean loss of each epoch."""
+        """Train; returns the mean loss of the last epoch."""
         history = self.model.fit(
             batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0
         )
-        return history.history["loss"]
+        return history.history["loss"][-1]
 
-    def validation_mse(self):
-        """Mean squared error on the validation part, in inference mode."""
-        pred_px = predictions.predict_frame_px(self.model, self.validation_images)
-        return baselines.treatment_mse(pred_px, self.validation_targets)
+
+def _row(name, expected, measured, passed, /, **numbers):
+    return {
+        "name": name,
+        "expected": expected,
+        "measured": measured,
+        "passed": bool(passed),
+        "numbers": numbers,
+    }
 
 
 def _near_duplicates(experiment):
@@ -142,35 +147,31 @@ def _near_duplicates(experiment):
     pairs, largest = near_duplicates.find_across_parts(thumbnails, experiment.split)
     claimed = experiment.split.comparable
     expected = f"at most {near_duplicates.SIMILARITY_THRESHOLD} alike"
-    return {
-        "name": "images of different parts, as they are and mirrored",
-        "expected": expected if claimed else f"{expected}, were the split comparable",
-        "measured": f"{len(pairs)} near-duplicates"
-        if len(pairs)
-        else f"at most {largest:.3f} alike",
-        "passed": not (claimed and len(pairs)),
-        "numbers": {"largest_similarity": largest, "near_duplicates": len(pairs)},
-    }
+    return _row(
+        "images of different parts, as they are and mirrored",
+        expected if claimed else f"{expected}, were the split comparable",
+        f"{len(pairs)} near-duplicates" if len(pairs) else f"at most {largest:.3f} alike",
+        not (claimed and len(pairs)),
+        largest_similarity=largest,
+        near_duplicates=len(pairs),
+    )
 
 
 def _loss_of_the_image_centre(network):
     """Without its last weights the network predicts the image centre, whose error is known."""
-    centre_px = network.centre_px
-    network.restart(centre_px)
-    batches = evaluation_batches(
-        network.validation_images,
-        network.validation_targets,
-        batch_size=predictions.BATCH_SIZE,
-    )
+    network.restart(network.centre_px)
+    images, targets = network.validation_images, network.validation_targets
+    batches = evaluation_batches(images, targets, batch_size=predictions.BATCH_SIZE)
     measured = network.model.evaluate(batches, verbose=0, return_dict=True)["mse"]
-    expected = baselines.treatment_mse(centre_px, network.validation_targets)
-    return {
-        "name": "loss of a network whose last weights are zero",
-        "expected": f"the image centre's error, {number(expected, 2)}",
-        "measured": number(measured, 2),
-        "passed": abs(measured - expected) <= EXACT * expected,
-        "numbers": {"expected": expected, "measured": measured},
-    }
+    expected = baselines.treatment_mse(network.centre_px, targets)
+    return _row(
+        "loss of a network whose last weights are zero",
+        f"the image centre's error, {number(expected, 2)}",
+        number(measured, 2),
+        abs(measured - expected) <= EXACT * expected,
+        expected=expected,
+        measured=measured,
+    )
 
 
 def _loss_at_the_start(network):
@@ -182,35 +183,34 @@ def _loss_at_the_start(network):
     network.restart()
     targets = network.train_targets[:BATCH_IMAGES]
     images = network.train_images[:BATCH_IMAGES].astype("float32")
-    kernel = network.model.get_layer("coordinates_unit").kernel
-    inputs, outputs = kernel.shape
-    frame_px = network.experiment.frame_px
-    spread = (frame_px / 2) ** 2 * inputs / 2 * 2 / (inputs + outputs)
+    inputs, outputs = network.model.get_layer("coordinates_unit").kernel.shape
+    spread = (network.experiment.frame_px / 2) ** 2 * inputs / 2 * 2 / (inputs + outputs)
     expected = baselines.treatment_mse(network.centre_px, targets) + spread
     measured = float(losses.weighted_mse(targets, network.model(images, training=True)))
-    return {
-        "name": "loss at the start, with random weights",
-        "expected": f"{number(expected)}, give or take {START_TOLERANCE:.0%}",
-        "measured": number(measured),
-        "passed": abs(measured - expected) <= START_TOLERANCE * expected,
-        "numbers": {"expected": expected, "measured": measured},
-    }
+    return _row(
+        "loss at the start, with random weights",
+        f"{number(expected)}, give or take {START_TOLERANCE:.0%}",
+        number(measured),
+        abs(measured - expected) <= START_TOLERANCE * expected,
+        expected=expected,
+        measured=measured,
+    )
 
 
 def _one_batch(network):
     images, targets = network.train_images[:BATCH_IMAGES], network.train_targets[:BATCH_IMAGES]
-    pose_px = network.mean_pose_px
-    network.restart(pose_px)
+    network.restart(network.mean_pose_px)
     batch = evaluation_batches(images, targets, batch_size=BATCH_IMAGES)
-    measured = network.fit(batch.repeat(), steps=1, epochs=BATCH_STEPS)[-1]
-    constant = baselines.treatment_mse(pose_px, targets)
-    return {
-        "name": f"loss on one batch of {len(images)} pictures after {BATCH_STEPS} steps",
-        "expected": f"below {BATCH_SHARE:.0%} of the mean pose's {number(constant)}",
-        "measured": number(measured),
-        "passed": measured < BATCH_SHARE * constant,
-        "numbers": {"mean_pose": constant, "measured": measured},
-    }
+    measured = network.fit(batch.repeat(), steps=1, epochs=BATCH_STEPS)
+    constant = baselines.treatment_mse(network.mean_pose_px, targets)
+    return _row(
+        f"loss on one batch of {len(images)} pictures after {BATCH_STEPS} steps",
+        f"below {BATCH_SHARE:.0%} of the mean pose's {number(constant)}",
+        number(measured),
+        measured < BATCH_SHARE * constant,
+        mean_pose=constant,
+        measured=measured,
+    )
 
 
 def _shuffled_labels(network):
@@ -220,8 +220,7 @@ def _shuffled_labels(network):
     The same training on the true labels shows whether the check has power.
     """
     order = np.random.default_rng(network.seed).permutation(len(network.train_targets))
-    measured = _mse_after_an_epoch(network, order)
-    control = _mse_after_an_epoch(network, slice(None))
+    measured, control = (_mse_after_an_epoch(network, each) for each in (order, slice(None)))
     validation, frame_px = network.validation_targets, network.experiment.frame_px
     floor = baselines.constant_errors(validation, validation, frame_px)["mean_pose"]
     power = (
@@ -229,13 +228,15 @@ def _shuffled_labels(network):
         if control < floor
         else "does not beat it either: this check has little power here"
     )
-    return {
-        "name": "validation loss after an epoch on shuffled labels",
-        "expected": f"no better than the best constant, {number(floor)}",
-        "measured": f"{number(measured)}; with the true labels {number(control)}, which {power}",
-        "passed": measured >= floor,
-        "numbers": {"best_constant": floor, "measured": measured, "true_labels": control},
-    }
+    return _row(
+        "validation loss after an epoch on shuffled labels",
+        f"no better than the best constant, {number(floor)}",
+        f"{number(measured)}; with the true labels {number(control)}, which {power}",
+        measured >= floor,
+        best_constant=floor,
+        measured=measured,
+        true_labels=control,
+    )
 
 
 def _mse_after_an_epoch(network, order):
@@ -256,4 +257,5 @@ def _mse_after_an_epoch(network, order):
         missing=network.train_missing[order],
     )
     network.fit(batches, steps=steps)
-    return network.validation_mse()
+    pred_px = predictions.predict_frame_px(network.model, network.validation_images)
+    return baselines.treatment_mse(pred_px, network.validation_targets)

@@ -15,7 +15,6 @@ from posekit import files
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.evaluation import baselines, predictions
 from posekit.models import poster
-from posekit.pipeline.batches import evaluation_batches
 from posekit.training.fit import fit
 from posekit.training.recorder import DivergedError
 
@@ -30,6 +29,9 @@ SCALINGS = {
 
 # Pictures that moving statistics are measured on: a training's own are those of its last steps.
 STATISTICS_IMAGES = 512
+
+# Fields of a Trial that are arguments of `fit`.
+FIT_SETTINGS = ("seed", "epochs", "batch_size", "label_treatment", "flip", "patience")
 
 
 @dataclass(frozen=True)
@@ -50,28 +52,24 @@ class Trial:
 def train_all(trials, experiment, run_dir, *, out=None):
     """Train each Trial that the file lacks; returns the rows of all, in their order.
 
-    Args:
-        trials: list of Trial.
-        experiment: Experiment.
-        run_dir: folder of the trainings.
-        out: path of the JSON file that each finished training is added to; None for none.
+    Each finished training is added to the JSON file `out`, if that is given.
 
     Returns:
         list of dict, JSON-ready: the settings, `data`, and the results: `history`;
-        `best_validation_mse`; `train_mse`, of the last epoch's network in inference mode;
-        `spread_px`, the standard deviation of its predictions from picture to picture; and
+        `best_validation_mse`; `train_mse`, of the last epoch's network in inference mode; and
         `baselines`. A training whose loss became infinite has `diverged` True and no results.
         Moving statistics are measured on training pictures before each validation.
     """
     rows = []
     for trial in trials:
         settings = _settings(trial, experiment)
-        known = [] if out is None else [row for row in read(out) if _is_of(row, settings)]
-        if not known:
-            known = [{**settings, **_results(trial, experiment, run_dir)}]
+        stored = [] if out is None else read(out)
+        row = next((each for each in stored if {**each, **settings} == each), None)
+        if row is None:
+            row = {**settings, **_results(trial, experiment, run_dir)}
             if out is not None:
-                files.write_json(out, {"trainings": [*read(out), *known]})
-        rows.append(known[0])
+                files.write_json(out, {"trainings": [*read(out), row]})
+        rows.append(row)
     return rows
 
 
@@ -149,10 +147,6 @@ def _settings(trial, experiment):
     }
 
 
-def _is_of(row, settings):
-    return all(row.get(name) == value for name, value in settings.items())
-
-
 def _results(trial, experiment, run_dir):
     images = experiment.images("train")
     shown = evenly_spread(len(images), STATISTICS_IMAGES)
@@ -169,19 +163,12 @@ def _results(trial, experiment, run_dir):
             experiment,
             run_dir,
             optimizer=keras.optimizers.Adam(trial.learning_rate),
-            epochs=trial.epochs,
-            batch_size=trial.batch_size,
-            seed=trial.seed,
-            label_treatment=trial.label_treatment,
-            flip=trial.flip,
-            patience=trial.patience,
             callbacks=[MeasuredStatistics(images[shown], trial.batch_size)] * trial.batch_norm,
+            **{name: getattr(trial, name) for name in FIT_SETTINGS},
         )
     except DivergedError:
         return {"diverged": True}
-    model = run.last_model()
-    train_px = _predict_px(model, images)
-    validation_px = _predict_px(model, experiment.images("validation"))
+    train_px = predictions.predict_frame_px(run.last_model(), images)
     targets = experiment.targets("train", trial.label_treatment)
     return {
         "history": {
@@ -190,13 +177,5 @@ def _results(trial, experiment, run_dir):
         },
         "best_validation_mse": round(run.best_validation_mse, 3),
         "train_mse": round(baselines.treatment_mse(train_px, targets), 3),
-        "spread_px": round(float(validation_px.std(axis=0).mean()), 3),
         "baselines": {name: round(value, 3) for name, value in run.baselines.items()},
     }
-
-
-def _predict_px(model, images):
-    # Predicted once, it would take longer to compile than to compute.
-    batches = evaluation_batches(images, batch_size=predictions.BATCH_SIZE)
-    flat = np.concatenate([model(batch, training=False) for batch in batches])
-    return flat.reshape(len(flat), -1, 2)

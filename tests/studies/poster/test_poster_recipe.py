@@ -48,15 +48,8 @@ def result(experiment, tmp_path):
 def test_a_network_that_is_the_mean_pose_scores_like_it(result):
     run = result["runs"][0]
     assert run["validation_mse"] == pytest.approx(run["baselines"]["mean_pose"], rel=1e-5)
-    assert run["share_of_mean_pose"] == pytest.approx(1, rel=1e-5)
     network, constant = (run["validation_scores"][name] for name in ("network", "mean_pose"))
     assert network["metrics"]["pck_0.2"]["value"] == constant["metrics"]["pck_0.2"]["value"]
-
-
-def test_bias_is_the_training_error_and_variance_what_validation_adds(result):
-    for run in result["runs"]:
-        assert run["bias"] == run["train_mse"]
-        assert run["bias"] + run["variance"] == pytest.approx(run["validation_mse"])
 
 
 def test_training_error_is_measured_on_the_training_part(experiment, result):
@@ -73,7 +66,7 @@ def test_training_error_is_measured_on_the_training_part(experiment, result):
 def test_runs_are_described(result):
     first = result["runs"][0]
     assert first["folder"] == "training/masked"
-    assert (first["best_epoch"], first["epochs"], first["seconds"]) == (2, 3, 3.5)
+    assert (first["best_epoch"], first["epochs"]) == (2, 3)
     assert [run["label_treatment"] for run in result["runs"]] == ["masked", "poster_origin"]
 
 
@@ -123,7 +116,7 @@ def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
     for run in result["runs"]:
         assert f"- `{run['label_treatment']}` labels: the network " in text
         assert f"Validation MSE {run['validation_mse']:.1f}, mean pose " in text
-        assert f"(bias) {run['bias']:.1f}; validation is {abs(run['variance']):.1f} " in text
+        assert f"(bias) {run['train_mse']:.1f}, " in text
     assert text.count("3 epochs, best 2.") == 2
     assert "5 validation images are too few" in text and "still falling" not in text
     assert "not comparable" not in text and "427.41" not in text
@@ -141,7 +134,7 @@ def with_network(run, **parts):
 
 
 def test_answer_says_whether_more_than_the_place_was_learned(result):
-    first = {**result["runs"][0], "bias": 10.0, "variance": 90.0}
+    first = {**result["runs"][0], "train_mse": 10.0, "validation_mse": 100.0}
     error = {name: sum(parts.values()) for name, parts in first["mse_parts"].items()}
     assert error["true_centre"] < 0.9 * error["mean_pose"]
     between = (error["true_centre"] + error["mean_pose"]) / 2
@@ -151,11 +144,9 @@ def test_answer_says_whether_more_than_the_place_was_learned(result):
     assert text.startswith(
         "**At best where people are, not how they stand; its error is mostly variance.**"
     )
-    assert '"human figures but unable to match the exact pose" as a number' in text
     assert "25% is the place of the person, 0% its size and 75% the shape of the pose" in text
     text = answer({**result, "runs": [with_network(first, size=error["true_centre"] / 2)]})
     assert text.startswith("**Where people are, and some of how they stand; ")
-    assert "exact pose" not in text
 
 
 def test_answer_praises_what_a_constant_cannot(result):

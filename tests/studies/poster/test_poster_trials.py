@@ -85,8 +85,8 @@ def fitted(experiment, monkeypatch):
 
     monkeypatch.setattr(trials, "fit", fit)
     monkeypatch.setattr(
-        trials,
-        "_predict_px",
+        trials.predictions,
+        "predict_frame_px",
         lambda flat, images: flat[len(images)].reshape(-1, 14, 2),
     )
     return calls
