@@ -60,3 +60,14 @@ def correct_joints(pred_px, dataset, *, threshold=0.2):
     is counted where it is labelled in an image whose torso can be measured.
     """
     return tuple(errors_of(pred_px, dataset).pck(threshold))
+
+
+def examples(errors, count):
+    """(kind, index) of at most `count` typical, good and worst of N errors, float (N,).
+
+    Typical ones are about the median. NaN is left out, and nothing is chosen twice.
+    """
+    order = np.argsort(errors, kind="stable")[: np.isfinite(errors).sum()]
+    count = min(count, len(order) // 3)
+    starts = {"typical": (len(order) - count) // 2, "good": 0, "worst": len(order) - count}
+    return [(kind, index) for kind, at in starts.items() for index in order[at : at + count]]

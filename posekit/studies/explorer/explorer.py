@@ -7,11 +7,10 @@ import numpy as np
 
 from posekit import drawing, files, geometry
 from posekit.datasets import image_files
-from posekit.errors import PosekitError, check_choice
+from posekit.errors import PosekitError
 from posekit.estimators import loading, runtimes
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
-from posekit.studies.explorer import subject as explorer_subject
-from posekit.studies.explorer.subject import Subject, distances_px, shown_saliency
+from posekit.studies.explorer.subject import Subject, distances_px, shown_saliency, varied
 
 # As `model`: images and labels alone.
 NO_MODEL = "none"
@@ -71,15 +70,14 @@ class Explorer:
         self.poses = None if estimator is None else estimator.estimate_dataset(dataset)
         self.error_px = np.full(dataset.labelled.shape, np.nan)
         if self.poses is not None:
-            predicted = self.poses.keypoints_px.shape[1]
-            if predicted != len(self.joints):
+            predicted_px = self.poses.keypoints_px
+            if predicted_px.shape[1] != len(self.joints):
                 raise PosekitError(
                     f"Explorer(): `estimator` must predict the {len(self.joints)} joints of "
-                    f"{dataset.skeleton.name}; got {predicted}. Take a model trained on them."
+                    f"{dataset.skeleton.name}; got {predicted_px.shape[1]}. Take a model trained "
+                    "on them."
                 )
-            self.error_px = distances_px(
-                self.poses.keypoints_px, dataset.keypoints_px, dataset.labelled
-            )
+            self.error_px = distances_px(predicted_px, dataset.keypoints_px, dataset.labelled)
         counts = np.isfinite(self.error_px).sum(axis=1)
         self.image_error_px = np.nansum(self.error_px, axis=1) / np.where(counts, counts, np.nan)
         # The overlays change more often than the picture.
@@ -104,18 +102,10 @@ class Explorer:
         """The activities of the data, sorted."""
         return [] if self.activities is None else np.unique(self.activities).tolist()
 
-    @property
-    def has_confidences(self):
-        """Whether the model gives confidences."""
-        return self.poses is not None and not np.isnan(self.poses.confidences).all()
-
     def browsed(self, state):
         """The images of the state's activity in its order, int (M,); those without error last."""
-        check_choice("browsed()", "order", state.order, self.orders)
-        check_choice("browsed()", "joint", state.joint, self.joints)
         shown = np.arange(len(self.dataset))
         if state.activity is not None:
-            check_choice("browsed()", "activity", state.activity, self.activity_names)
             shown = np.flatnonzero(self.activities == state.activity)
         if state.order == "index":
             return shown
@@ -171,30 +161,30 @@ class Explorer:
         return self._subject(state.image, state.variation)
 
     def _make_subject(self, image, variation):
-        if variation is not None:
-            return self._varied(self._subject(image, None), *variation)
-        encoded = self.dataset.read_image(str(self.dataset.image_ids[image]))
-        stored = Subject(
-            image_files.decode(encoded),
-            self.dataset.keypoints_px[image],
-            self.dataset.labelled[image],
+        if variation is None:
+            encoded = self.dataset.read_image(str(self.dataset.image_ids[image]))
+            subject = Subject(
+                image_files.decode(encoded),
+                self.dataset.keypoints_px[image],
+                self.dataset.labelled[image],
+            )
+            poses = self.poses
+        else:
+            augmentation, mirrored, draw = variation
+            mirror = self.dataset.skeleton.mirror if mirrored else None
+            stored = self._subject(image, None)
+            subject = varied(stored, augmentation, rng=np.random.default_rng(draw), mirror=mirror)
+            image = 0
+            # The sliders are there to show how the model copes.
+            poses = self._estimator and self._estimator.estimate([subject.image])
+        if poses is None:
+            return subject
+        return replace(
+            subject,
+            predicted_px=poses.keypoints_px[image],
+            confidences=poses.confidences[image],
+            input_box_px=poses.boxes_px[image],
         )
-        return stored if self.poses is None else _with_pose(stored, self.poses, image)
-
-    def _varied(self, stored, augmentation, mirrored, draw):
-        varied = explorer_subject.varied(
-            stored.image,
-            stored.true_px,
-            stored.labelled,
-            augmentation,
-            mirrored=mirrored,
-            rng=np.random.default_rng(draw),
-            skeleton=self.dataset.skeleton,
-        )
-        if self._estimator is None:
-            return varied
-        # The sliders are there to show how the model copes.
-        return _with_pose(varied, self._estimator.estimate([varied.image]), 0)
 
     def picture(self, state):
         """The whole picture in a square with the state's overlays, uint8 (S, S, 3), RGB."""
@@ -227,7 +217,6 @@ class Explorer:
         if self.activities is not None:
             parts.append(str(self.activities[state.image]))
         subject = self.subject(state)
-        parts += [subject.change] if subject.change else []
         if np.isfinite(subject.error_px).any():
             parts.append(f"mean error {np.nanmean(subject.error_px):.1f} px")
         return " · ".join(parts)
@@ -240,27 +229,25 @@ class Explorer:
         torso_px = subject.scale * geometry.torso_length_px(
             subject.true_px[None], subject.labelled[None], skeleton=self.dataset.skeleton
         )
+        unknown = np.full(len(self.joints), np.nan)
         columns = {
             "error_px": subject.error_px,
             "error_torsos": subject.error_px / np.where(torso_px > 0, torso_px, np.nan),
-            "confidence": np.full(len(self.joints), np.nan)
-            if subject.confidences is None
-            else subject.confidences,
+            "confidence": unknown if subject.confidences is None else subject.confidences,
+        }
+        known = {
+            name: [float(value) if np.isfinite(value) else None for value in values]
+            for name, values in columns.items()
         }
         return [
-            {"joint": joint}
-            | {
-                name: float(values[index]) if np.isfinite(values[index]) else None
-                for name, values in columns.items()
-            }
-            for index, joint in enumerate(self.joints)
+            dict(zip(("joint", *known), row, strict=True))
+            for row in zip(self.joints, *known.values(), strict=True)
         ]
 
 
 def open_explorer(dataset, *, model=NO_MODEL, activities=None):
-    """An Explorer with a model by its name.
+    """An Explorer with a model, as for `loading.load`, or NO_MODEL.
 
-    `model` is as for `loading.load`, a path relative to the project's root; or NO_MODEL.
     `activities` has a name for each image; None takes those of the data set.
     """
     if activities is None:
@@ -288,12 +275,3 @@ def path_of(model):
 
 def _is_keras(stage):
     return not isinstance(stage.network, (runtimes.LiteRtNetwork, runtimes.OnnxNetwork))
-
-
-def _with_pose(subject, poses, index):
-    return replace(
-        subject,
-        predicted_px=poses.keypoints_px[index],
-        confidences=poses.confidences[index],
-        input_box_px=poses.boxes_px[index],
-    )

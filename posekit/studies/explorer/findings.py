@@ -10,6 +10,7 @@ from posekit.datasets.pose_dataset import evenly_spread
 from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import loading
 from posekit.evaluation import metrics
+from posekit.evaluation.scores import examples
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import LSP
 from posekit.studies.explorer.explorer import NO_MODEL, path_of
@@ -51,7 +52,8 @@ def states_to_keep(explorer, *, joint, seed):
     start = explorer.start()
     shown = replace(start, joint=joint or start.joint)
     kept, worst = {"first image": shown}, {}
-    ranked = _best_first(explorer)
+    error_px = explorer.image_error_px
+    ranked = np.argsort(error_px)[: np.isfinite(error_px).sum()]
     if len(ranked):
         shown = replace(shown, order="error", image=int(ranked[len(ranked) // 2]))
         kept = {"a typical picture": shown}
@@ -64,20 +66,13 @@ def states_to_keep(explorer, *, joint, seed):
 
 
 def gallery(explorer, *, each=4):
-    """Good, median and worst pictures as arguments of `plots.prediction_grid`; None without errors.
+    """Typical, good and worst pictures, `each` of a kind, as arguments of `plots.prediction_grid`.
 
-    `each` is how many of a kind. A good one is at the first tenth of the errors.
+    None without errors.
     """
-    ranked = _best_first(explorer)
-    each = min(each, len(ranked) // 3)
-    if not each:
+    kinds = examples(explorer.image_error_px, each)
+    if not kinds:
         return None
-    starts = {
-        "good": min(len(ranked) // 10, len(ranked) // 3 - each),
-        "median": (len(ranked) - each) // 2,
-        "worst": len(ranked) - each,
-    }
-    kinds = [(kind, image) for kind, at in starts.items() for image in ranked[at : at + each]]
     subjects = [explorer.subject(replace(explorer.start(), image=int(it))) for _, it in kinds]
     return {
         "images": [subject.image for subject in subjects],
@@ -86,15 +81,8 @@ def gallery(explorer, *, each=4):
         "labelled": np.stack([subject.labelled for subject in subjects]),
         "skeleton": explorer.dataset.skeleton,
         "titles": [f"{kind}: {explorer.image_error_px[image]:.1f} px" for kind, image in kinds],
-        # A row of each kind where these fill it.
-        "columns": each if each > 2 else len(kinds),
+        "columns": max(3, len(kinds) // 3),
     }
-
-
-def _best_first(explorer):
-    """The pictures whose error is known, int (M,)."""
-    known = np.flatnonzero(np.isfinite(explorer.image_error_px))
-    return known[np.argsort(explorer.image_error_px[known], kind="stable")]
 
 
 def report(explorer, experiment, indices, *, model, part, seed):
@@ -154,12 +142,10 @@ def answer(result):
         f"{result['images']} {result['part']} images of {result['data']['name']}, "
         f"{result['labelled_share']:.1%} of their joints labelled"
     )
+    comparable = comparability(result["data"]).strip()
     if "scores" not in result:
-        return wording.answer(
-            "No error is known, since no model was used.",
-            comparability(result["data"]).strip(),
-            numbers=[f"{data}."],
-        )
+        verdict = "No error is known, since no model was used."
+        return wording.answer(verdict, comparable, numbers=[f"{data}."])
     pck = result["scores"]["metrics"]["pck_0.2"]
     per_joint = result["scores"]["mpjpe_px_per_joint"]
     known = {name: error for name, error in per_joint.items() if error is not None}
@@ -172,29 +158,22 @@ def answer(result):
         if share is None
         else f"`{result['model']}` is {'mostly right' if share >= 0.5 else 'mostly wrong'}: "
         f"{share:.0%} of the joints are within 0.2 torso lengths of their labels.",
-        f"The easiest joint is the {_words(easiest)}, the hardest the {_words(hardest)}: its mean "
-        f"error is {known[hardest] / max(known[easiest], 1e-9):.1f} times as large.",
-        f"Errors are far from even: the median picture is off by "
-        f"{number(median['mean_error_px'])} px, the worst, `{worst['image']}`, by "
-        f"{number(worst['mean_error_px'])} px. Look at the worst first; they are often other "
-        "people, occlusion or a faulty label.",
+        f"The easiest joint is the {easiest.replace('_', ' ')}, off by {number(known[easiest])} "
+        f"px, the hardest the {hardest.replace('_', ' ')}, off by {number(known[hardest])} px. The "
+        f"median picture is off by {number(median['mean_error_px'])} px, the worst, "
+        f"`{worst['image']}`, by {number(worst['mean_error_px'])} px. Look at the worst first; "
+        "they are often other people, occlusion or a faulty label.",
         f"Careful: {result['images']} images are too few for more than a rough answer."
         if result["images"] < FEW_IMAGES
         else "",
-        result["other_split"].strip(),
-        comparability(result["data"]).strip(),
+        result["other_split"],
+        comparable,
         numbers=[
             f"PCK@0.2: {with_interval(pck['value'], pck['interval'], 3)} of the labelled joints. "
             f"{pck_coverage(result['scores'])}",
-            f"Mean error: {_words(easiest)} {number(known[easiest])} px, {_words(hardest)} "
-            f"{number(known[hardest])} px.",
             f"{data}.",
         ],
     )
-
-
-def _words(joint):
-    return joint.replace("_", " ")
 
 
 def _is_shipped(model):
@@ -209,6 +188,6 @@ def _other_split(model, experiment):
     if trained is None or trained == experiment.split.summary():
         return ""
     return (
-        " The model was trained on another split: if it was one of the same images, some of those "
+        "The model was trained on another split: if it was one of the same images, some of those "
         "shown here may have been training images."
     )

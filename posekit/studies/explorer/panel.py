@@ -13,38 +13,29 @@ from ipyevents import Event
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation
 from posekit.studies.explorer import stills
 from posekit.studies.explorer.explorer import State
-from posekit.studies.explorer.stills import to_text
 from posekit.studies.explorer.subject import PICTURE_PX
 
 ORDER_TEXTS = {"index": "as stored", "error": "largest error first", "joint": "worst joint first"}
-EVERY_ACTIVITY = "all"
 OWN_STRENGTHS = "own"
 
-# The ends of the sliders: the least value, and more than any training uses.
-STRENGTH_ENDS = {
-    "rotation_degrees": (0.0, 90.0),
-    "any_rotation": (0.0, 1.0),
-    "scale": (1.0, 2.5),
-    "aspect": (0.0, 0.5),
-    "shift": (0.0, 0.5),
-    "light": (0.0, 0.9),
-    "blur": (0.0, 1.0),
-    "erase": (0.0, 1.0),
-}
-STRENGTH_TEXTS = {
-    "rotation_degrees": "rotation, spread (°)",
-    "any_rotation": "any angle, chance",
-    "scale": "size, up to (times)",
-    "aspect": "stretch, spread",
-    "shift": "shift, up to (share)",
-    "light": "light and colour",
-    "blur": "blurred, chance",
-    "erase": "covered, chance",
+# The sliders of the strengths: text, the least value, and more than any training uses.
+STRENGTHS = {
+    "rotation_degrees": ("rotation, spread (°)", 0.0, 90.0),
+    "any_rotation": ("any angle, chance", 0.0, 1.0),
+    "scale": ("size, up to (times)", 1.0, 2.5),
+    "aspect": ("stretch, spread", 0.0, 0.5),
+    "shift": ("shift, up to (share)", 0.0, 0.5),
+    "light": ("light and colour", 0.0, 0.9),
+    "blur": ("blurred, chance", 0.0, 1.0),
+    "erase": ("covered, chance", 0.0, 1.0),
 }
 LAST_DRAW = 99
 
 # Fields of State that a widget of the same name holds as they are.
-SIMPLE = ("joint", "order", "image", "truth", "prediction", "saliency", "mirrored", "draw")
+SIMPLE = (
+    *("joint", "order", "activity", "image", "truth", "prediction", "saliency"),
+    *("mirrored", "draw"),
+)
 
 _LOOK = {"style": {"description_width": "9em"}, "layout": {"width": "27em"}}
 
@@ -52,15 +43,12 @@ _LOOK = {"style": {"description_width": "9em"}, "layout": {"width": "27em"}}
 class Panel:
     """Browse the pictures of an Explorer; the last line of a cell shows it.
 
-    It begins with `state`, or with `explorer.start()`. `controls` holds the widgets by the name of
-    the part of the state that they set; it is None until the panel is shown.
+    `controls` holds the widgets by the name of the part of the state that they set; it is None
+    until the panel is shown.
     """
 
-    def __init__(self, explorer, state=None):
-        self.explorer = explorer
-        # A step of none goes to an image that is browsed at all.
-        self.state = explorer.start() if state is None else explorer.step(state, 0)
-        self.controls = None
+    def __init__(self, explorer):
+        self.explorer, self.state, self.controls = explorer, explorer.start(), None
 
     def _repr_mimebundle_(self, **options):
         bundle = stills.still(self.explorer, {"": self.state})._repr_mimebundle_()
@@ -91,7 +79,7 @@ class Panel:
             widgets.HBox([controls.truth, controls.prediction, controls.saliency]),
             widgets.HTML(
                 "<b>Augmentation</b>: vary the picture and predict again. The sliders set how "
-                "strongly; what a draw did is above the picture."
+                "strongly."
             ),
             *(controls.preset, *controls.strengths.values(), controls.draw, controls.mirrored),
         ]
@@ -99,10 +87,7 @@ class Panel:
         self._box = widgets.HBox([widgets.VBox(shown), widgets.VBox(browsing, layout=beside)])
         self._box.add_class("posekit-panel")
         self._show(self.state)
-        self._listen()
-
-    def _listen(self):
-        for name, widget in vars(self.controls).items():
+        for name, widget in vars(controls).items():
             for each in widget.values() if name == "strengths" else [widget]:
                 each.observe(self._on_setting, "value")
         self.back.on_click(lambda button: self._show(self.explorer.step(self.state, -1)))
@@ -127,9 +112,7 @@ class Panel:
         strengths = {name: slider.value for name, slider in controls.strengths.items()}
         if change["owner"] is controls.preset and controls.preset.value != OWN_STRENGTHS:
             strengths = vars(AUGMENTATIONS[controls.preset.value])
-        activity = controls.activity.value
         state = State(
-            activity=None if activity == EVERY_ACTIVITY else activity,
             augmentation=Augmentation(**strengths),
             **{name: getattr(controls, name).value for name in SIMPLE},
         )
@@ -146,7 +129,6 @@ class Panel:
         self.state = state
         self._settling = True  # else each widget set below would come back as a change
         try:
-            controls.activity.value = state.activity or EVERY_ACTIVITY
             images = _ranked_list(explorer, state)
             if images != list(controls.image.options):
                 controls.image.options = images
@@ -166,8 +148,8 @@ class Panel:
 def _controls(explorer):
     """The widgets that hold a part of the state, by its name."""
 
-    def dropdown(description, options, **settings):
-        return widgets.Dropdown(description=description, options=options, **_LOOK, **settings)
+    def dropdown(description, options):
+        return widgets.Dropdown(description=description, options=options, **_LOOK)
 
     def overlay(description, available):
         return widgets.Checkbox(
@@ -179,12 +161,8 @@ def _controls(explorer):
 
     return SimpleNamespace(
         order=dropdown("browse", [(ORDER_TEXTS[order], order) for order in explorer.orders]),
-        activity=dropdown(
-            "activity",
-            [EVERY_ACTIVITY, *explorer.activity_names],
-            disabled=not explorer.activity_names,
-        ),
-        joint=dropdown("joint", [(to_text(name), name) for name in explorer.joints]),
+        activity=dropdown("activity", [("all", None), *explorer.activity_names]),
+        joint=dropdown("joint", [(name.replace("_", " "), name) for name in explorer.joints]),
         image=widgets.Select(rows=10, layout=_LOOK["layout"]),
         truth=overlay("truth", True),
         prediction=overlay("prediction", explorer.poses is not None),
@@ -196,10 +174,10 @@ def _controls(explorer):
                 min=least,
                 max=most,
                 step=1.0 if name == "rotation_degrees" else 0.01,
-                description=STRENGTH_TEXTS[name],
+                description=text,
                 **_LOOK,
             )
-            for name, (least, most) in STRENGTH_ENDS.items()
+            for name, (text, least, most) in STRENGTHS.items()
         },
         draw=widgets.IntSlider(max=LAST_DRAW, description="draw", **_LOOK),
         mirrored=widgets.Checkbox(description="mirrored", indent=False),
@@ -208,12 +186,9 @@ def _controls(explorer):
 
 def _ranked_list(explorer, state):
     """The images in the state's order, as (text, image) for a list."""
-    error_px = explorer.ranked_error_px(state)
+    names, error_px = explorer.dataset.image_ids, explorer.ranked_error_px(state)
+    errors = [f"  {error:.1f} px" if error >= 0 else "" for error in error_px]
     return [
-        (
-            f"{rank}.  {explorer.dataset.image_ids[image]}"
-            + (f"  {error_px[image]:.1f} px" if error_px[image] >= 0 else ""),
-            int(image),
-        )
+        (f"{rank}.  {names[image]}{errors[image]}", int(image))
         for rank, image in enumerate(explorer.browsed(state), start=1)
     ]

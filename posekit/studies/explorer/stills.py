@@ -7,15 +7,12 @@ import cv2
 
 from posekit.drawing import RING_COLOUR, SIDE_COLOURS, SURE_FROM, TRUTH_COLOUR
 from posekit.studies.explorer.subject import PICTURE_PX
-from posekit.wording import number
+from posekit.wording import html_table
 
 NOTE = (
     "A still of the panel. Run the notebook in JupyterLab to browse the pictures, click joints and "
     "move the sliders."
 )
-
-# Of a joint's name and its three numbers.
-_SIDES = ("left", "right", "right", "right")
 
 
 class Still:
@@ -67,38 +64,20 @@ def legend(explorer):
         f'background:rgb{colour}"></span>{escape(text)}</span>'
         for text, colour in entries
     )
-    pale = f"Pale: confidence below {SURE_FROM}." if explorer.has_confidences else ""
-    return f'<div style="max-width:{PICTURE_PX}px;line-height:1.5">{swatches}{pale}</div>'
+    return (
+        f'<div style="max-width:{PICTURE_PX}px;line-height:1.5">{swatches}Pale: confidence below '
+        f"{SURE_FROM}.</div>"
+    )
 
 
 def joint_table(explorer, state):
-    """The errors of a picture's joints as an HTML table, the state's joint in bold."""
-    head = ("joint", "error, px", "in torsos", "confidence")
-    rows = [
-        (
-            row["joint"] == state.joint,
-            to_text(row["joint"]),
-            number(row["error_px"], 1, missing="–"),
-            number(row["error_torsos"], 2, missing="–"),
-            number(row["confidence"], 2, missing="–"),
-        )
-        for row in explorer.joint_rows(state)
-    ]
-    body = "".join(
-        f'<tr style="font-weight:{"bold" if chosen else "normal"}">'
-        + "".join(_cell("td", cell, side) for cell, side in zip(cells, _SIDES, strict=True))
-        + "</tr>"
-        for chosen, *cells in rows
+    """The errors of a picture's joints as an HTML table, a ring before the state's joint."""
+    return html_table(
+        [
+            {**row, "joint": "○ " * (row["joint"] == state.joint) + row["joint"].replace("_", " ")}
+            for row in explorer.joint_rows(state)
+        ]
     )
-    return (
-        '<table style="border-collapse:collapse;line-height:1.5;font-variant-numeric:tabular-nums">'
-        f"<thead><tr>{''.join(map(_cell, ('th',) * 4, head, _SIDES))}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-def _cell(tag, text, side):
-    return f'<{tag} style="text-align:{side};padding:0 0.6em">{text}</{tag}>'
 
 
 def png(picture):
@@ -106,8 +85,3 @@ def png(picture):
     # Weak compression: a slider waits for this.
     _, encoded = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return encoded.tobytes()
-
-
-def to_text(name):
-    """A joint's or setting's name as HTML text."""
-    return escape(name.replace("_", " "))

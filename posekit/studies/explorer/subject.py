@@ -26,7 +26,6 @@ class Subject:
     predicted_px: np.ndarray | None = None  # float (K, 2), pixels of `image`
     confidences: np.ndarray | None = None  # float (K,), NaN where not known
     input_box_px: np.ndarray | None = None  # float (4,), what the last network saw
-    change: str = ""  # how it differs from the stored picture, as text
 
     @property
     def shown_box_px(self):
@@ -54,18 +53,17 @@ def distances_px(predicted_px, true_px, labelled):
     return np.where(labelled, np.linalg.norm(predicted_px - true_px, axis=-1), np.nan)
 
 
-def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skeleton):
-    """A picture as training varies it: the whole of it in a square, cut, lit and covered.
+def varied(stored, augmentation, *, rng, mirror=None):
+    """A Subject as training varies it: the whole of it in a square, cut, lit and covered.
 
-    Arguments as the fields of `Subject`; `rng` is used alike whatever the strengths. Returns a
-    Subject without a prediction; what is not in the square counts as not labelled.
+    `rng` is used alike whatever the strengths; `mirror` is the skeleton's where the picture is
+    mirrored. Nothing is predicted; what is not in the square counts as not labelled.
     """
-    box_px = geometry.whole_boxes(image.shape[1::-1])
-    canvas = views.cut(image, box_px, VARIED_PX)[None].astype(np.float32)
+    canvas = views.cut(stored.image, stored.shown_box_px, VARIED_PX)[None].astype(np.float32)
     on_canvas_px = keypoints_into_boxes(
-        np.where(labelled[:, None], keypoints_px, 0.0), box_px, VARIED_PX
+        np.where(stored.labelled[:, None], stored.true_px, 0.0), stored.shown_box_px, VARIED_PX
     )
-    targets = np.column_stack([on_canvas_px, labelled])[None].astype(np.float32)
+    targets = np.column_stack([on_canvas_px, stored.labelled])[None].astype(np.float32)
     sampled = augmentation.sample(rng, 1, canvas_px=VARIED_PX, box_px=VARIED_PX, frame_px=VARIED_PX)
     images, targets = transforms.affine(canvas, targets, sampled["matrices"], VARIED_PX)
     images = transforms.colour(
@@ -75,30 +73,10 @@ def varied(image, keypoints_px, labelled, augmentation, *, mirrored, rng, skelet
     shown = np.rint(np.asarray(images[0])).astype(np.uint8)
     (targets,) = np.asarray(targets)  # (K, 3)
     shown_px, in_sight = targets[:, :2], targets[:, 2] > 0
-    if mirrored:
+    if mirror is not None:
         shown = np.ascontiguousarray(shown[:, ::-1])
-        shown_px, in_sight = mirror_keypoints(shown_px, in_sight, VARIED_PX, mirror=skeleton.mirror)
-    return Subject(
-        shown,
-        shown_px,
-        in_sight,
-        scale=max(image.shape[:2]) / VARIED_PX,
-        change=_change(sampled["matrices"][0], mirrored),
-    )
-
-
-def _change(matrix, mirrored):
-    """What a map from the shown square to the stored one, (2, 3), does to the picture, as text."""
-    # The crop turns from x towards y, which points down: the picture turns the other way.
-    degrees = -np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])) * (-1 if mirrored else 1)
-    factor = 1 / np.sqrt(np.linalg.det(matrix[:, :2]))
-    parts = ["mirrored"] if mirrored else []
-    if abs(degrees) >= 0.5:
-        side = "right" if degrees > 0 else "left"
-        parts.append(f"turned by {abs(degrees):.0f}° to the {side}")
-    if abs(factor - 1) >= 0.005:
-        parts.append(f"shown {factor:.2f} times as large")
-    return ", ".join(parts)
+        shown_px, in_sight = mirror_keypoints(shown_px, in_sight, VARIED_PX, mirror=mirror)
+    return Subject(shown, shown_px, in_sight, scale=max(stored.image.shape[:2]) / VARIED_PX)
 
 
 def shown_saliency(subject, stage, joint):

@@ -10,7 +10,7 @@ from posekit.errors import PosekitError
 from posekit.evaluation import baselines, bootstrap, pose_statistics
 from posekit.evaluation.per_image import differences
 from posekit.evaluation.predictions import predict_frame_px
-from posekit.evaluation.scores import per_image, score, score_original_px
+from posekit.evaluation.scores import examples, per_image, score, score_original_px
 from posekit.geometry import mirror_keypoints, resize_keypoints, torso_length_px
 from posekit.models import saved
 from posekit.training import runs
@@ -126,17 +126,12 @@ def gallery(pred_px, experiment, count, part="validation"):
     """The `count` typical, good and worst predictions, as plots.prediction_grid's arguments.
 
     Predictions are float (n, K, 2), pixels of the original pictures. Their measure is the mean
-    error of the labelled joints: "typical" is about the median, "good" the smallest. Images
-    without labelled joints are left out.
+    error of the labelled joints; images without any are left out.
     """
     chosen = experiment.part(part)
     total_px, joints = per_image(pred_px, experiment, part).sums["mpjpe_px"]
-    measured = np.flatnonzero(joints)
-    errors_px = total_px / np.maximum(joints, 1)
-    order = measured[np.argsort(errors_px[measured])]
-    count = min(count, len(order) // 3)
-    starts = {"typical": (len(order) - count) // 2, "good": 0, "worst": len(order) - count}
-    kinds = [(kind, index) for kind, at in starts.items() for index in order[at : at + count]]
+    errors_px = total_px / np.where(joints, joints, np.nan)
+    kinds = examples(errors_px, count)
     indices = [index for _, index in kinds]
     return {
         "images": [lsp.decode(chosen, index) for index in indices],

@@ -73,10 +73,10 @@ class Lab:
         )
 
     def chosen_joint(self):
-        """The joint in bold in the table of errors."""
+        """The joint with the ring in the table of errors."""
         return self.page.evaluate(
-            f"[...{PANEL}.querySelectorAll('tr')].find(row => row.style.fontWeight == 'bold')"
-            ".cells[0].textContent"
+            f"[...{PANEL}.querySelectorAll('tr')].find(row => row.cells[0].textContent"
+            ".startsWith('○ ')).cells[0].textContent.slice(2)"
         )
 
 
@@ -106,7 +106,9 @@ def test_the_panel_shows_its_picture(lab):
 
 def test_a_slider_varies_the_picture(lab):
     before = lab.picture()
-    after = lab.changed_by(lambda: lab.click(lab.control(".noUi-target", "size, up to"), x_share=0.9))
+    after = lab.changed_by(
+        lambda: lab.click(lab.control(".noUi-target", "size, up to"), x_share=0.9)
+    )
     assert np.abs(after.astype(int) - before).mean() > 5
     assert "own" in lab.page.evaluate(f"{lab.control('select', 'strengths')}.value")
 

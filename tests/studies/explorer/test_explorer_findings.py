@@ -76,7 +76,7 @@ def test_the_answer_names_the_picture_to_look_at(result):
     assert "- 3 validation images of synthetic, " in answer
     assert "3 images are too few for more than a rough answer" in answer
     worst = result["images_worst_first"][0]["image"]
-    assert f"the median picture is off by 2.0 px, the worst, `{worst}`, by 900.0 px." in answer
+    assert f"The median picture is off by 2.0 px, the worst, `{worst}`, by 900.0 px." in answer
     assert "another split" not in answer and "{" not in answer
 
 
@@ -129,15 +129,15 @@ def test_states_to_keep(few, result):
     assert [state.saliency for state in kept.values()] == [False, True, False, False]
 
 
-def test_the_gallery_goes_from_good_to_worst(few):
+def test_the_gallery_goes_from_typical_over_good_to_worst(few):
     indices = findings.choose_images(few, "validation")
     dataset = few.dataset.subset(indices)
     assert findings.gallery(Explorer(dataset)) is None
     true_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
     explorer = Explorer(dataset, estimator=OffBy(true_px, [1.0, 900.0, 2.0]))
     shown = findings.gallery(explorer)
-    assert shown["titles"] == ["good: 1.0 px", "median: 2.0 px", "worst: 900.0 px"]
+    assert shown["titles"] == ["typical: 2.0 px", "good: 1.0 px", "worst: 900.0 px"]
     assert shown["columns"] == 3  # one of each in one row
-    np.testing.assert_array_equal(shown["pred_px"], explorer.poses.keypoints_px[[0, 2, 1]])
+    np.testing.assert_array_equal(shown["pred_px"], explorer.poses.keypoints_px[[2, 0, 1]])
     sizes_px = [image.shape[1::-1] for image in shown["images"]]
-    assert sizes_px == [tuple(size) for size in dataset.image_sizes_px[[0, 2, 1]]]
+    assert sizes_px == [tuple(size) for size in dataset.image_sizes_px[[2, 0, 1]]]
