@@ -15,6 +15,7 @@ from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
 from posekit.report import pages
 from posekit.report.index import DONE
+from posekit.report.verify import side_by_side
 from posekit.training import records
 
 # Of the bootstrap over image groups: the same two runs always give the same page.
@@ -39,20 +40,23 @@ class Variant:
     data: dict  # the data set's fingerprint and the split
     trainings: dict  # seed -> records.TrainingRecord
 
+    @property
+    def title(self):
+        names = ("network", "label_treatment", "view")
+        return ", ".join(str(self.settings[name]) for name in names if self.settings.get(name))
+
 
 def open_run(folder):
     """The Run in the folder, a Path, of a report, of trainings, or of one training."""
+    must_be = f"{folder}: must be the folder of a report or of a training; got"
     if not folder.is_dir():
-        finding = "a file" if folder.exists() else "nothing there"
-        raise PosekitError(
-            f"{folder}: must be the folder of a report or of a training; got {finding}."
-        )
+        raise PosekitError(f"{must_be} {'a file' if folder.exists() else 'nothing there'}.")
     path = folder / "index.json"
     index = files.read_json(path) if path.is_file() else None
     if index is not None:
         try:
             _facts_of_report(index)
-            list(_headline_rows(index))
+            _headline_rows(index)
         except (AttributeError, KeyError, TypeError) as error:
             raise PosekitError(
                 f"{path}: must be a report's index; got {error!r} reading it."
@@ -62,10 +66,17 @@ def open_run(folder):
         folders = sorted(path.parent for path in folder.glob("training/*/history.json"))
     if index is None and not folders:
         raise PosekitError(
-            f"{folder}: must be the folder of a report or of a training; got neither index.json "
-            "nor training/*/history.json in it. `posekit runs` lists what there is."
+            f"{must_be} neither index.json nor training/*/history.json in it. `posekit runs` lists "
+            "what there is."
         )
-    return Run(folder, index, _variants(map(records.read, folders)))
+    variants = {}
+    for record in map(records.read, folders):
+        settings = {name: value for name, value in record.config.items() if name != "seed"}
+        data = {name: record.data.get(name) for name in ("fingerprint", "split")}
+        key = repr((sorted(settings.items()), data))
+        variant = variants.setdefault(key, Variant(settings, data, {}))
+        variant.trainings[record.config.get("seed")] = record
+    return Run(folder, index, list(variants.values()))
 
 
 def compare(first, second):
@@ -86,7 +97,7 @@ def compare(first, second):
     if not pairs:
         problems.append("Not comparable: no training of one run has a partner in the other.")
     return {
-        "conditions": _conditions(first, second),
+        "conditions": side_by_side(_described(first), _described(second)),
         "pairs": pairs,
         "alone": alone,
         "headlines": _headlines(first.index, second.index),
@@ -122,35 +133,22 @@ def to_text(result, names):
 def names_of(first, second):
     """Short names that tell two runs apart."""
     one, other = first.folder.resolve(), second.folder.resolve()
-    if one.name != other.name:
-        return one.name, other.name
-    return str(one), str(other)
-
-
-def _variants(trainings):
-    grouped = {}
-    for record in trainings:
-        settings = {name: value for name, value in record.config.items() if name != "seed"}
-        data = {name: record.data.get(name) for name in ("fingerprint", "split")}
-        key = repr((sorted(settings.items()), data))
-        variant = grouped.setdefault(key, Variant(settings, data, {}))
-        variant.trainings[record.config.get("seed")] = record
-    return list(grouped.values())
+    return (str(one), str(other)) if one.name == other.name else (one.name, other.name)
 
 
 def _matched(firsts, seconds):
     """Pairs of variants, the most alike first, each in one pair at most; and who is left."""
     pairs, left, other_left = [], list(firsts), list(seconds)
     while left and other_left:
-        pair = min(
+        one, other = min(
             product(left, other_left),
             key=lambda pair: (len(_differing(*pair)), pair[0].data != pair[1].data),
         )
-        pairs.append(pair)
-        left.remove(pair[0])
-        other_left.remove(pair[1])
+        pairs.append((one, other))
+        left.remove(one)
+        other_left.remove(other)
     alone = [
-        {"side": side, "title": f"{_title(variant)}, {variant.settings.get('epochs')} epochs"}
+        {"side": side, "title": f"{variant.title}, {variant.settings.get('epochs')} epochs"}
         for side, variants in (("first", left), ("second", other_left))
         for variant in variants
     ]
@@ -158,40 +156,28 @@ def _matched(firsts, seconds):
 
 
 def _differing(one, other):
-    """Names of settings that both have and that differ; older trainings lack some settings."""
+    """Settings that both have and that differ; older trainings lack some settings."""
     return [
-        name
-        for name in one.settings
-        if name in other.settings and one.settings[name] != other.settings[name]
+        {"name": name, "first": value, "second": other.settings[name]}
+        for name, value in one.settings.items()
+        if name in other.settings and value != other.settings[name]
     ]
-
-
-def _title(variant):
-    names = ("network", "label_treatment", "view")
-    return ", ".join(str(variant.settings[name]) for name in names if variant.settings.get(name))
 
 
 def _pair(one, other):
     """What a page shows of a pair of variants; `scores` and `over_seeds` may be None."""
-    differing = [
-        {"name": name, "first": one.settings[name], "second": other.settings[name]}
-        for name in _differing(one, other)
-    ]
+    differing = _differing(one, other)
     changed = "; ".join(f"{row['name']} {row['first']} → {row['second']}" for row in differing)
     scores, image_count, problems = None, None, _obstacles(one, other)
     if not problems:
         scores, image_count, problems = _scores(one, other)
+    trainings = [list(variant.trainings.values()) for variant in (one, other)]
     return {
-        "title": f"{_title(one)} ({changed})" if changed else _title(one),
+        "title": f"{one.title} ({changed})" if changed else one.title,
         "differing": differing,
         "seeds": [sorted(one.trainings), sorted(other.trainings)],
-        "histories": [
-            [record.history for record in variant.trainings.values()] for variant in (one, other)
-        ],
-        "mean_pose": [
-            next(iter(variant.trainings.values())).baselines.get("mean_pose")
-            for variant in (one, other)
-        ],
+        "histories": [[record.history for record in each] for each in trainings],
+        "mean_pose": [each[0].baselines.get("mean_pose") for each in trainings],
         "scores": scores,
         "image_count": image_count,
         "over_seeds": _over_seeds(one, other),
@@ -201,21 +187,21 @@ def _pair(one, other):
 
 def _obstacles(one, other):
     """Why two variants cannot be compared image by image; empty if they can."""
-    differences = []
-    if one.data["fingerprint"] != other.data["fingerprint"]:
-        fingerprints = f"{one.data['fingerprint']} and {other.data['fingerprint']}"
-        differences.append(f"different data, fingerprints {fingerprints}")
+    both, obstacles = (one, other), []
+    prints = [str(each.data["fingerprint"]) for each in both]
+    splits = [_split_text(each.data["split"] or {}) for each in both]
+    views = [each.settings.get("view", "squashed") for each in both]
+    if prints[0] != prints[1]:
+        obstacles.append(f"different data, fingerprints {' and '.join(prints)}")
     elif one.data["split"] != other.data["split"]:
-        differences.append(f"different splits, {_split_text(one)} and {_split_text(other)}")
-    views = [variant.settings.get("view", "squashed") for variant in (one, other)]
+        obstacles.append(f"different splits, {' and '.join(splits)}")
     if views[0] != views[1]:
         seen = " and ".join(views)
-        differences.append(f"the networks see different parts of a picture, {seen}")
-    return [f"Not comparable: {difference}." for difference in differences]
+        obstacles.append(f"the networks see different parts of a picture, {seen}")
+    return [f"Not comparable: {obstacle}." for obstacle in obstacles]
 
 
-def _split_text(variant):
-    split = variant.data["split"] or {}
+def _split_text(split):
     parts = ("name", "seed", "images", "train", "validation")
     return ", ".join(f"{part} {split[part]}" for part in parts if part in split)
 
@@ -266,36 +252,22 @@ def _over_seeds(one, other):
     return {"seeds": seeds, "first": means[0], "second": means[1], **difference}
 
 
-def _conditions(first, second):
-    """The conditions of both runs, as text; several values of one run are listed."""
-    one, other = _described(first), _described(second)
-    return [
-        {
-            "name": name,
-            "first": one.get(name),
-            "second": other.get(name),
-            "same": one.get(name) == other.get(name),
-        }
-        for name in one | other
-    ]
-
-
 def _described(run):
+    """The conditions of a run, name -> text; several values are listed."""
     data = [record.data for variant in run.variants for record in variant.trainings.values()]
     splits = [each.get("split") or {} for each in data]
     facts = {
-        "data": {each.get("name") for each in data},
-        "images": {each.get("images") for each in data},
-        "data fingerprint": {each.get("fingerprint") for each in data},
-        "split": {split.get("name") for split in splits},
-        "seed of the split": {split.get("seed") for split in splits},
-        "validation images": {split.get("validation") for split in splits},
-        "trainings": {len(data)},
+        "data": [each.get("name") for each in data],
+        "images": [each.get("images") for each in data],
+        "data fingerprint": [each.get("fingerprint") for each in data],
+        "split": [split.get("name") for split in splits],
+        "seed of the split": [split.get("seed") for split in splits],
+        "validation images": [split.get("validation") for split in splits],
+        "trainings": [len(data)],
+        **({} if run.index is None else _facts_of_report(run.index)),
     }
-    if run.index is not None:
-        facts |= _facts_of_report(run.index)
     return {
-        name: ", ".join(sorted(str(value) for value in values if value is not None)) or "–"
+        name: ", ".join(sorted({str(value) for value in values if value is not None})) or "–"
         for name, values in facts.items()
     }
 
@@ -303,11 +275,11 @@ def _described(run):
 def _facts_of_report(index):
     provenance = index["provenance"]
     return {
-        "profile": {index["parameters"].get("profile")},
-        "overrides": {", ".join(index["overrides"]) or None},
-        "commit": {provenance["git_commit"]},
-        "Python": {provenance["python"]},
-        "TensorFlow": {provenance["versions"].get("tensorflow")},
+        "profile": [index["parameters"].get("profile")],
+        "overrides": [", ".join(index["overrides"]) or None],
+        "commit": [provenance["git_commit"]],
+        "Python": [provenance["python"]],
+        "TensorFlow": [provenance["versions"].get("tensorflow")],
     }
 
 
@@ -315,26 +287,28 @@ def _headlines(first, second):
     """The headline numbers that both reports have, in the second's order."""
     if first is None or second is None:
         return []
-    then = dict(_headline_rows(first))
+    then = _headline_rows(first)
     return [
         {
-            "notebook": notebook,
-            "label": label,
-            "first": then[notebook, label]["value"],
-            "first_interval": then[notebook, label].get("interval"),
+            "notebook": key[0],
+            "label": key[1],
+            "first": then[key]["value"],
+            "first_interval": then[key].get("interval"),
             "second": row["value"],
             "second_interval": row.get("interval"),
         }
-        for (notebook, label), row in _headline_rows(second)
-        if (notebook, label) in then
+        for key, row in _headline_rows(second).items()
+        if key in then
     ]
 
 
 def _headline_rows(index):
-    for entry in index["notebooks"]:
-        if entry["status"] in DONE:
-            for row in entry["headline"]:
-                yield (entry["name"], row["label"]), row
+    return {
+        (entry["name"], row["label"]): row
+        for entry in index["notebooks"]
+        if entry["status"] in DONE
+        for row in entry["headline"]
+    }
 
 
 def _score_rows(pair, names):

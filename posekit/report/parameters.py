@@ -30,11 +30,6 @@ def declared(name, notebook):
             f"{name}: exactly one cell must have the tag `parameters`; got {len(tagged)}. "
             "Without it a run would keep the notebook's own values."
         )
-    if any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
-        raise PosekitError(
-            f"{name}: no cell may have the tag `injected-parameters`; got one. "
-            "It is left from an earlier run: delete the cell."
-        )
     try:
         statements = ast.parse(tagged[0].source).body
     except _NO_LITERAL as error:
@@ -50,8 +45,8 @@ def declared(name, notebook):
         except (AttributeError, *_NO_LITERAL):
             problems.append(
                 "the parameters cell must only hold `name = value` with a str, int, float, bool, "
-                f"None, list or dict; got `{_shown(tagged[0].source, statement)}`. A value derived "
-                "from a parameter belongs in a later cell."
+                f"None, list or dict; got `{ast.unparse(statement)}`. A value derived from a "
+                "parameter belongs in a later cell."
             )
     raise_problems(name, problems)
     return defaults
@@ -75,24 +70,22 @@ def resolve(declared_by_notebook, parameters, overrides=()):
         PosekitError: every unknown name, unreadable value and value of another type than the
             default, at once.
     """
-    problems = []
+    problems, resolved = [], {notebook: {} for notebook in declared_by_notebook}
     settings = [(None, name, value) for name, value in parameters.items()]
     for override in overrides:
         try:
             settings.append(_parse(override))
         except ValueError as error:
             problems.append(str(error))
-
-    resolved = {notebook: {} for notebook in declared_by_notebook}
     # The settings of one notebook come last, so that they win over those of all.
     for only, name, value in sorted(settings, key=lambda setting: setting[0] is not None):
-        if only is not None and only not in declared_by_notebook:
+        if only not in (None, *declared_by_notebook):
             problems.append(
                 f"`{only}.{name}` must name one of the notebooks "
                 f"{', '.join(declared_by_notebook)}; got {only!r}."
             )
             continue
-        asked = [only] if only is not None else list(declared_by_notebook)
+        asked = [only] if only else list(declared_by_notebook)
         takers = [notebook for notebook in asked if name in declared_by_notebook[notebook]]
         if not takers:
             known = sorted(set().union(*(declared_by_notebook[notebook] for notebook in asked)))
@@ -103,7 +96,7 @@ def resolve(declared_by_notebook, parameters, overrides=()):
         for notebook in takers:
             try:
                 resolved[notebook][name] = _like(declared_by_notebook[notebook][name], value)
-            except ValueError as error:
+            except (OverflowError, ValueError) as error:
                 problems.append(f"`{name}` of {notebook} must be {error}")
     raise_problems("parameters", problems)
     return resolved
@@ -127,12 +120,6 @@ def _parse(override):
             ) from None
         value = text
     return notebook or None, name, value
-
-
-def _shown(source, statement):
-    """A statement of the cell, on one line."""
-    text = ast.get_source_segment(source, statement)
-    return text if text.isprintable() else repr(text)
 
 
 def _like(default, value):
@@ -159,8 +146,4 @@ def _plain(value):
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"finite; got {value}.")
-    if isinstance(value, int) and value.bit_length() > 63:
-        raise ValueError(f"a number of at most 63 bits; got one of {value.bit_length():,}.")
-    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-        raise ValueError(f"text that UTF-8 can hold; got {value!r}.")
     return value

@@ -60,12 +60,8 @@ def compare(first_dir, second_dir):
         `beyond` it, and gives the `largest` difference (path, first, second) or None. `agrees` is
         whether nothing is beyond.
     """
-    names = sorted(
-        str(path.relative_to(second_dir))
-        for pattern in RESULTS
-        for path in second_dir.glob(pattern)
-        if path.name not in OWN
-    )
+    paths = [path for pattern in RESULTS for path in second_dir.glob(pattern)]
+    names = sorted(str(path.relative_to(second_dir)) for path in paths if path.name not in OWN)
     first, second = (
         [read_json(folder / name) if (folder / name).is_file() else {} for name in names]
         for folder in (first_dir, second_dir)
@@ -77,7 +73,7 @@ def compare(first_dir, second_dir):
     return {
         "run": str(first_dir),
         "relative_tolerance": RELATIVE_TOLERANCE,
-        "conditions": _compared_conditions(first, second),
+        "conditions": side_by_side(_conditions(first), _conditions(second)),
         "files": files,
         "agrees": not any(row["beyond"] for row in files),
     }
@@ -90,10 +86,12 @@ def to_text(result):
     lines = [f"{'':{width}} {'equal':>8} {'within':>8} {'beyond':>8}  largest difference"]
     for row in files:
         counts = " ".join(f"{row[name]:>8}" for name in ("equal", "within", "beyond"))
-        lines.append(f"{row['file']:{width}} {counts}  {_difference(row['largest'])}".rstrip())
+        largest = row["largest"]
+        difference = f"{largest['path']}: {_then_now(largest)}" if largest else ""
+        lines.append(f"{row['file']:{width}} {counts}  {difference}".rstrip())
     for row in result["conditions"]:
         if not row["same"]:
-            lines.append(f"other {row['name']}: {row['first']} then, {row['second']} now")
+            lines.append(f"other {row['name']}: {_then_now(row)}")
     beyond, within = (sum(row[name] for row in files) for name in ("beyond", "within"))
     share = f"{result['relative_tolerance']:g} of its size"
     if not result["agrees"]:
@@ -111,14 +109,14 @@ def _values(content, path=""):
         inner = {f"{path}.{key}".lstrip("."): content[key] for key in content}
         inner = {key: value for key, value in inner.items() if key not in CONDITIONS}
     elif isinstance(content, list):
-        inner = {f"{path}[{_label(item, position)}]": item for position, item in enumerate(content)}
+        labels = [
+            item.get("label", position) if isinstance(item, dict) else position
+            for position, item in enumerate(content)
+        ]
+        inner = {f"{path}[{label}]": item for label, item in zip(labels, content, strict=True)}
     else:
         return {} if CLOCK.search(path) else {path: content}
     return {leaf: value for key in inner for leaf, value in _values(inner[key], key).items()}
-
-
-def _label(item, position):
-    return item.get("label", position) if isinstance(item, dict) else position
 
 
 def _compared(then, now):
@@ -139,24 +137,23 @@ def _relative_difference(first, second):
     """0 if equal, up to 2 for numbers, infinite for other values that differ."""
     if first == second:
         return 0.0
-    numbers = (int, float)
-    if type(first) not in numbers or type(second) not in numbers:
+    if not {type(first), type(second)} <= {int, float}:
         return float("inf")
     difference = abs(first - second)
     share = difference / max(abs(first), abs(second))
     return min(RELATIVE_TOLERANCE, share) if difference <= ABSOLUTE_TOLERANCE else share
 
 
-def _compared_conditions(first, second):
-    then, now = _conditions(first), _conditions(second)
+def side_by_side(first, second):
+    """Two dicts of text as rows: name, first, second, and whether they are the same."""
     return [
         {
             "name": name,
-            "first": then.get(name, "not recorded"),
-            "second": now.get(name, "not recorded"),
-            "same": then.get(name) == now.get(name),
+            "first": first.get(name, "–"),
+            "second": second.get(name, "–"),
+            "same": first.get(name) == second.get(name),
         }
-        for name in then | now
+        for name in first | second
     ]
 
 
@@ -171,7 +168,7 @@ def _conditions(contents):
             "git commit": content["git_commit"],
             "number of cores": content.get("cores"),
             "python": content["python"],
-            "precision of oneDNN": content.get("onednn_fpmath_mode", "not recorded"),
+            "precision of oneDNN": content.get("onednn_fpmath_mode", "–"),
             **content["versions"],
         }
         for name, value in named.items():
@@ -179,7 +176,5 @@ def _conditions(contents):
     return {name: ", ".join(sorted(values)) for name, values in found.items()}
 
 
-def _difference(largest):
-    if largest is None:
-        return ""
-    return f"{largest['path']}: {largest['first']} then, {largest['second']} now"
+def _then_now(row):
+    return f"{row['first']} then, {row['second']} now"

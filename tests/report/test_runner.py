@@ -98,13 +98,6 @@ def test_declared_needs_one_tagged_cell():
         declared("01_a", node)
 
 
-def test_declared_refuses_a_cell_left_by_papermill():
-    node = notebook("seed = 1")
-    node.cells[2].metadata["tags"] = ["injected-parameters"]
-    with pytest.raises(PosekitError, match="`injected-parameters`; got one"):
-        declared("01_a", node)
-
-
 DECLARED = {
     "01_a": {"seed": 0, "data": "synthetic"},
     "02_b": {"seed": 0, "epochs": 3, "rate": 0.1, "sizes": [8], "limit": None, "fast": False},
