@@ -237,7 +237,9 @@ def read_bounded(path, limit_bytes):
     """The bytes of a stranger's file; PosekitError where it cannot be read or holds more."""
     try:
         with path.open("rb") as file:
-            content = file.read(limit_bytes + 1)
+            # Special files have no size.
+            size = path.stat().st_size if path.is_file() else limit_bytes
+            content = file.read(min(size, limit_bytes) + 1)
     except OSError as error:
         raise PosekitError(
             f"{path}: must be a file that can be read; got {error.strerror}. Check the path."

@@ -19,15 +19,10 @@ _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "icon\r")
 
 
 class Found(NamedTuple):
-    """What `find_files` found.
+    """What `find_files` found."""
 
-    Attributes:
-        paths: list of Path, to be predicted, in the order given.
-        left_out: dict, a reason -> list of Path, the other files of folders and patterns.
-    """
-
-    paths: list
-    left_out: dict
+    paths: list  # of Path, to be predicted, in the order given
+    left_out: dict  # a reason -> list of Path, the other files of folders and patterns
 
 
 def find_files(paths):
@@ -45,35 +40,30 @@ def find_files(paths):
         PosekitError: a folder or pattern without such a file.
     """
     found, left_out, problems = {}, {}, []
-
-    def leave_out(path, reason):
-        left_out.setdefault(reason, []).append(path)
-
     for path in map(str, paths):
         is_folder = os.path.isdir(path)
         if not is_folder and (os.path.exists(path) or not set(path) & set("*?[")):
             matches = [Path(path)]
         else:
             held = Path(path).iterdir() if is_folder else glob.iglob(path, recursive=True)
-            matches, others = [], 0
+            matches, others = [], []
             for each in sorted(map(Path, held)):
-                if each.name.startswith(".") or _is_written(each) or _is_systems(each):
+                if _is_passed_over(each) or (each.is_dir() and not is_folder):
                     continue
                 if each.is_dir():
-                    if is_folder:
-                        leave_out(
-                            each, "a folder; name it too, or a pattern such as 'holiday/**/*'"
-                        )
+                    reason = "a folder; name it too, or a pattern such as 'holiday/**/*'"
+                    left_out.setdefault(reason, []).append(each)
                 elif kind(each, by_name=False) is None:
-                    others += 1
-                    leave_out(each, "not a picture or video")
+                    others.append(each)
                 else:
                     matches.append(each)
+            if others:
+                left_out.setdefault("not a picture or video", []).extend(others)
             if not matches:
                 problems.append(
                     f"{path} must hold pictures or videos; got none"
-                    f"{f' but {others} other files' if others else ''}. Name another folder or "
-                    "pattern."
+                    f"{f' but {len(others)} other files' if others else ''}. Name another folder "
+                    "or pattern."
                 )
         for each in matches:
             found.setdefault(os.path.abspath(each), each)
@@ -114,22 +104,19 @@ def output_names(paths):
     Returns:
         list of str, for each path, relative to the folder of outputs.
     """
-    paths = [Path(path) for path in paths]
-    inner = [Path(name) for name in _from_common_folder(paths)]
-    choices = [
-        [path.stem for path in paths],
-        [path.name for path in paths],
+    inner = _from_common_folder(paths)
+    chosen = [path.stem for path in inner]
+    for choice in (
+        [path.name for path in inner],
         [str(path.with_suffix("")) if path.parent.name else path.name for path in inner],
-        [str(path) for path in inner],
-    ]
-    chosen = list(choices[0])
-    for choice in choices[1:]:
-        repeated = _repeated(chosen)
-        if not repeated:
-            return chosen
+        list(map(str, inner)),
+    ):
+        counts = Counter(map(_as_on_disk, chosen))
         # Together: one of them must not keep a name that the others give up.
-        clashing = [_as_on_disk(name) in repeated for name in chosen]
-        chosen = [b if clash else a for a, b, clash in zip(chosen, choice, clashing, strict=True)]
+        chosen = [
+            other if counts[_as_on_disk(name)] > 1 else name
+            for name, other in zip(chosen, choice, strict=True)
+        ]
     taken = Counter()
     for index, name in enumerate(chosen):
         taken[_as_on_disk(name)] += 1
@@ -140,40 +127,26 @@ def output_names(paths):
 
 def file_names(paths):
     """Names of files to be listed by, as annotations do; with folders where two are the same."""
-    names = [Path(path).name for path in paths]
-    counts = Counter(names)
-    inner = _from_common_folder([Path(path) for path in paths])
-    return [
-        Path(folder_and_name).as_posix() if counts[name] > 1 else name
-        for name, folder_and_name in zip(names, inner, strict=True)
-    ]
+    inner = _from_common_folder(paths)
+    counts = Counter(path.name for path in inner)
+    return [path.as_posix() if counts[path.name] > 1 else path.name for path in inner]
 
 
 def _from_common_folder(paths):
     """Paths of files seen from the deepest folder that holds all of them."""
     absolute = [os.path.abspath(path) for path in paths]
-    try:
-        folder = os.path.commonpath([os.path.dirname(path) for path in absolute])
-    except ValueError:  # Windows' drives, or no files
-        return [Path(path).name for path in paths]
-    return [os.path.relpath(path, folder) for path in absolute]
-
-
-def _repeated(names):
-    counts = Counter(map(_as_on_disk, names))
-    return {name for name, count in counts.items() if count > 1}
+    folder = os.path.commonpath(map(os.path.dirname, absolute)) if absolute else ""
+    return [Path(os.path.relpath(path, folder)) for path in absolute]
 
 
 def _as_on_disk(name):
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _is_systems(path):
-    return path.name.lower() in _SYSTEM_FILES
-
-
-def _is_written(path):
-    """Whether a file is what an earlier prediction wrote."""
+def _is_passed_over(path):
+    """Whether a file is hidden, the system's, or what an earlier prediction wrote."""
+    if path.name.startswith(".") or path.name.lower() in _SYSTEM_FILES:
+        return True
     name = path.name.removeprefix("partial_")
     if name in (TABLE, RESULTS) or name.endswith(("_pose.json", "_pose.csv")):
         return True

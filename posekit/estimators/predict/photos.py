@@ -13,7 +13,7 @@ from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.estimators.predict import inputs, pictures, pose_files, video_files
 from posekit.estimators.predict.inputs import RESULTS, TABLE
 from posekit.estimators.predict.poses import NOBODY, Pose, draw
-from posekit.estimators.predict.videos import output_paths, predict_video
+from posekit.estimators.predict.videos import predict_video
 from posekit.provenance import provenance
 
 # Photographs in memory at a time; one of 24 megapixels takes 72 MB.
@@ -38,12 +38,7 @@ def read_photo(path):
         raise PosekitError(
             f"{path}: must be a finished picture; got a camera's raw file. Export it as JPEG."
         )
-    try:
-        content = _read_bounded(path)
-    except OSError as error:
-        raise PosekitError(
-            f"{path}: the image must be a readable file; got {error.strerror}."
-        ) from error
+    content = files.read_bounded(path, image_files.FILE_LIMIT_BYTES)
     try:
         return pictures.decode(content)
     except PosekitError as error:
@@ -84,53 +79,59 @@ def predict_files(
         all_joints: bool, whether joints outside the picture or surely wrong are drawn too.
 
     Yields:
-        dict for each file: image, drawn, poses (paths), problem (None) and note, None or that
-        nobody was found. For an
-        unreadable file, problem says what is wrong with it; drawn and poses are None. A video that
-        ends early has all of them; one whose sound had to be left out has a note.
+        dict for each file: image, drawn, poses (paths), problem (None, or what is wrong with the
+        file) and note (None, or that nobody was found or sound was left out). Of an unreadable
+        file drawn and poses are None; a video that ends early has them.
 
     Raises:
         PosekitError: before anything is written, an input would be overwritten, or an earlier
-            output without `overwrite`; there is a box but
-            not one single photograph, smoothing without a video, a video as COCO results, or
-            annotations that do not list a photograph or have other
-            joints; later, the box does not fit or the folder is not writable.
+            output without `overwrite`; there is a box but not one single photograph, smoothing
+            without a video, a video as COCO results, or annotations that do not list a photograph
+            or have other joints; later, the box does not fit or the folder is not writable.
     """
-    paths = [Path(path) for path in paths]
+    check_choice("predict", "format", file_format, pose_files.FORMATS)
+    folder, paths = Path(folder), [Path(path) for path in paths]
     names = dict(zip(paths, inputs.output_names(paths), strict=True))
     videos = [path for path in paths if inputs.kind(path) == "video"]
     photos = [path for path in paths if path not in set(videos)]
-    drawn = {path: Path(folder) / f"{names[path]}_pose.png" for path in photos}
-    drawn |= {path: output_paths(folder, names[path], "json")[0] for path in videos}
+    drawn = {path: folder / f"{names[path]}_pose.png" for path in photos}
+    drawn |= {path: folder / f"{names[path]}_pose.mp4" for path in videos}
+    written = {path: drawn[path].with_suffix(f".{file_format}") for path in paths}
+    if file_format != "json":
+        written |= dict.fromkeys(photos, folder / (TABLE if file_format == "csv" else RESULTS))
     _check_files(photos, videos, drawn, boxes_px, file_format, smoothing)
     if not overwrite:
-        written = {drawn[path].with_suffix(f".{file_format}") for path in videos}
-        of_all = {"csv": Path(folder) / TABLE, "coco": Path(folder) / RESULTS}
-        for path in photos:
-            written.add(of_all.get(file_format, drawn[path].with_suffix(".json")))
-        _check_new({*drawn.values(), *written})
+        _check_new({*drawn.values(), *written.values()})
+    listed = dict(zip(photos, inputs.file_names(photos), strict=True))
     layout = None
     if file_format == "coco":
-        layout = _coco_layout(estimator, photos, annotations)
+        layout = _coco_layout(estimator, list(listed.values()), annotations)
     if photos:
         several = boxes_px is not None and len(boxes_px) > 1
-        with _photo_writer(folder, file_format, estimator, layout, photos, drawn, several) as write:
-            yield from _predict_photos(estimator, photos, drawn, boxes_px, write, all_joints)
+        writer = (folder, file_format, written, estimator, layout, listed, several)
+        with _photo_writer(*writer) as write:
+            for path, image, people in _predicted(estimator, photos, boxes_px):
+                if people is None:
+                    yield _unread(path, image)
+                    continue
+                _write_picture(drawn[path], draw(image, people, estimator.skeleton, all_joints))
+                write(path, image, people)
+                is_found = any(pose.found for pose in people)
+                yield {
+                    "image": path,
+                    "drawn": drawn[path],
+                    "poses": written[path],
+                    "problem": None,
+                    "note": None if is_found else f"{path}: {NOBODY}",
+                }
     for path in videos:
         try:
             stream = video_files.open_video(path)
         except PosekitError as error:
             yield _unread(path, error)
             continue
-        result = predict_video(
-            estimator,
-            stream,
-            folder,
-            names[path],
-            file_format=file_format,
-            smoothing=smoothing,
-            all_joints=all_joints,
-        )
+        settings = {"file_format": file_format, "smoothing": smoothing, "all_joints": all_joints}
+        result = predict_video(estimator, stream, folder, names[path], **settings)
         yield {**result, "image": path}
 
 
@@ -138,64 +139,32 @@ def _unread(path, error):
     return {"image": path, "drawn": None, "poses": None, "problem": str(error), "note": None}
 
 
-def _predict_photos(estimator, paths, drawn, boxes_px, write, all_joints):
+def _predicted(estimator, paths, boxes_px):
+    """Yield (path, image, list of Pose), or (path, PosekitError, None) where it is unreadable."""
     for start in range(0, len(paths), CHUNK_SIZE):
         images = {}
         for path in paths[start : start + CHUNK_SIZE]:
             try:
                 images[path] = read_photo(path)
             except PosekitError as error:
-                yield _unread(path, error)
+                yield path, error, None
         if not images:
             continue
-        if boxes_px is None:
-            poses = estimator.estimate(list(images.values()))
-            people = [[Pose.of(poses, index)] for index in range(len(images))]
-        else:
-            (image,) = images.values()
-            poses = estimator.estimate([image] * len(boxes_px), np.array(boxes_px, float))
-            people = [[Pose.of(poses, index) for index in range(len(boxes_px))]]
-        for (path, image), those in zip(images.items(), people, strict=True):
-            _write_picture(drawn[path], draw(image, those, estimator.skeleton, all_joints))
-            yield {
-                "image": path,
-                "drawn": drawn[path],
-                "poses": write(path, image, those),
-                "problem": None,
-                "note": None if any(pose.found for pose in those) else f"{path}: {NOBODY}",
-            }
+        shown = list(images.values()) * (1 if boxes_px is None else len(boxes_px))
+        poses = estimator.estimate(shown, None if boxes_px is None else np.array(boxes_px, float))
+        people = [Pose.of(poses, index) for index in range(len(shown))]
+        for index, (path, image) in enumerate(images.items()):
+            yield path, image, people[index :: len(images)]
 
 
 @contextmanager
-def _photo_writer(folder, file_format, estimator, layout, paths, drawn, several):
-    """Yield a function that writes a photograph's Poses and returns the path of the file."""
-    folder, joints = Path(folder), estimator.skeleton.joints
-    if file_format == "coco":
-        names = dict(zip(paths, inputs.file_names(paths), strict=True))
-        with pose_files.writing_coco(folder / RESULTS, layout) as add:
-
-            def write(path, image, people):
-                labels = {"image_id": layout.image_ids[names[path]], "file_name": names[path]}
-                for pose in people:
-                    add(labels, pose)
-                return folder / RESULTS
-
-            yield write
-    elif file_format == "csv":
-        columns = ("image", "person") if several else ("image",)
-        with pose_files.writing_csv(folder / TABLE, columns, joints=joints) as add:
-
-            def write(path, image, people):
-                for person, pose in enumerate(people):
-                    add({"image": str(path), "person": person}, pose)
-                return folder / TABLE
-
-            yield write
-    else:
+def _photo_writer(folder, file_format, written, estimator, layout, listed, several):
+    """Yield a function that writes a photograph's Poses, to its path in `written`."""
+    joints = estimator.skeleton.joints
+    if file_format == "json":
         made_by = provenance()
 
         def write(path, image, people):
-            written = drawn[path].with_suffix(".json")
             entries = [pose_files.pose_entry(pose, joints=joints) for pose in people]
             content = {
                 "image": str(path),
@@ -205,28 +174,28 @@ def _photo_writer(folder, file_format, estimator, layout, paths, drawn, several)
                 **({"people": entries} if several else entries[0]),
                 "made_by": made_by,
             }
-            files.write_json(written, content)
-            return written
+            files.write_json(written[path], content)
+
+        yield write
+        return
+    columns = ("image", "person") if several else ("image",)
+    with (
+        pose_files.writing_csv(folder / TABLE, columns, joints=joints)
+        if file_format == "csv"
+        else pose_files.writing_coco(folder / RESULTS, layout)
+    ) as add:
+
+        def write(path, image, people):
+            for person, pose in enumerate(people):
+                labels = {"image": str(path), "person": person}
+                if layout is not None:
+                    labels = {"image_id": layout.image_ids[listed[path]], "file_name": listed[path]}
+                add(labels, pose)
 
         yield write
 
 
-def _read_bounded(path):
-    """A file's bytes, read in pieces, since special files have no size and may not end."""
-    content = bytearray()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            content += piece
-            if len(content) > image_files.FILE_LIMIT_BYTES:
-                raise PosekitError(
-                    f"{path}: must have at most {image_files.FILE_LIMIT_BYTES:,} bytes; got more. "
-                    "Make the image smaller."
-                )
-    return bytes(content)
-
-
 def _check_files(photos, videos, drawn, boxes_px, file_format, smoothing):
-    check_choice("predict", "format", file_format, pose_files.FORMATS)
     problems = []
     files_read = {path.resolve() for path in drawn}
     for path, picture in drawn.items():
@@ -260,8 +229,7 @@ def _check_new(outputs):
         )
 
 
-def _coco_layout(estimator, paths, annotations):
-    names = inputs.file_names(paths)
+def _coco_layout(estimator, names, annotations):
     if annotations is None:
         return reading.plain_layout(estimator.skeleton, names)
     layout = reading.layout_of(annotations)

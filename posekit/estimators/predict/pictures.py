@@ -27,8 +27,6 @@ FORMATS = (
 _ANIMATED_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2")
 
-HEIC_ADVICE = "Install pillow-heif: .venv/bin/python -m pip install pillow-heif==1.8.1"
-
 
 def open_picture(file):
     """Open a picture and check its size; nothing is decoded yet.
@@ -46,12 +44,10 @@ def open_picture(file):
     try:
         image = _open(file)
     except Image.UnidentifiedImageError:
-        file.seek(0)
-        head = file.read(12)
-        if is_heif(head):
+        if _is_heif(file):
             raise PosekitError(
                 "must be a picture that Pillow reads; got HEIC, which needs one more package. "
-                f"{HEIC_ADVICE}"
+                "Install pillow-heif: .venv/bin/python -m pip install pillow-heif==1.8.1"
             ) from None
         size = file.seek(0, io.SEEK_END)
         raise PosekitError(
@@ -60,11 +56,7 @@ def open_picture(file):
         ) from None
     except Exception as error:
         raise image_files.of_header(error) from error
-    try:
-        image_files.check_size(image.size)
-    except PosekitError:
-        image.close()
-        raise
+    image_files.check_size(image.size)
     return image
 
 
@@ -72,9 +64,8 @@ def is_picture(path):
     """Whether a file begins like a picture, whatever its name."""
     try:
         with Path(path).open("rb") as file:
-            if is_heif(file.read(12)):
+            if _is_heif(file):
                 return True
-            file.seek(0)
             with _open(file):
                 return True
     except Image.DecompressionBombError:
@@ -94,16 +85,10 @@ def is_animated(path):
 
 
 def decode(encoded):
-    """Decode a picture as a person sees it: turned upright, RGB.
+    """Decode a picture as a person sees it: turned upright, RGB, uint8 (H, W, 3).
 
-    Args:
-        encoded: bytes, of `FORMATS`, or HEIF with pillow-heif. Of several pages the first counts.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
-
-    Raises:
-        PosekitError: as `open_picture`, or no whole picture.
+    `encoded` are its bytes; of several pages the first counts. PosekitError as for `open_picture`,
+    or where it is no whole picture.
     """
     with open_picture(io.BytesIO(encoded)) as image:
         if image.format in ("JPEG", "MPO", "PNG"):
@@ -118,20 +103,14 @@ def decode(encoded):
             ) from error
 
 
-def is_heif(head):
-    """Whether a file begins as HEIC does."""
+def _is_heif(file):
+    file.seek(0)
+    head = file.read(12)
+    file.seek(0)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
 
 
 def _open(file):
-    with warnings.catch_warnings():
-        # It warns of sizes that `image_files` refuses in any case.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file, formats=_formats())
-
-
-def _formats():
-    """What of `FORMATS` this Pillow reads, and HEIF where pillow-heif is installed."""
     Image.init()
     try:
         import pillow_heif
@@ -139,4 +118,8 @@ def _formats():
         pass
     else:
         pillow_heif.register_heif_opener()
-    return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
+    formats = tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
+    with warnings.catch_warnings():
+        # It warns of sizes that `image_files` refuses in any case.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=formats)

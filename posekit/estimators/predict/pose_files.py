@@ -24,9 +24,7 @@ FORMATS = ("json", "csv", "coco")
 def pose_entry(pose, *, joints):
     """A Pose as a dict for JSON; what is not known becomes None.
 
-    Returns:
-        dict: person_found, person_confidence, box_px, keypoints_px by joint, confidence by joint.
-        If nobody was found, the keypoints are where one would be.
+    If nobody was found, the keypoints are where one would be.
     """
     return {
         "person_found": pose.found,
@@ -98,7 +96,8 @@ def writing_coco(path, layout):
 
     Args:
         path: where to write.
-        layout: coco.reading.Layout, whose keypoints the results have.
+        layout: coco.reading.Layout, whose keypoints the results have: zeros for those without a
+            joint. Confidences that are not known become 1, as COCO recommends.
 
     Yields:
         function of (labels, Pose); labels is a dict with the image_id.
@@ -106,8 +105,22 @@ def writing_coco(path, layout):
     with _open_list(path, "[", "\n", lambda: "\n]\n") as add:
 
         def add_found(labels, pose):
-            if pose.found:
-                add({**labels, **coco_result(layout, pose.keypoints_px, pose.confidences)})
+            if not pose.found:
+                return
+            confidences = np.nan_to_num(pose.confidences, nan=1.0)
+            places_px = (pose.keypoints_px + layout.pixel_centre).round(2).tolist()
+            triples = [
+                (0, 0, 0)
+                if joint is None
+                else (*places_px[joint], round(float(confidences[joint]), 3))
+                for joint in layout.joints
+            ]
+            result = {
+                "category_id": layout.category_id,
+                "keypoints": [number for triple in triples for number in triple],
+                "score": round(float(confidences.mean()), 4),
+            }
+            add({**labels, **result})
 
         yield add_found
 
@@ -131,33 +144,6 @@ def _open_list(path, opening, indent, closing):
             yield add
         finally:
             file.write(closing())
-
-
-def coco_result(layout, keypoints_px, confidences):
-    """One pose as COCO's results have it, but for the image_id.
-
-    Args:
-        layout: coco.reading.Layout.
-        keypoints_px: float (K, 2), (x, y), pixels.
-        confidences: float (K,) in [0, 1]; unknown ones become 1, as COCO recommends.
-
-    Returns:
-        dict: category_id, keypoints (x, y and confidence of each of the layout's; 0 for those
-        without a joint) and score, the mean confidence of the joints.
-    """
-    confidences = np.nan_to_num(confidences, nan=1.0)
-    keypoints = []
-    for joint in layout.joints:
-        if joint is None:
-            keypoints += [0, 0, 0]
-        else:
-            x, y = (keypoints_px[joint] + layout.pixel_centre).round(2).tolist()
-            keypoints += [x, y, round(float(confidences[joint]), 3)]
-    return {
-        "category_id": layout.category_id,
-        "keypoints": keypoints,
-        "score": round(float(confidences.mean()), 4),
-    }
 
 
 @contextmanager

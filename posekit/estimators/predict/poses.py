@@ -13,21 +13,13 @@ HIDDEN_BELOW = 0.1
 
 
 class Pose(NamedTuple):
-    """One person, as `estimators.Poses` describes them.
+    """One person, as `estimators.Poses` describes them."""
 
-    Attributes:
-        keypoints_px: float (K, 2), (x, y), pixels.
-        confidences: float (K,) in [0, 1]; NaN where not known.
-        box_px: float (4,), x, y, width, height of what the network saw, pixels.
-        presence: float in [0, 1], the chance that somebody is there; NaN where not known.
-        found: bool, whether that is enough.
-    """
-
-    keypoints_px: np.ndarray
-    confidences: np.ndarray
-    box_px: np.ndarray
-    presence: float
-    found: bool
+    keypoints_px: np.ndarray  # float (K, 2), (x, y)
+    confidences: np.ndarray  # float (K,) in [0, 1]; NaN where not known
+    box_px: np.ndarray  # float (4,), x, y, width, height of what the network saw
+    presence: float  # in [0, 1], the chance that somebody is there; NaN where not known
+    found: bool  # whether that is enough
 
     @classmethod
     def of(cls, poses, index):
@@ -40,19 +32,14 @@ class Pose(NamedTuple):
 
 
 def draw(image, people, skeleton, all_joints=False):
-    """A picture with the poses of those who were found; copied if there is one.
+    """A picture (H, W, 3), RGB, with the Poses of those who were found; copied if there is one.
 
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        people: list of Pose.
-        skeleton: Skeleton.
-        all_joints: bool, whether joints outside the picture or surely wrong are drawn too.
+    With `all_joints`, joints outside the picture or surely wrong are drawn too.
     """
-    size_px = image.shape[1::-1]
+    end_px = np.array(image.shape[1::-1]) - 0.5
     for pose in people:
         if not pose.found:
             continue
-        end_px = np.array(size_px) - 0.5
         inside = ((pose.keypoints_px >= -0.5) & (pose.keypoints_px < end_px)).all(axis=1)
         shown = inside & ~(pose.confidences < HIDDEN_BELOW)  # NaN is shown
         image = drawing.draw_skeleton(

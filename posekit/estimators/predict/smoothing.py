@@ -41,9 +41,11 @@ class OneEuroFilter:
         if not 0 <= speed_gain < math.inf:
             problems.append(f"`speed_gain` must be >= 0; got {speed_gain}.")
         raise_problems("OneEuroFilter()", problems)
-        self.cutoff_hz = cutoff_hz
-        self.speed_gain = speed_gain
-        self.speed_cutoff_hz = speed_cutoff_hz
+        self._settings = {
+            "cutoff_hz": cutoff_hz,
+            "speed_gain": speed_gain,
+            "speed_cutoff_hz": speed_cutoff_hz,
+        }
         self.restart()
 
     def restart(self):
@@ -52,12 +54,7 @@ class OneEuroFilter:
 
     def settings(self):
         """The arguments by name, for the file of the smoothed poses."""
-        return {
-            "filter": "one_euro",
-            "cutoff_hz": self.cutoff_hz,
-            "speed_gain": self.speed_gain,
-            "speed_cutoff_hz": self.speed_cutoff_hz,
-        }
+        return {"filter": "one_euro", **self._settings}
 
     def smooth(self, keypoints_px, seconds):
         """Smooth the next frame's keypoints; the first frame's come back as they are.
@@ -83,13 +80,14 @@ class OneEuroFilter:
                 f"OneEuroFilter.smooth(): `seconds` must be later than {self._seconds}; got "
                 f"{seconds}. Give frames in their order, or start a new filter."
             )
+        cutoff_hz, speed_gain, speed_cutoff_hz = self._settings.values()
         # The joints of a person far away may coincide.
         length_px = max(np.ptp(keypoints_px, axis=0).max(), 1.0)
         velocity = (keypoints_px - self._smooth_px) / (step_seconds * length_px)  # (K, 2)
-        weight = _weight(self.speed_cutoff_hz, step_seconds)
+        weight = _weight(speed_cutoff_hz, step_seconds)
         self._velocity = self._velocity + weight * (velocity - self._velocity)
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)  # (K, 1)
-        weights = _weight(self.cutoff_hz + self.speed_gain * speed, step_seconds)
+        weights = _weight(cutoff_hz + speed_gain * speed, step_seconds)
         self._smooth_px = self._smooth_px + weights * (keypoints_px - self._smooth_px)
         self._seconds = seconds
         return self._smooth_px.copy()

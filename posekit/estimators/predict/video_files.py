@@ -4,12 +4,10 @@ PyAV (FFmpeg) reads files: what is a video is decided by its content, whatever i
 reads animated pictures, OpenCV webcams.
 """
 
-import math
 import os
 import sys
 import time
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -30,8 +28,7 @@ SUFFIXES = tuple(
 _DEMUXERS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,flv,live_flv,kux,"
     "asf,asf_o,wtv,ogg,dv,mxf,gxf,lxf,rm,nut,nsv,nuv,mjpeg,mjpeg_2000,h261,h263,vc1,vc1test,"
-    "cavsvideo,dirac,dnxhd,smk,bink,roq,yuv4mpegpipe,ty,pva,pmp,film_cpk,4xm,flic,mv,dhav,mlv,"
-    "ser,evc,apv,swf,jv,thp,mtv"
+    "cavsvideo,dirac,dnxhd,yuv4mpegpipe,ty,pva,pmp,mv,dhav,mlv,ser,evc,apv"
 )
 _OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
 
@@ -43,26 +40,14 @@ _MOST_FRAMES_PER_SECOND = 1000
 _LENGTH_TOLERANCE = 0.05
 # Pixels are stretched at most this many times; no camera's header says more.
 _WIDEST_PIXEL = 4
-# Formats whose clocks may jump, as where two recordings were joined, and what counts as a jump.
-_JUMPING_FORMATS = {"mpegts", "mpeg", "mpegvideo"}
-JUMP_SECONDS = 10
 # No video shows a frame for longer; MP4 could not say so in steps of a 90,000th of a second.
 _LONGEST_SECONDS = 21_600
 
-_ADVICE = "Convert it, for instance: ffmpeg -i {name} -c:v libx264 converted.mp4"
-
 
 def open_container(path):
-    """FFmpeg's view of a local video file.
+    """FFmpeg's view of a local video file, an av.container.InputContainer; av.FFmpegError if none.
 
-    Args:
-        path: Path or str of a plain file.
-
-    Returns:
-        av.container.InputContainer, which the caller closes.
-
-    Raises:
-        av.FFmpegError: no video that FFmpeg knows, or a damaged one.
+    Playlists and what else could make FFmpeg open other files or addresses are refused.
     """
     # A bare name with a colon in it would be taken for an address.
     return av.open(f"file:{os.path.abspath(path)}", options=_OPTIONS)
@@ -78,15 +63,22 @@ def is_video(path):
 
 
 def open_video(path):
-    """The frames of a video's file.
-
-    Returns:
-        VideoFile, or Animation for an animated picture.
+    """The frames of a video's file: a VideoFile, or an Animation for an animated picture.
 
     Raises:
-        PosekitError: as both do.
+        PosekitError: no readable file, nothing in it that decodes, no frame, or one beyond the
+            limits of `image_files`.
     """
-    check_file(path)
+    try:
+        # Some special files never end, or block when they are opened.
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise PosekitError(f"{path}: the video must be a file; got something else.")
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise PosekitError(
+            f"{path}: the video must be a readable file; got {error.strerror}."
+        ) from error
     return Animation(path) if pictures.is_animated(path) else VideoFile(path)
 
 
@@ -101,50 +93,45 @@ class VideoFile:
         frames_per_second: float > 0, the mean, as far as the header tells; for messages and bars.
         frame_count: int or None, about how many there are, as far as the header tells.
         start_seconds: float, the time that the file gives its first frame.
-        time_base: Fraction, seconds of the smallest step in time.
-        sound_path: Path, where the video's sound is read.
-        jumps: bool, whether its clock may jump, as where two recordings were joined.
         problem: None, or a sentence once the frames have ended early or some did not decode.
-
-    Raises:
-        PosekitError: there is no such file, nothing in it that FFmpeg decodes, or no frame.
     """
 
     def __init__(self, path):
-        self.name = str(path)
-        self.problem = None
-        check_file(path)
-        self.sound_path = Path(path)
-        self._advice = _ADVICE.format(name=Path(path).name)
+        self.name, self.problem, self.start_seconds = str(path), None, 0.0
+        self._damaged, self._end_seconds = 0, 0.0
         try:
-            self._container = _open_or_explain(path)
+            self._container = open_container(path)
             self._stream = _video_stream(self._container)
             self._check_stream()
-            self._damaged = 0
-            # Where the last packet ends: of the pictures, and of all streams.
-            self._ends_seconds = [-math.inf, -math.inf]
             self._decoded = self._decode()
             self._first = next(self._decoded, None)
+        except PosekitError:
+            raise
         except (av.FFmpegError, ValueError) as error:
-            if isinstance(error, PosekitError):
-                raise
-            raise self._no_video(brief(error)) from error
+            is_empty = not os.path.getsize(path)
+            reason = "an empty file" if is_empty else "another format, damage or a part of a file"
+            raise self._no_video(f"{reason} ({brief(error)})") from error
         if self._first is None:
             raise self._no_video("none that is whole" if self._damaged else "none")
-        self.time_base = self._stream.time_base
+        self.start_seconds, frame = self._first
+        self.start_seconds = self.start_seconds or 0.0
         self.frames_per_second = _believable_rate(self._stream)
-        self.frame_count = self._stream.frames or self._count_of_length()
-        self.size_px = _shown_size_px(self._first[1], self._stream)
+        count = self._stream.frames or round(self._told_seconds() * self.frames_per_second)
+        self.frame_count = count or None
+        ratio = self._stream.sample_aspect_ratio or 1
+        if not 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL:
+            ratio = 1
+        self._stored_px = max(1, round(frame.width * ratio)), frame.height
+        self._quarter_turns = round(frame.rotation / 90)  # counterclockwise
+        self.size_px = self._stored_px[::-1] if self._quarter_turns % 2 else self._stored_px
         if max(self.size_px) > image_files.SIDE_LIMIT_PX:
             raise self._no_video(f"frames of {self.size_px[0]} x {self.size_px[1]}")
-        self.start_seconds = self._first[0] or 0.0
-        self.jumps = self._container.format.name in _JUMPING_FORMATS
 
     def frames(self):
         """Yield (seconds since the first frame, uint8 (H, W, 3) RGB) ; can be read once.
 
         Seconds are those at which a player shows the frame. They rise: frames that claim the time
-        of an earlier one follow it by a usual step.
+        of an earlier one, or one hours later, follow it by a usual step.
         """
         count, seconds, step = 0, 0.0, 1 / self.frames_per_second
         offset = -self.start_seconds
@@ -157,12 +144,11 @@ class VideoFile:
                 if count:
                     usual = seconds + step
                     told_seconds = usual if told is None else told + offset
-                    latest = usual + (JUMP_SECONDS if self.jumps else _LONGEST_SECONDS)
-                    if not seconds < told_seconds <= latest:
+                    if not seconds < told_seconds <= usual + _LONGEST_SECONDS:
                         offset += usual - told_seconds
                         told_seconds = usual
                     seconds = told_seconds
-                yield seconds, _rgb(frame, self._stream, self.size_px)
+                yield seconds, self._rgb(frame)
                 del frame
                 count += 1
                 shown = next(self._decoded, None)
@@ -182,10 +168,9 @@ class VideoFile:
             except (av.FFmpegError, ValueError):
                 self._damaged += 1
                 return
-            if packet.pts is not None:
+            if packet.pts is not None and (packet.stream is stream or not stream.duration):
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                for index in (0, 1) if packet.stream is stream else (1,):
-                    self._ends_seconds[index] = max(self._ends_seconds[index], end)
+                self._end_seconds = max(self._end_seconds, end)
             if packet.stream is not stream:
                 continue
             try:
@@ -196,7 +181,7 @@ class VideoFile:
                 self._damaged += 1
                 continue
             for frame in decoded:
-                yield _seconds_of(frame, stream), frame
+                yield frame.time, frame
 
     def _check_stream(self):
         stream = self._stream
@@ -217,81 +202,59 @@ class VideoFile:
 
     def _no_video(self, finding):
         return PosekitError(
-            f"{self.name}: must be a video with frames that FFmpeg decodes; got {finding}. "
-            f"{self._advice}"
+            f"{self.name}: must be a video with frames that FFmpeg decodes; got {finding}. Convert "
+            f"it, for instance: ffmpeg -i {Path(self.name).name} -c:v libx264 converted.mp4"
         )
 
-    def _count_of_length(self):
-        seconds = self._told_seconds()
-        return None if seconds is None else max(1, round(seconds * self.frames_per_second))
+    def _rgb(self, frame):
+        width, height = self._stored_px
+        image = frame.to_ndarray(format="rgb24", width=width, height=height)
+        return np.ascontiguousarray(np.rot90(image, self._quarter_turns))
 
     def _told_seconds(self):
-        """The video's length, as its header says, or None."""
-        if self._stream.duration:
-            seconds = float(self._stream.duration * self._stream.time_base)
-            if not self._container.format.name.startswith("mov"):
-                # Of a cut AVI the duration is what there is. An MP4's edits leave frames out.
-                seconds = max(seconds, self._stream.frames / self.frames_per_second)
-            return seconds
-        if self._container.duration:
-            return self._container.duration / av.time_base
-        return None
+        """The video's length as its header says; 0 if it does not."""
+        if not self._stream.duration:
+            return (self._container.duration or 0) / av.time_base
+        seconds = float(self._stream.duration * self._stream.time_base)
+        if self._container.format.name == "avi":
+            # Of a cut AVI the duration is what there is.
+            seconds = max(seconds, self._stream.frames / self.frames_per_second)
+        return seconds
 
     def _judge_end(self, count, seconds):
         """Say what of the video is missing, as far as it shows."""
         told = self._told_seconds()
         # A container's length may count from before the first frame, and hold more sound.
-        read = (
-            max(seconds, self._ends_seconds[0] - self.start_seconds)
-            if self._stream.duration
-            else max(seconds, self._ends_seconds[1])
-        )
-        named = self._stream.frames
-        if told and read < told * (1 - _LENGTH_TOLERANCE) - 1 / self.frames_per_second:
-            length = f"{named} frames" if named > count else f"{told:.2f} seconds"
-            found = f"{count}" if named > count else f"{seconds:.2f}"
+        read = max(seconds, self._end_seconds - self.start_seconds * bool(self._stream.duration))
+        if read < told * (1 - _LENGTH_TOLERANCE) - 1 / self.frames_per_second:
             self.problem = (
-                f"{self.name}: must have the {length} that its header names; got {found} before "
-                "one that does not decode. These are done; get the file again."
+                f"{self.name}: must have the {told:.2f} seconds that its header names; got "
+                f"{seconds:.2f} before one that does not decode. These {count} frames are done; "
+                "get the file again."
             )
         elif self._damaged:
-            parts = "part" if self._damaged == 1 else "parts"
             self.problem = (
-                f"{self.name}: must be a whole video; got {self._damaged} damaged {parts} that did "
+                f"{self.name}: must be a whole video; got {self._damaged} damaged part(s) that did "
                 f"not decode. The other {count} frames are done; get the file again."
             )
 
 
 class Animation:
-    """The frames of an animated GIF, WebP, PNG or AVIF; attributes as of `VideoFile`.
-
-    Args:
-        path: the file.
-
-    Raises:
-        PosekitError: its first frame does not decode, or it is beyond the limits of `image_files`.
-    """
+    """The frames of an animated GIF, WebP, PNG or AVIF; attributes as of `VideoFile`."""
 
     def __init__(self, path):
-        self.name = str(path)
-        self.problem = None
-        self.sound_path = None
-        self.time_base = Fraction(1, 1000)
-        self.start_seconds = 0.0
+        self.name, self.problem = str(path), None
         self._file = Path(path).open("rb")  # noqa: SIM115 - closed when the frames end
         try:
             self._image = pictures.open_picture(self._file)
             self.frame_count = self._image.n_frames
-            first = image_files.rgb(self._image)
-        except PosekitError as error:
-            raise PosekitError(f"{path}: {error}.") from error
+            self.size_px = image_files.rgb(self._image).shape[1::-1]
         # A damaged file can fail anywhere in a decoder, each with its own error.
         except Exception as error:
             raise PosekitError(
                 f"{path}: must be a whole animated picture; got one that does not decode "
                 f"({brief(error)})."
             ) from error
-        self.size_px = first.shape[1::-1]
         self.frames_per_second = 1 / self._step_seconds()
 
     def frames(self):
@@ -307,7 +270,6 @@ class Animation:
                 del image
                 seconds += self._step_seconds()
                 count += 1
-        # A damaged file can fail anywhere in a decoder, each with its own error.
         except Exception as error:
             self.problem = (
                 f"{self.name}: must have {self.frame_count} frames; got {count} before one that "
@@ -323,12 +285,7 @@ class Animation:
 
 
 class Camera:
-    """The frames of a webcam as they come, until the caller stops.
-
-    Attributes:
-        name, size_px, frames_per_second, problem: as of `VideoFile`; the problem is that the
-            camera stopped.
-        frame_count: None.
+    """The frames of a webcam as they come, until the caller stops; attributes as of `VideoFile`.
 
     Args:
         index: int >= 0, the camera's number in the system.
@@ -340,8 +297,7 @@ class Camera:
     frame_count = None
 
     def __init__(self, index):
-        self.name = f"camera {index}"
-        self.problem = None
+        self.name, self.problem = f"camera {index}", None
         self._capture = cv2.VideoCapture(index)
         read, self._first = self._capture.read()
         if not read:
@@ -391,53 +347,6 @@ def window(title):
         cv2.destroyAllWindows()
 
 
-def check_file(path):
-    """Raise PosekitError unless a path is a file that can be read."""
-    try:
-        # Some special files never end, or block when they are opened.
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise PosekitError(
-                f"{path}: the video must be a file; got something else. Name a file."
-            )
-        with open(path, "rb"):
-            pass
-    except OSError as error:
-        raise PosekitError(
-            f"{path}: the video must be a readable file; got {error.strerror}."
-        ) from error
-
-
-def _open_or_explain(path):
-    """Open a video; FFmpeg's own words of what is wrong with it, where it has some."""
-    level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
-    av.logging.set_level(av.logging.ERROR)
-    av.logging.set_skip_repeated(False)
-    try:
-        with av.logging.Capture() as told:
-            return open_container(path)
-    except av.FFmpegError as error:
-        said = " ".join(message for _, _, message in told)
-        with open(path, "rb") as file:
-            begins_so = file.read(8)[4:] in (b"ftyp", b"mdat", b"wide", b"free", b"skip")
-        if begins_so and "moov atom not found" in said:
-            reason = "one without its index (moov), which is written last: it was cut off"
-        elif os.path.getsize(path) == 0:
-            reason = "an empty file"
-        elif isinstance(error, MemoryError):
-            reason = "a damaged header"
-        else:
-            reason = "another format, or damage"
-        refused = PosekitError(
-            f"{path}: must be a video with frames that FFmpeg decodes; got {reason}. "
-            f"{_ADVICE.format(name=Path(path).name)}"
-        )
-        # FFmpeg's own words for a header that claims more than FFmpeg ever asks for.
-        raise refused from (None if isinstance(error, MemoryError) else error)
-    finally:
-        av.logging.set_level(level)
-        av.logging.set_skip_repeated(skips)
-
-
 def _video_stream(container):
     """The moving pictures of a container, or None; covers of music are none."""
     still = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
@@ -452,45 +361,3 @@ def _believable_rate(stream):
         if rate and 0 < rate < _MOST_FRAMES_PER_SECOND:
             return float(rate)
     return USUAL_FRAMES_PER_SECOND
-
-
-def _seconds_of(frame, stream):
-    return None if frame.pts is None else float(frame.pts * (frame.time_base or stream.time_base))
-
-
-def _square_size_px(frame, stream):
-    """Width and height of a frame as stored, were its pixels squares."""
-    ratio = stream.sample_aspect_ratio or 1
-    if not 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL:
-        ratio = 1
-    return max(1, round(frame.width * ratio)), frame.height
-
-
-def _turn(frame):
-    """How to turn a frame as stored: (exchange x and y, then mirror x, mirror y)."""
-    stored = frame.side_data.get("DISPLAYMATRIX")
-    if stored is None:
-        return False, False, False
-    a, b, _, c, d, *_ = np.frombuffer(bytes(stored), np.int32).tolist()
-    # x of the shown frame is a * x + c * y of the stored one, y is b * x + d * y.
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        return False, a < 0, d < 0
-    return True, c < 0, b < 0
-
-
-def _shown_size_px(frame, stream):
-    size_px = _square_size_px(frame, stream)
-    return size_px[::-1] if _turn(frame)[0] else size_px
-
-
-def _rgb(frame, stream, size_px):
-    exchanged, mirror_x, mirror_y = _turn(frame)
-    width, height = size_px[::-1] if exchanged else size_px
-    image = frame.to_ndarray(format="rgb24", width=width, height=height)
-    if exchanged:
-        image = image.transpose(1, 0, 2)
-    if mirror_x:
-        image = image[:, ::-1]
-    if mirror_y:
-        image = image[::-1]
-    return np.ascontiguousarray(image)

@@ -20,42 +20,31 @@ class Tracker:
     """Finds one person in consecutive pictures.
 
     From the second picture on, the estimator searches around the previous pose, which skips the
-    stages that find the person. Where the mean confidence falls below `least_confidence`, or
+    stages that find the person. Where the mean confidence falls below `LEAST_CONFIDENCE`, or
     there is none, it searches the whole picture again.
-
-    Args:
-        estimator: estimators.PoseEstimator.
-        least_confidence: float in [0, 1].
     """
 
-    def __init__(self, estimator, least_confidence=LEAST_CONFIDENCE):
+    def __init__(self, estimator):
         self._estimator = estimator
-        self._least_confidence = least_confidence
         self._can_track = any(stage.view == "person" for stage in estimator.stages)
         self._boxes_px = None
 
     def estimate(self, image):
-        """Find the person in the next picture.
-
-        Args:
-            image: uint8 (H, W, 3), RGB, of the size of the previous one.
-
-        Returns:
-            estimators.Poses of one person.
-        """
+        """The estimators.Poses of the one person in the next picture, of the previous one's size."""
         poses = self._estimator.estimate([image], self._boxes_px)
-        if self._boxes_px is not None and not self._is_sure(poses):
+        if self._boxes_px is not None and not _is_sure(poses):
             poses = self._estimator.estimate([image])
         self._boxes_px = None
-        if self._can_track and self._is_sure(poses):
+        if self._can_track and _is_sure(poses):
             # The box must meet the picture even if joints were found beyond its edge.
             inside_px = np.clip(poses.keypoints_px, 0, np.array(image.shape[1::-1]) - 1)
             everyone = np.ones(inside_px.shape[:2], bool)
             self._boxes_px = geometry.person_boxes(inside_px, everyone)
         return poses
 
-    def _is_sure(self, poses):
-        return poses.confidences.mean() >= self._least_confidence  # False where it is NaN
+
+def _is_sure(poses):
+    return poses.confidences.mean() >= LEAST_CONFIDENCE  # False where it is NaN
 
 
 def predict_video(
@@ -95,7 +84,8 @@ def predict_video(
         raise PosekitError(
             f"predict: COCO results need photographs; got {stream.name}. Choose another format."
         )
-    drawn_path, poses_path = output_paths(folder, stem, file_format)
+    drawn_path = Path(folder) / f"{stem}_pose.mp4"
+    poses_path = drawn_path.with_suffix(f".{file_format}")
     tracker = Tracker(estimator)
     if smoothing is not None:
         smoothing.restart()
@@ -107,13 +97,10 @@ def predict_video(
                 drawn_path, stream.frames_per_second, stream.size_px, source=stream
             )
         )
-        bar = stack.enter_context(
-            tqdm(
-                total=stream.frame_count, desc=stream.name, unit="frame", leave=False, disable=None
-            )
-        )
+        bar = {"total": stream.frame_count, "desc": stream.name, "unit": "frame"}
+        frames = stack.enter_context(tqdm(stream.frames(), **bar, leave=False, disable=None))
         try:
-            for index, (seconds, image) in enumerate(stream.frames()):
+            for index, (seconds, image) in enumerate(frames):
                 pose = Pose.of(tracker.estimate(image), 0)
                 if smoothing is not None:
                     smooth_px = smoothing.smooth(pose.keypoints_px, seconds)
@@ -122,7 +109,6 @@ def predict_video(
                 add({"frame": index, "seconds": round(seconds, 4)}, pose)
                 times[1:] = [(index, seconds)]
                 add_picture(seconds, drawn)
-                bar.update()
                 if show is not None and show(drawn):
                     break
         except KeyboardInterrupt:
@@ -135,14 +121,6 @@ def predict_video(
         "problem": stream.problem,
         "note": add_picture.note,
     }
-
-
-def output_paths(folder, stem, file_format):
-    """Where `predict_video` writes: (drawn video, poses)."""
-    return tuple(
-        Path(folder) / f"{stem}_pose{suffix}"
-        for suffix in (video_writing.WRITTEN_SUFFIX, f".{file_format}")
-    )
 
 
 def _writing(path, stream, estimator, smoothing, times):

@@ -10,7 +10,7 @@ from PIL import Image
 from test_photos import ConstantPose
 
 from posekit.errors import PosekitError
-from posekit.estimators.predict import inputs, photos, pictures
+from posekit.estimators.predict import inputs, photos
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
 
@@ -183,7 +183,3 @@ def test_pictures_of_the_same_name_in_two_folders(tmp_path, file_format):
             (1, "a/x.jpg"),
             (2, "b/x.jpg"),
         ]
-
-
-def test_formats_are_those_that_this_pillow_reads():
-    assert set(pictures._formats()) >= {"JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"}

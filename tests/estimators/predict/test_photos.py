@@ -82,7 +82,7 @@ def test_exif_orientation_is_applied(tmp_path):
 def test_missing_photo_is_named(tmp_path):
     with pytest.raises(PosekitError, match=r"no\.jpg: .* got No such file or directory"):
         photos.read_photo(tmp_path / "no.jpg")
-    with pytest.raises(PosekitError, match="must be a readable file; got Is a directory"):
+    with pytest.raises(PosekitError, match="must be a file that can be read; got Is a directory"):
         photos.read_photo(tmp_path)
 
 

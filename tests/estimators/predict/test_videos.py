@@ -52,7 +52,7 @@ def test_a_sure_pose_is_followed():
 def test_a_lost_person_is_looked_for_in_the_same_picture():
     # Sure; lost, and found anew; lost, and not found; then the whole picture at once.
     estimator = Scripted([0.9, 0.2, 0.8, 0.2, 0.3, 0.9])
-    follower = videos.Tracker(estimator, least_confidence=0.5)
+    follower = videos.Tracker(estimator)
     found = [follower.estimate(IMAGE).confidences[0, 0] for _ in range(4)]
     assert found == [0.9, 0.8, 0.3, 0.9]
     assert estimator.boxes == [None, FOLLOWED_PX, None, FOLLOWED_PX, None, None]
