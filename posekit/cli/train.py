@@ -184,9 +184,7 @@ def _add_ladder(commands):
         commands,
         "ladder",
         ladder,
-        details=f"{RESUMES} The numbers of finished\ntrainings are in --out: with this file it "
-        "resumes on another machine as well.\nNotebook 06 shows reports/ablation.json.\n\n"
-        f"{DATA_DETAILS}",
+        details=f"{RESUMES}\nNotebook 06 shows reports/ablation.json.\n\n{DATA_DETAILS}",
         example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
     add_data_options(parser)
@@ -194,7 +192,7 @@ def _add_ladder(commands):
     add_option(parser, "--epochs", epochs, type=positive_integer)
     add_option(parser, "--seeds", seeds, type=positive_integer, default=3)
     add_run_dir(parser, "reports/ladder-run")
-    what = "the result after each training (default: ladder.json in --run-dir)"
+    what = "the result after each step (default: ladder.json in --run-dir)"
     add_out(parser, what, metavar="FILE")
 
 

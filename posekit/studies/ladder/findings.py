@@ -1,7 +1,5 @@
 """Notebook 06: what each idea between the poster's recipe and the best model contributes."""
 
-from math import ceil
-
 from posekit import wording
 from posekit.datasets import lsp
 from posekit.datasets.pose_dataset import evenly_spread
@@ -48,26 +46,21 @@ def idea_table(result):
 
 
 def score_table(result):
-    """Rows for a table of the steps: scores, difference to the parent, costs."""
+    """Rows for a table of the steps: scores, difference to the step they were made from."""
     return [
         {
             "step": number,
             "title": f"({row['title']})" if row["branch"] else row["title"],
             **{metrics.SCORES[name].label: row["validation"][name] for name in SCORES},
-            **_difference_columns(row),
+            "PCK, minus that made from": pck and _score(pck),
+            "95 % interval over seeds": pck and pck.get("interval_over_seeds"),
+            "decided": "–" if pck is None else "yes" if pck["decided"] else "no",
             "MSE on training pictures (bias)": row["train"]["frame_mse"]["value"],
             "validation minus training (variance)": row["gap"]["frame_mse"],
         }
         for number, row in enumerate(result["rungs"], start=1)
+        for pck in [row["difference"] and row["difference"]["pck_0.2"]]
     ]
-
-
-def _difference_columns(row):
-    pck = row["difference"] and row["difference"]["pck_0.2"]
-    return {
-        "PCK, minus the step before": pck and {key: pck[key] for key in ("value", "interval")},
-        "decided": "–" if pck is None else "yes" if pck["decided"] else "no",
-    }
 
 
 def cost_table(result):
@@ -85,23 +78,6 @@ def cost_table(result):
     ]
 
 
-def ablation_table(result):
-    """Rows for a table of the ablation: what each part of the finished recipe is worth."""
-    return [
-        {
-            "recipe": row["title"],
-            "what changes": row["change"] if row["parent"] else row["idea"],
-            **{metrics.SCORES[name].label: row["validation"][name] for name in SCORES},
-            "PCK, minus the finished recipe": pck
-            and {key: pck[key] for key in ("value", "interval")},
-            "95 % interval over seeds": pck and pck["interval_over_seeds"],
-            "decided": "–" if pck is None else "yes" if pck["decided"] else "no",
-        }
-        for row in result["rungs"]
-        for pck in [row["difference"] and row["difference"]["pck_0.2"]]
-    ]
-
-
 def ablation_text(result):
     """What the ablation found, or how to run it, as Markdown."""
     if result is None:
@@ -109,38 +85,15 @@ def ablation_text(result):
             "**Not yet run on photographs.** "
             "`posekit ladder --data path/to/lspet_dataset.zip --profile full "
             "--out reports/ablation.json` trains the finished recipe and seven recipes that each "
-            f"lack one part, with three seeds each: {HOURS}. It can be interrupted at any time: "
-            "each finished training's numbers are kept in that file."
+            f"lack one part, with three seeds each: {HOURS}. It can be interrupted at any time."
         )
     rows = result["rungs"]
-    if not result["complete"]:
-        done = len(result["trainings"])
-        return f"**Not finished:** {done} trainings are done, {len(rows)} recipes have all seeds."
-    lacking = [row for row in rows if row["parent"]]
-    parts = {
-        "Worth something": [row for row in lacking if _is_decided(row) and _gain(row) < 0],
-        "Harmful": [row for row in lacking if _is_decided(row) and _gain(row) > 0],
-        "Not decided": [row for row in lacking if not _is_decided(row)],
-    }
-    said = " ".join(
-        f"{kind}: {', '.join(map(_with_gain, each))}." for kind, each in parts.items() if each
-    )
+    begun = "" if result["complete"] else f"**Not finished:** {len(rows)} recipes have all seeds. "
     return (
-        f"The finished recipe scores PCK@0.2 {with_interval(**rows[0]['validation']['pck_0.2'])} "
-        f"after {result['epochs']} epochs, {len(result['seeds'])} seeds. {said}"
+        f"{begun}The finished recipe scores PCK@0.2 "
+        f"{with_interval(**rows[0]['validation']['pck_0.2'])} after {result['epochs']} epochs, "
+        f"{len(result['seeds'])} seeds. {_steps(rows)}"
     )
-
-
-def _with_gain(row):
-    return f"{row['title'].lower()} ({_gain(row):+.3f})"
-
-
-def _gain(row):
-    return row["difference"]["pck_0.2"]["value"]
-
-
-def _is_decided(row):
-    return row["difference"]["pck_0.2"]["decided"]
 
 
 def joint_arguments(result):
@@ -190,23 +143,16 @@ def photograph_text(result):
     """What the earlier way up on photographs found, and what surprises in it, as Markdown."""
     if result is None:
         return "No way up on photographs is stored."
-    rows = result["rungs"]
-    settings = rows[-1]["settings"]["stages"][-1]
-    split = result["data"]["split"]
-    batches = result["epochs"] * ceil(split["train"] / settings["batch_size"])
-    averaged = round(1 / (1 - settings["weight_average"]))
-    seeds = len(result["seeds"])
+    split, seeds = result["data"]["split"], len(result["seeds"])
     return (
         f"{split['train']:,} photographs of {result['data']['name']} to train, "
         f"{split['validation']:,} to validate, {result['epochs']} epochs, {seeds} "
-        f"seed{'s' * (seeds > 1)}. {_steps(result)}\n\n"
+        f"seed{'s' * (seeds > 1)}. {_steps(result['rungs'])}\n\n"
         "**What surprises:** a schedule and augmentation harm here, yet both are in `best`. The "
-        f"training is too short for them. {result['epochs']} epochs are {batches:,} steps, and the "
-        f"averaged weights span {averaged:,} of them, so half of the average is of a network that "
-        "has learned little; augmentation makes pictures harder to learn, and pays where a network "
-        "would otherwise learn its pictures by rote, which none does in so few epochs: training "
-        "and validation errors are close. `best` was trained for 50 and 244 epochs. One seed and "
-        "intervals over pictures alone do not say what another seed would give."
+        "training is too short for them: the averaged weights span most of it, and augmentation "
+        "pays where a network would otherwise learn its pictures by rote, which none does in so "
+        "few epochs. `best` was trained for 50 and 244 epochs. One seed and intervals over "
+        "pictures alone do not say what another seed would give."
     )
 
 
@@ -258,16 +204,14 @@ def answer(result):
     first, last = result["rungs"][0], result["rungs"][-1]
     mean_pose = {name: score["value"] for name, score in result["mean_pose"].items()}
     pck, mse = (
-        [with_interval(**row["validation"][name]) for row in (first, last)]
+        " to ".join(with_interval(**row["validation"][name]) for row in (first, last))
         for name in ("pck_0.2", "frame_mse")
     )
-    bias, variance, operations, minutes = (
-        " to ".join(number(value(row), digits) for row in (first, last))
-        for value, digits in (
-            (lambda row: row["train"]["frame_mse"]["value"], 0),
-            (lambda row: row["gap"]["frame_mse"], 0),
-            (lambda row: row["gigaflops"], 2),
-            (lambda row: row["minutes"], 1),
+    bias, variance = (
+        f"{number(start, 0)} to {number(end, 0)}"
+        for start, end in (
+            [row["train"]["frame_mse"]["value"] for row in (first, last)],
+            [row["gap"]["frame_mse"] for row in (first, last)],
         )
     )
     return wording.answer(
@@ -275,41 +219,39 @@ def answer(result):
         f"PCK@0.2 changes from {number(first['validation']['pck_0.2']['value'], 2)} "
         f"({first['title'][0].lower()}{first['title'][1:]}) to "
         f"{number(last['validation']['pck_0.2']['value'], 2)} ({last['title'].lower()}); the mean "
-        f"pose gets {number(mean_pose['pck_0.2'], 2)}. {_steps(result)}",
+        f"pose gets {number(mean_pose['pck_0.2'], 2)}. {_steps(result['rungs'])}",
         comparability(result["data"]).strip(),
         numbers=[
             f"{result['images']['validation']:,} validation images of {result['data']['name']}, "
             f"{len(result['joints'])} limb joints, {result['epochs']} epochs for every network",
-            f"PCK@0.2 {pck[0]} to {pck[1]}",
-            f"MSE {mse[0]} to {mse[1]}: the last step "
+            f"PCK@0.2 {pck}",
+            f"MSE {mse}: the last step "
             f"{verdict(last['validation']['frame_mse']['value'], mean_pose['frame_mse'])}",
             f"Bias (training error) {bias}; variance (validation minus training) {variance}",
-            f"Billion operations for a picture {operations}; minutes of training {minutes}",
         ],
     )
 
 
 def _verdict(result):
     """The answer in a few words: the step that brings most."""
-    helping = [row for row in result["rungs"] if row["parent"] and _is_decided(row)]
-    best = max(helping, key=_gain, default=None)
-    if best is None or _gain(best) <= 0:
+    helping = [row for row in result["rungs"] if row["parent"] and _gain(row)["decided"]]
+    best = max(helping, key=lambda row: _gain(row)["value"], default=None)
+    if best is None or _gain(best)["value"] <= 0:
         return f"Not decided: {result['epochs']} epochs are too few for any step to help."
-    return f"Most comes from one step, {best['title'].lower()}: {_gain(best):+.2f} PCK."
+    return f"Most comes from one step, {best['title'].lower()}: {_gain(best)['value']:+.2f} PCK."
 
 
-def _steps(result):
+def _steps(rows):
     """Which steps of the main line help, harm or are not decided, in PCK."""
-    gain = {
-        row["title"]: row["difference"]["pck_0.2"]
-        for row in result["rungs"]
-        if row["parent"] and not row["branch"]
-    }
-    longest_first = sorted(gain, key=lambda title: -abs(gain[title]["value"]))
-    kinds = {"Steps that help": [], "Steps that harm": [], "Not decided by these images": []}
-    for title in longest_first:
-        helps, harms, undecided = kinds.values()
-        step = gain[title]
+    chosen = [row for row in rows if row["parent"] and not row["branch"]]
+    kinds = {"What helps": [], "What harms": [], "Not decided by these images": []}
+    helps, harms, undecided = kinds.values()
+    for row in sorted(chosen, key=lambda row: -abs(_gain(row)["value"])):
+        step = _gain(row)
         kind = undecided if not step["decided"] else helps if step["value"] > 0 else harms
-        kind.append(f"{title} ({step['value']:+.3f} PCK)")
+        kind.append(f"{row['title']} ({step['value']:+.3f} PCK)")
     return " ".join(f"{kind}: {', '.join(steps)}." for kind, steps in kinds.items() if steps)
+
+
+def _gain(row):
+    return row["difference"]["pck_0.2"]

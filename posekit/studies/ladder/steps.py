@@ -55,8 +55,6 @@ WITHOUT = (
      {"view": "squashed"}),
 )  # fmt: skip
 
-_TEXT_OF_VALUE = {None: "none"}
-
 
 @dataclass(frozen=True)
 class Step:
@@ -132,13 +130,9 @@ def change_text(step, parent):
     return "; ".join(
         ["a second network"] * bool(added)
         + [
-            f"{name.replace('_', ' ')}: {_text(getattr(before, name))} to "
-            f"{_text(getattr(after, name))}"
+            f"{name.replace('_', ' ')}: {getattr(before, name) or 'none'} to "
+            f"{getattr(after, name) or 'none'}"
             for name in step.change
             if name != "stages"
         ]
     )
-
-
-def _text(value):
-    return str(_TEXT_OF_VALUE.get(value, value))

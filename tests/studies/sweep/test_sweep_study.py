@@ -127,5 +127,7 @@ def test_the_example_is_a_study():
 
 
 def test_a_missing_study_is_named(tmp_path):
-    with pytest.raises(PosekitError, match=r"none\.yaml: must be a file that can be read; got No such"):
+    with pytest.raises(
+        PosekitError, match=r"none\.yaml: must be a file that can be read; got No such"
+    ):
         sweep_study.read(tmp_path / "none.yaml")
