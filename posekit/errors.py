@@ -11,21 +11,13 @@ class PosekitError(ValueError):
 
 
 def raise_problems(caller, problems):
-    """Raise one PosekitError that lists every problem; do nothing when there is none.
+    """Raise one PosekitError that lists every problem, ten at most; nothing where there is none.
 
-    Args:
-        caller: str, the function or file that the problems belong to.
-        problems: list of str, whole sentences.
-
-    Raises:
-        PosekitError: `problems` is not empty. At most ten are spelled out.
+    `caller` is the function or file that the problems, whole sentences, belong to.
     """
-    if not problems:
-        return
-    shown = list(problems[:10])
-    if len(problems) > len(shown):
-        shown.append(f"... and {len(problems) - len(shown)} more.")
-    raise PosekitError(f"{caller}: " + "\n  ".join(shown))
+    more = [f"... and {len(problems) - 10} more."] if len(problems) > 10 else []
+    if problems:
+        raise PosekitError(f"{caller}: " + "\n  ".join([*problems[:10], *more]))
 
 
 def brief(error, most=200):
@@ -45,14 +37,8 @@ def check_choice(caller, field, value, choices):
 def check_keypoints(caller, *, labelled=None, **keypoints):
     """Raise unless all arrays are finite (N, K, 2) of one shape and `labelled` is bool (N, K).
 
-    Args:
-        caller: str, named first in the message.
-        labelled: bool (N, K), or None where there is no mask. Where given, coordinates of
-            unlabelled joints may hold anything, NaN included.
-        **keypoints: the arrays by argument name.
-
-    Raises:
-        PosekitError: shapes first, then the first non-finite value of each array.
+    Where there is `labelled`, coordinates of unlabelled joints may hold anything, NaN included.
+    The message names `caller`, then shapes, or the first non-finite value of each array.
     """
     shapes = []
     first_name, first = next(iter(keypoints.items()))

@@ -9,7 +9,7 @@ is (0, 0, W, H), and a joint at x lies x + 0.5 from the left edge.
 
 import numpy as np
 
-from posekit.errors import PosekitError, check_keypoints, raise_problems
+from posekit.errors import PosekitError, check_keypoints
 
 # A person whose labelled joints coincide still gets a box.
 LEAST_SIDE_PX = 8.0
@@ -37,13 +37,10 @@ def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror):
     """Mirror keypoints about the vertical axis and swap left and right joints.
 
     Args:
-        keypoints_px: float (..., K, 2), (x, y), pixels.
-        labelled: bool (..., K).
+        keypoints_px, labelled: float (..., K, 2), (x, y), pixels, and bool (..., K), which are
+            returned of the mirrored picture. Twice is identity.
         width_px: number or (...,), the picture's width, pixels.
         mirror: K integers, which joint each one becomes (`Skeleton.mirror`).
-
-    Returns:
-        (keypoints_px, labelled) of the mirrored picture. Twice is identity.
     """
     width = np.asarray(width_px, float)[..., None]  # (..., 1)
     x, y = keypoints_px[..., 0], keypoints_px[..., 1]
@@ -63,16 +60,18 @@ def keypoints_into_boxes(keypoints_px, boxes_px, frame_px):
     Returns:
         float64 (..., K, 2), (x, y) in the frame. `keypoints_out_of_boxes` undoes it.
     """
-    boxes_px = np.asarray(boxes_px, float)
-    corner_px, size_px = boxes_px[..., None, :2], boxes_px[..., None, 2:]
+    corner_px, size_px = _corner_and_size(np.asarray(boxes_px, float)[..., None, :])
     return (np.asarray(keypoints_px, float) + 0.5 - corner_px) * frame_px / size_px - 0.5
 
 
 def keypoints_out_of_boxes(keypoints_frame_px, boxes_px, frame_px):
     """From the pixels of square frames back to the pictures': undoes `keypoints_into_boxes`."""
-    boxes_px = np.asarray(boxes_px, float)
-    corner_px, size_px = boxes_px[..., None, :2], boxes_px[..., None, 2:]
+    corner_px, size_px = _corner_and_size(np.asarray(boxes_px, float)[..., None, :])
     return (np.asarray(keypoints_frame_px, float) + 0.5) * size_px / frame_px + corner_px - 0.5
+
+
+def _corner_and_size(boxes_px):
+    return boxes_px[..., :2], boxes_px[..., 2:]
 
 
 def cell_centres(height, width, frame_px):
@@ -83,15 +82,10 @@ def cell_centres(height, width, frame_px):
 
 
 def torso_length_px(keypoints_px, labelled, *, skeleton):
-    """Distance between the two torso joints, the length that PCK and PDJ divide by.
+    """Distance between the skeleton's `torso_joints`, the length that PCK and PDJ divide by.
 
-    Args:
-        keypoints_px: float (N, K, 2), annotated (x, y), pixels.
-        labelled: bool (N, K).
-        skeleton: Skeleton, whose `torso_joints` are measured.
-
-    Returns:
-        float (N,), pixels, >= 0; NaN where one of the two joints is not labelled.
+    Of keypoints (N, K, 2), (x, y), and `labelled`, bool (N, K), it is float (N,), pixels, >= 0;
+    NaN where one of the two joints is not labelled.
     """
     keypoints_px, labelled = np.asarray(keypoints_px), np.asarray(labelled)
     check_keypoints("torso_length_px()", labelled=labelled, keypoints_px=keypoints_px)
@@ -103,11 +97,10 @@ def torso_length_px(keypoints_px, labelled, *, skeleton):
 
 
 def check_joint_count(caller, field, keypoints_px, skeleton):
-    wanted = skeleton.joint_count
-    if keypoints_px.shape[1] != wanted:
-        raise_problems(
-            caller, [f"`{field}` must have shape (N, {wanted}, 2); got {keypoints_px.shape}."]
-        )
+    """Raise unless (N, K, 2) keypoints have the skeleton's joints."""
+    shape, wanted = keypoints_px.shape, skeleton.joint_count
+    if shape[1] != wanted:
+        raise PosekitError(f"{caller}: `{field}` must have shape (N, {wanted}, 2); got {shape}.")
 
 
 def distance_px(from_px, to_px):
@@ -121,15 +114,8 @@ def distance_px(from_px, to_px):
 def joint_boxes(keypoints_px, labelled):
     """The upright box around each person's labelled joints, without a margin.
 
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels.
-        labelled: bool (N, K), True where the joint counts.
-
-    Returns:
-        float64 (N, 4), x, y, width, height, pixels; NaN for a person without labelled joints.
-
-    Raises:
-        PosekitError: a shape or dtype above is violated.
+    Of keypoints (N, K, 2), (x, y), and `labelled`, bool (N, K), it is float64 (N, 4), x, y, width,
+    height, pixels; NaN for a person without labelled joints. Other shapes raise PosekitError.
     """
     check_keypoints("joint_boxes()", labelled=labelled, keypoints_px=keypoints_px)
     low, high = _extent_px(keypoints_px, labelled)
@@ -161,18 +147,12 @@ def squashed_boxes(image_sizes_px):
 def person_boxes(keypoints_px, labelled):
     """A square around each person: the box of the joints, `PERSON_MARGIN` times as wide.
 
-    Args:
-        keypoints_px: float (N, K, 2), (x, y), pixels.
-        labelled: bool (N, K), at least one joint of each person.
-
-    Returns:
-        float64 (N, 4), x, y, width, height, pixels; it may reach beyond the picture.
-
-    Raises:
-        PosekitError: a person without a labelled joint.
+    Arguments and result are as for `joint_boxes`. A square may reach beyond the picture. A person
+    without a labelled joint raises PosekitError.
     """
-    if not np.any(labelled, axis=-1).all():
-        person = int(np.argmin(np.any(labelled, axis=-1)))
+    is_known = np.any(labelled, axis=-1)
+    if not is_known.all():
+        person = int(np.argmin(is_known))
         raise PosekitError(
             f"person_boxes(): each person must have a labelled joint; got none for person {person}."
         )

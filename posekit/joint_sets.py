@@ -18,7 +18,15 @@ from posekit import sides
 from posekit.errors import raise_problems
 from posekit.skeleton import LSP, Skeleton
 
-FIELDS = ("name", "joints", "torso", "mirror", "limbs", "lines")
+# Field -> what it must be, and as a type. The first two must be there.
+FIELDS = {
+    "joints": ("a list of names", list),
+    "torso": ("a list of names", list),
+    "mirror": ("a list of pairs", list),
+    "lines": ("a list of pairs", list),
+    "limbs": ("a table of pairs", dict),
+    "name": ("text", str),
+}
 
 # COCO-WholeBody has 133 joints with hands and face.
 JOINT_LIMIT = 200
@@ -39,17 +47,12 @@ def parse(caller, described):
         PosekitError: a field is missing, unknown or of another kind, or a name is unknown; all
             problems are listed.
     """
-    problems = list(_problems_of_names(described))
-    raise_problems(caller, problems)
-    joints = tuple(described["joints"])
-    by_name, _ = sides.pairs(joints)
-    mirror = described.get("mirror", by_name)
+    raise_problems(caller, list(_problems_of_fields(described)))
+    joints, torso = tuple(described["joints"]), described["torso"]
+    mirror = described.get("mirror", sides.pairs(joints)[0])
     limbs, lines = described.get("limbs", {}), described.get("lines", [])
-    problems = list(_problems_of_pairs("torso", [described["torso"]], joints))
-    problems += _problems_of_pairs("mirror", mirror, joints)
-    problems += _problems_of_pairs("limbs", list(limbs.values()), joints)
-    problems += _problems_of_pairs("lines", lines, joints)
-    raise_problems(caller, problems)
+    pairs = {"torso": [torso], "mirror": mirror, "limbs": limbs.values(), "lines": lines}
+    raise_problems(caller, list(_problems_of_pairs(pairs, joints)))
     raise_problems(caller, list(_problems_of_mirror(mirror, joints, "mirror" in described)))
 
     index = {name: joint for joint, name in enumerate(joints)}
@@ -60,7 +63,7 @@ def parse(caller, described):
         pairs=tuple((index[left], index[right]) for left, right in mirror),
         limbs=tuple((name, index[start], index[end]) for name, (start, end) in limbs.items()),
         lines=tuple((index[start], index[end]) for start, end in lines),
-        torso_joints=tuple(index[name] for name in described["torso"]),
+        torso_joints=tuple(index[name] for name in torso),
         torso_stick=None,
         joint_groups=_groups(joints, dict(mirror)),
         stick_groups=_groups(list(limbs), _mirrored_limbs(limbs, mirror)),
@@ -95,47 +98,42 @@ def from_metadata(caller, stored):
     return parse(caller, stored)
 
 
-def _problems_of_names(described):
+def _problems_of_fields(described):
     if not isinstance(described, dict):
         yield f"a joint set must be a table with `joints` and `torso`; got {described!r:.200}."
         return
-    unknown = [field for field in described if field not in FIELDS]
-    if unknown:
-        yield f"the fields must be among {', '.join(FIELDS)}; got {unknown[0]!r:.200}."
-    for field, kind in (("joints", list), ("torso", list)):
-        if not isinstance(described.get(field), kind):
-            yield f"`{field}` must be a list of names; got {described.get(field)!r:.200}."
-    for field, kind in (("mirror", list), ("lines", list), ("limbs", dict), ("name", str)):
-        if not isinstance(described.get(field, kind()), kind):
-            called = {list: "a list of pairs", dict: "a table of pairs", str: "text"}[kind]
-            yield f"`{field}` must be {called}; got {described[field]!r:.200}."
-    names = [described.get("name", "own")]
-    for field in ("joints", "limbs"):
-        found = described.get(field)
-        names += found if isinstance(found, (list, dict)) else []
-    wrong = [name for name in names if not isinstance(name, str) or not _is_name(name)]
-    if wrong:
-        yield (
-            "names must be 1 to 60 letters, digits, blanks or any of _ . + -, and begin with a "
-            f"letter or digit; got {wrong[0]!r:.200}."
-        )
-    elif isinstance(described.get("joints"), list):
-        joints = described["joints"]
-        if not 2 <= len(set(joints)) == len(joints) <= JOINT_LIMIT:
+    for field, found in {"joints": None, "torso": None, **described}.items():
+        wanted, kind = FIELDS.get(field, ("", object))
+        if field not in FIELDS:
+            yield f"the fields must be among {', '.join(FIELDS)}; got {field!r:.200}."
+        elif not isinstance(found, kind):
+            yield f"`{field}` must be {wanted}; got {found!r:.200}."
+    joints = described.get("joints", [])
+    named = (found for found in (joints, described.get("limbs")) if isinstance(found, (list, dict)))
+    for name in chain([described.get("name", "own")], *named):
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,59}", name):
             yield (
-                f"`joints` must be 2 to {JOINT_LIMIT} different names; got {len(joints)}, "
-                f"{len(set(joints))} of them different."
+                "names must be 1 to 60 letters, digits, blanks or any of _ . + -, and begin with a "
+                f"letter or digit; got {name!r:.200}."
             )
+    different = len(set(map(repr, joints))) if isinstance(joints, list) else 0
+    if isinstance(joints, list) and not 2 <= different == len(joints) <= JOINT_LIMIT:
+        yield (
+            f"`joints` must be 2 to {JOINT_LIMIT} different names; got {len(joints)}, {different} "
+            "of them different."
+        )
 
 
-def _problems_of_pairs(field, pairs, joints):
-    for pair in pairs:
-        is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
-        if not is_pair or not all(isinstance(name, str) for name in pair) or pair[0] == pair[1]:
-            yield f"`{field}` must name two different joints at a time; got {pair!r:.200}."
-        elif not set(pair) <= set(joints):
-            name = next(name for name in pair if name not in joints)
-            yield f"`{field}` must name joints among {', '.join(joints)}; got {name!r:.200}."
+def _problems_of_pairs(pairs_by_field, joints):
+    for field, pairs in pairs_by_field.items():
+        for pair in pairs:
+            is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
+            if not is_pair or not all(isinstance(name, str) for name in pair) or len({*pair}) < 2:
+                yield f"`{field}` must name two different joints at a time; got {pair!r:.200}."
+            for name in pair if is_pair else ():
+                if isinstance(name, str) and name not in joints:
+                    listed = ", ".join(joints)
+                    yield f"`{field}` must name joints among {listed}; got {name!r:.200}."
 
 
 def _problems_of_mirror(mirror, joints, is_listed):
@@ -176,7 +174,3 @@ def _groups(names, partner):
         elif name not in partner.values():
             groups[name] = (name,)
     return tuple(groups.items())
-
-
-def _is_name(text):
-    return re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,59}", text) is not None

@@ -17,14 +17,13 @@ POLL_SECONDS = 0.1
 
 @contextmanager
 def held(path, *, what, patience_seconds=0.0):
-    """Hold a lock while the block runs.
+    """Hold a lock while the block runs; the system frees it when the process ends, however it ends.
 
-    The system locks the open file and frees it when the process ends, however it ends. What the
-    file says about its owner is for people, and stays.
+    What the file says about its owner is for people, and stays. So does the file: otherwise two
+    processes could each lock a file of this name.
 
     Args:
-        path: Path of the lock file, made where missing, its folder too. It is never removed:
-            otherwise two processes could each lock a file of this name.
+        path: Path of the lock file, made where missing, its folder too.
         what: str, what the lock is for, as the message calls it.
         patience_seconds: float >= 0, how long to wait for an owner; math.inf waits, and says so.
 
@@ -54,35 +53,30 @@ def held_if_free(folder):
     """Hold a folder's lock and yield True; False where another has it, or there are no locks."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_ours = True
-    except OSError:
-        is_ours = False
-    try:
-        yield is_ours
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)
 
 
 def _lock(file, what, patience_seconds):
     """Lock an open file, or raise when patience ends."""
-    deadline = time.monotonic() + patience_seconds
-    announced = False
+    deadline, announced = time.monotonic() + patience_seconds, False
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             owner = file.read() or "another process"
         except OSError as error:
             # Some network folders have no locks; work there is better than none.
-            warnings.warn(
-                f"{what}: the folder's file system has no locks ({error.strerror}); "
-                "take care that no other process writes there.",
-                stacklevel=4,
-            )
-            return
+            message = f"{what}: the folder's file system has no locks ({error.strerror}); "
+            message += "take care that no other process writes there."
+            return warnings.warn(message, stacklevel=4)
         if time.monotonic() >= deadline:
             raise PosekitError(
                 f"{what}: must be used by one process at a time; got {owner}. Wait for it, or "

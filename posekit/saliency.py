@@ -6,11 +6,13 @@ batch are then independent, as batch normalisation uses its moving statistics. A
 fit, or an output that does not depend on the images differentiably, raise PosekitError.
 """
 
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from posekit.errors import PosekitError, raise_problems
+from posekit.errors import PosekitError
 
 # Pictures whose activations are in memory at once.
 BATCH = 64
@@ -30,9 +32,9 @@ def joint_saliency(model, images, joint):
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR 2014
     workshop, section 3.
     """
-    caller = "joint_saliency()"
-    images = _pixels(caller, images)
-    gradient = _gradient(caller, _position(caller, model, joint), images, f"joint {joint}")
+    gradient = _joint_gradient(
+        "joint_saliency()", model, _pixels("joint_saliency()", images), joint
+    )
     return np.abs(gradient).max(axis=-1)
 
 
@@ -51,19 +53,15 @@ def smooth_gradient(model, images, joint, *, seed, samples=16, noise_share=0.1):
     """
     caller = "smooth_gradient()"
     images = _pixels(caller, images)
-    problems = []
-    if samples < 1:
-        problems.append(f"`samples` must be >= 1; got {samples}.")
-    if not noise_share >= 0:
-        problems.append(f"`noise_share` must be >= 0; got {noise_share}.")
-    raise_problems(caller, problems)
-
+    if samples < 1 or not noise_share >= 0:
+        raise PosekitError(
+            f"{caller}: `samples` must be >= 1, `noise_share` >= 0; got {samples}, {noise_share}."
+        )
     deviation = noise_share * np.ptp(images, axis=(1, 2, 3), keepdims=True)  # (N, 1, 1, 1)
     total = np.zeros(images.shape, np.float32)
     for sample in range(samples):
         noise = tf.random.stateless_normal(images.shape, seed=[seed, sample]).numpy()
-        noisy = images + deviation * noise
-        total += _gradient(caller, _position(caller, model, joint), noisy, f"joint {joint}")
+        total += _joint_gradient(caller, model, images + deviation * noise, joint)
     return np.abs(total / samples).max(axis=-1)
 
 
@@ -111,17 +109,15 @@ def activation_saliency(model, images):
     images = _pixels(caller, images)
     names, inner = _inner(caller, model)
 
-    def activity(index):
-        def of_batch(batch):
-            output = tf.abs(inner(batch)[index])
-            return tf.reduce_sum(tf.reduce_mean(output, axis=(1, 2, 3)))
+    def activity(batch, index):
+        output = tf.abs(inner(batch)[index])
+        return tf.reduce_sum(tf.reduce_mean(output, axis=(1, 2, 3)))
 
-        return of_batch
-
-    return {
-        name: np.abs(_gradient(caller, activity(index), images, f"layer {name}")).max(axis=-1)
+    gradients = {
+        name: _gradient(caller, partial(activity, index=index), images, f"layer {name}")
         for index, name in enumerate(names)
     }
+    return {name: np.abs(gradient).max(axis=-1) for name, gradient in gradients.items()}
 
 
 def _inner(caller, model):
@@ -142,8 +138,8 @@ def _pixels(caller, images):
     return images
 
 
-def _position(caller, model, joint):
-    """A function of a batch: x + y of one joint, summed over the pictures."""
+def _joint_gradient(caller, model, images, joint):
+    """Derivative of x + y of one joint by the pixels, (N, H, W, C)."""
 
     def of_batch(batch):
         outputs = model(batch, training=False)  # (B, 2 K)
@@ -152,7 +148,7 @@ def _position(caller, model, joint):
             raise PosekitError(f"{caller}: `joint` must be in 0..{joints - 1}; got {joint}.")
         return tf.reduce_sum(outputs[:, 2 * joint : 2 * joint + 2])
 
-    return of_batch
+    return _gradient(caller, of_batch, images, f"joint {joint}")
 
 
 def _gradient(caller, of_batch, images, where):
@@ -178,26 +174,15 @@ def _gradient(caller, of_batch, images, where):
 
 def _block_ends(model):
     """Names of the layers whose activations `activation_maps` shows."""
-    activations = (
-        keras.layers.BatchNormalization,
-        keras.layers.ReLU,
-        keras.layers.LeakyReLU,
-        keras.layers.Activation,
-    )
-    poolings = (
-        keras.layers.MaxPooling2D,
-        keras.layers.AveragePooling2D,
-        keras.layers.GlobalMaxPooling2D,
-        keras.layers.GlobalAveragePooling2D,
-    )
-    names = []
-    within_block = False
+    names, within_block = [], False
     for layer in model.layers:
+        kind = type(layer).__name__
         if isinstance(layer, keras.layers.Conv2D):
             names.append(layer.name)
             within_block = True
-        elif isinstance(layer, activations) and within_block:
-            names[-1] = layer.name
-        elif isinstance(layer, poolings) or layer.weights:
+        elif kind in ("BatchNormalization", "ReLU", "LeakyReLU", "Activation"):
+            if within_block:
+                names[-1] = layer.name
+        elif "Pooling" in kind or layer.weights:
             within_block = False
     return names

@@ -18,19 +18,12 @@ _NO_SIDE = {"upright", "bright", "cleft", "aleft"}
 
 
 class Sided(NamedTuple):
-    """A name that holds a side.
+    """A name that holds a side."""
 
-    Attributes:
-        side: str, "left" or "right".
-        rest: tuple of the other words, lower case; the same for both joints of a pair.
-        bare: str, the name without its side, as it is written.
-        is_word: bool, True for the whole word, False for an initial, which may mean another thing.
-    """
-
-    side: str
-    rest: tuple
-    bare: str
-    is_word: bool
+    side: str  # "left" or "right"
+    rest: tuple  # the other words, lower case; the same for both joints of a pair
+    bare: str  # the name without its side, as it is written
+    is_word: bool  # True for the whole word, False for an initial, which may mean another thing
 
 
 def sided(name):

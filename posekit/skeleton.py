@@ -78,21 +78,11 @@ class Skeleton:
         return sides.pop() if len(sides) == 1 else "centre"
 
 
-_JOINTS = (
-    "right_ankle",
-    "right_knee",
-    "right_hip",
-    "left_hip",
-    "left_knee",
-    "left_ankle",
-    "right_wrist",
-    "right_elbow",
-    "right_shoulder",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "neck",
-    "head_top",
+_JOINTS = tuple(
+    """
+    right_ankle right_knee right_hip left_hip left_knee left_ankle
+    right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist neck head_top
+    """.split()
 )
 
 

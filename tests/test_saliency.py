@@ -116,7 +116,7 @@ def test_wrong_arguments_are_named():
         saliency.joint_saliency(linear_model, random_images(1, (4, 5, 3)), 2)
     with pytest.raises(PosekitError, match=r"\(N, H, W, C\); got \(4, 5, 3\)"):
         saliency.joint_saliency(linear_model, random_images(1, (4, 5, 3))[0], 1)
-    with pytest.raises(PosekitError, match=r"got 0\.(.|\n)*got -1"):
+    with pytest.raises(PosekitError, match="got 0, -1"):
         saliency.smooth_gradient(
             linear_model, random_images(1), 1, seed=0, samples=0, noise_share=-1
         )

@@ -4,6 +4,7 @@ The page contains photographs, so by default it is stored with the data.
 """
 
 import base64
+from collections import defaultdict
 
 import cv2
 import numpy as np
@@ -56,29 +57,19 @@ def page(several):
 
 def _rows(checked, room):
     """A row for each image with findings: name, findings, thumbnails as base64 text."""
+    people = defaultdict(list)  # picture's name -> indices of its people in the data set
+    for index, name in enumerate([] if checked.dataset is None else checked.dataset.picture_names):
+        people[name].append(index)
     rows = {}
     for finding in checked.findings:
-        row = rows.setdefault(
-            finding.image, {"image": finding.image, "findings": [], "pictures": []}
-        )
-        row["findings"].append(finding)
-    records = _records(checked.dataset)
-    for name, row in list(rows.items())[:room]:
-        row["pictures"] = [
-            thumbnail
-            for index in records.get(name, [])
-            if (thumbnail := _thumbnail(checked.dataset, index)) is not None
-        ]
+        name = finding.image
+        if name not in rows:
+            drawn = people[name] if len(rows) < room else []
+            thumbnails = (_thumbnail(checked.dataset, index) for index in drawn)
+            pictures = list(filter(None, thumbnails))
+            rows[name] = {"image": name, "findings": [], "pictures": pictures}
+        rows[name]["findings"].append(finding)
     return list(rows.values())
-
-
-def _records(dataset):
-    """Picture's name -> indices of its people in the data set."""
-    records = {}
-    if dataset is not None:
-        for index, name in enumerate(dataset.picture_names):
-            records.setdefault(name, []).append(index)
-    return records
 
 
 def _thumbnail(dataset, index):

@@ -52,26 +52,22 @@ def find(folder):
             f"runs: `folder` must be a folder of reports or trainings; got {folder}, which "
             f"{'is a file' if folder.exists() else 'does not exist'}."
         )
-    reports = [path.parent for path in sorted(folder.rglob("index.json"))]
+    found = [("reports", _report_row, path.parent) for path in sorted(folder.rglob("index.json"))]
     # previous/ keeps a training's files of the epoch before.
-    trainings = [
-        path.parent
+    found += [
+        ("trainings", _training_row, path.parent)
         for path in sorted(folder.rglob("history.json"))
         if (path.parent / "config.json").is_file() and path.parent.name != "previous"
     ]
     rows, problems = {kind: [] for kind in KINDS}, []
-    for kind, describe, folders in (
-        ("reports", _report_row, reports),
-        ("trainings", _training_row, trainings),
-    ):
-        for each in folders:
-            try:
-                rows[kind].append(describe(each, folder))
-            except PosekitError as error:
-                problems.append(str(error))
-            # A file of another program or a later version may have any shape.
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                problems.append(f"{each}: must be a run of posekit; got {error!r} reading it.")
+    for kind, describe, each in found:
+        try:
+            rows[kind].append(describe(each, folder))
+        except PosekitError as error:
+            problems.append(str(error))
+        # A file of another program or a later version may have any shape.
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            problems.append(f"{each}: must be a run of posekit; got {error!r} reading it.")
     return rows, problems
 
 
@@ -86,8 +82,7 @@ def select(rows, *, sort=None, reverse=False, where=()):
             text and ignores case.
     """
     for condition in where:
-        keep = _condition(rows, condition)
-        rows = [row for row in rows if keep(row)]
+        rows = _meeting(rows, condition)
     if sort is None:
         sort, reverse = "finished", not reverse
     elif rows:
@@ -182,8 +177,8 @@ def _report_row(folder, root):
     }
 
 
-def _condition(rows, text):
-    """A condition as a function of a row."""
+def _meeting(rows, text):
+    """The rows that meet a condition."""
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise PosekitError(
@@ -193,7 +188,7 @@ def _condition(rows, text):
     if rows:
         check_choice("runs", "where", column, columns(rows))
     if sign == "~":
-        return lambda row: value.lower() in shown(row.get(column)).lower()
+        return [row for row in rows if value.lower() in shown(row.get(column)).lower()]
     try:
         wanted = float(value)
     except ValueError:
@@ -203,13 +198,12 @@ def _condition(rows, text):
                 f"runs: `where` {column}{sign} must be followed by a number; got {value!r}."
             ) from None
 
-    def holds(row):
-        found = row.get(column)
+    def holds(found):
         if type(found) in (int, float) and wanted is not None:
             return _COMPARE[sign](found, wanted)
         return sign in ("=", "!=") and _COMPARE[sign](shown(found), value)
 
-    return holds
+    return [row for row in rows if holds(row.get(column))]
 
 
 def _order(value):
@@ -224,32 +218,30 @@ def _table(kind, rows, written_to):
         name: sorted({row.get(name) for row in rows}, key=_order) for name in (*names, *FILTERS)
     }
     filters = [name for name in FILTERS if len(values[name]) > 1]
-    return {
+    table = {
         "kind": kind,
         "columns": [
             {"name": name, "is_number": not any(isinstance(it, str) for it in values[name])}
             for name in names
         ],
         "choices": {name: list(map(shown, values[name])) for name in filters},
-        "rows": [
+        "rows": [],
+    }
+    for row in rows:
+        ranks = {name: values[name].index(row.get(name)) for name in values}
+        page = row["folder"] / "index.html"  # trainings have none
+        table["rows"].append(
             {
                 "cells": [shown(row.get(name)) for name in names],
-                "ranks": [values[name].index(row.get(name)) for name in names],
-                "classes": [f"{name}-{values[name].index(row.get(name))}" for name in filters],
-                "link": _link(kind, row, written_to),
+                "ranks": [ranks[name] for name in names],
+                "classes": [f"{name}-{ranks[name]}" for name in filters],
+                "link": Path(os.path.relpath(page, written_to)).as_posix()
+                if kind == "reports" and page.is_file()
+                else None,
                 "title": ", ".join(f"{name} {shown(row[name])}" for name in columns([row])),
             }
-            for row in rows
-        ],
-    }
-
-
-def _link(kind, row, written_to):
-    """A report's index page; trainings have none."""
-    page = row["folder"] / "index.html"
-    if kind != "reports" or not page.is_file():
-        return None
-    return Path(os.path.relpath(page, written_to)).as_posix()
+        )
+    return table
 
 
 def _relative(folder, root):
