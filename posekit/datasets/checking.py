@@ -80,9 +80,7 @@ def check_opened(dataset):
 
 def _check_own(own):
     inspected = reading.inspect(own)
-    findings = [
-        Finding(name, ERROR, text) for name, text in (*inspected.faults, *inspected.bad_images)
-    ]
+    findings = [Finding(name, ERROR, text) for name, text in inspected.faults]
     for each in inspected.pictures:
         findings += [Finding(each.name, WARNING, text) for text in _of_people(each, own.people)]
     try:
@@ -91,9 +89,8 @@ def _check_own(own):
     except PosekitError as error:
         findings.append(Finding("", ERROR, str(error)))
         dataset = None
-    count = len(inspected.pictures) + len(inspected.bad_images)
     notes = (*inspected.notes, sides.in_words(own.skeleton))
-    return Checked(reading.NAME, count, dataset, _sorted(findings), notes)
+    return Checked(reading.NAME, inspected.image_count, dataset, _sorted(findings), notes)
 
 
 def _of_people(picture, people):

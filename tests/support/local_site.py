@@ -49,11 +49,8 @@ class LocalSite:
         self,
         content,
         *,
-        etag='"1"',
-        modified=None,
         encoding=None,
         obeys_range=True,
-        obeys_if_range=True,
         shift=0,
         sent=None,
         claimed=SAME_AS_CONTENT,
@@ -62,8 +59,8 @@ class LocalSite:
         """An answer with content, or with the part that is asked for.
 
         Args:
-            etag, modified, encoding: the headers' values, None for none.
-            obeys_range, obeys_if_range: bool, whether the request's headers have an effect.
+            encoding: the header's value, None for none.
+            obeys_range: bool, whether the request's header has an effect.
             shift: int, how far from the right place a part starts.
             sent: int or None, the connection ends after so many bytes.
             claimed: int, another Content-Length than the right one; None for none at all.
@@ -72,8 +69,7 @@ class LocalSite:
 
         def handle(handler):
             wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-            vouched = not obeys_if_range or handler.headers.get("If-Range") in (etag, modified)
-            start = int(wanted[1]) + shift if wanted and obeys_range and vouched else 0
+            start = int(wanted[1]) + shift if wanted and obeys_range else 0
             if start and start >= len(content):
                 return self.status(416)(handler)
             part = content[start:]
@@ -83,8 +79,6 @@ class LocalSite:
                 handler.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
             headers = {
                 "Content-Length": len(part) if claimed is SAME_AS_CONTENT else claimed,
-                "ETag": etag,
-                "Last-Modified": modified,
                 "Content-Encoding": encoding,
             }
             for name, value in headers.items():

@@ -35,6 +35,8 @@ NAME = "own_data.toml"
 MAPPINGS = Path(__file__).with_name("mappings")
 PEOPLE = ("largest", "all")
 LIMIT_BYTES = 1 << 20
+# Of layouts that measure from the picture's corner.
+CORNER_SUFFIXES = (".xml", ".yaml", ".yml")
 
 SOURCE_FIELDS = ("annotations", "images", "category", "people", "pixel_centre")
 JOINT_FIELDS = ("joints", "joint_set", "name", "torso", "mirror", "limbs", "lines")
@@ -70,18 +72,20 @@ def find(path):
         OwnData, or None for any other path, and for what holds a joints.mat.
 
     Raises:
-        PosekitError: the TOML file is not as the module describes it, or a layout is recognised
-            that cannot be read.
+        PosekitError: the TOML file is not as the module describes it, or labels are there that
+            cannot be read.
     """
+    suffix = path.suffix.lower()
     if path.is_dir():
         return _in_folder(path)
-    suffix = path.suffix.lower()
     if suffix == ".zip" and path.is_file():
-        return _in_zip(path)
+        named = [name for name in open_tree(path).names if Path(name).name == NAME]
+        return _read(path / min(named, key=len)) if named else _recognised(path)
     if suffix == ".toml":
         return _read(path)
-    if suffix in (".json", ".xml", ".yaml", ".yml"):
-        return _undescribed(path, _images_of(path))
+    if suffix in (".json", *CORNER_SUFFIXES):
+        images = _images_of(path)
+        return _of_opened(path, images, recognition.open_labels(path, images))
     return None
 
 
@@ -97,25 +101,13 @@ def _in_folder(folder):
         if not is_junk(file.name)
     ]
     if len(found) == 1 and not any(folder.glob("*.y*ml")):
-        return _undescribed(found[0], _images_of(found[0]))
-    opened = recognition.recognise(folder)
-    return None if opened is None else _of_opened(folder, folder, opened)
+        return find(found[0])
+    return _recognised(folder)
 
 
-def _in_zip(path):
-    names = open_tree(path).names
-    described = sorted((name for name in names if Path(name).name == NAME), key=len)
-    if described:
-        return _read(path / described[0])
-    if any(Path(name).name == "joints.mat" for name in names):
-        return None
+def _recognised(path):
     opened = recognition.recognise(path)
     return None if opened is None else _of_opened(path, path, opened)
-
-
-def _undescribed(path, images):
-    """The own data of a file of labels alone."""
-    return _of_opened(path, images, recognition.open_labels(path, images))
 
 
 def _of_opened(annotations, images, opened):
@@ -135,9 +127,10 @@ def _of_opened(annotations, images, opened):
 def _joints_of_labels(path, opened):
     """COCO's 17 joints, or where the keypoints are others, with shoulders and hips, these."""
     skeleton, sources = _joints(path, {})
+    categories = opened.content.get("categories")
     named = [
         category
-        for category in opened.content.get("categories", [])
+        for category in (categories if isinstance(categories, list) else [])
         if isinstance(category, dict) and isinstance(category.get("keypoints"), list)
     ]
     if len(named) != 1 or not all(isinstance(name, str) for name in named[0]["keypoints"]):
@@ -147,28 +140,23 @@ def _joints_of_labels(path, opened):
     torso = [spelled.get(name) for name in ("left_shoulder", "right_hip")]
     if set(skeleton.joints) <= set(spelled) or None in torso:
         return skeleton, sources
-    described = {"joints": names, "torso": torso, "lines": _lines(named[0], len(names))}
+    described = {"joints": names, "torso": torso, "lines": _lines(named[0].get("skeleton"), names)}
     if opened.flipped is not None:
         described["mirror"] = opened.flipped
     return joint_sets.parse(str(path), described), tuple((name,) for name in names)
 
 
-def _lines(category, count):
+def _lines(pairs, names):
     """The lines of a category's skeleton, pairs of names; COCO counts its ends from 1."""
-    pairs = category.get("skeleton")
+    ends = range(1, len(names) + 1)
     return [
-        [category["keypoints"][end - 1] for end in pair]
+        [names[end - 1] for end in pair]
         for pair in (pairs if isinstance(pairs, list) else [])
         if isinstance(pair, list)
         and len(pair) == 2
-        and all(type(end) is int and 1 <= end <= count for end in pair)
+        and all(type(end) is int and end in ends for end in pair)
         and pair[0] != pair[1]
     ]
-
-
-def _pixel_centre(annotations):
-    """CVAT's XML and YOLO measure from the picture's corner; COCO counts pixels."""
-    return 0.5 if annotations.suffix.lower() in (".xml", ".yaml", ".yml") else 0.0
 
 
 def _images_of(annotations):
@@ -187,37 +175,35 @@ def _images_of(annotations):
 
 def _read(path):
     stored = _read_toml(path)
-    unknown = [field for field in stored if field not in SOURCE_FIELDS + JOINT_FIELDS]
-    problems = []
-    if unknown:
-        fields = ", ".join(SOURCE_FIELDS + JOINT_FIELDS)
-        problems.append(f"the fields must be among {fields}; got {unknown[0]!r:.200}.")
-    if not isinstance(stored.get("annotations"), str):
-        got = stored.get("annotations")
-        problems.append(f"`annotations` must be the path of a JSON file; got {got!r:.200}.")
-    for field in ("images", "category"):
-        if not isinstance(stored.get(field, ""), str):
-            problems.append(f"`{field}` must be text; got {stored[field]!r:.200}.")
-    if stored.get("people", "largest") not in PEOPLE:
-        choices = ", ".join(map(repr, PEOPLE))
-        problems.append(f"`people` must be one of {choices}; got {stored['people']!r:.200}.")
-    centre = stored.get("pixel_centre", 0.0)
-    if type(centre) not in (int, float) or not 0 <= centre <= 1:
-        problems.append(f"`pixel_centre` must be a number in [0, 1]; got {centre!r:.200}.")
+    fields = SOURCE_FIELDS + JOINT_FIELDS
+    unknown = [field for field in stored if field not in fields]
+    annotations, centre = stored.get("annotations"), stored.get("pixel_centre", 0.0)
+    rules = {
+        "annotations": (isinstance(annotations, str), "the path of a JSON file"),
+        "images": (isinstance(stored.get("images", ""), str), "text"),
+        "category": (isinstance(stored.get("category", ""), str), "text"),
+        "people": (stored.get("people", "largest") in PEOPLE, "one of 'largest', 'all'"),
+        "pixel_centre": (type(centre) in (int, float) and 0 <= centre <= 1, "a number in [0, 1]"),
+    }
+    problems = [
+        f"the fields must be among {', '.join(fields)}; got {field!r:.200}." for field in unknown
+    ]
+    problems += [
+        f"`{field}` must be {rule}; got {stored.get(field)!r:.200}."
+        for field, (fits, rule) in rules.items()
+        if not fits
+    ]
     raise_problems(str(path), problems)
-    return _complete(path, stored)
-
-
-def _complete(path, stored):
-    annotations = path.parent / stored["annotations"]
-    images = path.parent / stored["images"] if "images" in stored else _images_of(annotations)
+    annotations = path.parent / annotations
+    # CVAT's XML and YOLO measure from the picture's corner; COCO counts pixels.
+    usual_centre = 0.5 if annotations.suffix.lower() in CORNER_SUFFIXES else 0.0
     skeleton, sources = _joints(path, stored)
     return OwnData(
         annotations=annotations,
-        images=images,
+        images=path.parent / stored["images"] if "images" in stored else _images_of(annotations),
         category=stored.get("category"),
         people=stored.get("people", "largest"),
-        pixel_centre=float(stored.get("pixel_centre", _pixel_centre(annotations))),
+        pixel_centre=float(stored.get("pixel_centre", usual_centre)),
         skeleton=skeleton,
         sources=sources,
     )
@@ -239,9 +225,8 @@ def _joints(path, stored):
     described = {field: stored[field] for field in JOINT_FIELDS[2:] if field in stored}
     sources = _sources(str(path), joints)
     if "joint_set" not in stored:
-        return joint_sets.parse(str(path), {**described, "joints": list(sources)}), tuple(
-            sources.values()
-        )
+        skeleton = joint_sets.parse(str(path), {**described, "joints": list(sources)})
+        return skeleton, tuple(sources.values())
     problems = []
     if stored["joint_set"] != LSP.name:
         problems.append(f"`joint_set` must be {LSP.name!r}; got {stored['joint_set']!r:.200}.")
@@ -265,13 +250,11 @@ def _sources(caller, joints):
     sources, problems = {}, []
     for joint, named in joints.items():
         keypoints = [named] if isinstance(named, str) else named
-        if not isinstance(keypoints, list) or not all(isinstance(one, str) for one in keypoints):
-            problems.append(
-                f"`joints` must give {joint!r:.200} a keypoint or a list of them; got "
-                f"{named!r:.200}."
-            )
-        else:
+        if isinstance(keypoints, list) and all(isinstance(one, str) for one in keypoints):
             sources[joint] = tuple(keypoints)
+        else:
+            rule = f"`joints` must give {joint!r:.200} a keypoint or a list of them"
+            problems.append(f"{rule}; got {named!r:.200}.")
     raise_problems(caller, problems)
     return sources
 

@@ -20,8 +20,9 @@ Source: cocodataset.org, "Data format"; that keypoints are pixels from 0 to W - 
 are measured from 0 to W: github.com/facebookresearch/detectron2/pull/175.
 """
 
+import os
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import NamedTuple
@@ -65,7 +66,6 @@ class Picture(NamedTuple):
     size_px: tuple  # (width, height), pixels, upright
     orientation: int  # EXIF's
     declared_px: tuple | None  # (width, height) in the labels' file, if any
-    are_fractions: bool  # whether the labels' numbers are shares of the upright picture
     people: list  # of Person, crowds left out
 
 
@@ -75,8 +75,8 @@ class Inspected:
 
     pictures: list  # of Picture, in the order of the file
     category_id: int  # of the people
-    faults: list  # of (picture's name or "", what is wrong): parts that cannot be used
-    bad_images: list  # of the same, for pictures that cannot be read
+    faults: list  # of (picture's name or "", what is wrong): what cannot be used
+    image_count: int  # pictures, and those with annotations that cannot be read
     files: object  # what `containers.open_tree` gives for the pictures
     notes: list  # of str, how the data were read, and what is left out without being a fault
 
@@ -101,22 +101,15 @@ def read(own, *, bad_images="error"):
     caller = str(own.annotations)
     for note in inspected.notes:
         warnings.warn(f"{caller}: {note}", stacklevel=3)
-    bad = [*inspected.faults, *inspected.bad_images]
+    bad = [f"{name}: {problem}" if name else problem for name, problem in inspected.faults]
     if bad_images == "error":
-        problems = [
-            f'{_sentence(*fault)} Mend it, or drop it with bad_images="skip" (--skip-bad-images).'
-            for fault in inspected.faults
-        ] + [
-            f'{_sentence(*fault)} Get it again, or drop it with bad_images="skip" '
-            "(--skip-bad-images)."
-            for fault in inspected.bad_images
-        ]
-        raise_problems(caller, problems)
+        advice = 'Mend it, or drop it with bad_images="skip" (--skip-bad-images).'
+        raise_problems(caller, [f"{each} {advice}" for each in bad])
     elif bad:
-        what = "annotations and pictures" if inspected.faults else "pictures"
-        named = "; ".join(_sentence(*fault) for fault in bad[:10])
         warnings.warn(
-            f"{caller}: dropped {len(bad)} {what} that cannot be used: {named}", stacklevel=3
+            f"{caller}: dropped {len(bad)} annotations and pictures that cannot be used: "
+            f"{'; '.join(bad[:10])}",
+            stacklevel=3,
         )
     return dataset_of(own, inspected)
 
@@ -137,28 +130,26 @@ def dataset_of(own, inspected):
             f"{own.annotations}: must label a joint of a person in at least one picture of "
             f"{own.images}; got none in {len(inspected.pictures)} pictures."
         )
-    everyone = own.people == "all"
-    names = [
-        f"{picture.name}#{person.annotation_id}" if everyone else picture.name
-        for picture, person in chosen
-    ]
-    file_of = {key: picture.file for key, (picture, _) in zip(names, chosen, strict=True)}
-    files = inspected.files
+    pictures, people = zip(*chosen, strict=True)
+    names = [picture.name for picture in pictures]
     extras = {
-        "occluded": np.array([person.occluded for _, person in chosen]),
-        "person_count": np.array([len(picture.people) for picture, _ in chosen]),
-        "coco_image_id": np.array([picture.image_id for picture, _ in chosen]),
-        "coco_annotation_id": np.array([person.annotation_id for _, person in chosen]),
+        "occluded": np.array([person.occluded for person in people]),
+        "person_count": np.array([len(picture.people) for picture in pictures]),
+        "coco_image_id": np.array([picture.image_id for picture in pictures]),
+        "coco_annotation_id": np.array([person.annotation_id for person in people]),
         "coco_category_id": np.full(len(chosen), inspected.category_id),
     }
-    if everyone:
-        extras[PERSON_BOX] = np.array([person.box_px for _, person in chosen])
+    if own.people == "all":
+        names = [f"{picture.name}#{person.annotation_id}" for picture, person in chosen]
+        extras[PERSON_BOX] = np.array([person.box_px for person in people])
+    file_of = {name: picture.file for name, picture in zip(names, pictures, strict=True)}
+    files = inspected.files
     return PoseDataset(
         name=NAME,
         image_ids=np.array(names),
-        keypoints_px=np.array([person.keypoints_px for _, person in chosen]),
-        labelled=np.array([person.labelled for _, person in chosen]),
-        image_sizes_px=np.array([picture.size_px for picture, _ in chosen], np.int64),
+        keypoints_px=np.array([person.keypoints_px for person in people]),
+        labelled=np.array([person.labelled for person in people]),
+        image_sizes_px=np.array([picture.size_px for picture in pictures], np.int64),
         fixed_test=np.zeros(len(chosen), bool),
         has_fixed_test=False,
         read_image=lambda image_id: image_files.upright(files.read(file_of[image_id])),
@@ -194,166 +185,87 @@ def inspect(own):
         for field in ("categories", "images", "annotations")
     )
     category = json_fields.category_of(caller, own, categories)
-    pictures, problem_of, faults, notes = _pictures(own, opened, images)
-    found, annotated, more = _annotations(category, annotations, pictures)
-    faults += found.faults
-    notes = [*opened.notes, *notes, *more]
-    usable = {
-        image_id: picture for image_id, picture in pictures.items() if image_id not in problem_of
-    }
-    labelled = {key: found.of_picture.get(key, []) for key in usable}
-    notes += _place_people(own, category, usable, labelled, problem_of)
+    faults, notes = [], list(opened.notes)
+    pictures, problem_of = _pictures(own, opened, images, faults, notes)
+    labelled = _annotations(opened, category, annotations, pictures, faults, notes)
+    usable = {key: each for key, each in pictures.items() if key not in problem_of}
+    _place_people(own, opened, category, usable, labelled, problem_of, notes)
+    # Pictures without annotations need not exist: COCO's own lists name many of them.
+    bad_images = [
+        (pictures[key].name, problem) for key, problem in problem_of.items() if key in labelled
+    ]
+    good = [each for key, each in usable.items() if key not in problem_of]
     return Inspected(
-        pictures=[each for image_id, each in usable.items() if image_id not in problem_of],
+        pictures=good,
         category_id=category["id"],
-        faults=faults,
-        # Pictures without annotations need not exist: COCO's own lists name many of them.
-        bad_images=[
-            (pictures[image_id].name, problem)
-            for image_id, problem in problem_of.items()
-            if image_id in annotated
-        ],
+        faults=faults + bad_images,
+        image_count=len(good) + len(bad_images),
         files=opened.files,
         notes=notes,
     )
 
 
-class _Found(NamedTuple):
-    """Annotations that can be used: image id -> list of (id, keypoints, box), and faults."""
-
-    of_picture: dict
-    faults: list
-
-
-def _annotations(category, annotations, pictures):
-    """_Found; ids of the images that are annotated; notes."""
-    names, faults = category["keypoints"], []
-    of_picture, annotated, ids = defaultdict(list), set(), set()
-    mine = [
-        (number, annotation)
-        for number, annotation in enumerate(annotations)
-        if identity(annotation.get("category_id")) == category["id"]
-    ]
-    are_confidences = any(json_fields.has_confidences(annotation) for _, annotation in mine)
-    left_out = defaultdict(int)
-    for number, annotation in mine:
-        if json_fields.is_crowd(annotation):
-            left_out["of crowds"] += 1
-            continue
-        if not json_fields.has_keypoints(annotation):
-            left_out["without keypoints"] += 1
-            continue
-        image_id = identity(annotation.get("image_id"))
-        picture = pictures.get(image_id)
-        annotation_id = number if annotation.get("id") is None else identity(annotation["id"])
-        values, box, problem = None, None, None
-        if picture is None:
-            got = annotation.get("image_id")
-            problem = f"`image_id` must be the id of an image; got {got!r:.60}."
-        elif annotation_id is None:
-            problem = f"`id` must be a whole number or a name; got {annotation['id']!r:.60}."
-        else:
-            values, problem = json_fields.keypoints_of(
-                annotation, names, are_fractions=picture.are_fractions
-            )
-        if problem is None:
-            box, problem = json_fields.box_of(annotation)
-        if problem is None and annotation_id in ids:
-            problem = "`id` must be there once; got it again."
-        if problem is not None:
-            called = f"number {number}" if annotation_id is None else annotation_id
-            faults.append((picture.name if picture else "", f"annotation {called}: {problem}"))
-            continue
-        if are_confidences:
-            values[:, 2] = np.where(values[:, 2] >= CONFIDENCE, 2, 0)
-        annotated.add(image_id)
-        ids.add(annotation_id)
-        of_picture[image_id].append((annotation_id, values, box))
-    notes = [f"{count} annotations {what} are left out." for what, count in left_out.items()]
-    if are_confidences:
-        notes.append(
-            "the visibilities are confidences, as predictions have them: a joint counts from "
-            f"{CONFIDENCE} on."
-        )
-    return _Found(of_picture, faults), annotated, notes
-
-
-def _pictures(own, opened, images):
-    """Id -> Picture without people; id -> what is wrong with the file; faults; notes."""
-    finder = Finder(opened.files)
-    pictures, problem_of, faults = {}, {}, []
-    located, entries = {}, {}
+def _pictures(own, opened, images, faults, notes):
+    """Id -> Picture without people; id -> what is wrong with the file."""
+    entries = {}
     for number, image in enumerate(images):
-        problem = json_fields.problem_of_image(image, entries)
-        if problem is not None:
-            faults.append(("", f"entry {number} of `images`: {problem}"))
-            continue
-        entries[identity(image["id"])] = (number, image)
+        try:
+            key = json_fields.id_of(image, entries)
+            json_fields.check_image(image)
+        except PosekitError as error:
+            faults.append(("", f"entry {number} of `images`: {error}"))
+        else:
+            entries[key] = (number, image)
+    finder = Finder(opened.files)
     found = {
         key: finder.find(image["file_name"], _near(image)) for key, (_, image) in entries.items()
     }
     # A file that somebody names exactly is not another's with a name like it.
     exact = {name for name, is_exact in found.values() if is_exact}
-    other_names = []
+    pictures, problem_of, located, other_names = {}, {}, set(), []
     for key, (number, image) in entries.items():
         name, is_exact = found[key]
-        if name is not None and not is_exact and name in exact:
+        if not is_exact and name in exact:
             name = None
-        if name is not None and name in located:
-            problem = f"`file_name` must be there once; got {printable(name)} again."
+        shown = printable(image["file_name"] if name is None else name)
+        if name in located:
+            problem = f"`file_name` must be there once; got {shown} again."
             faults.append(("", f"entry {number} of `images`: {problem}"))
             continue
-        shown = printable(image["file_name"] if name is None else name)
+        size_px, turn, declared_px = None, 1, json_fields.declared_size(image)
         if name is None:
             problem_of[key] = f"must be a file in {own.images}; got none."
         else:
-            located[name] = key
+            located.add(name)
             if not is_exact:
                 other_names.append(f"{printable(image['file_name'])} is {shown}")
-        pictures[key] = _picture(opened, key, shown, name, image, problem_of)
-    notes = []
+            try:
+                with opened.files.open(name) as file:
+                    size_px, turn = image_files.read_frame(file)
+            except PosekitError as error:
+                problem_of[key] = f"{error}."
+            except Exception as error:  # whatever a damaged zip raises
+                problem_of[key] = f"must be readable; got {error}."
+        if None not in (size_px, declared_px):
+            if np.abs(np.subtract(declared_px, size_px)).max() <= ROUNDING_PX:
+                declared_px = size_px
+            elif sorted(declared_px) != sorted(size_px):
+                problem_of[key] = _other_size(declared_px, size_px)
+        pictures[key] = Picture(key, shown, name, size_px, turn, declared_px, [])
     if other_names:
         notes.append(f"{len(other_names)} pictures are found under other names: {other_names[0]}.")
     if opened.is_export:
-        _shorten(pictures)
-    return pictures, problem_of, faults, notes
+        # All names without the folders that they have in common.
+        parts = {key: PurePosixPath(each.name).parts for key, each in pictures.items()}
+        shared = len(os.path.commonprefix([each[:-1] for each in parts.values()]))
+        for key, each in pictures.items():
+            pictures[key] = each._replace(name="/".join(parts[key][shared:]))
+    return pictures, problem_of
 
 
 def _near(image):
     # A stranger's JSON may have such a field too, but holds no tuples.
     return image["near"] if isinstance(image.get("near"), tuple) else ()
-
-
-def _picture(opened, key, shown, name, image, problem_of):
-    declared_px = json_fields.declared_size(image)
-    size_px, turn = None, 1
-    if name is not None:
-        try:
-            with opened.files.open(name) as file:
-                size_px, turn = image_files.read_frame(file)
-        except PosekitError as error:
-            problem_of[key] = f"{error}."
-        except Exception as error:  # whatever a damaged zip raises
-            problem_of[key] = f"must be readable; got {error}."
-    if size_px is not None and declared_px is not None:
-        if max(abs(a - b) for a, b in zip(declared_px, size_px, strict=True)) <= ROUNDING_PX:
-            declared_px = size_px
-        elif sorted(declared_px) != sorted(size_px):
-            problem_of[key] = _other_size(declared_px, size_px)
-    return Picture(key, shown, name, size_px, turn, declared_px, opened.are_fractions, [])
-
-
-def _shorten(pictures):
-    """Leave out of all names the folders that they have in common."""
-    folders = [PurePosixPath(picture.name).parts[:-1] for picture in pictures.values()]
-    shared = 0
-    while folders and all(len(parts) > shared for parts in folders):
-        if len({parts[shared] for parts in folders}) > 1:
-            break
-        shared += 1
-    for key, picture in pictures.items():
-        parts = PurePosixPath(picture.name).parts[shared:]
-        pictures[key] = picture._replace(name="/".join(parts))
 
 
 def _other_size(declared_px, size_px):
@@ -363,56 +275,97 @@ def _other_size(declared_px, size_px):
     )
 
 
-def _place_people(own, category, pictures, labelled, problem_of):
-    """Add the people to their pictures, in the upright picture's pixels; notes."""
+def _annotations(opened, category, annotations, pictures, faults, notes):
+    """Image id -> list of (id, keypoints, box) of the annotations that can be used."""
+    mine = [
+        (number, annotation)
+        for number, annotation in enumerate(annotations)
+        if identity(annotation.get("category_id")) == category["id"]
+    ]
+    are_confidences = any(json_fields.has_confidences(annotation) for _, annotation in mine)
+    limit = 100.0 if opened.are_fractions else image_files.SIDE_LIMIT_PX
+    labelled, ids, left_out = defaultdict(list), set(), Counter()
+    for number, annotation in mine:
+        if kind := json_fields.kind_left_out(annotation):
+            left_out[kind] += 1
+            continue
+        image_id, is_nameless = identity(annotation.get("image_id")), annotation.get("id") is None
+        try:
+            if image_id not in pictures:
+                got = annotation.get("image_id")
+                raise PosekitError(f"`image_id` must be the id of an image; got {got!r:.60}.")
+            key = json_fields.id_of({"id": number} if is_nameless else annotation, ids)
+            values = json_fields.keypoints_of(annotation, category["keypoints"], limit=limit)
+            box = json_fields.box_of(annotation)
+        except PosekitError as error:
+            called = identity(annotation.get("id"))
+            called = f"number {number}" if called is None else called
+            name = pictures[image_id].name if image_id in pictures else ""
+            faults.append((name, f"annotation {called}: {error}"))
+            continue
+        if are_confidences:
+            values[:, 2] = np.where(values[:, 2] >= CONFIDENCE, 2, 0)
+        ids.add(key)
+        labelled[image_id].append((key, values, box))
+    notes += [f"{count} annotations {what} are left out." for what, count in left_out.items()]
+    if are_confidences:
+        notes.append(
+            "the visibilities are confidences, as predictions have them: a joint counts from "
+            f"{CONFIDENCE} on."
+        )
+    return labelled
+
+
+def _place_people(own, opened, category, pictures, labelled, problem_of, notes):
+    """Add the people to their pictures, in the upright picture's pixels."""
     index_of = {name: index for index, name in enumerate(category["keypoints"])}
     source_indices = [[index_of[keypoint] for keypoint in sources] for sources in own.sources]
-    points = {
-        key: np.concatenate(
-            [np.zeros((0, 2)), *(one[:, :2][one[:, 2] > 0] for _, one, _ in people)]
-        )
-        - own.pixel_centre
-        for key, people in labelled.items()
-    }
-    turned = [key for key, each in pictures.items() if not each.are_fractions]
-    seen = [
-        orientation.Labelled(each.size_px, each.declared_px, each.orientation, points[key])
-        for key in turned
-        for each in (pictures[key],)
-    ]
-    stored = {
-        key
-        for key, is_stored in zip(turned, orientation.in_stored_frame(seen), strict=True)
-        if is_stored
-    }
-    upright_though = 0
+    stored = set()
+    if not opened.are_fractions:
+        stored = _in_stored_frame(own, pictures, labelled, problem_of, notes)
     for key, picture in pictures.items():
-        other = picture.declared_px not in (None, picture.size_px) and not picture.are_fractions
-        if other and picture.orientation not in orientation.SIDEWAYS:
-            # Width and height exchanged by a slip: right where the labels lie in the picture.
-            ends = np.array(picture.size_px) - 0.5
-            if ((points[key] < -0.5) | (points[key] > ends)).any():
-                problem_of[key] = _other_size(picture.declared_px, picture.size_px)
-                continue
-        upright_though += bool(other and key not in stored and labelled[key])
-        for annotation_id, values, box in labelled[key]:
-            if picture.are_fractions:
-                size_px = np.array(picture.size_px, float)
-                values = np.concatenate([values[:, :2] * size_px, values[:, 2:]], axis=1)
-                box = None if box is None else np.array(box) * np.tile(size_px, 2)
+        for annotation_id, values, box in labelled.get(key, ()):
+            if opened.are_fractions:
+                values[:, :2] *= picture.size_px
+                box = None if box is None else np.multiply(box, 2 * picture.size_px).tolist()
             picture.people.append(
                 _person(own, annotation_id, values, box, picture, source_indices, key in stored)
             )
-    notes = []
+
+
+def _in_stored_frame(own, pictures, labelled, problem_of, notes):
+    """Ids of the pictures whose labels are in the frame as stored, to be turned."""
+    points = {
+        key: np.concatenate(
+            [np.zeros((0, 2)), *(one[:, :2][one[:, 2] > 0] for _, one, _ in labelled.get(key, ()))]
+        )
+        - own.pixel_centre
+        for key in pictures
+    }
+    seen = [
+        orientation.Labelled(each.size_px, each.declared_px, each.orientation, points[key])
+        for key, each in pictures.items()
+    ]
+    are_stored = zip(pictures, orientation.in_stored_frame(seen), strict=True)
+    stored = {key for key, is_stored in are_stored if is_stored}
+    upright_though = 0
+    for key, picture in pictures.items():
+        if picture.declared_px in (None, picture.size_px):
+            continue
+        # Width and height exchanged by a slip: right where the labels lie in the picture.
+        is_turned = picture.orientation in orientation.SIDEWAYS
+        if not is_turned and not orientation.inside(points[key], picture.size_px).all():
+            problem_of[key] = _other_size(picture.declared_px, picture.size_px)
+        elif key not in stored and key in labelled:
+            upright_though += 1
     if upright_though:
         notes.append(
             f"{upright_though} pictures: width and height are those of the file as stored, the "
             "labels are read in the picture as viewers show it."
         )
-    count = sum(bool(labelled[key]) for key in stored)
-    if count:
+    if count := len(stored & labelled.keys()):
         notes.append(orientation.turned_note(count))
-    return notes
+    return stored
 
 
 @dataclass(frozen=True)
@@ -473,8 +426,7 @@ def _person(own, number, values, box, picture, source_indices, is_stored):
         turned = orientation.points_to_upright(keypoints_px, size_px, picture.orientation)
         keypoints_px = np.where(known[:, None], turned, 0.0)
         box = box and orientation.box_to_upright(box, size_px, picture.orientation).tolist()
-    # The picture's own pixels reach from half a pixel before 0 to half a pixel beyond the last.
-    inside = ((keypoints_px >= -0.5) & (keypoints_px <= np.array(size_px) - 0.5)).all(-1)
+    inside = orientation.inside(keypoints_px, size_px)
     names = own.skeleton.joints
     return Person(
         annotation_id=number,
@@ -490,11 +442,5 @@ def _box_px(stored, keypoints_px, known):
     """The annotation's box, or that of its joints where it has none."""
     if stored is not None and min(stored[2:]) > 0:
         return np.array(stored, float)
-    if not known.any():
-        return np.zeros(4)
     (box_px,) = geometry.joint_boxes(keypoints_px[None], known[None])
-    return np.maximum(box_px, [-np.inf, -np.inf, 1.0, 1.0])
-
-
-def _sentence(name, problem):
-    return f"{name}: {problem}" if name else problem
+    return np.maximum(box_px, [-np.inf, -np.inf, 1.0, 1.0]) if known.any() else np.zeros(4)

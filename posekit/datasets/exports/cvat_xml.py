@@ -21,17 +21,9 @@ def is_cvat(content):
 
 
 def content_of(caller, content):
-    """The XML as images, annotations and categories.
+    """The XML, bytes, as images, annotations and categories: a dict as of a COCO file.
 
-    Args:
-        caller: str, the file, for messages.
-        content: bytes.
-
-    Returns:
-        dict as of a COCO file; and a list of notes, sentences.
-
-    Raises:
-        PosekitError: no such XML, or no points in it.
+    PosekitError, which `caller` begins, for no such XML, or without points in it.
     """
     # Entities that unfold to gigabytes; CVAT writes none.
     if b"<!ENTITY" in content:
@@ -41,30 +33,28 @@ def content_of(caller, content):
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise PosekitError(f"{caller}: must be CVAT's XML; got {error}.") from error
     images, found = [], []
-    for index, image in enumerate(root.iter("image")):
-        images.append(_image(index, image.get("name"), image))
-        found += [(index, *person) for person in _people_of_image(image)]
-    tracks = root.findall("track")
-    if tracks:
-        size = root.find(".//original_size")
-        frames = defaultdict(list)
-        for track in tracks:
-            for shape in track:
-                frames[shape.get("frame", "")].append((track.get("label", ""), shape))
-        for frame in sorted(frames, key=lambda text: (len(text), text)):
-            index = len(images)
-            images.append(_image(index, _frame_name(frame), None) | _size_of(size))
-            for label, shape in frames[frame]:
-                found += [(index, label, points) for points in _shapes(label, shape)]
-    names = _declared(root)
-    for _, label, points in found:
-        for name in points:
-            names.setdefault(label, {}).setdefault(name)
+    for image in root.iter("image"):
+        found += [(len(images), *person) for person in _people_of_image(image)]
+        size = {field: image.get(field) for field in ("width", "height") if image.get(field)}
+        images.append({"id": len(images), "file_name": image.get("name"), **size})
+    frames = defaultdict(list)
+    for track in root.findall("track"):
+        for shape in track:
+            frames[shape.get("frame", "")].append((track.get("label", ""), shape))
+    size = {each.tag: each.text for each in root.iterfind(".//original_size/*") if each.text}
+    for frame in sorted(frames, key=lambda text: (len(text), text)):
+        for label, shape in frames[frame]:
+            if shape.tag in ("skeleton", "points"):
+                found.append((len(images), label, _points_of(shape)))
+        images.append({"id": len(images), "file_name": _frame_name(frame), **size})
     if not any(points for _, _, points in found):
         raise PosekitError(
             f"{caller}: CVAT's XML must hold skeletons or points; got {len(images)} pictures with "
             'none. Label skeletons, or export as "COCO Keypoints 1.0".'
         )
+    names = _declared(root)
+    for _, label, points in found:
+        names[label] |= dict.fromkeys(points)
     ids = {label: number_ for number_, label in enumerate(names, start=1)}
     annotations = [
         {
@@ -82,18 +72,7 @@ def content_of(caller, content):
         for label, keypoints in names.items()
         if keypoints
     ]
-    return {"images": images, "categories": categories, "annotations": annotations}, []
-
-
-def _image(index, name, element):
-    entry = {"id": index, "file_name": name}
-    if element is not None:
-        entry |= {field: element.get(field) for field in ("width", "height") if element.get(field)}
-    return entry
-
-
-def _size_of(size):
-    return {} if size is None else {each.tag: each.text for each in size if each.text}
+    return {"images": images, "categories": categories, "annotations": annotations}
 
 
 def _frame_name(frame):
@@ -102,11 +81,11 @@ def _frame_name(frame):
 
 def _declared(root):
     """Label -> names of its keypoints in order, dicts, as the task's description has them."""
-    names = {}
+    names = defaultdict(dict)
     for label in root.iter("label"):
         parent, name = label.findtext("parent"), label.findtext("name")
         if parent and name:
-            names.setdefault(parent, {}).setdefault(name)
+            names[parent].setdefault(name)
     return names
 
 
@@ -115,56 +94,33 @@ def _people_of_image(image):
     for skeleton in image.iter("skeleton"):
         yield skeleton.get("label", ""), _points_of(skeleton)
     groups = defaultdict(dict)
-    for points in image.findall("points"):
-        label = points.get("label", "")
-        if len(_positions(points)) > 1:
-            yield label, _many(points)
-        else:
-            group = groups[points.get("group_id", "0")]
-            # A keypoint that comes again is another person's.
-            if label in group:
-                yield "person", dict(group)
-                group.clear()
-            group |= _one(points)
+    for element in image.findall("points"):
+        points = _points_of(element)
+        if len(points) > 1:
+            yield element.get("label", ""), points
+            continue
+        group = groups[element.get("group_id", "0")]
+        # A keypoint that comes again is another person's.
+        if points.keys() & group.keys():
+            yield "person", dict(group)
+            group.clear()
+        group |= points
     for group in groups.values():
         yield "person", group
 
 
-def _shapes(label, shape):
-    """The people of a track's shape: one, or none where it is outside."""
+def _points_of(shape):
+    """Name -> (x, y, flag) of a skeleton, or of points, which are numbered where several."""
     if shape.get("outside") == "1":
-        yield {}
-    elif shape.tag == "skeleton":
-        yield _points_of(shape)
-    elif shape.tag == "points":
-        yield _many(shape) if len(_positions(shape)) > 1 else _one(shape)
-
-
-def _points_of(skeleton):
-    return {
-        name: values
-        for points in skeleton.findall("points")
-        for name, values in _one(points).items()
-    }
-
-
-def _one(points):
-    positions = _positions(points)
-    if points.get("outside") == "1" or not positions:
         return {}
-    return {points.get("label", ""): (*positions[0], 1 if points.get("occluded") == "1" else 2)}
-
-
-def _many(points):
-    return {
-        str(index): (*position, 2) for index, position in enumerate(_positions(points), start=1)
-    }
-
-
-def _positions(points):
-    found = []
-    for text in points.get("points", "").split(";"):
+    if shape.tag == "skeleton":
+        parts = [_points_of(points) for points in shape.findall("points")]
+        return {name: values for part in parts for name, values in part.items()}
+    positions = []
+    for text in shape.get("points", "").split(";"):
         position = tuple(number(value) for value in text.split(","))
         if len(position) == 2 and None not in position:
-            found.append(position)
-    return found
+            positions.append((*position, 1 if shape.get("occluded") == "1" else 2))
+    if len(positions) == 1:
+        return {shape.get("label", ""): positions[0]}
+    return {str(index): position for index, position in enumerate(positions, start=1)}

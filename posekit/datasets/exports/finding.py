@@ -8,6 +8,8 @@ archives hold Latin-1 and code page 437. A file is taken where it is the only on
 import re
 import unicodedata
 from collections import defaultdict
+from contextlib import suppress
+from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -24,7 +26,6 @@ class Finder:
 
     def __init__(self, tree):
         self._tree = tree
-        self._by_key = None
 
     def find(self, file_name, near=()):
         """The file that is meant.
@@ -39,12 +40,11 @@ class Finder:
         parts = _parts(file_name)
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
-            for folder in (*near, ""):
-                name = f"{folder}/{tail}" if folder else tail
+            for name in (*(f"{folder}/{tail}" for folder in near if folder), tail):
                 if self._tree.has(name):
                     return name, True
         for wanted in (parts, [*parts[:-1], _UPLOAD.sub("", parts[-1])] if parts else []):
-            for is_whole in (True, False):
+            for is_whole in (True, False) if wanted else ():
                 found = self._only(wanted, near, is_whole)
                 if found is not None:
                     return found, False
@@ -52,10 +52,8 @@ class Finder:
 
     def _only(self, parts, near, is_whole):
         """The one file with such a last part, or None; `is_whole` compares its ending too."""
-        if not parts:
-            return None
-        wanted = {_without_ending(key) if not is_whole else key for key in _keys(parts[-1])}
-        candidates = {name for key in wanted for name in self._index[is_whole].get(key, ())}
+        keys = {key if is_whole else _without_ending(key) for key in _keys(parts[-1])}
+        candidates = {name for key in keys for name in self._index.get((is_whole, key), ())}
         if len(candidates) > 1:
             # More of the path tells them apart.
             agreeing = {name: _agreement(name, parts) for name in candidates}
@@ -65,16 +63,15 @@ class Finder:
             candidates = {name for name in candidates if str(PurePosixPath(name).parent) in near}
         return candidates.pop() if len(candidates) == 1 else None
 
-    @property
+    @cached_property
     def _index(self):
-        """is_whole -> key of the last part -> names."""
-        if self._by_key is None:
-            self._by_key = {True: defaultdict(set), False: defaultdict(set)}
-            for name in self._tree.names:
-                for key in _keys(PurePosixPath(name).name):
-                    self._by_key[True][key].add(name)
-                    self._by_key[False][_without_ending(key)].add(name)
-        return self._by_key
+        """(is_whole, key of the last part) -> names."""
+        index = defaultdict(set)
+        for name in self._tree.names:
+            for key in _keys(PurePosixPath(name).name):
+                index[True, key].add(name)
+                index[False, _without_ending(key)].add(name)
+        return index
 
 
 def printable(name):
@@ -95,13 +92,10 @@ def _parts(file_name):
 def _keys(part):
     """All that a name may mean, composed and in lower case."""
     found = {part, unquote(part), _from_bytes(part)}
-    for wrong in ("latin-1", "cp1252", "cp437", "cp850"):
-        # Bytes of UTF-8 that were read as another encoding, and the other way round.
-        for encoding, meant in ((wrong, "utf-8"), ("cp437", wrong)):
-            try:
-                found.add(part.encode(encoding).decode(meant))
-            except UnicodeError:
-                continue
+    for wrong in ("latin-1", "cp1252", "cp437"):
+        # Bytes of UTF-8 that were read as another encoding.
+        with suppress(UnicodeError):
+            found.add(part.encode(wrong).decode())
     return {
         unicodedata.normalize("NFC", unicodedata.normalize("NFC", one).casefold()) for one in found
     }
@@ -110,11 +104,13 @@ def _keys(part):
 def _from_bytes(name):
     """A name whose bytes are no UTF-8, as Latin-1."""
     try:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeDecodeError:
-        return name.encode("utf-8", "surrogateescape").decode("latin-1")
+        content = name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return name
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def _without_ending(key):

@@ -7,7 +7,7 @@ picture are one person's.
 Source: labelstud.io/guide/export, "Label Studio JSON format of annotated tasks".
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from posekit.datasets.exports.values import number
 
@@ -24,31 +24,25 @@ def is_label_studio(stored):
     )
 
 
-def content_of(caller, stored):
-    """Tasks as images, annotations and categories.
-
-    Args:
-        caller: str, the file, for messages.
-        stored: list of dict, see `is_label_studio`.
+def content_of(stored):
+    """Tasks, see `is_label_studio`, as images, annotations and categories.
 
     Returns:
         dict as of a COCO file, whose numbers are shares of the picture; and a list of notes,
         sentences.
     """
-    images, people, notes = [], [], []
-    names = {}  # in their order
+    images, people, names = [], [], {}  # names in their order
     several = unclear = 0
     for index, task in enumerate(stored):
         rows, count = _results(task)
         several += count > 1
-        keypoints = [row for row in rows if _label(row) and _position(row)]
-        for row in keypoints:
-            names.setdefault(_label(row))
+        keypoints, boxes = _shapes(rows)
+        names |= dict.fromkeys(name for name, _, _ in keypoints)
         images.append({"id": index, "file_name": _file_name(task)} | _size(rows))
-        found = _people(keypoints, [row for row in rows if _box(row)])
+        found = _people(keypoints, boxes)
         unclear += found is None
-        for box, points in found or []:
-            people.append({"image_id": index, "bbox": box, "points": points})
+        people += [(index, box, points) for box, points in found or []]
+    notes = []
     if several:
         notes.append(f"{several} pictures are annotated several times: the first one counts.")
     if unclear:
@@ -59,16 +53,16 @@ def content_of(caller, stored):
     annotations = [
         {
             "id": number_,
-            "image_id": person["image_id"],
+            "image_id": image_id,
             "category_id": CATEGORY,
-            "bbox": person["bbox"],
+            "bbox": box,
             "keypoints": [
                 value
                 for name in names
-                for value in (*person["points"].get(name, (0, 0)), 2 * (name in person["points"]))
+                for value in (*points.get(name, (0, 0)), 2 * (name in points))
             ],
         }
-        for number_, person in enumerate(people)
+        for number_, (image_id, box, points) in enumerate(people)
     ]
     category = {"id": CATEGORY, "name": "person", "keypoints": list(names)}
     return {"images": images, "categories": [category], "annotations": annotations}, notes
@@ -120,56 +114,34 @@ def _size(rows):
     return {}
 
 
-def _value(row):
-    return row["value"] if isinstance(row.get("value"), dict) else {}
-
-
-def _label(row):
-    labels = _value(row).get("keypointlabels")
-    is_label = isinstance(labels, list) and labels and isinstance(labels[0], str)
-    return labels[0] if is_label else None
-
-
-def _position(row):
-    """x and y as fractions of the picture, or None."""
-    value = _value(row)
-    found = number(value.get("x")), number(value.get("y"))
-    return None if None in found else tuple(each / 100 for each in found)
-
-
-def _box(row):
-    """x, y, width and height as fractions of the picture, or None."""
-    value = _value(row)
-    found = [number(value.get(field)) for field in ("x", "y", "width", "height")]
-    if None in found or "keypointlabels" in value or value.get("rotation"):
-        return None
-    return [each / 100 for each in found]
+def _shapes(rows):
+    """Keypoints, (name, (x, y), id of the parent); and boxes by id; in shares of the picture."""
+    keypoints, boxes = [], {}
+    for row in rows:
+        value = row["value"] if isinstance(row.get("value"), dict) else {}
+        found = [number(value.get(field)) for field in ("x", "y", "width", "height")]
+        x, y, *sides = [None if each is None else each / 100 for each in found]
+        labels = value.get("keypointlabels")
+        if None in (x, y):
+            continue
+        if isinstance(labels, list) and labels and labels[0] and isinstance(labels[0], str):
+            keypoints.append((labels[0], (x, y), row.get("parentID")))
+        elif "keypointlabels" not in value and None not in sides and not value.get("rotation"):
+            boxes[str(row.get("id"))] = [x, y, *sides]
+    return keypoints, boxes
 
 
 def _people(keypoints, boxes):
     """(box or None, name -> position) of each person; None where they cannot be told apart."""
-    box_of = {str(row.get("id")): _box(row) for row in boxes}
-    groups = defaultdict(list)
-    for row in keypoints:
-        parent = row.get("parentID")
-        if not isinstance(parent, str) or parent not in box_of:
-            holding = [key for key, box in box_of.items() if _holds(box, _position(row))]
+    groups = defaultdict(dict)
+    for name, position, parent in keypoints:
+        if not isinstance(parent, str) or parent not in boxes:
+            holding = [key for key, box in boxes.items() if _holds(box, position)]
             parent = holding[0] if len(holding) == 1 else None
-        groups[parent].append(row)
-    if (
-        max(
-            Counter(
-                (parent, _label(row)) for parent, rows in groups.items() for row in rows
-            ).values(),
-            default=1,
-        )
-        > 1
-    ):
-        return None
-    return [
-        (box_of.get(parent), {_label(row): _position(row) for row in rows})
-        for parent, rows in groups.items()
-    ]
+        if name in groups[parent]:
+            return None
+        groups[parent][name] = position
+    return [(boxes.get(parent), points) for parent, points in groups.items()]
 
 
 def _holds(box, position):

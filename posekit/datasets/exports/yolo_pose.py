@@ -14,7 +14,7 @@ import yaml
 
 from posekit import files
 from posekit.datasets.exports.values import number
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, raise_problems
 
 # COCO's keypoints in COCO's order, which YOLO's own networks have, and what a mirror makes of them.
 COCO17 = (
@@ -28,7 +28,7 @@ LINE_LIMIT = 10_000
 
 
 def read_description(caller, content):
-    """The dict in a YAML file of YOLO; PosekitError where it is none."""
+    """The dict in a YAML file of YOLO, {} for other YAML; PosekitError where it is none."""
     try:
         stored = yaml.safe_load(files.decode_text(content))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -36,105 +36,90 @@ def read_description(caller, content):
     return stored if isinstance(stored, dict) else {}
 
 
-def content_of(caller, described, labels, pictures):
+def content_of(caller, described, tree, *, labels, pictures):
     """Text files as images, annotations and categories.
 
     Args:
         caller: str, the YAML file, for messages.
         described: dict of `read_description`.
-        labels: dict, name of each text file -> function that reads its bytes.
-        pictures: list of str, names of the pictures' files.
+        tree: what `containers.open_tree` gives.
+        labels, pictures: lists of str, names of the text files and pictures in it.
 
     Returns:
         dict as of a COCO file, whose numbers are shares of the picture; a list of notes,
-        sentences; and the [left, right]-less pairs of `flip_idx`, names, or None.
+        sentences; and the pairs of names that `flip_idx` exchanges, or None.
 
     Raises:
         PosekitError: `kpt_shape` is missing or no shape, or a line does not fit it.
     """
     shape = described.get("kpt_shape")
-    fits = (
-        isinstance(shape, list)
-        and len(shape) == 2
-        and all(type(side) is int for side in shape)
-        and 1 <= shape[0] <= KEYPOINT_LIMIT
-        and shape[1] in (2, 3)
-    )
-    if not fits:
+    if (
+        not isinstance(shape, list)
+        or [type(side) for side in shape] != [int, int]
+        or not (1 <= shape[0] <= KEYPOINT_LIMIT and shape[1] in (2, 3))
+    ):
         raise PosekitError(
             f"{caller}: `kpt_shape` must be [keypoints, 2 or 3]; got {shape!r:.200}. Boxes alone "
             "are no poses: export as YOLO pose."
         )
-    names, note = _keypoint_names(described, shape[0])
+    names, notes = _keypoint_names(described, shape[0])
     picture_of = _pictures_of_labels(labels, pictures)
-    images, people, used, problems = [], [], set(), []
+    images, people, problems = [], [], []
     for index, (label, picture) in enumerate(picture_of.items()):
         images.append({"id": index, "file_name": picture})
-        lines = files.decode_text(labels[label]()).splitlines()
-        if len(lines) > LINE_LIMIT:
-            raise PosekitError(
-                f"{label}: must have at most {LINE_LIMIT:,} lines; got {len(lines):,}."
-            )
-        for line_number, line in enumerate(lines, start=1):
+        for line_number, line in enumerate(_lines(tree, label), start=1):
             values = [number(word) for word in line.split()]
-            if not values:
-                continue
-            if None in values or len(values) not in (5, 5 + shape[0] * shape[1]):
+            if None in values or len(values) not in (0, 5, 5 + shape[0] * shape[1]):
                 got = f"{len(values)} words" if None not in values else f"{line!r:.80}"
                 problems.append(
                     f"{label}, line {line_number}: must hold a class, a box and {shape[0]} "
                     f"keypoints, {5 + shape[0] * shape[1]} numbers; got {got}."
                 )
-                continue
-            used.add(int(values[0]))
-            people.append({"image_id": index, **_person(values, shape)})
-    if problems:
-        more = f" ... and {len(problems) - 3} more." if len(problems) > 3 else ""
-        raise PosekitError(f"{caller}: " + "\n  ".join(problems[:3]) + more)
-    classes = _classes(described)
+            elif values:
+                people.append({"image_id": index, **_person(values, shape)})
+    raise_problems(caller, problems)
+    classes = described.get("names")
+    classes = dict(enumerate(classes)) if isinstance(classes, list) else classes
+    classes = classes if isinstance(classes, dict) else {}
     categories = [
-        {"id": number_, "name": classes.get(number_, str(number_)), "keypoints": list(names)}
-        for number_ in sorted(used or {0})
+        {"id": number_, "name": str(classes.get(number_, number_)), "keypoints": list(names)}
+        for number_ in sorted({person["category_id"] for person in people} or {0})
     ]
     annotations = [{"id": number_, **person} for number_, person in enumerate(people, start=1)]
     unlabelled = len(pictures) - len(picture_of)
-    notes = [note] if note else []
     if unlabelled:
         notes.append(f"{unlabelled} pictures have no file of labels and are left out.")
-    return (
-        {"images": images, "categories": categories, "annotations": annotations},
-        notes,
-        None if names == COCO17 else _flipped_pairs(described, names),
-    )
+    content = {"images": images, "categories": categories, "annotations": annotations}
+    return content, notes, None if names == COCO17 else _flipped_pairs(described, names)
+
+
+def _lines(tree, label):
+    lines = files.decode_text(tree.read(label)).splitlines()
+    if len(lines) > LINE_LIMIT:
+        raise PosekitError(f"{label}: must have at most {LINE_LIMIT:,} lines; got {len(lines):,}.")
+    return lines
 
 
 def _person(values, shape):
     centre, box = values[1:3], values[3:5]
-    rows = [values[start : start + shape[1]] for start in range(5, len(values), shape[1])]
     flat = []
-    for row in rows:
+    for start in range(5, len(values), shape[1]):
+        row = values[start : start + shape[1]]
         flat += row if shape[1] == 3 else [*row, 2 if any(row) else 0]
     corner = [middle - side / 2 for middle, side in zip(centre, box, strict=True)]
     return {"category_id": int(values[0]), "bbox": [*corner, *box], "keypoints": flat}
 
 
-def _classes(described):
-    names = described.get("names")
-    if isinstance(names, list):
-        return {index: str(name) for index, name in enumerate(names)}
-    return {key: str(name) for key, name in names.items()} if isinstance(names, dict) else {}
-
-
 def _keypoint_names(described, count):
-    """Names of the keypoints, and a note about them or None."""
+    """Names of the keypoints, and a list of notes about them."""
     named = described.get("kpt_names", described.get("keypoint_names"))
     if isinstance(named, dict) and named:
         named = next(iter(named.values()))
     if isinstance(named, list) and len(named) == count == len({str(name) for name in named}):
-        return tuple(map(str, named)), None
+        return tuple(map(str, named)), []
     if count == len(COCO17) and described.get("flip_idx", COCO17_FLIP) == COCO17_FLIP:
-        return COCO17, "the 17 keypoints have no names and are taken in COCO's order."
-    return tuple(f"keypoint_{number_}" for number_ in range(1, count + 1)), None
+        return COCO17, ["the 17 keypoints have no names and are taken in COCO's order."]
+    return tuple(f"keypoint_{number_}" for number_ in range(1, count + 1)), []
 
 
 def _flipped_pairs(described, names):
@@ -150,19 +135,19 @@ def _pictures_of_labels(labels, pictures):
     """Name of each text file that belongs to a picture -> the picture, in the pictures' order."""
     by_place = {}
     for name in pictures:
-        path = PurePosixPath(name)
-        for place in {_without(path.parent, "images"), str(path.parent)}:
-            by_place.setdefault((place, path.stem), name)
+        for place in _places(name, "images"):
+            by_place.setdefault(place, name)
     found = {}
     for label in labels:
-        path = PurePosixPath(label)
-        for place in (_without(path.parent, "labels"), str(path.parent)):
-            if (place, path.stem) in by_place:
-                found[label] = by_place[place, path.stem]
-                break
+        place = next((one for one in _places(label, "labels") if one in by_place), None)
+        if place is not None:
+            found[label] = by_place[place]
     order = {name: index for index, name in enumerate(pictures)}
     return dict(sorted(found.items(), key=lambda item: order[item[1]]))
 
 
-def _without(folder, part):
-    return "/".join(each for each in folder.parts if each.lower() != part)
+def _places(name, part):
+    """(folder, stem) of a file without the folders named `part`, and as it stands."""
+    path = PurePosixPath(name)
+    bare = "/".join(each for each in path.parent.parts if each.lower() != part)
+    return (bare, path.stem), (str(path.parent), path.stem)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from tqdm import tqdm
 
 from posekit import files, locks
 from posekit.datasets.fetch import transfer, verification
@@ -61,7 +60,14 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
     check_choice("fetch()", "name", name, list(known))
     target = Path(folder) / f"{name}_dataset.zip"
     wanted = _wanted(name, known[name], Path(mirrors), target)
-    sources = ([_of_user(source)] if source else []) + known[name]["sources"]
+    sources = [each["url"] for each in known[name]["sources"]]
+    if source is not None:
+        sources.insert(0, str(source))
+        if not (sources[0].startswith(URL_BEGINNINGS) or Path(source).exists()):
+            raise PosekitError(
+                f"fetch(): `source` must be a URL, a zip or a folder; got {source}, which does "
+                "not exist."
+            )
     partial = target.with_name(f".{target.name}.partial")
     try:
         partial.mkdir(parents=True, exist_ok=True)
@@ -88,16 +94,14 @@ def _read_mirrors(path):
     for name, entry in known.items():
         try:
             is_entry = all(type(entry[field]) is int for field in ("images", "digits")) and all(
-                source["kind"] in ("zip", "files") and source["url"].startswith(URL_BEGINNINGS)
-                for source in entry["sources"]
+                source["url"].startswith(URL_BEGINNINGS) for source in entry["sources"]
             )
         except (AttributeError, KeyError, TypeError):
             is_entry = False
         if not is_entry:
             raise PosekitError(
                 f"{path}: `{name}` must have whole numbers `images` and `digits`, and `sources`, "
-                "each with a `kind`, 'zip' or 'files', and a `url` that begins with http; got "
-                f"{entry!r:.500}."
+                f"each with a `url` that begins with http; got {entry!r:.500}."
             )
     return known
 
@@ -117,57 +121,29 @@ def _wanted(name, entry, mirrors, target):
     return _Wanted(name, image_ids, digest, record)
 
 
-def _of_user(source):
-    if str(source).startswith(URL_BEGINNINGS):
-        return {"kind": "zip", "url": str(source)}
-    if Path(source).exists():
-        return {"kind": "local", "url": str(source)}
-    raise PosekitError(
-        f"fetch(): `source` must be a URL, a zip or a folder; got {source}, which does not exist."
-    )
-
-
 def _try_in_turn(wanted, sources, target, partial, log):
     problems = []
     with requests.Session() as session:
         for source in sources:
-            log(f"trying {source['url']}")
+            log(f"trying {source}")
             try:
-                candidate = _obtain(source, wanted, partial, session)
+                candidate = Path(source)
+                if source.startswith(URL_BEGINNINGS):
+                    candidate = partial / hashlib.sha256(source.encode()).hexdigest()[:12]
+                    transfer.download(session, source, candidate)
                 log("verifying")
                 digest = _place(wanted, candidate, target, partial)
             except PosekitError as error:
                 log(f"  {error}")
-                problems.append(
-                    f"{source['url']}: " + str(error).removeprefix(f"{source['url']}: ")
-                )
+                problems.append(f"{source}: " + str(error).removeprefix(f"{source}: "))
             else:
-                _record(target, source["url"], digest)
+                _record(target, source, digest)
                 log(f"{len(wanted.image_ids):,} pictures, all whole; content SHA-256 {digest}")
                 return
     raise PosekitError(
         f"fetch(): `{wanted.name}` must come whole from one of {len(sources)} sources; got it from "
         "none. Get it by hand (data/README.md) and name it with --from.\n  " + "\n  ".join(problems)
     )
-
-
-def _obtain(source, wanted, partial, session):
-    """The folder or zip that the source gives; downloads lie in `partial`."""
-    if source["kind"] == "local":
-        return Path(source["url"])
-    path = partial / hashlib.sha256(source["url"].encode()).hexdigest()[:12]
-    if source["kind"] == "zip":
-        transfer.download(session, source["url"], path)
-        return path
-    (path / "images").mkdir(parents=True, exist_ok=True)
-    # Labels first: a source without them is given up at once.
-    names = ["joints.mat", *(f"images/{image_id}.jpg" for image_id in wanted.image_ids)]
-    for name in tqdm(names, desc="files", unit="file", leave=False, disable=None):
-        if not (path / name).exists():
-            part, url = path / "part", source["url"].replace("{name}", name)
-            transfer.download(session, url, part, show_progress=False)
-            part.replace(path / name)
-    return path
 
 
 def _place(wanted, candidate, target, partial):
@@ -178,8 +154,7 @@ def _place(wanted, candidate, target, partial):
         verification.pack(candidate, packed)
     except PosekitError:
         if partial in candidate.parents:
-            # Resuming it would fail in the same way.
-            shutil.rmtree(candidate) if candidate.is_dir() else candidate.unlink()
+            candidate.unlink()  # resuming it would fail in the same way
         raise
     os.replace(packed, target)
     return digest

@@ -205,7 +205,7 @@ def test_pictures_that_cannot_be_read(tmp_path):
     path = write(tmp_path, stored, pictures=["im1.jpg", "im3.jpg"])
     message = refused(path, "im2.jpg: must be a file in .*; got none.*--skip-bad-images")
     assert "im3.jpg: must have the size" in message and "80 x 40; got 40 x 40" in message
-    with pytest.warns(UserWarning, match="dropped 2 pictures .*im2.jpg: .*im3.jpg: "):
+    with pytest.warns(UserWarning, match="dropped 2 .*im2.jpg: .*im3.jpg: "):
         assert read(path, bad_images="skip").image_ids.tolist() == ["im1.jpg"]
 
 

@@ -58,10 +58,10 @@ def test_every_export_is_the_same_data(tmp_path, tool, packed):
 @pytest.mark.parametrize(
     ("tool", "said"),
     [
-        ("coco_download", "recognised COCO's own layout in annotations/person_keypoints_train2017"),
+        ("coco_download", "recognised COCO keypoints in annotations/person_keypoints_train2017"),
         ("cvat_coco", "recognised COCO keypoints in annotations/person_keypoints_default.json"),
         ("cvat_xml", "recognised CVAT's XML in annotations.xml"),
-        ("roboflow_coco", "recognised Roboflow's COCO in test/_annotations.coco.json, train/"),
+        ("roboflow_coco", "recognised COCO keypoints in test/_annotations.coco.json, train/"),
         ("yolo_pose", "recognised YOLO pose in data.yaml.*the 17 keypoints have no names"),
         ("label_studio", "recognised Label Studio's JSON in project-4-at-2026-11-28.json"),
     ],
@@ -207,34 +207,34 @@ def test_coco_in_another_spelling_is_coco(tmp_path, spell):
 
 
 FOREIGN = {
-    "boxes": (
-        {"a.json": content(1) | {"categories": [{"id": 1, "name": "a"}]}},
-        "COCO without key|a list of keypoints; got none",
-    ),
-    "LabelMe": ({f"{n}.json": {"shapes": [], "imagePath": "a"} for n in range(60)}, "LabelMe"),
-    "VIA": ({"via.json": {"_via_img_metadata": {}}}, "VGG Image Annotator"),
-    "Datumaro": ({"a.json": {"items": [], "categories": {}}}, "Datumaro"),
-    "results": ({"r.json": [{"image_id": 1, "score": 0.5, "keypoints": []}]}, "COCO results"),
-    "VOC": ({"im1.xml": "<annotation><object/></annotation>"}, "Pascal VOC"),
-    "YOLO boxes": ({"data.yaml": "train: a\nnames: [a]\n"}, "a YOLO data set without `kpt_shape`"),
-    "YOLO labels": ({"labels/im1.txt": "0 .5 .5 .1 .1"}, "without the data.yaml"),
-    "DeepLabCut": ({"CollectedData_me.csv": "scorer,me"}, "DeepLabCut"),
-    "SLEAP": ({"labels.slp": "x"}, "SLEAP"),
+    "boxes": {"a.json": content(1) | {"categories": [{"id": 1, "name": "a"}]}},
+    "LabelMe": {f"{n}.json": {"shapes": [], "imagePath": "a"} for n in range(60)},
+    "VIA": {"via.json": {"_via_img_metadata": {}}},
+    "Datumaro": {"a.json": {"items": [], "categories": {"label": 1}}},
+    "results": {"r.json": [{"image_id": 1, "score": 0.5, "keypoints": []}]},
+    "no tables": {"a.json": {"images": [], "annotations": [], "categories": None}},
+    "VOC": {"im1.xml": "<annotation><object/></annotation>"},
+    "YOLO boxes": {"data.yaml": "train: a\nnames: [a]\n"},
+    "YOLO labels": {"labels/im1.txt": "0 .5 .5 .1 .1"},
+    "DeepLabCut": {"CollectedData_me.csv": "scorer,me"},
+    "SLEAP": {"labels.slp": "x"},
 }
 
 
 @pytest.mark.parametrize("case", FOREIGN)
 def test_other_layouts_are_named_with_the_export_that_is_read(tmp_path, case):
-    files, called = FOREIGN[case]
     (tmp_path / "set" / "images").mkdir(parents=True)
     (tmp_path / "set" / "images" / "im1.jpg").write_bytes(picture(40, 40))
-    for name, stored in files.items():
+    for name, stored in FOREIGN[case].items():
         path = tmp_path / "set" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(stored if isinstance(stored, str) else json.dumps(stored))
-    for source in (tmp_path / "set", tool_exports.zipped(tmp_path / "set", tmp_path / "set.zip")):
-        message = refused(source, called)
-        assert "docs/own_data.md" in message or "`categories` must hold" in message
+    message = refused(tmp_path / "set", next(iter(FOREIGN[case])))
+    assert "docs/own_data.md" in message or "`categories` must hold" in message
+    zipped = tool_exports.zipped(tmp_path / "set", tmp_path / "set.zip")
+    named = sorted(FOREIGN[case])[0]
+    message = refused(zipped, f"must hold keypoints in a layout that is read; got {named}")
+    assert "docs/own_data.md" in message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "latin-1"])

@@ -45,10 +45,7 @@ def fetch(site, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "WAITS_SECONDS", (0.01,))
 
     def call(sources=("a",), *, source=None, name="lsp", digest=None):
-        listed = [
-            {"kind": "zip", "url": site.url(path)} if isinstance(path, str) else path
-            for path in sources
-        ]
+        listed = [{"url": site.url(path)} for path in sources]
         mirrors = tmp_path / "mirrors.toml"
         mirrors.write_text(mirror_list(name, listed, digest))
         call.said = []
@@ -293,21 +290,6 @@ def test_a_source_that_is_nothing_is_refused_before_anything_is_done(site, fetch
     assert not site.requests and not fetch.target.parent.exists()
 
 
-def test_single_files_are_fetched_once(site, fetch):
-    files = {"kind": "files", "url": site.url("set/{name}")}
-    for name, content in FILES.items():
-        site.routes[f"/set/{name}"] = [site.answer(content)]
-    site.routes["/set/images/im0003.jpg"] = [site.status(404)]
-    with pytest.raises(PosekitError, match="set/images/im0003.jpg: must be there; got status 404"):
-        fetch([files])
-    order = ["joints.mat", "images/im0001.jpg", "images/im0002.jpg", "images/im0003.jpg"]
-    assert asked(site) == [f"/set/{name}" for name in order]
-    site.requests.clear()
-    site.routes["/set/images/im0003.jpg"] = [site.answer(FILES["images/im0003.jpg"])]
-    assert verification.content_sha256(fetch([files])) == digest_by_hand(FILES)
-    assert asked(site) == ["/set/images/im0003.jpg"]
-
-
 def test_two_processes_do_not_mix(site, fetch):
     working = fetch.target.with_name(".lsp_dataset.zip.partial")
     working.mkdir(parents=True)
@@ -347,17 +329,14 @@ def test_bad_lists_of_sources_are_named(tmp_path):
     refused("mirrors.toml: must be a list of sources in TOML; got .*No such file")
     mirrors.write_text("lsp = ")
     refused("mirrors.toml: must be a list of sources in TOML; got Invalid value")
-    rule = (
-        "`lsp` must have whole numbers `images` and `digits`, and `sources`, each with a `kind`.*"
-    )
+    rule = "`lsp` must have whole numbers `images` and `digits`, and `sources`, each with a `url`.*"
     mirrors.write_text("lsp = 3")
     refused(f"{rule}; got 3")
     for entry in (
         'images = "many"\ndigits = 4\nsources = []',
         "images = 3\nsources = []",
         "images = 3\ndigits = 4",
-        'images = 3\ndigits = 4\n[[lsp.sources]]\nkind = "tar"\nurl = "http://x"',
-        'images = 3\ndigits = 4\n[[lsp.sources]]\nkind = "zip"\nurl = "ftp://x"',
+        'images = 3\ndigits = 4\n[[lsp.sources]]\nurl = "ftp://x"',
     ):
         mirrors.write_text(f"[lsp]\n{entry}")
         refused(f"{rule}; got {{'images'")
@@ -372,7 +351,7 @@ def test_the_list_that_ships(tmp_path):
         "lsp": (2_000, 4),
     }
     for entry in known.values():
-        assert len(entry["sources"]) == 3
+        assert len(entry["sources"]) == 2
         assert all("Not tested live" in source["note"] for source in entry["sources"])
     with pytest.raises(PosekitError, match="`name` must be one of 'lspet', 'lsp'; got 'mpii'"):
         download.fetch("mpii", tmp_path)
