@@ -128,7 +128,7 @@ def phases_of(folder):
     from posekit.pipeline.augmentation import Augmentation
     from posekit.pipeline.batches import training_batches
     from posekit.datasets.image_files import squashed
-    from posekit.pipeline.frames import load_frames
+    from posekit.pipeline.frames import load_frames, rows_of
     from posekit.profiles import FRAME_PX
     from posekit.training import engine
 
@@ -159,7 +159,7 @@ def phases_of(folder):
         FRAME_PX, FRAME_PX, 1.0, Augmentation(rotation_degrees=15.0, scale=1.2, shift=0.1)
     )
     stream, steps = training_batches(
-        frames.rows(np.arange(len(dataset))),
+        rows_of(frames, np.arange(len(dataset))),
         targets.astype(np.float32),
         batch_size=BATCH,
         seed=0,
@@ -182,9 +182,10 @@ def phases_of(folder):
     # Last, so that its memory does not count as the input's.
     timed(
         "near-duplicates",
-        lambda: near_duplicates.find_groups(near_duplicates.grey_thumbnails(frames.images)),
+        lambda: near_duplicates.find_groups(near_duplicates.grey_thumbnails(frames)),
     )
-    return {"placement": frames.placement, "megabytes": frames.megabytes, "phases": phases}
+    placement = "file" if isinstance(frames, np.memmap) else "memory"
+    return {"placement": placement, "megabytes": frames.nbytes / 1e6, "phases": phases}
 
 
 def peak_gigabytes():
@@ -240,7 +241,7 @@ def packing(folder, scratch):
     datasets_packed.write(
         scratch / "packed",
         experiment.dataset,
-        frames=experiment.frames.images,
+        frames=experiment.frames,
         frames_version=FRAMES_VERSION,
         groups=experiment.split.groups,
     )

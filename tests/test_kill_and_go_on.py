@@ -119,7 +119,7 @@ model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(100)])
 model.compile("adam")
 model.optimizer.build(model.trainable_variables)
 checkpoint_files = CheckpointFiles(root / "training")
-recorder = EpochRecorder(checkpoint_files, [], None, patience=None, last_is_best=False)
+recorder = EpochRecorder(checkpoint_files, [], None, None)
 recorder.set_model(model)
 
 def epoch():

@@ -54,7 +54,7 @@ def cold():
     dataset = examples.read(folder)
     with tempfile.TemporaryDirectory() as cache_dir:
         frames = load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
-        stream, _ = batches(frames.images, targets_of(dataset), 1, CROP)
+        stream, _ = batches(frames, targets_of(dataset), 1, CROP)
         return sum(len(images) for images, _ in stream.as_numpy_iterator())
 
 
@@ -65,7 +65,7 @@ class Cached:
         dataset = examples.read(folder)
         with tempfile.TemporaryDirectory() as cache_dir:
             frames = load_frames(dataset, frame_px=FRAME_PX, cache_dir=Path(cache_dir))
-        stream, steps = batches(frames.images, targets_of(dataset), 10**6, chosen_crop)
+        stream, steps = batches(frames, targets_of(dataset), 10**6, chosen_crop)
         self._batches, self._steps = iter(stream), steps * rounds
 
     def __call__(self):

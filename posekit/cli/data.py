@@ -153,7 +153,7 @@ def pack_data(options):
     folder = packed.write(
         options.out,
         experiment.dataset,
-        frames=experiment.frames.images,
+        frames=experiment.frames,
         frames_version=frames.FRAMES_VERSION,
         groups=experiment.split.groups,
     )

@@ -6,7 +6,7 @@ independent.
 
 import numpy as np
 
-from posekit.errors import PosekitError, raise_problems
+from posekit.errors import PosekitError
 
 # Not 2.5 itself, whose last digit differs: intervals are compared with stored ones to the last.
 TAIL_PERCENT = 50 * (1 - 0.95)
@@ -37,8 +37,20 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000):
     (percentile interval), applied to groups as the units that are drawn.
     """
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
-    groups = np.asarray(groups)
-    _check(numerators, denominators, groups, resamples)
+    groups, shape = np.asarray(groups), numerators.shape
+    fits = denominators.shape == shape and groups.shape == shape[:1] and len(shape) in (1, 2)
+    if not fits or 0 in shape:
+        raise PosekitError(
+            "ratio_interval(): `numerators` and `denominators` must have shape (N,) or (N, M), of "
+            f"at least one image, and `groups` (N,); got {shape}, {denominators.shape} and "
+            f"{groups.shape}."
+        )
+    wrong = ~np.isfinite(numerators) | ~np.isfinite(denominators) | (denominators < 0)
+    if wrong.any():
+        raise PosekitError(
+            "ratio_interval(): `numerators` must be finite, `denominators` finite and >= 0; got "
+            f"{numerators[wrong][0]} and {denominators[wrong][0]}."
+        )
     columns = [values.reshape(len(values), -1) for values in (numerators, denominators)]
     sums = resampled_sums(np.hstack(columns), groups, seed=seed, resamples=resamples)
     top, bottom = np.split(sums, 2, axis=1)  # each (resamples, M)
@@ -85,33 +97,3 @@ def paired_difference_interval(numerators_a, numerators_b, denominators, groups,
             f"{numerators_a.shape}; got {numerators_b.shape}. Score both models on the same images."
         )
     return ratio_interval(numerators_a - numerators_b, denominators, groups, **settings)
-
-
-def _check(numerators, denominators, groups, resamples):
-    shape = numerators.shape
-    wrong = ~(np.isfinite(denominators) & (denominators >= 0))
-    rules = [
-        (
-            numerators.ndim in (1, 2) and numerators.size > 0,
-            f"`numerators` must have shape (N,) or (N, M) with at least one image; got {shape}.",
-        ),
-        (
-            denominators.shape == shape,
-            f"`denominators` must have the shape of `numerators`, {shape}; got "
-            f"{denominators.shape}.",
-        ),
-        (
-            groups.shape == shape[:1],
-            f"`groups` must have shape {shape[:1]}, one per image; got {groups.shape}.",
-        ),
-        (
-            np.isfinite(numerators).all(),
-            f"`numerators` must be finite; got {numerators[~np.isfinite(numerators)][:1]}.",
-        ),
-        (
-            not wrong.any(),
-            f"`denominators` must be finite and >= 0; got {denominators[wrong][:1]}.",
-        ),
-        (resamples >= 1, f"`resamples` must be >= 1; got {resamples}."),
-    ]
-    raise_problems("ratio_interval()", [problem for is_right, problem in rules if not is_right])

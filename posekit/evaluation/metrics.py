@@ -238,50 +238,43 @@ def evaluate(
 
     Returns:
         dict with plain numbers, None for a score that nothing counts towards:
-            image_count, group_count, scored_joint_count, and joints, their names.
+            image_count, scored_joint_count, and joints, their names.
             pck_counts: {"image_count", "joint_count"}, what PCK counts: images whose torso can be
                 measured, and their labelled joints.
             box_pck_0.1: {"value", "interval"}, `PoseErrors.box_pck`, which counts all images.
             metrics: name of SCORES -> {"value", "interval": [low, high]} with the 95 % interval of
                 `bootstrap.ratio_interval`.
-            pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score; the same with
-                "interval" in their names: name -> [low, high].
+            pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score.
             pck_per_group, pcp_per_group: name -> mean of the group's joints or sticks.
             pck_curve: {"thresholds", "total"}, each a list (21,).
             pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
     """
     errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
     sums = errors.headline(image_sizes_px)
-    joint_names, stick_names = skeleton.joints, skeleton.sticks
-
-    def intervals(numerators, denominators):
-        ends = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
-        return [_numbers(pair) for pair in np.transpose(ends)]
-
-    def by_name(names, score):
-        values, ends = _numbers(sums[score].per_column), intervals(*sums[score])
-        return dict(zip(names, values, strict=True)), dict(zip(names, ends, strict=True))
-
     measured = sums | {"box_pck_0.1": errors.box_pck(0.1)}
     numerators, denominators = np.transpose(
         [each.per_image for each in measured.values()], (1, 2, 0)
     )
-    values = _numbers(_divide(numerators.sum(axis=0), denominators.sum(axis=0)))
     # All at once: they share the resamples.
-    ends = intervals(numerators, denominators)
+    ends = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
+    values = _divide(numerators.sum(axis=0), denominators.sum(axis=0))
     metrics = {
         name: {"value": value, "interval": interval}
-        for name, value, interval in zip(measured, values, ends, strict=True)
+        for name, value, *interval in zip(measured, *map(_numbers, (values, *ends)), strict=True)
     }
-    pck_of_joint, pck_interval_of_joint = by_name(joint_names, "pck_0.2")
-    error_of_joint, error_interval_of_joint = by_name(joint_names, "mpjpe_px")
-    pcp_of_stick, pcp_interval_of_stick = by_name(stick_names, "pcp_0.5")
+    pck_of_joint, error_of_joint, pcp_of_stick = (
+        dict(zip(names, _numbers(sums[score].per_column), strict=True))
+        for names, score in (
+            (skeleton.joints, "pck_0.2"),
+            (skeleton.joints, "mpjpe_px"),
+            (skeleton.sticks, "pcp_0.5"),
+        )
+    )
     in_pck = sums["pck_0.2"].denominators
     return {
         "image_count": len(pred_px),
-        "group_count": len(np.unique(groups)),
         "scored_joint_count": int(sums["mpjpe_px"].denominators.sum()),
-        "joints": list(joint_names if joints is None else joints),
+        "joints": list(skeleton.joints if joints is None else joints),
         "pck_counts": {
             "image_count": int(in_pck.any(axis=1).sum()),
             "joint_count": int(in_pck.sum()),
@@ -289,12 +282,9 @@ def evaluate(
         "box_pck_0.1": metrics.pop("box_pck_0.1"),
         "metrics": metrics,
         "pck_per_joint": pck_of_joint,
-        "pck_interval_per_joint": pck_interval_of_joint,
         "pck_per_group": _group_means(pck_of_joint, skeleton.joint_groups),
         "mpjpe_px_per_joint": error_of_joint,
-        "mpjpe_px_interval_per_joint": error_interval_of_joint,
         "pcp_per_stick": pcp_of_stick,
-        "pcp_interval_per_stick": pcp_interval_of_stick,
         "pcp_per_group": _group_means(pcp_of_stick, skeleton.stick_groups),
         "pck_curve": {
             "thresholds": AUC_THRESHOLDS.tolist(),
@@ -303,7 +293,7 @@ def evaluate(
         "pdj": {
             "thresholds": PDJ_THRESHOLDS.tolist(),
             "total": _numbers(errors.pck_curve(PDJ_THRESHOLDS)),
-            "per_joint": dict(zip(joint_names, map(_numbers, errors.pdj().T), strict=True)),
+            "per_joint": dict(zip(pck_of_joint, map(_numbers, errors.pdj().T), strict=True)),
         },
     }
 

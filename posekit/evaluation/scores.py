@@ -54,10 +54,9 @@ def per_image(pred_px, experiment, part):
 
 
 def correct_joints(pred_px, dataset, *, threshold=0.2):
-    """Which joints are correct as in `metrics.PoseErrors.pck`, and for which that is known.
+    """Which joints are correct as in `metrics.PoseErrors.pck`, and which count: bool (N, K) each.
 
-    Both are bool (N, K). `pred_px` are in pixels of the original images of the PoseDataset. A joint
-    is counted where it is labelled in an image whose torso can be measured.
+    `pred_px` are in pixels of the original images of the PoseDataset.
     """
     return tuple(errors_of(pred_px, dataset).pck(threshold))
 

@@ -46,9 +46,8 @@ def paired_difference(a, b):
         a, b: float (R,), one score per seed, finite, of two variants; same seeds in the same order.
 
     Returns:
-        dict of mean_difference, interval ([low, high]; None for a single seed), confidence,
-        differences (list of R) and decided: whether the interval excludes 0. A single seed
-        never decides.
+        dict of mean_difference, interval (`mean_interval` of the differences), differences (list
+        of R) and decided: whether the interval excludes 0. A single seed never decides.
     """
     caller = "paired_difference()"
     a, b = _checked_scores(caller, "a", a), _checked_scores(caller, "b", b)
@@ -58,7 +57,6 @@ def paired_difference(a, b):
     return {
         "mean_difference": float((a - b).mean()),
         "interval": interval,
-        "confidence": CONFIDENCE,
         "differences": (a - b).tolist(),
         "decided": all_decide([interval]),
     }

@@ -28,14 +28,10 @@ class Augmentation:
     erase: float = 0.0  # in [0, 1], share of examples with a covered rectangle
 
     def sample(self, rng, count, *, canvas_px, box_px, frame_px):
-        """Parameters for one batch.
+        """Parameters for one batch of `count` examples, drawn from a numpy.random.Generator.
 
-        Args:
-            rng: numpy.random.Generator.
-            count: int N, examples.
-            canvas_px: float, side of the canvas, pixels.
-            box_px: float, side of the view's box on the canvas, pixels of the canvas.
-            frame_px: int, side of the frame, pixels.
+        `canvas_px` is the side of the canvas, `box_px` that of the view's box on it, in the
+        canvas' pixels, and `frame_px` that of the frame.
 
         Returns:
             dict of float32 arrays, the arguments of the functions in `transforms`: matrices (N, 2,
@@ -47,37 +43,27 @@ class Augmentation:
         anywhere = rng.uniform(-np.pi, np.pi, count)
         radians = np.where(rng.random(count) < self.any_rotation, anywhere, radians)
         stretch = np.exp(rng.normal(0.0, 1.0, count) * self.aspect)
-        centre_px = (canvas_px - 1) / 2 + rng.uniform(-1, 1, (count, 2)) * self.shift * side_px[
-            :, None
-        ]
-        return {
-            "matrices": crop_matrices(
-                centre_px, side_px, frame_px, radians=radians, stretch=stretch
-            ).astype(np.float32),
-            **self._sample_light(rng, count),
-            "blur": np.where(rng.random(count) < self.blur, rng.random(count), 0.0).astype(
-                np.float32
-            ),
-            "rectangles_px": self._sample_rectangles(rng, count, frame_px),
-        }
+        moved_px = rng.uniform(-1, 1, (count, 2)) * self.shift * side_px[:, None]
+        centre_px = (canvas_px - 1) / 2 + moved_px
+        matrices = crop_matrices(centre_px, side_px, frame_px, radians=radians, stretch=stretch)
 
-    def _sample_light(self, rng, count):
         def factor(*shape, strength=self.light):
             return rng.uniform(1 - strength, 1 + strength, (count, *shape)).astype(np.float32)
 
-        return {
+        sampled = {
+            "matrices": matrices,
             # Photographs differ less in tint than in other light.
             "gain": factor(1) * factor(3, strength=self.light / 2),
             "contrast": factor(),
             "saturation": factor(),
             "brightness": rng.uniform(-80, 80, count).astype(np.float32) * np.float32(self.light),
+            "blur": np.where(rng.random(count) < self.blur, rng.random(count), 0.0),
         }
-
-    def _sample_rectangles(self, rng, count, frame_px):
         size_px = rng.uniform(0.1, 0.35, (count, 2)) * frame_px
         size_px = np.where(rng.random((count, 1)) < self.erase, size_px, 0.0)
         corner_px = rng.uniform(0, frame_px, (count, 2)) - size_px / 2
-        return np.concatenate([corner_px, corner_px + size_px], axis=1).astype(np.float32)
+        sampled["rectangles_px"] = np.concatenate([corner_px, corner_px + size_px], axis=1)
+        return {name: values.astype(np.float32) for name, values in sampled.items()}
 
 
 # "none" shows every picture as it is. "turned" is for people in any position: gymnasts hang
@@ -104,16 +90,11 @@ def by_name(name):
 
 
 def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
-    """Maps from frame to canvas for square crops, turned about their centre.
+    """Maps of square crops, float64 (N, 2, 3): (x, y, 1) in the frame to (x, y) on the canvas.
 
-    Args:
-        centre_px, side_px: float (N, 2) and (N,), where the crops are on the canvas, its pixels.
-        frame_px: int, side of the frame they fill, pixels.
-        radians: float or (N,), how far the crop is turned, from x towards y.
-        stretch: float or (N,) > 0, factor of the crop's width, the inverse of that of its height.
-
-    Returns:
-        float64 (N, 2, 3), from (x, y, 1) in the frame to (x, y) on the canvas.
+    The crops lie at `centre_px`, (N, 2), with sides `side_px`, (N,), in the canvas' pixels. They
+    are turned about their centre by `radians`, from x towards y, and `stretch` times as wide and
+    1 / `stretch` times as high, each a float or (N,).
     """
     step = side_px / frame_px
     radians, stretch = np.broadcast_arrays(radians, stretch, step)[:2]
@@ -125,10 +106,7 @@ def crop_matrices(centre_px, side_px, frame_px, *, radians=0.0, stretch=1.0):
 
 
 def mirrored_matrices(matrices, flip, frame_px):
-    """Maps (N, 2, 3) as of `crop_matrices` for mirrored frames, where `flip`, bool (N,), is True.
-
-    What they show is what mirroring afterwards would show.
-    """
+    """`crop_matrices` of frames that are mirrored afterwards where `flip`, bool (N,), is True."""
     along_x, along_y, offset = np.moveaxis(matrices, -1, 0)
     mirrored = np.stack([-along_x, along_y, offset + along_x * (frame_px - 1)], axis=-1)
     return np.where(flip[:, None, None], mirrored, matrices).astype(matrices.dtype)

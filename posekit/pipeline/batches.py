@@ -37,25 +37,21 @@ def training_batches(
         targets: float32 (N, K, 3), x, y in frame pixels and weight.
         batch_size: int > 0. A last, smaller batch of an epoch is dropped.
         seed: int; all that is random depends on (seed, epoch, step) alone.
-        epochs: int, where training ends.
+        epochs: int, where training ends; a resumed one starts at `first_epoch`.
         mirror: K integers, which joint each one becomes (`Skeleton.mirror`).
-        first_epoch: int, where a resumed training starts.
         flip: "none"; "random", each image with probability one half, again in every epoch; or
             "double", an epoch holds each image twice, as it is and mirrored (the poster).
         crop: crops.Crop, or None to show the frames as they are.
         vary: function of a batch's images (float32, 0 to 255), its targets and a seed (int32 (2,),
             for tf.random.stateless_uniform and its like) to images and targets of the same shapes,
-            applied last; or None.
-        missing: bool (N, K), joints without a label, or None for none. Wherever the label treatment
-            puts them is no point of the picture: that stays as evaluation has it, see
-            `evaluation_batches`, however the picture is varied.
+            applied last; or None. PosekitError if it changes a shape.
+        missing: bool (N, K), joints without a label, or None for none. Where the label treatment
+            puts them is no point of the picture: it stays as in `evaluation_batches`, however the
+            picture is varied.
 
     Returns:
         (dataset of (images (B, P, P, 3), float32 (B, K, 3)), steps in each epoch); the images are
         uint8 frames, or what the crop and the function make of them.
-
-    Raises:
-        PosekitError: the function changes a shape.
     """
     check_choice("training_batches()", "flip", flip, FLIPS)
     image_count = len(images)
@@ -138,14 +134,8 @@ def _varied(vary, images, targets, seed):
 def evaluation_batches(images, targets=None, *, batch_size, crop=None):
     """Every example once, in order, unvaried; the last batch may be smaller.
 
-    Args:
-        images: uint8 (N, S, S, 3), an array or FileRows.
-        targets: float32 (N, K, 3), or None for images alone.
-        batch_size: int > 0.
-        crop: crops.Crop, or None to show the frames as they are; needs targets.
-
-    Returns:
-        dataset of (images, targets) or of images.
+    Arguments are as for `training_batches`; a crop needs targets. Returns a dataset of (images,
+    targets), or of images where there are no targets.
     """
 
     def batch(indices):

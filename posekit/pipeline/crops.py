@@ -29,10 +29,9 @@ class Crop:
     def varied(self, images, targets, mirror):
         """How `batches.training_batches` makes its batches; arguments as there.
 
-        Returns:
-            function of a batch's key (3 integers), indices and flips, tensors, to its images
-            (B, P, P, 3) and targets (B, K, 3). The images are uint8, or float32 where their light
-            is varied or they are blurred or partly covered.
+        A function of a batch's key (3 integers), indices and flips, tensors, to its images (B, P,
+        P, 3) and targets (B, K, 3). The images are uint8, or float32 where their light is varied
+        or they are blurred or partly covered.
         """
         side = self.frame_px
         # One at a time: to copy them together first would cost a sixth of the whole.

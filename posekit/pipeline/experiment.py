@@ -13,7 +13,7 @@ from posekit.errors import PosekitError
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.pipeline import caches, crops, views
 from posekit.pipeline.augmentation import AUGMENTATIONS
-from posekit.pipeline.frames import FRAMES_VERSION, Frames, load_frames
+from posekit.pipeline.frames import FRAMES_VERSION, load_frames, rows_of
 from posekit.pipeline.targets import targets as label_targets
 from posekit.profiles import FRAME_PX
 from posekit.skeleton import LSP
@@ -25,14 +25,14 @@ class Experiment:
 
     dataset: PoseDataset
     split: splits.Split
-    frames: Frames  # the N images squashed to the frame
+    frames: np.ndarray  # uint8 (N, S, S, 3), the images squashed to the frame, see `load_frames`
     profile: profiles.Profile
     cache_dir: Path
 
     @property
     def frame_px(self):
         """Side of the square frame, pixels."""
-        return self.frames.images.shape[1]
+        return self.frames.shape[1]
 
     @cached_property
     def keypoints_frame_px(self):
@@ -45,8 +45,8 @@ class Experiment:
         return self.split.indices(self.dataset, part)
 
     def images(self, part):
-        """uint8 (n, S, S, 3), the frames of one part, or of "all", see `Frames.rows`."""
-        return self.frames.rows(self.indices(part))
+        """uint8 (n, S, S, 3), the frames of one part, or of "all", see `rows_of`."""
+        return rows_of(self.frames, self.indices(part))
 
     def part(self, part):
         """PoseDataset of one part."""
@@ -122,8 +122,6 @@ class Experiment:
             "fingerprint": self.dataset.fingerprint(),
             "frame_px": self.frame_px,
             "split": self.split.summary(),
-            "frames_placement": self.frames.placement,
-            "frames_megabytes": self.frames.megabytes,
             **other_joints,
         }
 
@@ -134,17 +132,17 @@ class Canvases:
 
     experiment: Experiment
     view: views.View
-    frames: Frames  # the N canvases
+    frames: np.ndarray  # uint8 (N, C, C, 3)
     boxes_px: np.ndarray  # float64 (N, 4), what the canvases show, pixels of the pictures
 
     @property
     def side_px(self):
         """Side of the canvases, pixels."""
-        return self.frames.images.shape[1]
+        return self.frames.shape[1]
 
     def images(self, part):
         """uint8 (n, S, S, 3), the canvases of one part."""
-        return self.frames.rows(self.experiment.indices(part))
+        return rows_of(self.frames, self.experiment.indices(part))
 
     def targets(self, part, treatment):
         """As `Experiment.targets`, on the canvases."""
@@ -208,7 +206,7 @@ def open_experiment(
 def grey_thumbnails(dataset, cache_dir):
     """The data set's near_duplicates.grey_thumbnails, whose size no network's input changes."""
     frames = load_frames(dataset, frame_px=near_duplicates.PICTURE_SIDE, cache_dir=cache_dir)
-    return near_duplicates.grey_thumbnails(frames.images)
+    return near_duplicates.grey_thumbnails(frames)
 
 
 def _near_duplicate_groups(dataset, cache_dir):

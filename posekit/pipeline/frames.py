@@ -24,28 +24,6 @@ FRAMES_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
-    """Decoded images of one data set, uint8 (N, S, S, 3), in memory or mapped from a file."""
-
-    images: np.ndarray
-
-    @property
-    def placement(self):
-        """Where the images are, "memory" or "file"."""
-        return "file" if isinstance(self.images, np.memmap) else "memory"
-
-    @property
-    def megabytes(self):
-        return self.images.nbytes / 1e6
-
-    def rows(self, indices):
-        """The chosen frames, (M, S, S, 3): an array where frames are in memory, else FileRows."""
-        if self.placement == "memory":
-            return self.images[indices]
-        return FileRows(self.images, indices)
-
-
-@dataclass(frozen=True, eq=False)
 class FileRows:
     """Rows `indices`, int (M,), of `images`, uint8 (N, S, S, 3), mapped; read when indexed."""
 
@@ -87,6 +65,11 @@ class FileRows:
         return open(self.images.filename, "rb")
 
 
+def rows_of(images, indices):
+    """The chosen frames, (M, S, S, 3): an array where `images` are in memory, else FileRows."""
+    return FileRows(images, indices) if isinstance(images, np.memmap) else images[indices]
+
+
 def load_frames(
     dataset,
     *,
@@ -95,7 +78,7 @@ def load_frames(
     cache_dir=None,
     memory_limit_bytes=MEMORY_LIMIT_BYTES,
 ):
-    """The data set's frames, in its order, decoded now or read from the cache.
+    """The data set's frames, uint8 (N, S, S, 3), in its order: decoded now, or from the cache.
 
     Args:
         dataset: PoseDataset of N images; frames of packed data come from the pack.
@@ -105,9 +88,7 @@ def load_frames(
         cache_dir: folder of the cache file, made where missing; None for `files.cache_dir`.
         memory_limit_bytes: int; larger sets stay in the file and are mapped.
 
-    Raises:
-        PosekitError: images that do not decode, each named; or the cache is not writable or has
-            no room.
+    PosekitError: images that do not decode, each named; or a cache that cannot be written.
     """
     pack = packed.pack_of(dataset) if boxes_px is None else None
     images = None if pack is None else pack.frames(frame_px=frame_px, version=FRAMES_VERSION)
@@ -121,7 +102,7 @@ def load_frames(
         caches.ensure(path, lambda temporary: _write_frames(temporary, frame_px, dataset, boxes_px))
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     fits = images.nbytes <= memory_limit_bytes
-    return Frames(np.load(images.filename, allow_pickle=False) if fits else images)
+    return np.load(images.filename, allow_pickle=False) if fits else images
 
 
 def _write_frames(path, frame_px, dataset, boxes_px):

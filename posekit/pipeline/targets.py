@@ -10,16 +10,10 @@ LABEL_TREATMENTS = ("masked", "poster", "poster_origin")
 
 
 def targets(keypoints_frame_px, labelled, treatment):
-    """The coordinates that a loss aims at and the joints it counts, under one treatment.
+    """What a loss aims at and counts: coordinates float64 (N, K, 2), weights bool (N, K).
 
-    Args:
-        keypoints_frame_px: float (N, K, 2), (x, y) in the squashed frame, pixels.
-        labelled: bool (N, K).
-        treatment: one of `LABEL_TREATMENTS`.
-
-    Returns:
-        targets_px: float64 (N, K, 2), (x, y) in the frame; under "masked" 0 where unlabelled.
-        weights: bool (N, K), True where the joint counts.
+    The keypoints, float (N, K, 2), are (x, y) in the squashed frame, pixels, `labelled` is bool
+    (N, K). Under "masked" unlabelled coordinates are 0.
     """
     caller = "targets()"
     check_choice(caller, "treatment", treatment, LABEL_TREATMENTS)

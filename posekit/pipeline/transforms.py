@@ -36,15 +36,9 @@ def swap_sides(targets, flip, mirror):
 def affine(images, targets, matrices, frame_px):
     """Show each canvas in a frame by an affine map, and move its joints along.
 
-    Args:
-        images: float (N, S, S, 3), the canvases.
-        targets: float (N, K, 3), x, y in the canvases' pixels and weight.
-        matrices: float (N, 2, 3), from (x, y, 1) in the frame to (x, y) in the canvas.
-        frame_px: int, side of the frame, pixels.
-
-    Returns:
-        images: float (N, frame_px, frame_px, 3), bilinear; `FILL` beyond the canvas.
-        targets: float (N, K, 3) in the frame; a joint outside it has weight 0.
+    The canvases are float (N, S, S, 3), the targets in their pixels; `matrices`, float (N, 2, 3),
+    map (x, y, 1) in the frame to (x, y) in the canvas. Returns images of side `frame_px`,
+    bilinear, `FILL` beyond the canvas, and their targets; a joint outside has weight 0.
     """
     last_row = ops.zeros_like(matrices[:, 0, :2])
     shown = tf.raw_ops.ImageProjectiveTransformV3(

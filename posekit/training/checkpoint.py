@@ -20,12 +20,9 @@ PREVIOUS = "previous"
 
 
 class CheckpointFiles:
-    """The files of one folder, as of the last finished epoch and of the one before.
+    """The files of one folder, a Path, as of the last finished epoch and of the one before.
 
     Only the process that holds the folder's lock may call anything but `is_whole`.
-
-    Args:
-        folder: Path.
     """
 
     def __init__(self, folder):
@@ -36,12 +33,13 @@ class CheckpointFiles:
     def is_whole(self):
         """Whether every file of the newest record is in place; True where nothing is recorded."""
         try:
-            recorded = self._read_records()
+            newest = self._read_records()[:1]
         except PosekitError:
             return False
-        return not recorded or all(
+        return all(
             _has_digest(self.folder / name, digest)
-            for name, digest in recorded[0]["sha256"].items()
+            for record in newest
+            for name, digest in record["sha256"].items()
         )
 
     def recover(self):
@@ -62,20 +60,13 @@ class CheckpointFiles:
             aside = files.set_aside(self.folder / RECORD)
             _warn(f"{error} It is set aside as {aside.name}; the files are used as they are.")
             return None
-        if not recorded:
-            return None
         for index, record in enumerate(recorded):
-            found = {name: self._find(name, digest) for name, digest in record["sha256"].items()}
-            lost = [name for name, path in found.items() if path is None]
-            if not lost:
-                for name, path in found.items():
-                    if path != self.folder / name:
-                        _copy(path, self.folder / name)
+            if self._put_in_place(record):
                 self._digests = dict(record["sha256"])
                 self._write_records(recorded[index:])
                 return record["epoch"]
-            for name in lost:
-                self._give_up(name, record["epoch"])
+        if not recorded:
+            return None
         for name in [*recorded[0]["sha256"], RECORD]:
             if (self.folder / name).is_file():
                 files.set_aside(self.folder / name)
@@ -100,18 +91,22 @@ class CheckpointFiles:
         """Record that all files of an epoch, a number from 1, are written."""
         self._write_records([{"epoch": epoch, "sha256": dict(self._digests)}, *self._recorded[:1]])
 
-    def _find(self, name, digest):
-        for path in (self.folder / name, self.folder / PREVIOUS / name):
-            if _has_digest(path, digest):
-                return path
-        return None
-
-    def _give_up(self, name, epoch):
-        path = self.folder / name
-        finding = "is missing"
-        if path.is_file():
-            finding = f"is damaged and set aside as {files.set_aside(path).name}"
-        _warn(f"{path}: {finding}; epoch {epoch} cannot be resumed from.")
+    def _put_in_place(self, record):
+        """Whether all files of a record were found; those that are not are named, set aside."""
+        found = {}
+        for name, digest in record["sha256"].items():
+            places = (self.folder / name, self.folder / PREVIOUS / name)
+            found[name] = next((path for path in places if _has_digest(path, digest)), None)
+        lost = [self.folder / name for name, path in found.items() if path is None]
+        for path in lost:
+            finding = "is missing"
+            if path.is_file():
+                finding = f"is damaged and set aside as {files.set_aside(path).name}"
+            _warn(f"{path}: {finding}; epoch {record['epoch']} cannot be resumed from.")
+        for name, path in found.items():
+            if not lost and path != self.folder / name:
+                _copy(path, self.folder / name)
+        return not lost
 
     def _read_records(self):
         """The newest record and perhaps the one before; [] where there is none."""
@@ -119,7 +114,14 @@ class CheckpointFiles:
         if not path.is_file():
             return []
         recorded = files.read_json(path)
-        if not (isinstance(recorded, list) and all(map(_is_record, recorded))):
+        try:
+            is_valid = all(
+                isinstance(each["epoch"], int) and isinstance(each["sha256"], dict)
+                for each in recorded
+            )
+        except (KeyError, TypeError):
+            is_valid = False
+        if not is_valid or not isinstance(recorded, list):
             raise PosekitError(
                 f"{path}: must list epochs with digests; got {str(recorded)[:80]!r}."
             )
@@ -134,14 +136,6 @@ def _warn(message):
     warnings.warn(message, stacklevel=4)
 
 
-def _is_record(value):
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("epoch"), int)
-        and isinstance(value.get("sha256"), dict)
-    )
-
-
 def _has_digest(path, digest):
     return path.is_file() and files.digest(path) == digest
 
@@ -152,16 +146,11 @@ def _copy(source, target):
 
 
 def resume(model, folder, steps):
-    """Load a training's checkpoint into its compiled model, where there is one.
-
-    Args:
-        steps: int, of an epoch.
+    """Load a training's checkpoint into its compiled model, where there is one; steps an epoch.
 
     Returns:
-        list of dict, the history of the epochs that the model has seen.
-
-    Raises:
-        PosekitError: the history lacks some of them.
+        list of dict, the history of the epochs that the model has seen; PosekitError where it
+        lacks some of them.
     """
     epochs = restore(model, folder / "checkpoint.weights.h5", steps)
     history = records.read_history(folder)

@@ -23,17 +23,16 @@ class TrainingConfig:
     Attributes:
         network: one of names.NETWORKS.
         label_treatment: one of targets.LABEL_TREATMENTS; its loss is the one reported.
-        epochs: int > 0.
+        epochs, batch_size: int > 0.
         seed: int >= 0, of the weights, the order, the flips and the augmentation.
-        batch_size: int > 0.
         learning_rate: float > 0, Adam's, at the start, or after the warm-up.
         schedule: "constant"; "cosine" down to zero over all epochs; or "warmup_cosine", the same
             after a linear rise over the first half epoch.
         flip: one of augmentation.FLIPS.
         patience: int > 0 or None; training stops after this many epochs without a better
             validation loss.
-        head: one of names.HEADS; the poster's networks have "coordinates".
-        loss: one of the head's losses.
+        head, loss: one of names.HEADS and one of its losses; the poster's networks have
+            "coordinates".
         view: one of views.VIEWS, what part of an image the network sees.
         frame_px: int > 0, side of the network's input, pixels.
         augmentation: one of augmentation.AUGMENTATIONS, in addition to the flips.
@@ -46,8 +45,7 @@ class TrainingConfig:
             whose layers of the same names the training starts from.
         mixed_precision: bool, compute in bfloat16; weights, head and loss stay float32.
         keeps: one of KEPT_EPOCHS, whose network is kept as the best: the one with the least
-            validation MSE, or the last one, for a schedule that ends at zero: while the rate is
-            high, one lucky epoch's MSE says little.
+            validation MSE, or the last one, for a schedule that ends at zero.
     """
 
     network: str
@@ -74,14 +72,8 @@ class TrainingConfig:
     keeps: str = "best"
 
     def __post_init__(self):
-        _check_choices(
-            "TrainingConfig()",
-            self,
-            network=NETWORKS,
-            schedule=SCHEDULES,
-            head=HEADS,
-            augmentation=AUGMENTATIONS,
-        )
+        choices = {"network": NETWORKS, "schedule": SCHEDULES, "head": HEADS}
+        _check_choices("TrainingConfig()", self, {**choices, "augmentation": AUGMENTATIONS})
         check_choice("TrainingConfig()", "loss", self.loss, HEADS[self.head])
         problems = _problems_of_counts(self, frame_px=32)
         rate = self.learning_rate
@@ -129,18 +121,13 @@ class OwnConfig:
     keeps: str
 
     def __post_init__(self):
-        _check_choices("fit()", self)
+        _check_choices("fit()", self, {})
         raise_problems("fit()", _problems_of_counts(self))
 
 
-def _check_choices(caller, config, **others):
-    common = {
-        "label_treatment": LABEL_TREATMENTS,
-        "flip": FLIPS,
-        "keeps": KEPT_EPOCHS,
-        "view": views.VIEWS,
-    }
-    for name, known in {**common, **others}.items():
+def _check_choices(caller, config, others):
+    common = {"label_treatment": LABEL_TREATMENTS, "flip": FLIPS, "keeps": KEPT_EPOCHS}
+    for name, known in {**common, "view": views.VIEWS, **others}.items():
         check_choice(caller, name, getattr(config, name), tuple(known))
 
 

@@ -3,9 +3,6 @@
 import ctypes
 import sys
 
-_PR_FUTEX_HASH = 78
-_PR_FUTEX_HASH_SET_SLOTS = 1
-
 
 def use_global_futex_hash():
     """Opt this process out of Linux 6.16's per-process futex hash; do nothing elsewhere.
@@ -14,10 +11,10 @@ def use_global_futex_hash():
     asleep in a futex wait, and less often without the per-process hash. It is no cure: one cause
     is tf.data's tuner, which `batches` turns off. An older kernel refuses the call, harmlessly.
 
-    Source: prctl(2), PR_FUTEX_HASH_SET_SLOTS with 0 slots selects the global hash.
+    Source: prctl(2), PR_FUTEX_HASH (78), whose SET_SLOTS (1) of 0 slots selects the global hash.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_FUTEX_HASH, _PR_FUTEX_HASH_SET_SLOTS, 0, 0, 0)
+        ctypes.CDLL(None).prctl(78, 1, 0, 0, 0)
 
 
 def start(seed, *, deterministic=False):

@@ -16,13 +16,7 @@ import numpy as np
 from posekit.errors import PosekitError
 
 # Of a class: where it was written, not what it does.
-NOT_DESCRIBED = (
-    "__doc__",
-    "__module__",
-    "__qualname__",
-    "__firstlineno__",
-    "__static_attributes__",
-)
+NOT_DESCRIBED = "__doc__ __module__ __qualname__ __firstlineno__ __static_attributes__".split()
 
 # Keras' callbacks that leave the training as it is.
 OBSERVERS = (
@@ -50,39 +44,28 @@ def described_callbacks(callbacks):
             continue
         values = {name: it for name, it in vars(callback).items() if name not in given_by_keras}
         if _is_of_library(kind):
-            # Keras' own keep what they count next to their settings, which have the arguments'
-            # names.
+            # Keras' own keep what they count beside settings, which have the arguments' names.
             settings = inspect.signature(kind.__init__).parameters
             values = {name: it for name, it in values.items() if name in settings}
         found.append(described(f"the callback {kind.__name__}", [kind, values]))
     return found
 
 
-def described(what, value):
+def described(what, value, above=()):
     """A value as JSON: equal for what trains alike, different for what may not.
 
     A function counts by its source, or by its compiled code where it is a lambda or has no
-    source, and by the values that it uses from outside. Libraries count by name.
-
-    Args:
-        what: str, what the value is part of, for the error.
-        value: any.
-
-    Returns:
-        JSON-ready value.
+    source, and by the values that it uses from outside. Libraries count by name. `what` says for
+    the error what the value is part of, and `above` holds what the value was found in.
 
     Raises:
         PosekitError: a value that cannot be described, such as an open file.
     """
-    return _described(what, value, ())
-
-
-def _described(what, value, above):
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if any(value is other for other in above):  # a function that calls itself
         return "itself"
-    inner = functools.partial(_described, what, above=(*above, value))
+    inner = functools.partial(described, what, above=(*above, value))
     if isinstance(value, (list, tuple)):
         return [inner(item) for item in value]
     if isinstance(value, (set, frozenset)):
@@ -140,29 +123,27 @@ def _is_of_library(value):
 def _definition(value, inner):
     if isinstance(value, type):
         kept = (types.FunctionType, bool, int, float, str, tuple, list)
-        members = {
-            name: inner(getattr(it, "__func__", it))
-            for name, it in sorted(vars(value).items())
-            if isinstance(getattr(it, "__func__", it), kept) and name not in NOT_DESCRIBED
+        members = {name: getattr(it, "__func__", it) for name, it in sorted(vars(value).items())}
+        described_members = {
+            name: inner(it)
+            for name, it in members.items()
+            if isinstance(it, kept) and name not in NOT_DESCRIBED
         }
-        return [*map(inner, value.__bases__), members]
+        return [*map(inner, value.__bases__), described_members]
     code = value.__code__
-    outside = dict(zip(code.co_freevars, map(_content, value.__closure__ or ()), strict=True))
-    outside |= {
-        name: value.__globals__[name] for name in _globals_of(code) if name in value.__globals__
-    }
+    outside = {}
+    for name, cell in zip(code.co_freevars, value.__closure__ or (), strict=True):
+        try:
+            outside[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            outside[name] = None
+    known = value.__globals__
+    outside |= {name: known[name] for name in _globals_of(code) if name in known}
     return {
         **_text(value),
         "defaults": inner([value.__defaults__, value.__kwdefaults__]),
         "uses": {name: inner(it) for name, it in sorted(outside.items()) if it is not value},
     }
-
-
-def _content(cell):
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None
 
 
 def _text(function):
@@ -190,12 +171,7 @@ def _instructions(code):
 
 def _globals_of(code):
     """Names of globals that a function reads; attributes of the same name are none."""
-    names = {
-        each.argval
-        for each in dis.get_instructions(code)
-        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _globals_of(constant)
-    return names
+    instructions = dis.get_instructions(code)
+    names = {each.argval for each in instructions if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return names.union(*map(_globals_of, inner))

@@ -21,10 +21,12 @@ import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import keras
+
 from posekit import files, locks, sides
 from posekit.datasets import splits
 from posekit.errors import PosekitError
-from posekit.evaluation import baselines, per_image, predictions
+from posekit.evaluation import baselines, per_image, predictions, scores
 from posekit.models import heads, losses
 from posekit.pipeline import batches
 from posekit.provenance import provenance
@@ -38,11 +40,11 @@ from posekit.training import (
     records,
     runs,
     stalls,
-    tensorboard,
 )
 from posekit.training.checkpoint import CheckpointFiles
 from posekit.training.config import TrainingConfig
 from posekit.training.recorder import EpochRecorder
+from posekit.training.tensorboard import BaselineAndGraph
 
 # The kernel of a report that was killed lives on for about a second.
 LOCK_PATIENCE_SECONDS = 10.0
@@ -59,7 +61,7 @@ def fit(
     lock_patience_seconds=LOCK_PATIENCE_SECONDS,
     **settings,
 ):
-    """Train, resume an interrupted training, or return a finished one.
+    """Train, resume an interrupted training, or return a finished one: a TrainingRun.
 
     The training's name covers the layers, the settings and the data, so that a changed experiment
     is never handed an older training. A loss or an augmentation that is a function counts by its
@@ -69,21 +71,19 @@ def fit(
 
     Args:
         model: a keras.Model, Sequential or functional, from square images (N, S, S, 3), 0 to 255,
-            to one of the outputs of `posekit.models.heads`, such as 2K coordinates in pixels of
-            the S x S frame; a function without arguments that builds one; or a TrainingConfig.
-            A model is left as it is. A copy of its layers is trained, from the model's weights if
-            it was trained before (its biases or normalisation are no longer as they begin), else
-            from weights that `seed` draws; a function's model from the weights that it comes with.
-            A compiled model's loss and optimizer are used where none are given here.
+            to one of the outputs of `posekit.models.heads`; a function without arguments that
+            builds one; or a TrainingConfig. A model is left as it is. A copy of its layers is
+            trained, from the model's weights if it was trained before (its biases or normalisation
+            are no longer as they begin), else from weights that `seed` draws; a function's model
+            from the weights that it comes with. A compiled model's loss and optimizer are used
+            where none are given here.
         data: Experiment; its pictures are scaled to the model's input.
         run_dir: folder; the training's own folder goes to `run_dir`/training/.
-        verbose: Keras' progress bar: 1 a bar, 2 a line per epoch, 0 nothing; None chooses a
-            bar where it can redraw itself, else lines.
+        verbose: as in Keras; None is a bar where it can redraw itself, else a line per epoch.
         callbacks: keras.callbacks.Callback each, called before an epoch is saved. What one counts
             in itself, as EarlyStopping does, starts over in a resumed training.
         stall_seconds: float > 0, see `stalls`.
-        lock_patience_seconds: float >= 0, how long to wait for another process that trains in
-            this folder.
+        lock_patience_seconds: float >= 0, how long to wait for another process that trains here.
         **settings: none with a TrainingConfig. Otherwise `epochs` and `batch_size` (the profile's
             unless given); `loss`: the name of one of the head's losses, one of Keras' losses,
             which sees keypoints (N, K, 2) in pixels, or a function of targets (N, K, 3: x, y,
@@ -91,9 +91,6 @@ def fit(
             a name, an Augmentation, or a function of a batch's images, targets and seed, see
             `training_batches`; `flip`, `label_treatment`, `view`, `patience`, `keeps` and `seed`
             as in TrainingConfig, by default "random", "masked", "squashed", None, "best" and 0.
-
-    Returns:
-        TrainingRun.
 
     Raises:
         PosekitError: a model or setting of another kind, the split leaks, the loss is no longer
@@ -158,16 +155,26 @@ def _with_callbacks(training, callbacks):
 def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
     """Compile and fit, from the checkpoint where there is one."""
     config, model, folder = training.config, training.model, checkpoint_files.folder
-    skeleton = experiment.dataset.skeleton
+    head, skeleton = heads.by_name(config.head), experiment.dataset.skeleton
     if not skeleton.pairs:
         warnings.warn(f"training: {sides.in_words(skeleton)}", stacklevel=3)
     canvases = experiment.canvases(config.view, config.frame_px)
     crop = canvases.crop(config.frame_px, training.augmentation)
-    images = canvases.images("train")
-    described = {**_describe(config, experiment, canvases, crop), **training.stored}
+    targets = [canvases.targets(part, config.label_treatment) for part in ("train", "validation")]
+    # Baselines are MSEs of constant poses in the network's own frame.
+    framed = targets if crop is None else [crop.cropped_targets(each) for each in targets]
+    baselines.check_something_to_learn(*framed, config.frame_px)
+    errors = baselines.constant_errors(*framed, config.frame_px)
+    described = {
+        "config": asdict(config),
+        "data": experiment.describe(),
+        "baselines": errors,
+        **provenance(),
+        **training.stored,
+    }
     checkpoint_files.write("config.json", lambda path: files.write_json(path, described))
+    images = canvases.images("train")
     steps = batches.steps_per_epoch(len(images), batch_size=config.batch_size, flip=config.flip)
-    head = heads.by_name(config.head)
     model.compile(
         optimizer=training.optimizer(steps),
         loss=training.loss,
@@ -176,7 +183,7 @@ def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
     history = checkpoint.resume(model, folder, steps)
     train, _ = batches.training_batches(
         images,
-        canvases.targets("train", config.label_treatment),
+        targets[0],
         batch_size=config.batch_size,
         seed=config.seed,
         first_epoch=len(history),
@@ -188,13 +195,11 @@ def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
         mirror=skeleton.mirror,
     )
     validation = batches.evaluation_batches(
-        canvases.images("validation"),
-        canvases.targets("validation", config.label_treatment),
-        batch_size=config.batch_size,
-        crop=crop,
+        canvases.images("validation"), targets[1], batch_size=config.batch_size, crop=crop
     )
     saved_model = training.copy()
-    mean_pose_mse = described["baselines"]["mean_pose"]
+    recorder = EpochRecorder(checkpoint_files, history, saved_model, config)
+    board = folder / "tensorboard"
     with keras_patches.fused_kernels():
         model.fit(
             train,
@@ -206,45 +211,18 @@ def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
             verbose=verbose,
             callbacks=[
                 *callbacks,
-                EpochRecorder(
-                    checkpoint_files,
-                    history,
-                    saved_model,
-                    patience=config.patience,
-                    last_is_best=config.keeps == "last",
-                ),
-                *tensorboard.callbacks(
-                    folder / "tensorboard", saved_model, mean_pose_mse=mean_pose_mse
-                ),
+                recorder,
+                keras.callbacks.TensorBoard(board, write_graph=False),
+                BaselineAndGraph(board, saved_model, mean_pose_mse=errors["mean_pose"]),
             ],
         )
 
 
-def _describe(config, experiment, canvases, crop):
-    """What config.json holds; baselines are MSEs of constant poses in the network's own frame."""
-
-    def framed(part):
-        targets = canvases.targets(part, config.label_treatment)
-        return targets if crop is None else crop.cropped_targets(targets)
-
-    train, validation = framed("train"), framed("validation")
-    baselines.check_something_to_learn(train, validation, config.frame_px)
-    return {
-        "config": asdict(config),
-        "data": experiment.describe(),
-        "baselines": baselines.constant_errors(train, validation, config.frame_px),
-        **provenance(),
-    }
-
-
 def _score_images(run, experiment):
     """Score the best network on each validation image: a share of one epoch's time, once."""
-    config = run.config
-    canvases = experiment.canvases(config.view, config.frame_px)
-    scores = predictions.measure(
-        run.best_model(), canvases, head=config.head, frame_px=config.frame_px
-    )
-    per_image.write(run.folder / per_image.FILE, scores)
+    pred_px = predictions.predict_px(run.best_model(), experiment, run.config)
+    sums = scores.per_image(pred_px, experiment, "validation")
+    per_image.write(run.folder / per_image.FILE, sums)
 
 
 def _progress_style():

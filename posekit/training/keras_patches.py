@@ -28,18 +28,11 @@ def seeded(seed):
 
     Keras draws the seed of each layer from one generator for the process, which other threads,
     such as those of a Dask worker, use as well. Inside the block it has one of its own.
-
-    Raises:
-        PosekitError: another version of Keras.
+    PosekitError: another version of Keras.
     """
-    _check_version("seeded()")
     keras.utils.set_random_seed(seed)
-    shared = seed_generator.python_random
-    seed_generator.python_random = random.Random(seed)
-    try:
+    with _patched("seeded()", (seed_generator, "python_random", random.Random(seed))):
         yield
-    finally:
-        seed_generator.python_random = shared
 
 
 @contextmanager
@@ -50,27 +43,28 @@ def fused_kernels():
     own pass over memory, which doubles the poster network's training step on a CPU. The results
     are the same. What the kernels do not fit (masks, other axes or ranks, no scale or centre,
     inference; AMSGrad, sparse gradients) runs as Keras wrote it. Use it in one thread only: the
-    classes themselves are patched.
-
-    Raises:
-        PosekitError: another version of Keras.
+    classes themselves are patched. PosekitError: another version of Keras.
     """
-    _check_version("fused_kernels()")
-    BatchNormalization.call = _fused_call
-    Adam.update_step = _fused_update_step
-    try:
+    patches = (BatchNormalization, "call", _fused_call), (Adam, "update_step", _fused_update_step)
+    with _patched("fused_kernels()", *patches):
         yield
-    finally:
-        BatchNormalization.call = _plain_call
-        Adam.update_step = _plain_update_step
 
 
-def _check_version(caller):
+@contextmanager
+def _patched(caller, *patches):
     if not keras.__version__.startswith(KERAS_VERSION):
         raise PosekitError(
             f"{caller}: Keras must be {KERAS_VERSION}x, whose private parts are patched; got "
             f"{keras.__version__}. Install the version in requirements.txt."
         )
+    before = [getattr(owner, name) for owner, name, _ in patches]
+    for owner, name, value in patches:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for (owner, name, _), value in zip(patches, before, strict=True):
+            setattr(owner, name, value)
 
 
 def _fused_call(self, inputs, training=None, mask=None):

@@ -8,7 +8,7 @@ from types import FunctionType
 
 import keras
 
-from posekit.errors import PosekitError, brief, check_choice
+from posekit.errors import PosekitError, brief
 from posekit.models import heads, saved
 from posekit.models.heads import counted_targets, mean_over_counted
 from posekit.pipeline import augmentation as augmentations
@@ -55,12 +55,13 @@ def plan_of(
     loss = head.losses[0] if loss is None else loss
     optimizer = _optimizer("adam" if optimizer is None else optimizer)
     strengths, vary = _augmentation(augmentation)
+    profile = experiment.profile
     config = OwnConfig(
         network=re.sub(r"\W+", "_", model.name),
         label_treatment=label_treatment,
-        epochs=experiment.profile.epochs if epochs is None else epochs,
+        epochs=profile.epochs if epochs is None else epochs,
         seed=seed,
-        batch_size=experiment.profile.batch_size if batch_size is None else batch_size,
+        batch_size=profile.batch_size if batch_size is None else batch_size,
         flip=flip,
         patience=patience,
         head=head.name,
@@ -78,6 +79,7 @@ def plan_of(
         "optimizer": described("`optimizer`", [optimizer, _not_decayed(optimizer)]),
         "augmentation": described("`augmentation`", augmentation if vary else asdict(strengths)),
     }
+    digest = None if weights is None else runs.weights_digest(model)
     return Plan(
         config=config,
         model=model,
@@ -86,23 +88,17 @@ def plan_of(
         loss=_loss(head, frame_px, loss),
         augmentation=strengths,
         vary=vary,
-        definition=[
-            asdict(config),
-            definition,
-            None if weights is None else runs.weights_digest(model),
-        ],
+        definition=[asdict(config), definition, digest],
         stored={"definition": definition},
     )
 
 
 def _built(network, seed):
     """The network, and a function's weights; None for a model, see `_has_learned`."""
-    is_model = isinstance(network, keras.Model)
+    is_model, model = isinstance(network, keras.Model), network
     if not is_model and callable(network):
         with keras_patches.seeded(seed):
             model = network()
-    else:
-        model = network
     if not isinstance(model, keras.Model):
         raise PosekitError(
             "fit(): `model` must be a keras.Model, a function that builds one or a TrainingConfig; "
@@ -110,14 +106,13 @@ def _built(network, seed):
         )
     try:
         shapes = model.input_shape, model.output_shape
-    except (AttributeError, ValueError) as error:
-        raise PosekitError(
-            "fit(): `model` must be built, Sequential or functional, so that the shapes of its "
-            f"input and output are known; got {model.name}. Begin it with keras.Input((96, 96, 3))."
-        ) from error
+    except (AttributeError, ValueError):
+        shapes = None, None
     if not all(isinstance(shape, tuple) for shape in shapes):
         raise PosekitError(
-            f"fit(): `model` must have one input and one output; got {shapes[0]} and {shapes[1]}."
+            "fit(): `model` must be built, Sequential or functional, with one input and one "
+            f"output; got {model.name} from {shapes[0]} to {shapes[1]}. Begin it with "
+            "keras.Input((96, 96, 3))."
         )
     return model, None if is_model else model.get_weights()
 
@@ -161,17 +156,16 @@ def _architecture(model):
             if isinstance(item, (dict, list, tuple)):
                 visit(item)
 
+    def renamed(value, inside=False):
+        """With other names, `inside` what holds names."""
+        if isinstance(value, dict):
+            return {key: renamed(item, inside=key in _NAMED) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [renamed(item, inside) for item in value]
+        return names.get(value, value) if inside and isinstance(value, str) else value
+
     visit(stored)
-    return _renamed(stored, names, inside=False)
-
-
-def _renamed(value, names, inside):
-    """The config with other names; `inside` what holds names."""
-    if isinstance(value, dict):
-        return {key: _renamed(item, names, inside=key in _NAMED) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_renamed(item, names, inside) for item in value]
-    return names.get(value, value) if inside and isinstance(value, str) else value
+    return renamed(stored)
 
 
 def _snake_case(name):
@@ -212,19 +206,17 @@ def _name(value):
     """What tables call a loss or an augmentation."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Augmentation):
-        return next(
-            (name for name, it in augmentations.AUGMENTATIONS.items() if it == value), "own"
-        )
+    for name, known in augmentations.AUGMENTATIONS.items():
+        if value == known:
+            return name
     name = getattr(value, "__name__", _snake_case(type(value).__name__))
-    return "own" if name == "<lambda>" else name
+    return "own" if name == "<lambda>" or isinstance(value, Augmentation) else name
 
 
 def _augmentation(given):
     """(Augmentation, function of a batch or None)."""
     if isinstance(given, Augmentation):
         return given, None
-    none = augmentations.by_name("none")
     if isinstance(given, keras.Layer):
         raise PosekitError(
             "fit(): `augmentation` must be a name, an Augmentation or a function of images, "
@@ -232,8 +224,7 @@ def _augmentation(given):
             "they are into the network itself; Keras trains through it and leaves it out later."
         )
     if callable(given):
-        return none, given
-    check_choice("fit()", "augmentation", given, tuple(augmentations.AUGMENTATIONS))
+        return augmentations.by_name("none"), given
     return augmentations.by_name(given), None
 
 
@@ -279,7 +270,7 @@ def _loss(head, frame_px, given):
     if not is_keras and callable(given):
         return given
     try:
-        chosen = keras.losses.get(given) if is_keras else None
+        chosen = keras.losses.get(given if is_keras else None)
     except (TypeError, ValueError):
         chosen = None
     if chosen is None:

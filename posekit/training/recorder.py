@@ -24,17 +24,15 @@ class EpochRecorder(keras.callbacks.Callback):
         checkpoint_files: CheckpointFiles of the training's folder.
         history: list of dict, the rows of the epochs already finished; extended in place.
         saved_model: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
-        patience: int or None, see TrainingConfig.
-        last_is_best: bool, see `TrainingRecord.keeps_last`.
+        config: TrainingConfig or OwnConfig; its `patience` and `keeps` count.
     """
 
-    def __init__(self, checkpoint_files, history, saved_model, *, patience, last_is_best):
+    def __init__(self, checkpoint_files, history, saved_model, config):
         super().__init__()
         self._checkpoint_files = checkpoint_files
         self._history = history
         self._saved_model = saved_model
-        self._patience = patience
-        self._last_is_best = last_is_best
+        self._config = config
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.perf_counter()
@@ -69,14 +67,14 @@ class EpochRecorder(keras.callbacks.Callback):
         earlier = [kept["validation_mse"] for kept in self._history]
         self._history.append(row)
         write = self._checkpoint_files.write
-        if self._last_is_best or row["validation_mse"] < min(earlier, default=np.inf):
+        if self._config.keeps == "last" or row["validation_mse"] < min(earlier, default=np.inf):
             write("best.keras", self._saved_model.save)
         write("last.keras", self._saved_model.save)
         write("history.json", lambda path: files.write_json(path, self._history))
         write("history.csv", lambda path: files.write_csv(path, self._history))
         write("checkpoint.weights.h5", self._write_checkpoint)
         self._checkpoint_files.commit(epoch + 1)
-        if runs.out_of_patience(self._history, self._patience):
+        if runs.out_of_patience(self._history, self._config.patience):
             self.model.stop_training = True
 
     def _write_checkpoint(self, path):

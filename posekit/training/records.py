@@ -15,25 +15,17 @@ HISTORY_COLUMNS = ("epoch", "train_mse", "validation_mse", "learning_rate", "sec
 
 @dataclass(frozen=True, eq=False)
 class TrainingRecord:
-    """A training with at least one finished epoch.
-
-    Attributes:
-        folder: Path.
-        config: dict, the settings as they were stored; one of an earlier version lacks some.
-        data: dict of `Experiment.describe`.
-        baselines: dict, name -> validation MSE of that constant pose under the run's treatment.
-        history: dict, column -> list with one entry per epoch: epoch (from 1), train_mse (as
-            training saw it, weights changing and, with batch norm, in training mode),
-            validation_mse (inference mode), learning_rate, seconds.
-        keeps_last: bool, whether the last epoch counts as the best one.
-    """
+    """A training with at least one finished epoch."""
 
     folder: Path
-    config: dict
-    data: dict
-    baselines: dict
+    config: dict  # the settings as they were stored; one of an earlier version lacks some
+    data: dict  # of `Experiment.describe`
+    baselines: dict  # name -> validation MSE of that constant pose under the run's treatment
+    # Column -> list with one entry per epoch: epoch (from 1), train_mse (as training saw it,
+    # weights changing and, with batch norm, in training mode), validation_mse (inference mode),
+    # learning_rate, seconds.
     history: dict
-    keeps_last: bool
+    keeps_last: bool  # whether the last epoch counts as the best one
 
     @property
     def best_epoch(self):
@@ -58,19 +50,16 @@ def read(folder):
     path = folder / "config.json"
     stored = files.read_json(path)
     try:
-        config, baselines = dict(stored["config"]), stored["baselines"]
-        readable = all(it is None or _is_number(it) for it in baselines.values())
-        data = dict(stored.get("data", {}))
-        is_valid = isinstance(data.get("split", {}), dict) and all(
-            isinstance(data.get(name, ""), str) for name in ("name", "fingerprint")
-        )
+        config, data = dict(stored["config"]), dict(stored.get("data", {}))
+        baselines = dict(stored["baselines"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PosekitError(
             f"{path}: must describe a training; got {error!r} reading it."
         ) from error
-    if not is_valid:
+    texts = (data.get("name", ""), data.get("fingerprint", ""))
+    if not isinstance(data.get("split", {}), dict) or any(not isinstance(it, str) for it in texts):
         raise PosekitError(f"{path}: `data` must describe a data set; got {str(data)[:200]!r}.")
-    if not readable:
+    if not all(it is None or _is_number(it) for it in baselines.values()):
         raise PosekitError(f"{path}: `baselines` must be numbers; got {baselines!r}.")
     rows = read_history(folder)
     if not rows:
@@ -88,8 +77,8 @@ def read_history(folder):
     if not isinstance(rows, list):
         raise PosekitError(f"{path}: must be a list of epochs; got {type(rows).__name__}.")
     for epoch, row in enumerate(rows, start=1):
-        values = [row.get(name) for name in HISTORY_COLUMNS] if isinstance(row, dict) else []
-        if not values or not all(map(_is_number, values)) or values[0] != epoch:
+        values = [row.get(name) for name in HISTORY_COLUMNS] if isinstance(row, dict) else [None]
+        if not all(map(_is_number, values)) or values[0] != epoch:
             raise PosekitError(
                 f"{path}: row {epoch} must have finite numbers {', '.join(HISTORY_COLUMNS)}, epoch "
                 f"{epoch}; got {str(row)[:200]!r}."

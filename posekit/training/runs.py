@@ -20,25 +20,24 @@ TRAINING_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class TrainingRun(records.TrainingRecord):
-    """A training read back from its folder, with its networks.
+    """A training read back from its folder, with its networks, uncompiled.
 
     `config` is a TrainingConfig, or the OwnConfig of a network from elsewhere.
     """
 
     def best_model(self):
-        """The network of the best epoch, uncompiled."""
+        """The network of the best epoch."""
         return self._model("best.keras")
 
     def last_model(self):
-        """The network of the last epoch, uncompiled."""
+        """The network of the last epoch."""
         return self._model("last.keras")
 
     @property
     def skeleton(self):
         """Skeleton of the joints that the networks answer for."""
-        return joint_sets.from_metadata(
-            str(self.folder / "config.json"), self.data.get("joint_set")
-        )
+        path = self.folder / "config.json"
+        return joint_sets.from_metadata(str(path), self.data.get("joint_set"))
 
     def _model(self, name):
         joints = self.skeleton.joint_count
@@ -67,27 +66,17 @@ def definition(config, model):
     if config.initial_weights not in (None, IMAGENET):
         # The weights count, not the path: another file may lie there later, and this one may move.
         settings["initial_weights"] = "from a file"
-    return [
-        settings,
-        model.get_config(),
-        weights_digest(model) if config.initial_weights else None,
-    ]
+    weights = weights_digest(model) if config.initial_weights else None
+    return [settings, model.get_config(), weights]
 
 
 def folder_name(config, definition, experiment):
     """A name that differs where the training would, so that a finished one is found by it.
 
-    Args:
-        config: TrainingConfig or OwnConfig.
-        definition: list, JSON-ready, what the training is, apart from the data.
-        experiment: Experiment.
+    `definition` is what the training is, apart from the data: a list, JSON-ready.
     """
-    key_parts = [
-        TRAINING_VERSION,
-        *definition,
-        experiment.dataset.fingerprint(),
-        experiment.split.summary(),
-    ]
+    data = [experiment.dataset.fingerprint(), experiment.split.summary()]
+    key_parts = [TRAINING_VERSION, *definition, *data]
     if config.label_treatment != "masked":
         # In trainings from before, they moved when a picture was mirrored or turned.
         key_parts.append("missing joints stay")

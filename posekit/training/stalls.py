@@ -13,18 +13,11 @@ LIMIT_SECONDS = 60.0
 
 
 class Watchdog(keras.callbacks.Callback):
-    """Dumps all stacks when no step ends in time, and again after as long.
+    """Dumps all stacks to the file `path` when no step ends in time, and again after as long.
 
     The timer runs inside the `with` block and starts again with each step of training or
     validation and each epoch. Once training moves on, a line on standard error says how long it
     stood still. `faulthandler` has one timer for each process, so the last block to begin has it.
-
-    Args:
-        path: Path of the file, in a folder that exists; only kept if something was written.
-        limit_seconds: float > 0.
-
-    Raises:
-        PosekitError: the limit is out of range.
     """
 
     def __init__(self, path, *, limit_seconds=LIMIT_SECONDS):
@@ -52,7 +45,6 @@ class Watchdog(keras.callbacks.Callback):
             self._path.unlink()
 
     def restart(self, *arguments, logs=None):
-        """Start the timer again; report it if it had run out."""
         now = time.monotonic()
         seconds, self._restarted = now - self._restarted, now
         faulthandler.dump_traceback_later(self._limit_seconds, repeat=True, file=self._file)

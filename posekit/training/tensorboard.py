@@ -1,4 +1,4 @@
-"""What a training writes for TensorBoard: curves, the mean pose's line, the graph.
+"""What a training writes for TensorBoard beside Keras' own curves: the mean pose's line, the graph.
 
     tensorboard --logdir reports
 
@@ -10,23 +10,8 @@ import keras
 import tensorflow as tf
 
 
-def callbacks(folder, network, *, mean_pose_mse):
-    """The callbacks of one training, in order; arguments as for `BaselineAndGraph`."""
-    return [
-        # Keras would write the graph of a whole training step, in which the network is lost.
-        keras.callbacks.TensorBoard(folder, write_graph=False),
-        BaselineAndGraph(folder, network, mean_pose_mse=mean_pose_mse),
-    ]
-
-
 class BaselineAndGraph(keras.callbacks.Callback):
-    """The graph and the mean pose's line.
-
-    Args:
-        folder: Path of the training's logs.
-        network: keras.Model, uncompiled.
-        mean_pose_mse: float or None, validation MSE of the mean pose.
-    """
+    """The graph of an uncompiled network, and the mean pose's validation MSE or None."""
 
     def __init__(self, folder, network, *, mean_pose_mse):
         super().__init__()
@@ -35,26 +20,22 @@ class BaselineAndGraph(keras.callbacks.Callback):
         self._mean_pose_mse = mean_pose_mse
 
     def on_train_begin(self, logs=None):
-        self._writers = {
-            name: tf.summary.create_file_writer(str(self._folder / name))
+        self._writers = [
+            tf.summary.create_file_writer(str(self._folder / name))
             for name in ("mean_pose", "network")
-        }
-        with self._writers["network"].as_default():
-            tf.summary.graph(_forward_graph(self._network))
+        ]
+        # Keras would write the graph of a whole training step, in which the network is lost.
+        forward = tf.function(lambda images: self._network(images, training=False), autograph=False)
+        shape = (None, *self._network.input_shape[1:])
+        images = tf.TensorSpec(shape, tf.float32, name="images")
+        with self._writers[1].as_default():
+            tf.summary.graph(forward.get_concrete_function(images).graph)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Epochs count from 0 here, as in Keras' own curves."""
         if self._mean_pose_mse is not None:
-            with self._writers["mean_pose"].as_default():
+            with self._writers[0].as_default():
                 tf.summary.scalar("epoch_mse", self._mean_pose_mse, step=epoch)
 
     def on_train_end(self, logs=None):
-        for writer in self._writers.values():
+        for writer in self._writers:
             writer.close()
-
-
-def _forward_graph(network):
-    """The graph of a network's inference, its layers by name."""
-    forward = tf.function(lambda images: network(images, training=False), autograph=False)
-    images = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="images")
-    return forward.get_concrete_function(images).graph

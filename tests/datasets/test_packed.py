@@ -18,7 +18,7 @@ def folder(experiment, tmp_path_factory):
     return packed.write(
         tmp_path_factory.mktemp("packed") / "people",
         experiment.dataset,
-        frames=experiment.frames.images,
+        frames=experiment.frames,
         frames_version=FRAMES_VERSION,
         groups=experiment.split.groups,
     )
@@ -63,7 +63,7 @@ def test_an_experiment_on_it_is_the_same_and_decodes_nothing(
         monkeypatch.setattr(pipeline_frames.image_files, name, refuse)
     again = open_experiment(str(folder), profile="smoke", seed=0, cache_dir=tmp_path)
     assert again.describe() == experiment.describe()
-    np.testing.assert_array_equal(again.frames.images, experiment.frames.images)
+    np.testing.assert_array_equal(again.frames, experiment.frames)
     np.testing.assert_array_equal(again.split.groups, experiment.split.groups)
     np.testing.assert_array_equal(again.split.train, experiment.split.train)
     np.testing.assert_array_equal(
@@ -76,12 +76,10 @@ def test_other_frames_and_parts_come_from_the_pictures(folder, experiment, tmp_p
     opened = packed.read(folder)
     settings = {"cache_dir": tmp_path}
     small = load_frames(opened, frame_px=16, **settings)
-    np.testing.assert_array_equal(
-        small.images, load_frames(experiment.dataset, frame_px=16, **settings).images
-    )
+    np.testing.assert_array_equal(small, load_frames(experiment.dataset, frame_px=16, **settings))
     chosen = np.array([5, 2, 40])
     part = load_frames(opened.subset(chosen), frame_px=96, **settings)
-    np.testing.assert_array_equal(part.images, experiment.frames.images[chosen])
+    np.testing.assert_array_equal(part, experiment.frames[chosen])
     assert (
         packed.pack_of(opened.subset(chosen)) is None and packed.pack_of(experiment.dataset) is None
     )
@@ -97,9 +95,9 @@ def test_frames_of_an_earlier_look_are_not_used(folder):
 
 def test_frames_that_do_not_fit_stay_in_the_file(folder, experiment):
     frames = load_frames(packed.read(folder), frame_px=96, memory_limit_bytes=1)
-    assert frames.placement == "file"
-    rows = frames.rows(np.array([9, 1]))
-    np.testing.assert_array_equal(rows[:], experiment.frames.images[[9, 1]])
+    assert isinstance(frames, np.memmap)
+    rows = pipeline_frames.rows_of(frames, np.array([9, 1]))
+    np.testing.assert_array_equal(rows[:], experiment.frames[[9, 1]])
 
 
 def test_a_damaged_picture_is_named(copied):
@@ -142,7 +140,7 @@ def test_a_strange_manifest_is_refused(copied, change, finding):
 
 
 def test_nothing_is_written_over_and_nothing_left_behind(folder, experiment, tmp_path):
-    arguments = {"frames": experiment.frames.images, "frames_version": 1}
+    arguments = {"frames": experiment.frames, "frames_version": 1}
     groups = experiment.split.groups
     with pytest.raises(PosekitError, match="must be a new one; got .*people, which exists"):
         packed.write(folder, experiment.dataset, **arguments, groups=groups)

@@ -116,23 +116,17 @@ def test_arguments_are_not_written_to():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"numerators": []}, r"`numerators` must have shape .* at least one image; got \(0,\)"),
-        ({"denominators": [1, 1]}, r"`denominators` must have .* \(3,\); got \(2,\)"),
-        ({"groups": [0, 1]}, r"`groups` must have shape \(3,\), one per image; got \(2,\)"),
-        ({"numerators": [1, np.inf, 1]}, r"`numerators` must be finite; got \[inf\]"),
-        ({"denominators": [1, -2, 1]}, r"`denominators` must be finite and >= 0; got \[-2"),
-        ({"resamples": 0}, "`resamples` must be >= 1; got 0"),
+        ({"numerators": []}, r"at least one image.*; got \(0,\), \(3,\) and \(3,\)"),
+        ({"denominators": [1, 1]}, r"must have shape .*; got \(3,\), \(2,\) and"),
+        ({"groups": [0, 1]}, r"`groups` \(N,\); got \(3,\), \(3,\) and \(2,\)"),
+        ({"numerators": [1, np.inf, 1]}, "`numerators` must be finite.* got inf and 1"),
+        ({"denominators": [1, -2, 1]}, "`denominators` finite and >= 0; got 1.0 and -2.0"),
     ],
 )
 def test_errors_name_what_was_received(changed, message):
     arguments = {"numerators": [1, 1, 1], "denominators": [1, 1, 1], "groups": [0, 1, 2]}
     with pytest.raises(PosekitError, match=message):
         ratio_interval(**(arguments | {"seed": 0} | changed))
-
-
-def test_all_problems_come_at_once():
-    with pytest.raises(PosekitError, match=r"(?s)`denominators` .*got \[-3\.\].*`resamples` .*got -4"):
-        ratio_interval([1.0], [-3.0], [0], seed=0, resamples=-4)
 
 
 def test_paired_models_need_the_same_images():

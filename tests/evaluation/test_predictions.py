@@ -1,5 +1,7 @@
 """Scores per image against the truth itself, seen through every kind of view."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -30,16 +32,15 @@ def knowing(experiment, view, frame_px, **options):
         batch_size=predictions.BATCH_SIZE,
         crop=canvases.crop(frame_px, augmentation.by_name("none")),
     )
-    return Knowing(batches, **options), canvases
+    config = SimpleNamespace(view=view, frame_px=frame_px, head="coordinates")
+    return Knowing(batches, **options), config
 
 
 @pytest.mark.parametrize(("view", "frame_px"), [("squashed", 96), ("whole", 64), ("person", 64)])
 def test_who_knows_the_truth_is_right_in_every_view(experiment, view, frame_px):
-    network, canvases = knowing(experiment, view, frame_px)
+    network, config = knowing(experiment, view, frame_px)
     part = experiment.part("validation")
-    predicted_px = predictions.predict_px(
-        network, canvases, "validation", head="coordinates", frame_px=frame_px
-    )
+    predicted_px = predictions.predict_px(network, experiment, config)
     assert predicted_px.shape == part.keypoints_px.shape
     np.testing.assert_allclose(
         predicted_px[part.labelled], part.keypoints_px[part.labelled], atol=0.01
@@ -47,8 +48,9 @@ def test_who_knows_the_truth_is_right_in_every_view(experiment, view, frame_px):
 
 
 def test_the_sums_are_of_the_validation_images_in_their_groups(experiment):
-    network, canvases = knowing(experiment, "squashed", 96, moved_px=3.0)
-    sums = predictions.measure(network, canvases, head="coordinates", frame_px=96)
+    network, config = knowing(experiment, "squashed", 96, moved_px=3.0)
+    predicted_px = predictions.predict_px(network, experiment, config)
+    sums = evaluation_scores.per_image(predicted_px, experiment, "validation")
     part = experiment.part("validation")
     assert sums.image_ids.tolist() == part.image_ids.tolist()
     np.testing.assert_array_equal(sums.groups, experiment.split.groups[experiment.split.validation])

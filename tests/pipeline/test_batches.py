@@ -16,7 +16,7 @@ from posekit.errors import PosekitError
 from posekit.pipeline import crops, transforms, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS, Augmentation
 from posekit.pipeline.batches import evaluation_batches, training_batches
-from posekit.pipeline.frames import FileRows, load_frames
+from posekit.pipeline.frames import FileRows, load_frames, rows_of
 from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.pipeline.targets import targets as label_targets
 from posekit.skeleton import JOINT_COUNT, MIRROR
@@ -137,23 +137,22 @@ def test_the_whole_picture_is_squashed_on_both_axes():
 def test_frames_are_the_pictures_in_order(people, tmp_path):
     backwards = people.subset(np.arange(len(people))[::-1])
     frames = load_frames(backwards, frame_px=16, cache_dir=tmp_path)
-    assert frames.images.shape == (12, 16, 16, 3) and frames.images.dtype == np.uint8
-    assert frames.megabytes == pytest.approx(12 * 16 * 16 * 3 / 1e6)
-    for frame, image_id in zip(frames.images, backwards.image_ids, strict=True):
+    assert frames.shape == (12, 16, 16, 3) and frames.dtype == np.uint8
+    for frame, image_id in zip(frames, backwards.image_ids, strict=True):
         alone = squashed(people.read_image(str(image_id)), 16)
         np.testing.assert_array_equal(frame, alone)
-    assert len(np.unique(frames.images, axis=0)) == 12
+    assert len(np.unique(frames, axis=0)) == 12
 
 
 def test_the_cache_spares_reading_and_knows_its_content(people, tmp_path):
     first = load_frames(people, frame_px=16, cache_dir=tmp_path)
     again = load_frames(refusing(people), frame_px=16, cache_dir=tmp_path)
-    np.testing.assert_array_equal(again.images, first.images)
+    np.testing.assert_array_equal(again, first)
     other_size = load_frames(people, frame_px=8, cache_dir=tmp_path)
-    assert other_size.images.shape == (12, 8, 8, 3)
+    assert other_size.shape == (12, 8, 8, 3)
     swapped = people.subset([1, 0, *range(2, 12)])
     np.testing.assert_array_equal(
-        load_frames(swapped, frame_px=16, cache_dir=tmp_path).images[0], first.images[1]
+        load_frames(swapped, frame_px=16, cache_dir=tmp_path)[0], first[1]
     )
     assert len(list(tmp_path.glob("*.npy"))) == 3
 
@@ -162,11 +161,11 @@ def test_frames_of_boxes_are_cut_from_the_pictures(people, tmp_path):
     boxes_px = geometry.whole_boxes(people.image_sizes_px)
     boxes_px[3] = (5, 9, 30, 30)
     frames = load_frames(people, frame_px=32, boxes_px=boxes_px, cache_dir=tmp_path)
-    assert frames.images.shape == (12, 32, 32, 3)
+    assert frames.shape == (12, 32, 32, 3)
     for index in (0, 3, 11):
         picture = lsp.decode(people, index)
         expected = views.cut(picture, boxes_px[index], 32)
-        np.testing.assert_array_equal(frames.images[index], expected)
+        np.testing.assert_array_equal(frames[index], expected)
 
 
 def test_other_boxes_are_another_cache(people, tmp_path):
@@ -174,15 +173,15 @@ def test_other_boxes_are_another_cache(people, tmp_path):
     arguments = {"frame_px": 16, "cache_dir": tmp_path}
     first = load_frames(people, boxes_px=boxes_px, **arguments)
     again = load_frames(refusing(people), boxes_px=boxes_px, **arguments)
-    np.testing.assert_array_equal(again.images, first.images)
+    np.testing.assert_array_equal(again, first)
     squashed = load_frames(people, **arguments)
     moved_px = boxes_px.copy()
     moved_px[7] += [5, 0, 0, 0]
     moved = load_frames(people, boxes_px=moved_px, **arguments)
     assert len(list(tmp_path.glob("*.npy"))) == 3
-    changed = (moved.images != first.images).any(axis=(1, 2, 3))
+    changed = (moved != first).any(axis=(1, 2, 3))
     assert np.flatnonzero(changed).tolist() == [7]
-    assert (squashed.images != first.images).any()
+    assert (squashed != first).any()
 
 
 def test_bad_pictures_are_named_where_boxes_are_cut(people, tmp_path):
@@ -213,7 +212,7 @@ def test_a_damaged_cache_is_made_anew(people, tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.warns(UserWarning, match=rf"{path.name}: the cache is damaged"):
         again = load_frames(people, frame_px=16, cache_dir=tmp_path)
-    np.testing.assert_array_equal(again.images, first.images)
+    np.testing.assert_array_equal(again, first)
 
 
 def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
@@ -221,30 +220,29 @@ def test_frames_beyond_the_limit_stay_in_the_file(people, tmp_path):
     arguments = {"frame_px": 16, "cache_dir": tmp_path}
     inside = load_frames(people, **arguments, memory_limit_bytes=size)
     mapped = load_frames(people, **arguments, memory_limit_bytes=size - 1)
-    assert (inside.placement, mapped.placement) == ("memory", "file")
-    assert isinstance(mapped.images, np.memmap) and not isinstance(inside.images, np.memmap)
+    assert isinstance(mapped, np.memmap) and not isinstance(inside, np.memmap)
     targets = np.zeros((12, JOINT_COUNT, 3), np.float32)
     for frames in (inside, mapped):
-        batches = evaluation_batches(frames.images, targets, batch_size=12)
-        np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], inside.images)
+        batches = evaluation_batches(frames, targets, batch_size=12)
+        np.testing.assert_array_equal(next(batches.as_numpy_iterator())[0], inside)
 
 
 def test_an_epoch_from_the_file_takes_no_memory_of_the_map(people, tmp_path):
     mapped = load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
     # A stand-in that knows where the file is and cannot be indexed.
     place = SimpleNamespace(**{
-        name: getattr(mapped.images, name) for name in ("filename", "offset", "shape")
+        name: getattr(mapped, name) for name in ("filename", "offset", "shape")
     })
     rows = FileRows(place, np.array([4, 8, -1]))
-    np.testing.assert_array_equal(rows[[2, 0]], mapped.images[[-1, 4]])
-    np.testing.assert_array_equal(rows[1], mapped.images[8])
+    np.testing.assert_array_equal(rows[[2, 0]], mapped[[-1, 4]])
+    np.testing.assert_array_equal(rows[1], mapped[8])
 
 
 def test_rows_of_a_file_read_like_an_array(people, tmp_path):
     whole = load_frames(people, frame_px=24, cache_dir=tmp_path)
     mapped = load_frames(people, frame_px=24, cache_dir=tmp_path, memory_limit_bytes=1)
     indices = np.array([7, 2, 5, 11, 0])
-    array, rows = whole.rows(indices), mapped.rows(indices)
+    array, rows = (rows_of(images, indices) for images in (whole, mapped))
     assert isinstance(array, np.ndarray) and isinstance(rows, FileRows)
     assert (rows.shape, len(rows)) == (array.shape, len(array))
     np.testing.assert_array_equal(rows[1:4], array[1:4])
@@ -608,8 +606,8 @@ def test_training_crops_show_what_a_crop_in_float32_shows():
 
 def test_frames_of_a_file_that_was_cut_short_are_refused(people, tmp_path):
     frames = load_frames(people, frame_px=16, cache_dir=tmp_path, memory_limit_bytes=0)
-    rows = frames.rows(np.arange(len(people)))
-    os.truncate(frames.images.filename, frames.images.offset + 3 * 16 * 16 * 3 + 100)
+    rows = rows_of(frames, np.arange(len(people)))
+    os.truncate(frames.filename, frames.offset + 3 * 16 * 16 * 3 + 100)
     assert rows[[0, 1, 2]].shape == (3, 16, 16, 3)
     with pytest.raises(PosekitError, match="frame 3 must have 768 bytes; got 100"):
         rows[[3]]

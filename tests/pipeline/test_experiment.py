@@ -71,7 +71,7 @@ def test_the_description_is_ready_for_json(experiment):
     described = experiment.describe()
     assert described["images"] == 48 and described["frame_px"] == 96
     assert described["fingerprint"] == experiment.dataset.fingerprint()
-    assert described["split"]["train"] == 38 and described["frames_placement"] == "memory"
+    assert described["split"]["train"] == 38
 
 
 def test_look_alikes_are_sought_once(synthetic_folder, experiment, tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_a_damaged_cache_of_look_alikes_is_made_anew(
 
 def test_look_alikes_do_not_depend_on_the_networks_input(synthetic_folder, experiment, tmp_path):
     small = reopen(synthetic_folder, tmp_path, frame_px=32)
-    assert small.frame_px == 32 and small.frames.images.shape == (48, 32, 32, 3)
+    assert small.frame_px == 32 and small.frames.shape == (48, 32, 32, 3)
     np.testing.assert_array_equal(small.split.groups, experiment.split.groups)
     np.testing.assert_allclose(
         small.keypoints_frame_px, (experiment.keypoints_frame_px + 0.5) / 3 - 0.5
@@ -135,7 +135,7 @@ def test_each_view_has_its_canvas(experiment):
     turned = AUGMENTATIONS["turned"]
     for view, canvas_px, share in [("squashed", 64, 1), ("whole", 224, 1), ("person", 256, 0.6)]:
         canvases = experiment.canvases(view, 64)
-        assert canvases.frames.images.shape == (48, canvas_px, canvas_px, 3)
+        assert canvases.frames.shape == (48, canvas_px, canvas_px, 3)
         assert canvases.crop(64, turned) == crops.Crop(64, canvas_px, share, turned)
     # Larger canvases are cut to the input even where nothing is varied.
     assert canvases.crop(64, AUGMENTATIONS["none"]).canvas_px == 256
@@ -213,7 +213,7 @@ def test_a_truncated_picture_is_an_error_that_names_it(folder_with_a_truncated_p
 def test_a_truncated_picture_can_be_skipped(folder_with_a_truncated_picture, tmp_path):
     with pytest.warns(UserWarning, match="1 images do not decode and are left out: im00007"):
         opened = reopen(folder_with_a_truncated_picture, tmp_path / "cache", bad_images="skip")
-    assert len(opened.dataset) == len(opened.frames.images) == 47
+    assert len(opened.dataset) == len(opened.frames) == 47
     assert "im00007" not in opened.dataset.image_ids
 
 
@@ -222,7 +222,7 @@ def test_the_photographs_open_under_the_smoke_profile(tmp_path):
     path = Path(os.environ["POSEKIT_LSPET"]).resolve()
     opened = open_experiment(str(path), profile="smoke", seed=0, cache_dir=tmp_path)
     assert "lspet" in opened.dataset.name and len(opened.dataset) == 240
-    assert opened.frames.images.shape == (240, 96, 96, 3)
+    assert opened.frames.shape == (240, 96, 96, 3)
     assert 0.5 < opened.dataset.labelled.mean() < 1
     splits.check_no_leak(opened.split)
     assert min(len(opened.images(part)) for part in ("train", "validation")) > 10

@@ -12,7 +12,6 @@ import numpy as np
 from posekit.datasets import image_files, splits
 from posekit.datasets.pose_dataset import join
 from posekit.files import PROJECT_ROOT
-from posekit.pipeline.frames import Frames
 from posekit.profiles import FRAME_PX
 from posekit.studies.poster import trials
 from posekit.studies.poster.published import PUBLISHED_MSE
@@ -75,12 +74,12 @@ def mirrored_before_split(experiment):
     )
     # The pictures' digest says all: these are the same ones.
     both = join([dataset, mirrored]).with_fingerprint(f"{dataset.fingerprint()}{suffix}")
-    images = experiment.frames.images
+    images = experiment.frames
     groups = np.tile(experiment.split.groups, 2)
     return replace(
         experiment,
         dataset=both,
-        frames=Frames(np.concatenate([images, images[:, :, ::-1]])),
+        frames=np.concatenate([images, images[:, :, ::-1]]),
         split=splits.poster(both, groups, seed=experiment.split.seed),
     )
 

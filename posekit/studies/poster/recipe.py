@@ -134,13 +134,7 @@ def score_table(result):
 def own_table(run, experiment, result):
     """Rows for a table: a TrainingRun, the poster's network in `result`, and the constants."""
     config, known = run.config, result["runs"][0]["validation_scores"]
-    pred_px = predictions.predict_px(
-        run.best_model(),
-        experiment.canvases(config.view, config.frame_px),
-        "validation",
-        head=config.head,
-        frame_px=config.frame_px,
-    )
+    pred_px = predictions.predict_px(run.best_model(), experiment, config)
     candidates = {
         "your network": score_original_px(pred_px, experiment, "validation", seed=config.seed),
         "the poster's network": known["network"],

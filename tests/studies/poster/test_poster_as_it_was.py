@@ -16,7 +16,7 @@ def both(experiment):
 def test_every_picture_is_there_with_its_mirror_image(experiment, both):
     count, side = len(experiment.dataset), experiment.frame_px
     assert len(both.dataset) == 2 * count == len(np.unique(both.dataset.image_ids))
-    np.testing.assert_array_equal(both.frames.images[count:], experiment.frames.images[:, :, ::-1])
+    np.testing.assert_array_equal(both.frames[count:], experiment.frames[:, :, ::-1])
     labelled = experiment.dataset.labelled[:, list(MIRROR)]
     plain_px = experiment.keypoints_frame_px[:, list(MIRROR)]
     mirrored_px = both.keypoints_frame_px[count:]

@@ -114,7 +114,7 @@ def test_shuffled_labels_must_not_win(network, monkeypatch, shuffled, true_label
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_near_duplicate_in_another_part_is_noticed(experiment, monkeypatch, mirrored):
-    frames = experiment.frames.images.copy()
+    frames = experiment.frames.copy()
     there, here = experiment.split.train[0], experiment.split.validation[0]
     frames[here] = frames[there][:, ::-1] if mirrored else frames[there]
     spoilt = SimpleNamespace(images=frames)
