@@ -1,15 +1,12 @@
 """Augmented crops of frames, for networks beyond the poster's."""
 
 from dataclasses import dataclass
-from functools import partial
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
 from posekit.pipeline import transforms, views
 from posekit.pipeline.augmentation import AUGMENTATIONS, Augmentation, mirrored_matrices
-from posekit.pipeline.frames import FileRows
 
 
 @dataclass(frozen=True)
@@ -34,26 +31,15 @@ class Crop:
         or they are blurred or partly covered.
         """
         side = self.frame_px
-        # One at a time: to copy them together first would cost a sixth of the whole.
-        each = images.each if isinstance(images, FileRows) else partial(map, images.__getitem__)
 
         def cut(key, indices, flips):
             parameters = self._parameters(key, len(indices))
-            parameters["matrices"] = mirrored_matrices(parameters["matrices"], flips, side)
+            matrices = mirrored_matrices(parameters["matrices"], flips, side)
             frames = np.empty((len(indices), side, side, 3), np.uint8)
-            for canvas, matrix, frame in zip(
-                each(indices), parameters["matrices"].astype(float), frames, strict=True
-            ):
-                cv2.warpAffine(
-                    canvas,
-                    matrix,
-                    (side, side),
-                    dst=frame,
-                    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                    borderMode=cv2.BORDER_CONSTANT,
-                    borderValue=(views.FILL,) * 3,
-                )
-            return [frames, *parameters.values()]
+            # One at a time: to copy the canvases together first would cost a sixth of the whole.
+            for index, matrix, frame in zip(indices, matrices.astype(float), frames, strict=True):
+                views.warp(images[index], matrix, side, frame)
+            return [frames, *(parameters | {"matrices": matrices}).values()]
 
         def batch(key, indices, flips):
             count = indices.shape[0]

@@ -90,18 +90,17 @@ class Experiment:
             )
         if view == "squashed":
             boxes_px = geometry.squashed_boxes(self.dataset.image_sizes_px)
-        elif view == "whole":
+            frames = (self if canvas_px == self.frame_px else self.resized(canvas_px)).frames
+            return Canvases(self, chosen, frames, boxes_px)
+        if view == "whole":
             boxes_px = geometry.whole_boxes(self.dataset.image_sizes_px)
         else:
             person_px = geometry.person_boxes(self.dataset.keypoints_px, self.dataset.labelled)
             boxes_px = geometry.scale_boxes(person_px, 1 / chosen.canvas_share)
-        if view == "squashed":
-            frames = (self if canvas_px == self.frame_px else self.resized(canvas_px)).frames
-        else:
-            frames = load_frames(
-                self.dataset, frame_px=canvas_px, boxes_px=boxes_px, cache_dir=self.cache_dir
-            )
-        return Canvases(experiment=self, view=chosen, frames=frames, boxes_px=boxes_px)
+        frames = load_frames(
+            self.dataset, frame_px=canvas_px, boxes_px=boxes_px, cache_dir=self.cache_dir
+        )
+        return Canvases(self, chosen, frames, boxes_px)
 
     def with_data_fraction(self, fraction):
         """The experiment with a share of the training images, see `splits.with_fewer_to_train`."""

@@ -39,13 +39,11 @@ class FileRows:
         return len(self.indices)
 
     def __getitem__(self, chosen):
-        rows = np.asarray(self.indices[chosen])
-        frames = [self._read(row) for row in rows.ravel().tolist()]
-        return np.array(frames, np.uint8).reshape(*rows.shape, *self.images.shape[1:])
-
-    def each(self, chosen):
-        """The chosen frames one after the other."""
-        return map(self._read, self.indices[chosen].tolist())
+        rows = self.indices[chosen]
+        if np.ndim(rows) == 0:
+            return self._read(int(rows))
+        frames = np.array([self._read(row) for row in rows.tolist()], np.uint8)
+        return frames.reshape(-1, *self.images.shape[1:])
 
     def _read(self, row):
         # Frames are read, not taken from the map: pages of a map count towards the process's memory

@@ -4,7 +4,7 @@ A view is a box of the picture, scaled to the network's square frame. Training c
 from a larger canvas around the same box, so that a turned or shifted crop still shows picture.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,25 +15,16 @@ from posekit.errors import check_choice
 FILL = 127
 
 
-@dataclass(frozen=True)
-class View:
-    """A way to choose the box, and the canvas that training crops are cut from."""
+class View(NamedTuple):
+    """The canvas around a view's box, that training crops are cut from."""
 
-    name: str
     canvas_px: int | None  # side of the canvas, pixels; None where it is the frame itself
     canvas_share: float  # in (0, 1], the box's side as a share of the canvas' side
 
 
 # LSPet's people are about 150 px tall and its pictures 250 px wide: larger canvases would only
 # enlarge pixels.
-VIEWS = {
-    view.name: view
-    for view in (
-        View(name="squashed", canvas_px=None, canvas_share=1.0),
-        View(name="whole", canvas_px=224, canvas_share=1.0),
-        View(name="person", canvas_px=256, canvas_share=0.6),
-    )
-}
+VIEWS = {"squashed": View(None, 1.0), "whole": View(224, 1.0), "person": View(256, 0.6)}
 
 
 def by_name(name):
@@ -59,10 +50,16 @@ def cut(image, box_px, frame_px):
     step = stretch / scale
     origin = (0.5 / scale + box_px[:2]) * stretch - 0.5
     matrix = np.array([[step[0], 0, origin[0]], [0, step[1], origin[1]]])
+    return warp(image, matrix, frame_px)
+
+
+def warp(image, matrix, frame_px, frame=None):
+    """Show a picture in a square frame by a map from it, bilinear, `FILL` beyond the picture."""
     return cv2.warpAffine(
         image,
         matrix,
         (frame_px, frame_px),
+        dst=frame,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(FILL, FILL, FILL),
