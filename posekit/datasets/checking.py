@@ -1,8 +1,6 @@
-"""What is wrong with data, image by image: errors and warnings.
+"""What is wrong with data, image by image.
 
-An error keeps an image or a label from being used. A warning asks a person to look: joints outside
-their picture, near-duplicates, pictures without a label, people too small to learn from, left and
-right that look swapped.
+An error keeps an image or a label from being used. A warning asks a person to look.
 """
 
 import warnings

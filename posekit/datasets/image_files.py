@@ -38,17 +38,23 @@ def read_frame(file):
         return orientation.upright_size(image.size, found), found
 
 
+def frame_of(files, name):
+    """`read_frame` of a file of `containers.open_tree`; PosekitError whatever keeps it from that."""
+    # Pillow reads only the header here, and a zip is inflated only as far as that.
+    try:
+        with files.open(name) as file:
+            return read_frame(file)
+    except PosekitError:
+        raise
+    except Exception as error:  # whatever a damaged zip raises
+        raise PosekitError(f"must be readable; got {error}") from error
+
+
 def decode(encoded, *, upright=False):
-    """Decode a picture in full.
+    """Decode a JPEG or PNG, bytes, in any of their colour modes: uint8 (H, W, 3), RGB.
 
-    Args:
-        encoded: bytes of a JPEG or PNG, in any of their colour modes. Of 16 bits a channel, the
-            upper eight are used, as TensorFlow does too; transparency is dropped.
-        upright: bool, apply the EXIF orientation. Without it the picture is in the frame as
-            stored, which is the frame that labels are in.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
+    Of 16 bits a channel, the upper eight are used, as TensorFlow does too; transparency is dropped.
+    With `upright` the EXIF orientation is applied; without it the picture is as stored.
 
     Raises:
         PosekitError: no JPEG or PNG, a size beyond the limits, or no whole picture.
@@ -72,17 +78,15 @@ def decode(encoded, *, upright=False):
 
 
 def decode_small(encoded, at_least_px):
-    """Decode a JPEG at the smallest of the eight sizes that its blocks give: 1/8, 2/8, ... 8/8.
+    """Decode a JPEG, bytes, at the smallest of its blocks' eight sizes: 1/8, 2/8, ... 8/8.
 
-    Args:
-        encoded: bytes of a JPEG.
-        at_least_px: int, the least that either side may have; a smaller picture keeps its size.
+    `at_least_px` is the least that either side may have; a smaller picture keeps its size.
 
     Returns:
-        (uint8 (H, W, 3), RGB, in the frame as stored; (width, height) that the picture covers of
-        it, float, pixels: sizes are rounded up, so the last row and column may be covered in
-        part). None for anything but a JPEG, and for a damaged or rare one, which a thorough
-        decoder must judge.
+        uint8 (H, W, 3), RGB, in the frame as stored; and (width, height) that the picture covers of
+        it, float, pixels: sizes are rounded up, so the last row and column may be covered in part.
+        None for anything but a JPEG, and for a damaged or rare one, which a thorough decoder must
+        judge.
     """
     if not encoded.startswith(JPEG_START):
         return None
@@ -115,17 +119,11 @@ def squashed(encoded, frame_px):
 
 
 def squash(image, frame_px, covered_px=None):
-    """Scale both axes of a picture to the frame's side, whatever its aspect.
+    """Scale both axes of a picture, uint8 (H, W, 3), to the frame's side, pixels.
 
-    Args:
-        image: uint8 (H, W, 3).
-        frame_px: int, the frame's side, pixels.
-        covered_px: (width, height) that the picture covers of the image where that is less than
-            all of it, see `decode_small`; float, more than W - 1 and H - 1.
-
-    Returns:
-        uint8 (frame_px, frame_px, 3). Shrinking averages, so small limbs fade rather than
-        flicker; enlarging is bilinear.
+    `covered_px`, (width, height), is what the picture covers of the image where that is less than
+    all of it, see `decode_small`. Shrinking averages, so small limbs fade rather than flicker;
+    enlarging is bilinear.
     """
     height, width = image.shape[:2]
     x_scale, y_scale = np.divide(frame_px, (width, height) if covered_px is None else covered_px)

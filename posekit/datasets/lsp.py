@@ -27,7 +27,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def read(source, *, bad_images="error"):
-    """Read labels and image sizes; pictures themselves are read on demand.
+    """Read labels and image sizes; pictures themselves are read on demand, from any thread.
 
     The set is LSP when `joints` in joints.mat is (3, 14, N), LSPet when it is (14, 3, N), and
     the synthetic set when synthetic.json lies next to it. The i-th label belongs to the i-th
@@ -40,13 +40,11 @@ def read(source, *, bad_images="error"):
             these pictures with a warning that names them.
 
     Returns:
-        PoseDataset named "lsp", "lspet" or "synthetic", in the order of file names. Extras are
-        `occluded`, bool (N, 14), for LSP; `activity`, str (N,), and `person_count`, int (N,),
-        for the synthetic set. `read_image` may be called from several threads.
+        PoseDataset named "lsp", "lspet" or "synthetic". Extras are `occluded`, bool (N, 14), for
+        LSP; `activity`, str (N,), and `person_count`, int (N,), for the synthetic set.
 
     Raises:
-        PosekitError: anything in the source differs from the layout. The message names the
-            source, the file in it, what was expected and what was found.
+        PosekitError: anything in the source differs from the layout.
     """
     check_choice("lsp.read()", "bad_images", bad_images, ("error", "skip"))
     caller = str(source)
@@ -95,14 +93,8 @@ def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
     joint counts. LSPet and the synthetic set flag a usable position with 1; a few of these still
     lie outside their picture, so a joint must also have 0 <= x < width and 0 <= y < height.
 
-    Args:
-        kind: "lsp", "lspet" or "synthetic".
-        keypoints_px: float (N, 14, 2), (x, y), pixels.
-        flags: (N, 14), 0 or 1, as stored.
-        image_sizes_px: (N, 2), (width, height), pixels.
-
-    Returns:
-        bool (N, 14).
+    `kind` is "lsp", "lspet" or "synthetic", `keypoints_px` float (N, 14, 2), `flags` (N, 14), 0 or
+    1, as stored, and `image_sizes_px` (N, 2), (width, height); gives bool (N, 14).
     """
     if kind == "lsp":
         return np.ones(flags.shape, bool)
@@ -142,8 +134,7 @@ def decode(dataset, index):
 def picture_names(caller, files):
     """Names of a container's pictures ("images/im0001.jpg") by stem, the order of the labels.
 
-    Raises:
-        PosekitError: no joints.mat, no pictures, or two of one stem.
+    PosekitError without joints.mat or pictures, and for two pictures of one stem.
     """
     names = [
         name
@@ -159,10 +150,9 @@ def picture_names(caller, files):
         problems.append(f"`joints.mat` must lie next to the folder `images`; {found}")
     if not names:
         problems.append(f"`images` must hold pictures (.jpg or .png); {found}")
-    counts = Counter(_stem(name) for name in names)
     problems += [
         f"`images` must hold one picture per name; got {count} files for {stem}. Keep one."
-        for stem, count in sorted(counts.items())
+        for stem, count in sorted(Counter(map(_stem, names)).items())
         if count > 1
     ]
     raise_problems(caller, problems)
@@ -172,8 +162,8 @@ def picture_names(caller, files):
 def summarise(dataset):
     """A data set in numbers, a dict ready for JSON; what could not be measured is None.
 
-    It has counts, labelled shares in [0, 1], what unlabelled joints hold, and quantiles of image
-    sizes (pixels) and of the box around the labelled joints as a share of its picture.
+    Shares are in [0, 1]; quantiles are of image sizes (pixels) and of the box around the labelled
+    joints as a share of its picture.
     """
     labelled = dataset.labelled
     per_image = labelled.sum(axis=1)  # (N,)
@@ -245,19 +235,19 @@ def _fixed_test(caller, kind, image_ids):
 
 
 def _check_values(caller, image_ids, joints):
-    problems, names = [], LSP.joints
     # NaN is within no limit. Junk in LSPet lies up to 322 px outside of its picture.
-    is_near = (np.abs(joints[..., :2]) <= image_files.SIDE_LIMIT_PX).all(axis=-1)
-    for image, joint in np.argwhere(~is_near):
-        problems.append(
-            "`joints` in joints.mat must be finite and lie where a picture can; "
-            f"got {joints[image, joint, :2].tolist()} for {names[joint]} of {image_ids[image]}."
-        )
-    for image, joint in np.argwhere(~np.isin(joints[..., 2], (0, 1))):
-        problems.append(
-            "the flags in joints.mat must be 0 or 1; "
-            f"got {joints[image, joint, 2]} for {names[joint]} of {image_ids[image]}."
-        )
+    far = ~(np.abs(joints[..., :2]) <= image_files.SIDE_LIMIT_PX).all(axis=-1)
+    rule = "`joints` in joints.mat must be finite and lie where a picture can"
+    problems = [
+        f"{rule}; got {joints[image, joint, :2].tolist()} for {LSP.joints[joint]} of "
+        f"{image_ids[image]}."
+        for image, joint in np.argwhere(far)
+    ]
+    problems += [
+        f"the flags in joints.mat must be 0 or 1; got {joints[image, joint, 2]} for "
+        f"{LSP.joints[joint]} of {image_ids[image]}."
+        for image, joint in np.argwhere(~np.isin(joints[..., 2], (0, 1)))
+    ]
     raise_problems(caller, problems)
 
 
@@ -283,14 +273,10 @@ def _read_frames(files, names):
     sizes, turns = np.ones((len(names), 2), np.int64), np.ones(len(names), np.int64)
     problem_of = {}
     for index, name in enumerate(names):
-        # Pillow reads only the header here, and a zip is inflated only as far as that.
         try:
-            with files.open(name) as file:
-                sizes[index], turns[index] = image_files.read_frame(file)
+            sizes[index], turns[index] = image_files.frame_of(files, name)
         except PosekitError as error:
             problem_of[index] = str(error)
-        except Exception as error:
-            problem_of[index] = f"must be readable; got {error}"
     return sizes, turns, problem_of
 
 

@@ -21,31 +21,19 @@ PERSON_BOX = "person_box_px"
 
 @dataclass(frozen=True, eq=False)
 class PoseDataset:
-    """Labels of N images and the way to their files.
+    """Labels of N images and the way to their files."""
 
-    Attributes:
-        name: str, for people ("lspet", "synthetic", "lsp+lspet").
-        image_ids: str (N,), file stems, unique.
-        keypoints_px: float64 (N, K, 2), (x, y) as stored, in the stored image's pixels; junk
-            where not labelled.
-        labelled: bool (N, K), True where the joint counts (the one rule: `lsp.labelled_rule`).
-        image_sizes_px: int64 (N, 2), (width, height), pixels.
-        fixed_test: bool (N,), True for images that are test data by convention.
-        has_fixed_test: bool, True when the convention exists, whether or not such an image is here.
-        read_image: image id -> the encoded file's bytes.
-        skeleton: Skeleton, which joints they are.
-        extras: name -> array (N, ...) of what else is known (activity, person_count, ...).
-    """
-
-    name: str
-    image_ids: np.ndarray
+    name: str  # for people ("lspet", "synthetic", "lsp+lspet")
+    image_ids: np.ndarray  # str (N,), file stems, unique
+    # float64 (N, K, 2), (x, y) as stored, in the stored image's pixels; junk where not labelled.
     keypoints_px: np.ndarray
-    labelled: np.ndarray
-    image_sizes_px: np.ndarray
-    fixed_test: np.ndarray
-    has_fixed_test: bool
-    read_image: Callable[[str], bytes] = field(repr=False)
-    skeleton: Skeleton = field(repr=False)
+    labelled: np.ndarray  # bool (N, K), where the joint counts (the one rule: `lsp.labelled_rule`)
+    image_sizes_px: np.ndarray  # int64 (N, 2), (width, height), pixels
+    fixed_test: np.ndarray  # bool (N,), images that are test data by convention
+    has_fixed_test: bool  # whether the convention exists, even where no such image is here
+    read_image: Callable[[str], bytes] = field(repr=False)  # image id -> the encoded file
+    skeleton: Skeleton = field(repr=False)  # which joints they are
+    # Name -> array (N, ...) of what else is known (activity, person_count, ...).
     extras: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
@@ -140,8 +128,7 @@ def evenly_spread(count, wanted):
 def join(datasets):
     """One PoseDataset from several, in the order given, with the extras that all of them have.
 
-    Raises:
-        PosekitError: the list is empty, the joints differ, or an image id occurs twice.
+    PosekitError where the list is empty, the joints differ, or an image id occurs twice.
     """
     if not datasets:
         raise PosekitError("join(): `datasets` must hold at least one data set; got none.")
@@ -158,17 +145,13 @@ def join(datasets):
         image_id: dataset.read_image for dataset in datasets for image_id in dataset.image_ids
     }
     shared = set.intersection(*(set(dataset.extras) for dataset in datasets))
+    arrays = {name: [getattr(each, name) for each in datasets] for name in ARRAYS}
+    extras = {name: [each.extras[name] for each in datasets] for name in sorted(shared)}
     return PoseDataset(
         name="+".join(dataset.name for dataset in datasets),
-        **{
-            name: np.concatenate([getattr(dataset, name) for dataset in datasets])
-            for name in ARRAYS
-        },
+        **{name: np.concatenate(values) for name, values in arrays.items()},
         has_fixed_test=any(dataset.has_fixed_test for dataset in datasets),
         read_image=lambda image_id: reader_of[image_id](image_id),
         skeleton=skeletons.pop(),
-        extras={
-            name: np.concatenate([dataset.extras[name] for dataset in datasets])
-            for name in sorted(shared)
-        },
+        extras={name: np.concatenate(values) for name, values in extras.items()},
     )

@@ -29,22 +29,18 @@ def load(
     bad_images="error",
     one_person=False,
 ):
-    """Open the data that a notebook or command was pointed at.
+    """The PoseDataset that a notebook or command was pointed at.
 
     Args:
         data: str, "synthetic", a folder or zip in the official layout, or own data as
             `own_data.find` takes them, or the folder of a packed set; several, separated as in
             PATH, are joined (LSP and LSPet together are the poster's 12,000).
-        synthetic_images: int, how many images the synthetic set has.
-        seed: int, draws the synthetic set.
+        synthetic_images, seed: int, how many images the synthetic set has, and what draws it.
         max_images: int or None; with more images than that, an evenly spread part is used.
         whole_if_fixed_test: bool, lift that limit for data that have a fixed test part.
         bad_images: "error", or "skip" to leave unreadable images out with a warning.
         one_person: bool, whether to use only the largest person of each picture, with a warning,
             for networks that see whole pictures: one picture cannot have several targets.
-
-    Returns:
-        PoseDataset.
 
     Raises:
         PosekitError: what is named is neither the official layout nor own data, or the joints of

@@ -31,29 +31,20 @@ FIXED_TEST = {"lsp": "LSP's im1001 to im2000", "lspet": "LSPet's im09001 to im10
 class Split:
     """Which images of one data set train, validate and test.
 
-    Attributes:
-        name: str, "standard" or "poster".
-        seed: int that drew it.
-        comparable: bool, True when scores on `validation` and `test` may be compared with others'.
-        train, validation, development, test, left_out: int (M,) each, ascending indices into the
-            data set; together they hold every image once.
-        groups: int (N,), images with one number show nearly the same picture.
-        fingerprint: str, `PoseDataset.fingerprint` of the data set.
-
-    Raises:
-        PosekitError: an image is in no part or in two.
+    The parts are int (M,), ascending indices into the data set; together they hold every image
+    once, or PosekitError is raised.
     """
 
-    name: str
-    seed: int
-    comparable: bool
+    name: str  # "standard" or "poster"
+    seed: int  # that drew it
+    comparable: bool  # whether scores on `validation` and `test` may be compared with others'
     train: np.ndarray
     validation: np.ndarray
     development: np.ndarray
     test: np.ndarray
     left_out: np.ndarray
-    groups: np.ndarray
-    fingerprint: str
+    groups: np.ndarray  # int (N,), images with one number show nearly the same picture
+    fingerprint: str  # `PoseDataset.fingerprint` of the data set
 
     def __post_init__(self):
         indices = np.concatenate([getattr(self, part) for part in _ALL_PARTS])
@@ -122,13 +113,9 @@ def standard(dataset, groups, *, seed):
     Data with a fixed test part keep it. Images in a group with one of its images or with one of
     `KNOWN_NEAR_DUPLICATES` are left out, a tenth of the other groups is the development test, the
     same for every seed, and the rest is divided 90 : 10 into train and validation. Other data are
-    divided 80 : 10 : 10 into train, validation and test. Groups are never divided, so each drawn
-    part is within one group of its share.
-
-    Args:
-        dataset: PoseDataset.
-        groups: int (N,), from `near_duplicates.find_groups`.
-        seed: int. The same seed draws the same images whatever their order in `dataset`.
+    divided 80 : 10 : 10 into train, validation and test. Groups, int (N,), from
+    `near_duplicates.find_groups`, are never divided, so each drawn part is within one group of its
+    share. The same seed draws the same images whatever their order in `dataset`.
     """
     groups = _checked_groups("standard()", dataset, groups)
     test = near_test = dataset.fixed_test
@@ -139,15 +126,15 @@ def standard(dataset, groups, *, seed):
     development, shares = np.zeros(len(dataset), bool), (0.1, 0.1)
     if dataset.has_fixed_test:
         development, shares = free & _in_development_test(dataset, groups), (0.1,)
-    parts = _draw_groups(dataset, groups, free & ~development, shares, seed)
+    train, validation, *drawn = _draw_groups(dataset, groups, free & ~development, shares, seed)
     return Split(
         name="standard",
         seed=seed,
         comparable=True,
-        train=parts[0],
-        validation=parts[1],
+        train=train,
+        validation=validation,
         development=np.flatnonzero(development),
-        test=np.flatnonzero(test) if dataset.has_fixed_test else parts[2],
+        test=np.flatnonzero(test) if dataset.has_fixed_test else drawn[0],
         left_out=np.flatnonzero(~free & ~test),
         groups=groups,
         fingerprint=dataset.fingerprint(),
@@ -162,20 +149,9 @@ def poster(dataset, groups, *, seed):
     """
     groups = _checked_groups("poster()", dataset, groups)
     everyone, alone = np.ones(len(dataset), bool), np.arange(len(dataset))
-    train, validation = _draw_groups(dataset, alone, everyone, (0.1,), seed)
-    none = np.empty(0, int)
-    return Split(
-        name="poster",
-        seed=seed,
-        comparable=False,
-        train=train,
-        validation=validation,
-        development=none,
-        test=none,
-        left_out=none,
-        groups=groups,
-        fingerprint=dataset.fingerprint(),
-    )
+    parts = _draw_groups(dataset, alone, everyone, (0.1,), seed)
+    none = [np.empty(0, int)] * 3
+    return Split("poster", seed, False, *parts, *none, groups, dataset.fingerprint())
 
 
 def with_fewer_to_train(split, dataset, fraction):
@@ -207,6 +183,7 @@ def by_name(name):
 def write(split, dataset, path):
     """Write a split of `dataset` as JSON that lists image ids by part."""
     _check_same_dataset("splits.write()", split.fingerprint, dataset)
+    ids = dataset.image_ids
     files.write_json(
         path,
         {
@@ -215,8 +192,8 @@ def write(split, dataset, path):
             "comparable": split.comparable,
             "dataset": dataset.name,
             "dataset_fingerprint": split.fingerprint,
-            **{part: dataset.image_ids[getattr(split, part)] for part in _ALL_PARTS},
-            "groups": dict(zip(dataset.image_ids.tolist(), split.groups.tolist(), strict=True)),
+            **{part: ids[getattr(split, part)] for part in _ALL_PARTS},
+            "groups": dict(zip(ids.tolist(), split.groups.tolist(), strict=True)),
             **provenance(),
         },
     )

@@ -82,19 +82,14 @@ class Inspected:
 
 
 def read(own, *, bad_images="error"):
-    """Read labels and image sizes of OwnData; pictures are read on demand.
+    """The PoseDataset of OwnData, named "coco", in the order of the file.
+
+    Image ids are the names of the files, and with people = "all" NAME#ANNOTATION. Extras are
+    `occluded`, bool (N, K), and int (N,): `person_count`, `coco_image_id`, `coco_annotation_id`
+    and `coco_category_id`. With people = "all" also `person_box_px`, float64 (N, 4).
 
     `bad_images` is "error", or "skip" to drop annotations and pictures that cannot be used, with a
-    warning that names them.
-
-    Returns:
-        PoseDataset named "coco" with the joints of `own`, in the order of the file. Image ids are
-        the names of the files, and with people = "all" NAME#ANNOTATION. Extras are `occluded`,
-        bool (N, K), and int (N,): `person_count`, `coco_image_id`, `coco_annotation_id` and
-        `coco_category_id`. With people = "all" also `person_box_px`, float64 (N, 4).
-
-    Raises:
-        PosekitError: the file is not as the module describes it.
+    warning that names them. PosekitError where the file is not as the module describes it.
     """
     check_choice("coco.read()", "bad_images", bad_images, ("error", "skip"))
     inspected = inspect(own)
@@ -115,11 +110,7 @@ def read(own, *, bad_images="error"):
 
 
 def dataset_of(own, inspected):
-    """The PoseDataset of `read` from what `inspect` found usable.
-
-    Raises:
-        PosekitError: no picture has a person with a labelled joint.
-    """
+    """The PoseDataset of `read` from what `inspect` found; PosekitError where no joint counts."""
     chosen = [
         (picture, person)
         for picture in inspected.pictures
@@ -133,10 +124,10 @@ def dataset_of(own, inspected):
     pictures, people = zip(*chosen, strict=True)
     names = [picture.name for picture in pictures]
     extras = {
-        "occluded": np.array([person.occluded for person in people]),
-        "person_count": np.array([len(picture.people) for picture in pictures]),
-        "coco_image_id": np.array([picture.image_id for picture in pictures]),
-        "coco_annotation_id": np.array([person.annotation_id for person in people]),
+        "occluded": np.array([each.occluded for each in people]),
+        "person_count": np.array([len(each.people) for each in pictures]),
+        "coco_image_id": np.array([each.image_id for each in pictures]),
+        "coco_annotation_id": np.array([each.annotation_id for each in people]),
         "coco_category_id": np.full(len(chosen), inspected.category_id),
     }
     if own.people == "all":
@@ -169,9 +160,8 @@ def chosen_people(picture, people):
 def inspect(own):
     """Read the file as far as possible, and note what is wrong; gives Inspected.
 
-    Raises:
-        PosekitError: the file cannot be used at all: it is no such JSON, has no fitting category,
-            or the folder of pictures is missing.
+    PosekitError where it cannot be used at all: it is no such JSON, has no fitting category, or the
+    folder of pictures is missing.
     """
     caller = str(own.annotations)
     if not own.images.exists() and split_path(own.images)[0] == own.images:
@@ -240,12 +230,9 @@ def _pictures(own, opened, images, faults, notes):
             if not is_exact:
                 other_names.append(f"{printable(image['file_name'])} is {shown}")
             try:
-                with opened.files.open(name) as file:
-                    size_px, turn = image_files.read_frame(file)
+                size_px, turn = image_files.frame_of(opened.files, name)
             except PosekitError as error:
                 problem_of[key] = f"{error}."
-            except Exception as error:  # whatever a damaged zip raises
-                problem_of[key] = f"must be readable; got {error}."
         if None not in (size_px, declared_px):
             if np.abs(np.subtract(declared_px, size_px)).max() <= ROUNDING_PX:
                 declared_px = size_px
@@ -368,8 +355,7 @@ def _in_stored_frame(own, pictures, labelled, problem_of, notes):
     return stored
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How results are written to fit a file of annotations."""
 
     image_ids: dict  # name of a picture's file -> its id
@@ -405,12 +391,8 @@ def layout_of(own):
 
 def plain_layout(skeleton, names):
     """The Layout of pictures without annotations: ids from 1 in order of `names`, category 1."""
-    return Layout(
-        image_ids={name: number for number, name in enumerate(names, start=1)},
-        category_id=1,
-        joints=tuple(range(skeleton.joint_count)),
-        pixel_centre=0.0,
-    )
+    image_ids = {name: number for number, name in enumerate(names, start=1)}
+    return Layout(image_ids, 1, tuple(range(skeleton.joint_count)), 0.0)
 
 
 def _person(own, number, values, box, picture, source_indices, is_stored):

@@ -52,9 +52,7 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
         and the digest of the content (`content_sha256`).
 
     Raises:
-        PosekitError: no source gave the set, and why not; the copy in place is another one; the
-            list of sources is no such list; another process fetches the same; or the folder
-            cannot be written to.
+        PosekitError: no source gave the set, and why not, or the copy in place is another one.
     """
     known = _read_mirrors(Path(mirrors))
     check_choice("fetch()", "name", name, list(known))
@@ -150,20 +148,18 @@ def _place(wanted, candidate, target, partial):
     """Verify, pack and move into place; a download that fails is removed. Returns the digest."""
     try:
         digest = _verified(wanted, candidate)
-        packed = partial / target.name
-        verification.pack(candidate, packed)
+        verification.pack(candidate, partial / target.name)
     except PosekitError:
         if partial in candidate.parents:
             candidate.unlink()  # resuming it would fail in the same way
         raise
-    os.replace(packed, target)
+    os.replace(partial / target.name, target)
     return digest
 
 
 def _verified(wanted, path):
     """The digest of a copy's content; PosekitError where it is not what is wanted."""
-    verification.check_structure(path, name=wanted.name, image_ids=wanted.image_ids)
-    digest = verification.content_sha256(path)
+    digest = verification.verified(path, name=wanted.name, image_ids=wanted.image_ids)
     if wanted.content_sha256 not in (None, digest):
         raise PosekitError(
             f"{path}: the content must have SHA-256 {wanted.content_sha256}, says "

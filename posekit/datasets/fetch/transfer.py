@@ -16,8 +16,8 @@ LIMIT_BYTES = 1 << 30
 BLOCK_BYTES = 1 << 14
 # Without a byte for so long, an attempt is given up.
 STALL_SECONDS = 30.0
-# Pauses between attempts that get no further; after one more, the server is given up.
-WAITS_SECONDS = (1.0, 3.0, 9.0)
+# Before each attempt.
+WAITS_SECONDS = (0.0, 1.0, 3.0, 9.0, 30.0)
 
 BUSY_STATUSES = (408, 425, 429)
 # Another attempt would get the same answer.
@@ -47,23 +47,19 @@ def download(session, url, path):
             the file whole in spite of all patience.
         OSError: the file cannot be written.
     """
-    furthest, fruitless = _size(path), 0
-    while True:
+    finding = None
+    for wait_seconds in WAITS_SECONDS:
+        time.sleep(wait_seconds)
         try:
             return _attempt(session, url, path)
         except NOT_RETRIED as error:
             raise PosekitError(f"{url}: must lead to a file; got {error}.") from error
         except (requests.RequestException, _Interrupted) as error:
             finding = error
-        reached = _size(path)
-        fruitless = 0 if reached > furthest else fruitless + 1
-        furthest = max(furthest, reached)
-        if fruitless > len(WAITS_SECONDS):
-            raise PosekitError(
-                f"{url}: must arrive whole; got {reached:,} bytes so far, and at last: {finding}. "
-                "Run the command again to resume."
-            )
-        time.sleep(WAITS_SECONDS[max(fruitless - 1, 0)])
+    raise PosekitError(
+        f"{url}: must arrive whole; got {_size(path):,} bytes so far, and at last: {finding}. "
+        "Run the command again to resume."
+    )
 
 
 def _attempt(session, url, path):

@@ -14,10 +14,7 @@ def content_sha256(source):
 
     It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte
     order of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its
-    `images/` if any, and a line feed.
-
-    Raises:
-        PosekitError: no data set is there, or a file cannot be read.
+    `images/` if any, and a line feed. PosekitError where a file cannot be read.
     """
     digest = hashlib.sha256()
     for name, content in _contents(source):
@@ -25,29 +22,27 @@ def content_sha256(source):
     return digest.hexdigest()
 
 
-def check_structure(path, *, name, image_ids):
-    """Raise PosekitError unless a folder or zip is the set `name` with `image_ids`, all whole."""
+def verified(path, *, name, image_ids):
+    """The `content_sha256` of a folder or zip; PosekitError unless it is this set, all whole."""
     dataset = lsp.read(path)
     found = dataset.image_ids.tolist()
     problems = []
     if dataset.name != name:
         problems.append(f"the data set must be {name}; got {dataset.name}.")
-    if len(found) != len(image_ids):
-        problems.append(f"`images` must hold {len(image_ids):,} pictures; got {len(found):,}.")
-    elif found != image_ids:
-        odd = next(one for one, right in zip(found, image_ids, strict=True) if one != right)
-        problems.append(f"`images` must run from {image_ids[0]} to {image_ids[-1]}; got {odd}.")
+    if found != image_ids:
+        problems.append(
+            f"`images` must be {len(image_ids):,} pictures from {image_ids[0]} to {image_ids[-1]}; "
+            f"got {len(found):,} from {found[0]} to {found[-1]}."
+        )
+    problems += [f"`{image_id}` {problem}." for image_id, problem in lsp.check_images(dataset)]
     raise_problems(str(path), problems)
-    raise_problems(
-        str(path), [f"`{image_id}` {problem}." for image_id, problem in lsp.check_images(dataset)]
-    )
+    return content_sha256(path)
 
 
 def pack(source, path):
     """Write a data set as a plain zip of joints.mat, the pictures and the authors' README.txt.
 
     Without times and compression (pictures have theirs), equal sets make equal files.
-    PosekitError where no data set is there, or a file cannot be read.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in _contents(source, also=("README.txt",)):

@@ -9,12 +9,8 @@ from posekit.datasets.synthetic.rendering import CIRCLE, Part
 
 SKIN_TONES = ((255, 219, 190), (234, 189, 155), (205, 150, 112), (160, 108, 76), (104, 68, 48))
 HAIR_COLOURS = (
-    (28, 22, 20),
-    (70, 44, 28),
-    (122, 82, 46),
-    (214, 178, 110),
-    (150, 66, 32),
-    (150, 148, 146),
+    *((28, 22, 20), (70, 44, 28), (122, 82, 46)),
+    *((214, 178, 110), (150, 66, 32), (150, 148, 146)),
 )
 EYE_COLOUR = (30, 25, 25)
 MOUTH_COLOUR = (170, 60, 60)
@@ -102,11 +98,10 @@ def _arm(figure, outfit, side):
     skin, thick, thin = outfit.skin, ("shoulder", "elbow"), ("elbow", "wrist")
     upper_arm = _limb(figure, shoulder, elbow, thick, skin, (shoulder, elbow))
     forearm = _limb(figure, elbow, wrist, thin, skin, (elbow, wrist))
-    palm = _limb(figure, wrist, hand, ("wrist", "hand"), skin, (wrist,))
     return [
         *_covered(upper_arm, outfit.sleeve, outfit.top),
         *_covered(forearm, outfit.sleeve == 1, outfit.top),
-        palm,
+        _limb(figure, wrist, hand, ("wrist", "hand"), skin, (wrist,)),
     ]
 
 
@@ -129,38 +124,24 @@ def _torso(figure, outfit):
     waist = [points["waist"] + 0.035 * across, points["waist"] - 0.035 * across]
     neck = points["neck"]
     chest = [0.85 * points[f"{side}_shoulder"] + 0.15 * neck for side in ("left", "right")]
-    breastbone = neck - 0.022 * up
     hip_joints = ("left_hip", "right_hip")
     chest_joints = ("left_shoulder", "right_shoulder", "neck")
+    seat_radii = [1.02 * radii["hip"]] * 2
+    belly_radii = [0.95 * radii["hip"]] * 2 + [radii["waist"]] * 2
+    chest_radii = [radii["waist"]] * 2 + [1.1 * radii["shoulder"]] * 2
+    belly_cores = [points["pelvis"]] * 2 + [points["waist"]] * 2
+    chest_cores = [points["waist"]] * 2 + [neck - 0.022 * up] * 2
 
     surface = (radii["waist"] + 0.004) * forward
     middle = (points["waist"] + neck) / 2 + surface
     emblem = middle + 0.055 * CIRCLE @ np.stack([across, up])  # (16, 3)
     collar_top = neck + 0.75 * surface
     collar = [collar_top + 0.03 * across, collar_top - 0.03 * across, neck + surface - 0.05 * up]
+    decals = ((emblem, outfit.emblem), (np.stack(collar), outfit.skin))
     return [
-        _solid(
-            hips,
-            [1.02 * radii["hip"]] * 2,
-            outfit.trousers,
-            hip_joints,
-            cores=0.5 * np.stack(hips),
-        ),
-        _solid(
-            hips + waist,
-            [0.95 * radii["hip"]] * 2 + [radii["waist"]] * 2,
-            outfit.top,
-            hip_joints,
-            cores=[points["pelvis"]] * 2 + [points["waist"]] * 2,
-        ),
-        _solid(
-            waist + chest,
-            [radii["waist"]] * 2 + [1.1 * radii["shoulder"]] * 2,
-            outfit.top,
-            chest_joints,
-            cores=[points["waist"]] * 2 + [breastbone] * 2,
-            decals=((emblem, outfit.emblem), (np.stack(collar), outfit.skin)),
-        ),
+        _solid(hips, seat_radii, outfit.trousers, hip_joints, cores=0.5 * np.stack(hips)),
+        _solid(hips + waist, belly_radii, outfit.top, hip_joints, cores=belly_cores),
+        _solid(waist + chest, chest_radii, outfit.top, chest_joints, chest_cores, decals),
     ]
 
 
@@ -171,10 +152,8 @@ def _head(figure, outfit):
     chin = 0.55 * neck + 0.45 * figure.points["head_top"] + 0.1 * radius * forward
     skull = [chin, crown + radius * (0.2 * forward - 0.28 * up)]
     hair_ends = -1.3 if outfit.long_hair else -0.25
-    hair = [
-        crown + radius * (hair_ends * up - 0.3 * forward),
-        crown + radius * (0.06 * up - 0.12 * forward),
-    ]
+    hair_end = crown + radius * (hair_ends * up - 0.3 * forward)
+    hair = [hair_end, crown + radius * (0.06 * up - 0.12 * forward)]
 
     def patch(x, y, half_width, half_height, colour):
         """An ellipse on the face; all but the colour in head radii."""

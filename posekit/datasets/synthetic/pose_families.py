@@ -14,24 +14,16 @@ REVERSED_BY_MIRROR = ("root_roll", "spine_lean", "spine_twist", "neck_turn")
 
 @cache
 def tables():
-    """The tables `limits`, `relaxed` and `families` of pose_families.toml, in degrees.
-
-    Angle -> smallest and largest; angle -> mean and standard deviation; family -> its variants,
-    each with the angles in which it differs from relaxed people.
+    """Of pose_families.toml, in degrees: `limits`, angle -> smallest and largest; `relaxed`, angle ->
+    mean and standard deviation; `families`, family -> variants, angles in which they differ.
     """
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def draw_pose(rng, family):
-    """Draw the joint angles of one pose.
+    """Draw the joint angles of one pose of a family: dict angle -> degrees within the limits.
 
-    Args:
-        rng: np.random.Generator.
-        family: str, one of the families.
-
-    Returns:
-        dict angle -> degrees within the limits; the names of limbs' angles start with `left_`
-        or `right_`.
+    The names of limbs' angles start with `left_` or `right_`.
     """
     variants = tables()["families"][family]
     chosen = tables()["relaxed"] | variants[rng.integers(len(variants))]

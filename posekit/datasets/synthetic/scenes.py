@@ -31,10 +31,9 @@ def plan(index, seed):
     Frame, size and position, looks and distractors come from random streams of their own, so none
     of them depends on the activity.
     """
-    frame_rng = stream("frame", index, seed)
-    pose_rng = stream("pose", index, seed)
-    look_rng = stream("look", index, seed)
-    crowd_rng = stream("crowd", index, seed)
+    frame_rng, pose_rng, look_rng, crowd_rng = (
+        stream(name, index, seed) for name in ("frame", "pose", "look", "crowd")
+    )
     size_px = _draw_frame_size(frame_rng)
     reach = 0.2 + 0.75 * frame_rng.beta(3, 3)
     light = frame_rng.normal(0, 1, 3) * [1, 0.6, 0.3] + [0, 0.7, 0.6]

@@ -1,8 +1,4 @@
-"""A data set of synthetic people in the layout of Leeds Sports Pose Extended, with exact labels.
-
-Use it where the photographs are not available: to try the project, to test it, and to check a
-method against labels that are known exactly.
-"""
+"""A data set of synthetic people in the layout of Leeds Sports Pose Extended, with exact labels."""
 
 import csv
 import io
@@ -73,22 +69,14 @@ def example(index, seed):
 
 
 def write(folder, *, count, seed):
-    """Write a data set of synthetic people, in the layout of LSPet.
+    """Write `count` synthetic people, drawn by `seed`, in the layout of LSPet; gives the folder.
 
     A folder that already holds the same set is left alone. The set appears whole or not at all,
     and what killed processes left half written is removed.
 
-    Args:
-        folder: path; its parents are made.
-        count: int, 1 to 99999, images.
-        seed: int, 0 to 2**32 - 1.
-
-    Returns:
-        Path, the folder.
-
     Raises:
-        PosekitError: a number above is out of range, the folder holds anything else, or it cannot
-            be written.
+        PosekitError: a number is out of range, the folder holds anything else, or it cannot be
+            written.
     """
     _check_numbers(count, seed)
     folder = Path(folder)
@@ -163,15 +151,12 @@ def _mat_file(joints):
 
 def _holds(folder, recipe):
     """Whether `folder` holds this very set; False when there is nothing; else PosekitError."""
-    recipe_path = folder / RECIPE_FILE
     try:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return False
-        found = json.loads(recipe_path.read_text(encoding="utf-8"))
-    except OSError as error:
-        found = f"something without a readable {RECIPE_FILE} ({error.strerror})"
-    except ValueError:
-        found = f"something with a damaged {RECIPE_FILE}"
+        found = json.loads((folder / RECIPE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        found = f"something without a readable {RECIPE_FILE} ({error})"
     if found == recipe:
         return True
     raise PosekitError(
@@ -187,6 +172,5 @@ def _check_numbers(count, seed):
         f"`{name}` must be a whole number from {least} to {most}; got {value!r}."
         for name, (value, least, most) in ranges.items()
         if not (isinstance(value, numbers.Integral) and least <= value <= most)
-        or isinstance(value, bool)
     ]
     raise_problems("synthetic.write()", problems)

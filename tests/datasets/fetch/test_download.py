@@ -42,7 +42,7 @@ def digest_by_hand(files):
 def fetch(site, tmp_path, monkeypatch):
     """Fetch `lsp`, of three pictures, from /a and so on of the local site in turn."""
     monkeypatch.setattr(transfer, "STALL_SECONDS", 0.3)
-    monkeypatch.setattr(transfer, "WAITS_SECONDS", (0.01,))
+    monkeypatch.setattr(transfer, "WAITS_SECONDS", (0.0, 0.01))
 
     def call(sources=("a",), *, source=None, name="lsp", digest=None):
         listed = [{"url": site.url(path)} for path in sources]
@@ -201,8 +201,8 @@ def broken_picture():
 
 WRONG_SETS = {
     "another set": (lspet_files(labels(3)), "the data set must be lsp; got lspet"),
-    "fewer pictures": (lsp_files(labels(2)), "`images` must hold 3 pictures; got 2"),
-    "other numbers": (lsp_files(labels(3), first=2), "from im0001 to im0003; got im0002"),
+    "fewer pictures": (lsp_files(labels(2)), "`images` must be 3 pictures from im0001 to im0003; got 2"),
+    "other numbers": (lsp_files(labels(3), first=2), "from im0001 to im0003; got 3 from im0002"),
     "broken picture": (broken_picture(), "`im0002` must be a whole JPEG .* do not decode"),
     "bad labels": (FILES | {"joints.mat": PAGE}, "`joints.mat` must be a MATLAB file; got 1000"),
     "nothing": ({"README.txt": b""}, "`joints.mat` must lie next to"),
@@ -280,7 +280,7 @@ def test_a_bad_copy_of_the_users_is_named_and_stays(site, fetch, tmp_path):
     own = write_zip(tmp_path / "my.zip", lsp_files(labels(2)))
     site.routes["/a"] = [site.answer(zipped(tmp_path, FILES))]
     assert fetch(source=str(own)) == fetch.target
-    assert "my.zip: `images` must hold 3 pictures; got 2." in "\n".join(fetch.said)
+    assert "my.zip: `images` must be 3 pictures from im0001 to im0003; got 2 from" in "\n".join(fetch.said)
     assert own.exists() and asked(site) == ["/a"]
 
 

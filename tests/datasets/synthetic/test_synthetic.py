@@ -427,7 +427,7 @@ def test_foreign_files_are_named_and_kept(tmp_path):
     with pytest.raises(PosekitError, match=r"got .*thesis.txt .*Not a directory"):
         writing.write(tmp_path / "thesis.txt", count=1, seed=0)
     (tmp_path / "synthetic.json").write_text("{")
-    with pytest.raises(PosekitError, match="damaged synthetic.json"):
+    with pytest.raises(PosekitError, match="without a readable synthetic.json .*line 1"):
         writing.write(tmp_path, count=1, seed=0)
 
 
