@@ -68,8 +68,7 @@ def words(name):
     """A name of a score or a field as words: mpjpe_px is "mean joint error, px"."""
     if not re.fullmatch(r"[a-z][a-z0-9]*([_.][a-z0-9]+)*", name):
         return name
-    at = re.fullmatch(r"(pck|pcp|pdj)_([0-9.]+)", name)
-    if at:
+    if at := re.fullmatch(r"(pck|pcp|pdj)_([0-9.]+)", name):
         return f"{at[1].upper()}@{at[2]}"
     if name == "frame_mse":
         return "MSE, px² of the frame"
@@ -94,38 +93,29 @@ def html_table(rows):
         f'<th style="text-align:{sides[column]}">{escape(words(str(column)))}</th>'
         for column in columns
     )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td style="text-align:{sides[column]}{_line_style(text)}">{escape(text)}</td>'
-            for column in columns
-            for text in [shown(row[column], decimals[column])]
-        )
-        + "</tr>"
-        for row in rows
-    )
+    body = ""
+    for row in rows:
+        body += "<tr>"
+        for column in columns:
+            text = shown(row[column], decimals[column])
+            width = "white-space:nowrap" if len(text) <= 24 else "min-width:14em"
+            body += f'<td style="text-align:{sides[column]};{width}">{escape(text)}</td>'
+        body += "</tr>"
     return (
         '<div class="scroll" style="overflow-x:auto">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _line_style(text):
-    return ";white-space:nowrap" if len(text) <= 24 else ";min-width:14em"
-
-
 def facts(described):
     """Rows for a table of what a dict says, a row for each value; dicts inside it are opened."""
     rows = []
     for name, value in described.items():
+        what = words(str(name))
         if isinstance(value, dict) and not {"value", "interval"} <= value.keys():
-            inside = facts(value)
-            rows += [
-                {"what": f"{words(str(name))}: {row['what']}", "value": row["value"]}
-                for row in inside
-            ]
+            rows += [{**row, "what": f"{what}: {row['what']}"} for row in facts(value)]
         else:
-            rows.append({"what": words(str(name)), "value": value})
+            rows.append({"what": what, "value": value})
     return rows
 
 
@@ -136,29 +126,21 @@ def _side(values):
 
 def _column_decimals(values):
     """Decimals for a column: three significant digits of its largest number, four from 1 on."""
-    largest = max(
-        (abs(value) for value in values if isinstance(value, float) and math.isfinite(value)),
-        default=0,
-    )
+    known = [value for value in values if isinstance(value, float) and math.isfinite(value)]
+    largest = max(map(abs, known), default=0)
     if not largest:
         return None
     decimals = max(0, 2 + (largest >= 1) - math.floor(math.log10(largest)))
-    while decimals and all(
-        round(value, decimals - 1) == round(value, decimals)
-        for value in values
-        if isinstance(value, float) and math.isfinite(value)
-    ):
+    while decimals and all(round(each, decimals - 1) == round(each, decimals) for each in known):
         decimals -= 1
     return decimals
 
 
 def answer(verdict, *sentences, numbers=()):
-    """The answer of a notebook, Markdown: it is the top of its page and its part of the index.
+    """The answer of a notebook, Markdown: the top of its page and its part of the index.
 
-    Args:
-        verdict: str, the answer in a few words; they are bold.
-        sentences: str each, what the numbers mean and what is surprising; the index shows them.
-        numbers: str each, the evidence, one line for each; only the notebook's page shows them.
+    `verdict` is the answer in a few words, in bold. `sentences` say what the numbers mean and what
+    is surprising. `numbers`, the evidence, have a line each, on the notebook's page alone.
     """
     lead = " ".join([f"**{verdict}**", *filter(None, sentences)])
     return "\n".join([lead, "", *(f"- {line}" for line in numbers)]).strip()

@@ -15,15 +15,10 @@ from posekit.errors import PosekitError
 
 
 def main(arguments=None):
-    """Run one command.
+    """Run one command, of a list of words or of the process itself, and return the exit status.
 
-    Args:
-        arguments: list of str, or None for the process's own.
-
-    Returns:
-        int, the exit status: 0 success, 1 a failed notebook, other numbers in a verified report,
-        or faults in data or photographs, 2 bad input, 130 interrupted, 141
-        where the reader of its output has gone.
+    It is 0 for success, 1 for a failed notebook, other numbers in a verified report, or faults in
+    data or photographs, 2 for bad input, 130 interrupted, 141 where the output's reader has gone.
     """
     chosen = parser().parse_args(arguments)
     # TensorFlow reads this as it loads: without a GPU it would print errors in every process.
@@ -47,10 +42,8 @@ def main(arguments=None):
         extra = _extra_with(error.name)
         if extra is None:
             raise
-        print(
-            f"error: this command needs the package {error.name}: pip install 'posekit[{extra}]'",
-            file=sys.stderr,
-        )
+        needed = f"the package {error.name}: pip install 'posekit[{extra}]'"
+        print(f"error: this command needs {needed}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(message, file=sys.stderr)

@@ -1,6 +1,7 @@
 """Options that commands share, the types of their values, and what they open."""
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -159,18 +160,19 @@ def _split_text(summary):
     return f"{summary['name']}, seed {summary['seed']}, {summary['images']} images"
 
 
-def positive_integer(text):
-    """The type of counts."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"must be a whole number > 0; got {text}")
-    return int(text)
+def _whole_number(range_in_words, least, limit):
+    def read(text):
+        if not text.isdecimal() or not least <= int(text) < limit:
+            raise argparse.ArgumentTypeError(f"must be a whole number {range_in_words}; got {text}")
+        return int(text)
+
+    return read
 
 
-def seed(text):
-    """The type of seeds: the range that NumPy and Keras take."""
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1; got {text}")
-    return int(text)
+# The types of counts, of cameras, and of seeds: the range that NumPy and Keras take.
+positive_integer = _whole_number("> 0", 1, math.inf)
+camera_number = _whole_number(">= 0", 0, math.inf)
+seed = _whole_number("from 0 to 2**32 - 1", 0, 2**32)
 
 
 def absolute_path(text):

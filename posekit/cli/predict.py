@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 
 from posekit import files
@@ -15,6 +15,7 @@ from posekit.cli.options import (
     add_model,
     add_option,
     add_out,
+    camera_number,
     check_new,
     data_paths,
     open_experiment,
@@ -64,7 +65,7 @@ def _add_predict(commands):
     images = "pictures, videos, folders of them, or quoted patterns"
     source.add_argument("images", nargs="*", default=[], metavar="IMAGE", help=images)
     camera = "record this webcam instead, 0 is the first, until q or Ctrl-C"
-    add_option(source, "--camera", camera, type=_camera, metavar="NUMBER")
+    add_option(source, "--camera", camera, type=camera_number, metavar="NUMBER")
     add_model(parser, default="best")
     box = "where a person is, once for each; --box=-5,0,9,9 if X < 0"
     add_option(parser, "--box", box, type=_box, action="append", metavar="X,Y,WIDTH,HEIGHT")
@@ -133,10 +134,8 @@ def predict(options):
 def _estimator(options):
     from posekit.estimators import loading
 
-    estimator = loading.load(options.model)
-    if options.min_confidence is None:
-        return estimator
-    return estimator.with_least_presence(options.min_confidence)
+    estimator, least = loading.load(options.model), options.min_confidence
+    return estimator if least is None else estimator.with_least_presence(least)
 
 
 def _listed(paths, most=10):
@@ -149,16 +148,12 @@ def _record_camera(estimator, smoothing, options):
     from posekit.estimators.predict import video_files, videos
 
     if options.box is not None:
-        raise PosekitError(
-            "predict: a box needs exactly one image; got a camera. Leave one of them out."
-        )
+        raise PosekitError("predict: a box needs exactly one image; got a camera.")
     stream = video_files.Camera(options.camera)
     # A recording cannot be repeated, so none replaces another.
     stem = f"camera{options.camera}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-    with ExitStack() as stack:
-        show = None
-        if video_files.has_display():
-            show = stack.enter_context(video_files.window(stream.name))
+    window = video_files.window(stream.name) if video_files.has_display() else nullcontext()
+    with window as show:
         print(f"{stream.name}: {'q or ' if show else ''}Ctrl-C ends", file=sys.stderr)
         return videos.predict_video(
             estimator,
@@ -179,12 +174,6 @@ def _smoothing(options):
     settings = {"cutoff_hz": options.smooth_cutoff, "speed_gain": options.smooth_gain}
     settings = {name: value for name, value in settings.items() if value is not None}
     return OneEuroFilter(**settings) if options.smooth or settings else None
-
-
-def _camera(text):
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 0; got {text}")
-    return int(text)
 
 
 def _share(text):

@@ -21,6 +21,7 @@ from posekit.cli.options import (
     write_page,
 )
 from posekit.errors import PosekitError
+from posekit.files import from_root
 
 
 def add(commands):
@@ -151,11 +152,8 @@ def _add_runs(commands):
         "All --where must hold; ~ finds a part of the text; quote < and >.",
         example="runs reports --where network=poster_plain --sort validation_mse",
     )
-    folder, default = (
-        "folder to search (default: the project's reports/)",
-        files.from_root("reports"),
-    )
-    parser.add_argument("folder", nargs="?", type=absolute_path, default=default, help=folder)
+    what, default = "folder to search (default: the project's reports/)", from_root("reports")
+    parser.add_argument("folder", nargs="?", type=absolute_path, default=default, help=what)
     table = "which table to print, sort and filter"
     add_option(parser, "--of", table, choices=("trainings", "reports"), default="trainings")
     sort = "any column or setting (default: newest first)"
@@ -179,11 +177,9 @@ def runs(options):
     check_new(options, options.out)
     folder = options.folder
     tables, problems = report_runs.find(folder)
-    for kind in report_runs.KINDS:
-        chosen = {}
-        if kind == options.of:
-            chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
-        tables[kind] = report_runs.select(tables[kind], **chosen)
+    chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
+    for kind, rows in tables.items():
+        tables[kind] = report_runs.select(rows, **(chosen if kind == options.of else {}))
     html = options.out or folder / "runs.html"
     page = report_runs.page(folder, tables, written_to=html.parent)
     print(report_runs.to_text(tables[options.of], options.of))

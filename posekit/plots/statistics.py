@@ -1,7 +1,6 @@
 """What the data are like: labels, sizes, shapes of poses, and what guessing a constant costs."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from posekit.plots.style import (
     HALF,
@@ -12,6 +11,7 @@ from posekit.plots.style import (
     coloured,
     head,
     legend_below,
+    log_scale,
     new_figure,
     one_axis,
     show_pose,
@@ -81,12 +81,7 @@ def aspect_ratios(image_sizes_px):
     widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
     axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=PALETTE[0])
     axis.axvline(1, color=PALETTE[1], linestyle="--", label="square: no distortion")
-    ticks = np.array([1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4, 6])
-    ticks = ticks[(ticks >= 0.99 / widest) & (ticks <= 1.01 * widest)]
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(FixedLocator(ticks))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xticklabels([f"{tick:.2g}" for tick in ticks])
+    log_scale(axis, "x")
     legend_below(axis)
     return figure
 

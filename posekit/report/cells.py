@@ -6,6 +6,7 @@ The notebook itself keeps all of it.
 import ast
 import math
 import re
+from dataclasses import dataclass, field
 from html import escape
 
 from nbconvert.filters import strip_ansi
@@ -23,7 +24,7 @@ NOISE = re.compile(
     r"|^To enable the following instructions: .* rebuild TensorFlow"
     r"|^\[ ?(WARN|INFO):\d+@[\d.]+\] global "
 )
-EPOCH = re.compile(r"Epoch (\d+)/(\d+)$")
+EPOCH = re.compile(r"Epoch (\d+)/\d+$")
 # What `training.fit` prints before the epochs.
 TRAINING = re.compile(r"Training (\S+)$")
 SCORES = re.compile(r"(\w+): ([-+.\w]+)(?= - |$)")
@@ -31,17 +32,12 @@ CURVE_WIDTH, CURVE_HEIGHT = 120, 24
 
 
 def settle_lines(text):
-    """Each line as a terminal shows it in the end, after carriage returns and backspaces.
+    """Each line as a terminal shows it in the end, after carriage returns.
 
     A progress bar redraws its line many times; a page would show every version.
     """
-    lines = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        line = line.rstrip("\r\b").rpartition("\r")[2].lstrip("\b")
-        while "\b" in line:  # in a pattern, \b is the edge of a word; \x08 is the character
-            line = re.sub("^\x08|[^\x08]\x08", "", line)
-        lines.append(line)
-    return "\n".join(lines)
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r\b").rpartition("\r")[2] for line in lines)
 
 
 def answer_of(notebook):
@@ -125,31 +121,29 @@ def _folded(output):
     """What is left of one output, in order: the output itself, or parts of a stream."""
     if output.output_type != "stream":
         return [_sentence(output)]
-    kept, texts, trainings = [], [], []
+    texts, trainings = [], []
     for line in settle_lines(output.text).split("\n"):
         training = trainings[-1] if trainings else None
         if NOISE.search(line):
             continue
         if begun := EPOCH.match(line):
-            epoch, epochs = map(int, begun.groups())
-            if training is None or (training["epochs"] and training["epochs"][-1] + 1 != epoch):
-                training = {"name": "", "epochs": [], "lines": [], "scores": {}}
+            epoch = int(begun[1])
+            if training is None or (training.epochs and training.epochs[-1] + 1 != epoch):
+                training = Training()
                 trainings.append(training)
-            training["epochs"].append(epoch)
+            training.epochs.append(epoch)
+            training.lines.append(line)
         elif named := TRAINING.match(line):
-            trainings.append({"name": named[1], "epochs": [], "lines": [], "scores": {}})
-            continue
+            trainings.append(Training(named[1]))
         elif training and " - loss: " in line:
             # Keras does not number the epoch of a training that has but one.
-            training["epochs"] = training["epochs"] or [1]
+            training.epochs = training.epochs or [1]
+            training.lines.append(line)
             for name, value in SCORES.findall(line):
-                training["scores"].setdefault(name, []).append(float(value))
+                training.scores.setdefault(name, []).append(float(value))
         else:
             texts.append(line)
-            continue
-        if training:
-            training["lines"].append(line)
-    kept += [_training(training) for training in trainings if training["epochs"]]
+    kept = [training.shown() for training in trainings if training.epochs]
     text = "\n".join(texts)
     if text.strip():
         kept.append(new_output("stream", name=output.get("name", "stdout"), text=text))
@@ -164,50 +158,54 @@ def _sentence(output):
     return output
 
 
-def _training(training):
-    """One training as an output: a line with its curve, which opens to all its epochs."""
-    scores = training["scores"]
-    names = [name for name in ("mse", "val_mse") if name in scores] or [
-        name for name in ("loss", "val_loss") if name in scores
-    ]
-    said = "; ".join(
-        f"{words(name).replace('val ', 'validation ')} {scores[name][0]:,.4g} to "
-        f"{scores[name][-1]:,.4g}"
-        for name in names
-    )
-    lead = f"Training {training['name']}".strip()
-    count = len(training["epochs"])
-    summary = f"{lead}, {count} {'epoch' if count == 1 else 'epochs'}: {said or 'no scores'}"
-    html = (
-        f'<details class="training"><summary>{_curve([scores[name] for name in names])}'
-        f"{escape(summary)}</summary><pre>{escape(chr(10).join(training['lines']))}</pre></details>"
-    )
-    return new_output("display_data", {"text/html": html, "text/plain": summary})
+@dataclass
+class Training:
+    """What a stream says of one training."""
+
+    name: str = ""
+    epochs: list = field(default_factory=list)  # numbers
+    lines: list = field(default_factory=list)
+    scores: dict = field(default_factory=dict)  # name -> value of each epoch
+
+    def shown(self):
+        """An output: a line with the training's curve, which opens to all its epochs."""
+        names = [name for name in ("mse", "val_mse") if name in self.scores]
+        names = names or [name for name in ("loss", "val_loss") if name in self.scores]
+        said = "; ".join(
+            f"{words(name).replace('val ', 'validation ')} {self.scores[name][0]:,.4g} to "
+            f"{self.scores[name][-1]:,.4g}"
+            for name in names
+        )
+        lead, count = f"Training {self.name}".strip(), len(self.epochs)
+        summary = f"{lead}, {count} {'epoch' if count == 1 else 'epochs'}: {said or 'no scores'}"
+        html = (
+            f'<details class="training"><summary>{_curve([self.scores[name] for name in names])}'
+            f"{escape(summary)}</summary><pre>{escape(chr(10).join(self.lines))}</pre></details>"
+        )
+        return new_output("display_data", {"text/html": html, "text/plain": summary})
 
 
 def _curve(series):
     """A small SVG of the series, the last one thick: training and validation by epoch."""
     series = [[value for value in each if math.isfinite(value)] for each in series]
-    values = [value for each in series for value in each]
+    values = sum(series, [])
     if not values:
         return ""
-    low, high = min(values), max(values)
-    spread = (high - low) or 1
-    lines = "".join(
-        '<polyline fill="none" stroke="currentColor" stroke-width="{}" points="{}"/>'.format(
-            2 if n == len(series) - 1 else 1,
-            " ".join(
-                f"{2 + (CURVE_WIDTH - 4) * at / max(1, len(each) - 1):.1f},"
-                f"{2 + (CURVE_HEIGHT - 4) * (high - value) / spread:.1f}"
-                for at, value in enumerate(each)
-            ),
+    width, height, highest = CURVE_WIDTH - 4, CURVE_HEIGHT - 4, max(values)
+    down = height / ((highest - min(values)) or 1)
+    lines = ""
+    for n, each in enumerate(series, start=1):
+        across = width / max(1, len(each) - 1)
+        points = " ".join(
+            f"{2 + across * at:.1f},{2 + down * (highest - value):.1f}"
+            for at, value in enumerate(each)
         )
-        for n, each in enumerate(series)
+        stroke = f'stroke="currentColor" stroke-width="{2 if n == len(series) else 1}"'
+        lines += f'<polyline fill="none" {stroke} points="{points}"/>'
+    box = (
+        f'width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}"'
     )
-    return (
-        f'<svg aria-hidden="true" width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" '
-        f'viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}">{lines}</svg> '
-    )
+    return f'<svg aria-hidden="true" {box}>{lines}</svg> '
 
 
 def _tags(cell):

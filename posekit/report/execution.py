@@ -22,13 +22,6 @@ PATIENCE_SECONDS = 120  # for a kernel to start or to hand over output, on a bus
 class ThisPython(AsyncKernelManager):
     """Starts the Python that runs the report, whatever kernelspecs a user has installed."""
 
-    is_busy = False
-
-    async def _async_interrupt_kernel(self):
-        """Only where a cell runs: an idle kernel about to end would report it as an error."""
-        if self.is_busy:
-            await super()._async_interrupt_kernel()
-
     @property
     def kernel_spec(self):
         python_path = [str(files.PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
@@ -74,13 +67,9 @@ def execute(name, notebook, given, folder, bar):
     def on_cell_start(cell, cell_index):
         nonlocal reached
         reached = cell_index
-        ThisPython.is_busy = True
         number = _number(executed, cell_index)
         bar.n = done_cells + number - 1
         bar.set_description_str(f"{name}  cell {number}/{len(notebook.cells)}")
-
-    def on_cell_executed(cell, cell_index, execute_reply):
-        ThisPython.is_busy = False
 
     def on_cell_error(cell, cell_index, execute_reply):
         nonlocal reply
@@ -102,7 +91,6 @@ def execute(name, notebook, given, folder, bar):
             kernel_manager_class=ThisPython,
             coalesce_streams=True,
             on_cell_start=on_cell_start,
-            on_cell_executed=on_cell_executed,
             on_cell_error=on_cell_error,
             resources={"metadata": {"path": str(folder)}},
         )
@@ -118,13 +106,11 @@ def execute(name, notebook, given, folder, bar):
 
 
 def _error(executed, cell_index, name, message):
-    located = cell_index is not None
-    return {
-        "cell": _number(executed, cell_index) if located else None,
-        "anchor": f"cell-id={executed.cells[cell_index].id}" if located else None,
-        "name": name,
-        "message": strip_ansi(message),
-    }
+    cell = anchor = None
+    if cell_index is not None:
+        cell = _number(executed, cell_index)
+        anchor = f"cell-id={executed.cells[cell_index].id}"
+    return {"cell": cell, "anchor": anchor, "name": name, "message": strip_ansi(message)}
 
 
 def _number(executed, cell_index):

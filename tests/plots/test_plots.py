@@ -177,7 +177,7 @@ def test_aspect_ratios_count_every_image():
     )
     assert sum(bar.get_height() for bar in axis.patches) == 3
     ticks = [tick.get_text() for tick in axis.get_xticklabels()]
-    assert ticks[0] == "0.33" and ticks[-1] == "3" and "1" in ticks
+    assert ticks[0] == "0.3" and ticks[-1] == "3" and "1" in ticks
 
 
 def test_pose_components_draws_either_side_of_the_mean(rng):
