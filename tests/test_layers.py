@@ -27,7 +27,7 @@ LIGHT_FILES = """
     pipeline/targets pipeline/augmentation pipeline/views pipeline/caches models/names
     training/config training/records evaluation/metrics evaluation/bootstrap evaluation/seeds
     evaluation/baselines evaluation/pose_statistics evaluation/saliency_checks
-    estimators/recipes estimators/passes estimators/manifest estimators/decoding
+    estimators/recipes estimators/manifest estimators/decoding
     estimators/calibration estimators/presence estimators/backgrounds
     estimators/predict/pose_files estimators/predict/poses estimators/predict/smoothing
     estimators/predict/video_files estimators/predict/video_writing

@@ -40,9 +40,7 @@ networks
   lite0_short       lite0_quick without its last two stages
 heads, for all networks but the poster's
   coordinates       x and y of each joint, as the poster has them
-  spread            x and y, each with the spread of its error
   soft_argmax       a map for each joint
-  simcc             a classification over bins of each axis
 views
   squashed          the whole picture, stretched to a square
   whole             the whole picture, its shape kept

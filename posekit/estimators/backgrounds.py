@@ -15,16 +15,10 @@ MARGIN = 0.25
 
 
 def strip(image, keypoints_px, labelled):
-    """The largest strip of a picture beside, above or below a person.
+    """The largest strip of a picture (H, W, 3) beside, above or below a person.
 
-    Args:
-        image: uint8 (H, W, 3).
-        keypoints_px: float (K, 2), (x, y), pixels.
-        labelled: bool (K,).
-
-    Returns:
-        uint8 (h, w, 3), both sides at least `LEAST_SIDE_PX`; None where the person leaves no room.
-        It may show other people, whom nobody labelled.
+    None where the person, joints (K, 2) of which some are labelled (K,), leaves no room. It may
+    show other people, whom nobody labelled.
     """
     x, y, width, height = geometry.joint_boxes(keypoints_px[None], labelled[None])[0]
     margin = MARGIN * max(width, height)

@@ -11,10 +11,10 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from posekit.errors import PosekitError, raise_problems
+from posekit.errors import PosekitError
 
-# Keeps the logarithms finite.
-_LEAST = 1e-4
+# Keeps logarithms finite.
+LEAST = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Calibration:
 
     def confidence(self, mass):
         """Masses (..., K) in [0, 1] to confidences (..., K) in (0, 1)."""
-        return expit(self.slope * _log_odds(mass) + self.offsets)
+        return expit(self.slope * log_odds(mass) + self.offsets)
 
 
 def fit(mass, correct, counted):
@@ -35,56 +35,57 @@ def fit(mass, correct, counted):
     Args:
         mass: float (N, K) in [0, 1], of `decoding.find_peaks`.
         correct: bool (N, K), whether the joint was correct.
-        counted: bool (N, K), True where that is known; at least once for each joint.
+        counted: bool (N, K), True where that is known.
 
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with a unit normal
     prior on how far each joint's offset lies from the common one.
     """
-    problems = []
-    if not np.shape(mass) == np.shape(correct) == np.shape(counted):
-        problems.append(
-            "`mass`, `correct` and `counted` must have one shape (N, K); got "
-            f"{np.shape(mass)}, {np.shape(correct)} and {np.shape(counted)}."
-        )
-    elif not np.any(counted, axis=0).all():
-        joint = int(np.argmin(np.any(counted, axis=0)))
-        problems.append(f"`counted` must count each joint somewhere; got none for joint {joint}.")
-    raise_problems("calibration.fit()", problems)
-    _check_shares("calibration.fit()", "mass", mass)
+    joints = np.eye(mass.shape[1])[np.nonzero(counted)[1]]
+    columns = [log_odds(mass[counted]), np.ones(len(joints)), *joints.T]
+    # A surer network must not be correct less often.
+    bounds = [(0.0, None), *[(None, None)] * (len(columns) - 1)]
+    prior = np.repeat([0.0, 1.0], [2, len(columns) - 2])
+    found = logistic(np.stack(columns, axis=1), correct[counted], prior, bounds=bounds)
+    return Calibration(float(found[0]), found[1] + found[2:])
 
-    odds, hits = _log_odds(mass), np.asarray(correct, float)
+
+def logistic(design, hits, prior, *, weights=1.0, bounds=None):
+    """The most likely parameters (F,) of hits (M,), whose log-odds are design (M, F) times them.
+
+    `prior` (F,) is 1 where a unit normal prior keeps a parameter small, 0 elsewhere; `weights`
+    are those of the hits.
+    """
 
     def cost(parameters):
-        slope, common, own = parameters[0], parameters[1], parameters[2:]
-        total = slope * odds + common + own  # (N, K)
-        likelihood = np.where(counted, hits * total - np.logaddexp(0, total), 0.0)
-        error = np.where(counted, expit(total) - hits, 0.0)
-        gradient = np.concatenate([[(error * odds).sum(), error.sum()], error.sum(axis=0) + own])
-        return (own**2).sum() / 2 - likelihood.sum(), gradient
+        odds = design @ parameters
+        loss = (weights * (np.logaddexp(0, odds) - hits * odds)).sum()
+        gradient = (weights * (expit(odds) - hits)) @ design
+        return loss + (prior * parameters**2).sum() / 2, gradient + prior * parameters
 
-    start = np.concatenate([[1.0, 0.0], np.zeros(np.shape(mass)[1])])
-    # A surer network must not be correct less often.
-    bounds = [(0.0, None), *[(None, None)] * (len(start) - 1)]
-    found = minimize(cost, start, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return Calibration(float(found[0]), found[1] + found[2:])
+    start = np.zeros(design.shape[1])
+    return minimize(cost, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+
+
+def log_odds(mass):
+    """Of masses in [0, 1], finite."""
+    return logit(np.clip(mass, LEAST, 1 - LEAST))
 
 
 def from_json(stored):
     """A Calibration from the output of `to_json`; anything else raises PosekitError."""
-    slope, offsets = (
-        (stored.get("slope"), stored.get("offsets")) if isinstance(stored, dict) else (None, None)
-    )
-    if not (
-        _is_finite_number(slope)
-        and slope >= 0
-        and isinstance(offsets, list)
-        and all(map(_is_finite_number, offsets))
-    ):
+    held = stored if isinstance(stored, dict) else {}
+    slope, offsets = held.get("slope"), held.get("offsets")
+    if not isinstance(offsets, list) or not are_finite([slope, *offsets]) or slope < 0:
         raise PosekitError(
             "calibration: must hold a finite number `slope` >= 0 and a list `offsets` of finite "
             f"numbers; got {stored!r}."
         )
     return Calibration(float(slope), np.array(offsets, float))
+
+
+def are_finite(values):
+    """Whether all of a list read from JSON are numbers that a float can hold."""
+    return all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in values)
 
 
 def to_json(calibration):
@@ -107,13 +108,6 @@ def reliability(confidence, correct, *, bins=10):
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """
-    confidence, correct = np.asarray(confidence, float), np.asarray(correct, float)
-    if confidence.ndim != 1 or confidence.shape != correct.shape:
-        raise PosekitError(
-            "reliability(): `confidence` and `correct` must have one shape (M,); got "
-            f"{confidence.shape} and {correct.shape}."
-        )
-    _check_shares("reliability()", "confidence", confidence)
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.digitize(confidence, edges[1:-1])
     count = np.bincount(bin_of, minlength=bins)
@@ -130,21 +124,3 @@ def reliability(confidence, correct, *, bins=10):
         "share_correct": share_correct,
         "expected_calibration_error": float(error / len(correct)) if len(correct) else None,
     }
-
-
-def _check_shares(caller, name, values):
-    wrong = np.argwhere(~((np.asarray(values) >= 0) & (np.asarray(values) <= 1)))
-    if len(wrong):
-        first = tuple(wrong[0].tolist())
-        raise PosekitError(
-            f"{caller}: `{name}` must be in [0, 1]; got {values[first]} at {list(first)}."
-        )
-
-
-def _is_finite_number(value):
-    # A whole number may be too large for any float.
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
-def _log_odds(mass):
-    return logit(np.clip(mass, _LEAST, 1 - _LEAST))

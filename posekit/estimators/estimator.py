@@ -15,7 +15,7 @@ from posekit.datasets.pose_dataset import PERSON_BOX
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import decoding, presence
 from posekit.estimators.calibration import Calibration
-from posekit.estimators.passes import ONE_PASS
+from posekit.estimators.manifest import ONE_PASS
 from posekit.estimators.presence import Presence
 from posekit.geometry import keypoints_out_of_boxes
 from posekit.models import heads
@@ -43,10 +43,9 @@ class Stage:
     network: object  # keras.Model, or a network of `runtimes`
     head: str  # one of heads.HEADS
     view: str  # one of views.VIEWS
-    # Each pass is a tuple of passes.CropScale and averages over its crops; each pass of the person
+    # Each pass is a tuple of manifest.CropScale and averages over its crops; each of the person
     # view is centred on the pose of the one before. The time grows with the number of crops.
     passes: tuple = ONE_PASS
-    use_peak: bool = True  # whether a joint is read at its map's highest peak, not at its mean
 
     @property
     def frame_px(self):
@@ -56,28 +55,19 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """What an estimator found.
+    """What an estimator found in N pictures, of K joints each."""
 
-    Attributes:
-        keypoints_px: float64 (N, K, 2), (x, y) in the pictures' pixels.
-        confidences: float64 (N, K) in [0, 1], the chance that the joint is within 0.2 torso
-            lengths of the truth; NaN where the estimator is not calibrated.
-        peak_mass: float64 (N, K) in [0, 1], the probability around the last map's peak; NaN for a
-            network without maps.
-        boxes_px: float64 (N, 4), the box of the last pass, pixels; its crops show more or less.
-        presence: float64 (N,) in [0, 1], the chance that there is a person; NaN where the estimator
-            does not know.
-        found: bool (N,), False where that chance is below the estimator's threshold.
-        features: float64 (N, F), what `presence` judges by; NaN for a network without maps.
-    """
-
-    keypoints_px: np.ndarray
+    keypoints_px: np.ndarray  # float64 (N, K, 2), (x, y) in the pictures' pixels
+    # float64 (N, K) in [0, 1], the chance that the joint is within 0.2 torso lengths of the truth;
+    # NaN where the estimator is not calibrated.
     confidences: np.ndarray
+    # float64 (N, K) in [0, 1], the probability around the last map's peak; NaN without maps.
     peak_mass: np.ndarray
-    boxes_px: np.ndarray
+    boxes_px: np.ndarray  # float64 (N, 4), the box of the last pass; its crops show more or less
+    # float64 (N,) in [0, 1], the chance that there is a person; NaN where that is not known.
     presence: np.ndarray
-    found: np.ndarray
-    features: np.ndarray
+    found: np.ndarray  # bool (N,), False where that chance is below the estimator's threshold
+    features: np.ndarray  # float64 (N, F), what `presence` judges by; NaN without maps
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +105,7 @@ class PoseEstimator:
         """
         _check_images(images)
         sizes_px = np.array([image.shape[1::-1] for image in images])
-        stages, corners_px = self.stages, None
+        stages, corners_px = self.stages, np.zeros((len(images), 2), int)
         if boxes_px is not None:
             boxes_px = _checked_boxes(boxes_px, sizes_px)
             stages = tuple(stage for stage in stages if stage.view == "person")
@@ -124,9 +114,9 @@ class PoseEstimator:
                     f"estimate(): `boxes_px` need a stage that sees people; got {self.name}, "
                     "which sees whole pictures. Leave the box out, or take another model."
                 )
-            boxes_px, whole_px = _square(boxes_px), boxes_px
-            alone = [_person_alone(*each) for each in zip(images, whole_px, strict=True)]
-            images, corners_px = map(list, zip(*alone, strict=True))
+            pairs = zip(images, boxes_px, strict=True)
+            images, corners_px = map(list, zip(*map(_person_alone, pairs), strict=True))
+            boxes_px = _square(boxes_px)
             boxes_px[:, :2] -= corners_px
         elif stages[0].view == "person":
             raise PosekitError(
@@ -140,9 +130,6 @@ class PoseEstimator:
             for rows in _batches(len(images))
         ]
         keypoints_px, peak_mass, boxes_px, features = map(np.concatenate, zip(*poses, strict=True))
-        if corners_px is not None:
-            keypoints_px = keypoints_px + np.array(corners_px)[:, None]
-            boxes_px = boxes_px + np.pad(corners_px, ((0, 0), (0, 2)))
         confidences = np.full(peak_mass.shape, np.nan)
         if self.calibration is not None:
             confidences = self.calibration.confidence(peak_mass)
@@ -150,7 +137,15 @@ class PoseEstimator:
         if self.presence is not None:
             chances = self.presence.chance(features)
             found = ~(chances < self.presence.threshold)  # True where it is NaN
-        return Poses(keypoints_px, confidences, peak_mass, boxes_px, chances, found, features)
+        return Poses(
+            keypoints_px + np.array(corners_px)[:, None],
+            confidences,
+            peak_mass,
+            boxes_px + np.pad(corners_px, ((0, 0), (0, 2))),
+            chances,
+            found,
+            features,
+        )
 
     def _estimate_batch(self, stages, images, sizes_px, boxes_px):
         given_px, pose, mirror = boxes_px, None, self.skeleton.mirror
@@ -230,10 +225,8 @@ class _Maps:
 
     def around_px(self):
         """A square (N, 4) around each person."""
-        low, high = (
-            self.shown_px[:, :2] + share * self.shown_px[:, 2:]
-            for share in decoding.extents(self.mean)
-        )
+        corner_px, size_px = self.shown_px[:, :2], self.shown_px[:, 2:]
+        low, high = (corner_px + share * size_px for share in decoding.extents(self.mean))
         return geometry.squares_around(low, high, EXTENT_MARGIN)
 
     def read(self):
@@ -263,18 +256,21 @@ def _run_pass(stage, crops, images, boxes_px, mirror, before):
     """What a stage finds after its pass `before` or, with None, in its first one."""
     frames = np.concatenate([_frames(stage, crop, images, boxes_px) for crop in crops])
     outputs = np.split(stage.network.predict_on_batch(frames.astype(np.float32)), len(crops))
-    if heads.by_name(stage.head).has_maps and stage.use_peak:
+    seen_px = [geometry.scale_boxes(boxes_px, crop.scale) for crop in crops]
+    head = heads.HEADS[stage.head]
+    if head.has_maps:
         looks = () if before is None else before.looks
-        looks += tuple(
-            (_maps(output, crop, mirror), geometry.scale_boxes(boxes_px, crop.scale))
-            for output, crop in zip(outputs, crops, strict=True)
-        )
-        shown_px = geometry.scale_boxes(boxes_px, max(crop.scale for crop in crops))
-        return _Maps(stage.frame_px, looks, shown_px)
-    found_px = [
-        _keypoints_px(stage, output, crop, boxes_px, mirror)
-        for output, crop in zip(outputs, crops, strict=True)
-    ]
+        for output, crop, shown_px in zip(outputs, crops, seen_px, strict=True):
+            maps = decoding.softmax_maps(output)
+            looks += ((decoding.mirror_maps(maps, mirror) if crop.mirrored else maps, shown_px),)
+        widest_px = geometry.scale_boxes(boxes_px, max(crop.scale for crop in crops))
+        return _Maps(stage.frame_px, looks, widest_px)
+    found_px = []
+    for output, crop, shown_px in zip(outputs, crops, seen_px, strict=True):
+        in_frame_px = head.keypoints_px(output, stage.frame_px)
+        if crop.mirrored:
+            in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
+        found_px.append(keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px))
     return _Coordinates(sum(found_px) / len(found_px))
 
 
@@ -286,21 +282,6 @@ def _frames(stage, crop, images, boxes_px):
         pairs = zip(images, shown_px, strict=True)
         frames = np.stack([views.cut(image, box_px, stage.frame_px) for image, box_px in pairs])
     return frames[:, :, ::-1] if crop.mirrored else frames
-
-
-def _maps(output, crop, mirror):
-    """Where the joints are in a crop."""
-    maps = decoding.softmax_maps(output)
-    return decoding.mirror_maps(maps, mirror) if crop.mirrored else maps
-
-
-def _keypoints_px(stage, output, crop, boxes_px, mirror):
-    """Keypoints in the pictures, (N, K, 2), of a network that is read as coordinates."""
-    in_frame_px = heads.by_name(stage.head).keypoints_px(output, stage.frame_px)
-    if crop.mirrored:
-        in_frame_px = in_frame_px[:, list(mirror)] * [-1, 1] + [stage.frame_px - 1, 0]
-    shown_px = geometry.scale_boxes(boxes_px, crop.scale)
-    return keypoints_out_of_boxes(in_frame_px, shown_px, stage.frame_px)
 
 
 def _batches(count):
@@ -328,11 +309,12 @@ def _kept_near(boxes_px, given_px):
     return np.concatenate([centre_px - side_px / 2, side_px], axis=1)
 
 
-def _person_alone(image, box_px):
+def _person_alone(pair):
     """The part of a picture that a box and a little more around it cover, and its corner, (x, y).
 
     What lies beside a person is not shown: a tall box would become a square with neighbours in it.
     """
+    image, box_px = pair
     margin_px = BOX_MARGIN * box_px[2:].max()
     size_px = image.shape[1::-1]
     low = np.clip(np.floor(box_px[:2] - margin_px), 0, np.array(size_px) - 1).astype(int)

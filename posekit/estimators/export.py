@@ -28,44 +28,37 @@ REPRESENTATIVE_FRAMES = 200
 # Read by ONNX Runtime 1.12 and later.
 ONNX_OPSET = 17
 
+# What examples/pose_maps.py does with a stage, in words.
 FRAME = (
     "Cut the stage's box out of the RGB picture, `fill` beyond the picture's edge, and scale it to "
-    "input_px x input_px. Where it shrinks, first scale the whole picture by input_px / box_width, "
-    "to whole pixels, each of them the mean of the area that it covers (points alone would miss "
-    "pixels); then sample bilinearly. The input is float32 (N, input_px, input_px, 3), 0 to 255; "
-    "the network scales it itself. An integer coordinate is a pixel's centre: x of the picture is "
-    "(x + 0.5 - box_x) * input_px / box_width - 0.5 of the frame, and likewise y."
+    "input_px x input_px, bilinearly; where it shrinks, first scale the whole picture by averaging "
+    "areas. The input is float32 (N, input_px, input_px, 3), 0 to 255; the network scales it "
+    "itself. An integer coordinate is a pixel's centre: x of the picture is (x + 0.5 - box_x) * "
+    "input_px / box_width - 0.5 of the frame, and likewise y."
 )
 BOXES = {
     "whole": "The smallest centred square that holds all of the picture.",
     "squashed": "The picture itself, whatever its aspect.",
     "person": (
-        "A square around the expected extent of the joints. Smooth each map with a Gaussian of "
-        "standard deviation `smoothing`, raise it to `power`, divide by its sum. With F_k(t) the "
-        "share of joint k's map left of t, the extent reaches from the integral of the product of "
-        "1 - F_k to 1 less the integral of the product of F_k over t in 0 ... 1, the width that "
-        "the maps cover; likewise for y. Its centre is the square's, whose side is `extent_margin` "
-        "times its longer side, which is at least `least_side_px`. Between two passes of a stage "
-        "the square moves halfway there: the mean centre, the geometric mean of both sides. If the "
-        "output is no map: the square around the least and greatest x and y + 0.5 of the "
-        "keypoints, `person_margin` times as wide. If a box is given: the square around it, of its "
-        "longer side, of a picture that is cropped to the box and 0.1 of that side around it."
+        "A square around the expected extent of the joints of the maps before, `extent_margin` "
+        "times as wide, at least `least_side_px` before that; halfway there between two passes of "
+        "a stage. If the output is no map: the square around the keypoints, `person_margin` times "
+        "as wide. If a box is given: the square around it, of its longer side, of a picture that "
+        "is cropped to the box and 0.1 of that side around it. For the formulas see `extents` in "
+        "posekit's examples/pose_maps.py."
     ),
 }
 PASSES = (
-    "Run the stage once for each pass of `looks`. A pass is a list of crops. Each shows the square "
-    "of `scale` times the box's side around the same centre; where `mirrored`, with left and right "
-    "exchanged: then mirror the output's coordinates back and swap joint k and joint `mirror[k]`. "
-    "The result is the mean over the pass's crops of the coordinates; or where the output is maps, "
-    "over all crops of the stage so far of the probabilities, each spread over the cells of the "
-    "pass's widest crop that it covers, and lost beyond it."
+    "Run the stage once for each pass of `looks`, a list of crops: squares of `scale` times the "
+    "box's side around its centre. Where `mirrored`, exchange left and right, then mirror the "
+    "output back and swap joint k and joint `mirror[k]`. The result is the mean over the pass's "
+    "crops of the coordinates, or over all crops of the stage so far of the maps' probabilities, "
+    "in the pass's widest crop."
 )
 CONFIDENCE = (
     "The chance that joint k is within 0.2 torso lengths of the truth: 1 / (1 + exp(-(slope * "
     "log(m / (1 - m)) + offsets[k]))) with m the last stage's mass, clipped to 0.0001 ... 0.9999."
 )
-
-
 PRESENCE = (
     "The chance that a person is there: 1 / (1 + exp(-(offset + weights . features))), nobody "
     "below `threshold`. Of the last stage's masses' log-odds, clipped as above, the features are "
@@ -99,7 +92,12 @@ def export(model, folder, *, file_format, dataset=None):
             "got none. Give the training part."
         )
     folder = Path(folder)
-    _check_folder(folder)
+    path = folder / MANIFEST
+    if path.is_file() and "format" not in files.read_json(path):
+        raise PosekitError(
+            f"{folder}: must be a folder for an export alone; got one that holds a model. Name "
+            "another folder."
+        )
     estimator = loading.load(model, compiled=False)
     if not all(isinstance(stage.network, keras.Model) for stage in estimator.stages):
         raise PosekitError(
@@ -119,18 +117,8 @@ def export(model, folder, *, file_format, dataset=None):
         with files.replacing(file) as temporary:
             temporary.write_bytes(content)
         entries.append({**entry, **manifest.stage_entry(stage, file)})
-    path = folder / MANIFEST
     files.write_json(path, _manifest(model, estimator, stored, entries, file_format))
     return path
-
-
-def _check_folder(folder):
-    path = folder / MANIFEST
-    if path.is_file() and "format" not in files.read_json(path):
-        raise PosekitError(
-            f"{folder}: must be a folder for an export alone; got one that holds a model. Name "
-            "another folder."
-        )
 
 
 class _RecordingNetwork:
@@ -149,19 +137,12 @@ class _RecordingNetwork:
 def _seen_frames(estimator, dataset):
     """What each stage sees of some pictures in all its passes: lists of float32 (S, S, 3)."""
     recording = [_RecordingNetwork(stage.network) for stage in estimator.stages]
-    stages = [
-        replace(stage, network=network)
-        for stage, network in zip(estimator.stages, recording, strict=True)
-    ]
+    pairs = zip(estimator.stages, recording, strict=True)
+    stages = tuple(replace(stage, network=network) for stage, network in pairs)
     shown = dataset.subset(evenly_spread(len(dataset), REPRESENTATIVE_IMAGES))
-    replace(estimator, stages=tuple(stages)).estimate_dataset(shown)
-    return [
-        [
-            network.frames[index]
-            for index in evenly_spread(len(network.frames), REPRESENTATIVE_FRAMES)
-        ]
-        for network in recording
-    ]
+    replace(estimator, stages=stages).estimate_dataset(shown)
+    frames = [network.frames for network in recording]
+    return [[seen[at] for at in evenly_spread(len(seen), REPRESENTATIVE_FRAMES)] for seen in frames]
 
 
 def _litert(network, file_format, frames):

@@ -7,8 +7,7 @@ from posekit import files, joint_sets
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import manifest, runtimes
 from posekit.estimators.estimator import PoseEstimator, Stage
-from posekit.estimators.manifest import MANIFEST
-from posekit.estimators.passes import ONE_PASS
+from posekit.estimators.manifest import MANIFEST, ONE_PASS
 from posekit.files import PROJECT_ROOT
 from posekit.models import heads, saved
 from posekit.pipeline import views
@@ -35,7 +34,14 @@ def load(model, *, compiled=True):
     """
     path = path_of(model)
     if (path / MANIFEST).is_file():
-        return _from_manifest(path, compiled)
+        read = manifest.read(path)
+        stages = []
+        for entry in read.stages:
+            manifest.check_file(entry)
+            network = _network(entry.path, entry.head, read.skeleton, compiled)
+            stages.append(Stage(network, entry.head, entry.view, entry.passes))
+        certainty = read.calibration, read.presence
+        return PoseEstimator(path.name, tuple(stages), read.skeleton, *certainty, read.stored)
     head, view, skeleton = "coordinates", "squashed", LSP
     if path.is_dir() and (path / CONFIG).is_file():
         head, view, skeleton = _settings(path / CONFIG)
@@ -47,23 +53,6 @@ def load(model, *, compiled=True):
         )
     network = _network(path, head, skeleton, compiled)
     return PoseEstimator(str(model), (Stage(network, head, view),), skeleton)
-
-
-def _from_manifest(folder, compiled):
-    read = manifest.read(folder)
-    stages = []
-    for entry in read.stages:
-        manifest.check_file(entry)
-        network = _network(entry.path, entry.head, read.skeleton, compiled)
-        stages.append(Stage(network, entry.head, entry.view, entry.passes))
-    return PoseEstimator(
-        folder.name,
-        tuple(stages),
-        read.skeleton,
-        read.calibration,
-        read.presence,
-        manifest=read.stored,
-    )
 
 
 def _network(path, head, skeleton, compiled):
@@ -120,10 +109,6 @@ def from_runs(name, runs, *, passes=ONE_PASS):
 
     `passes` are the last stage's, see Stage.
     """
-    # Under "l1" a map is trained for its mean alone and need not have one peak.
-    stages = [
-        Stage(run.best_model(), run.config.head, run.config.view, use_peak=run.config.loss != "l1")
-        for run in runs
-    ]
+    stages = [Stage(run.best_model(), run.config.head, run.config.view) for run in runs]
     stages[-1] = replace(stages[-1], passes=passes)
     return PoseEstimator(name, tuple(stages), runs[-1].skeleton)

@@ -1,15 +1,13 @@
 """The manifest of a model: its networks in order, and how to read the last one's certainty."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from posekit import files, joint_sets
 from posekit.errors import PosekitError, raise_problems
 from posekit.estimators import calibration, presence
-from posekit.estimators import passes as test_time_passes
 from posekit.estimators.calibration import Calibration
-from posekit.estimators.passes import CropScale
 from posekit.estimators.presence import Presence
 from posekit.models.names import HEADS
 from posekit.pipeline import views
@@ -20,12 +18,22 @@ EXPORT_FORMATS = ("litert", "litert-float16", "litert-int8", "onnx")
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 2
 
-# The shipped models run one or two passes of one to three crops.
-PASSES_LIMIT = 20
-CROPS_LIMIT = 20
+# Of passes and of a pass's crops; the shipped models run one or two passes of one to three crops.
+_MOST = 20
 
 # Beyond them a person would be a few pixels of the frame, or a few joints of the person.
 SCALE_LIMITS = (0.25, 4)
+
+
+@dataclass(frozen=True)
+class CropScale:
+    """One crop of a pass; a stage runs one pass or several, each averaged over its crops."""
+
+    scale: float = 1.0  # side of the crop over the side of the view's own box
+    mirrored: bool = False  # whether left and right are exchanged
+
+
+ONE_PASS = ((CropScale(),),)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def stage_entry(stage, file):
         "view": stage.view,
         "input_px": stage.frame_px,
         "head": stage.head,
-        "looks": test_time_passes.to_json(stage.passes),
+        "looks": [[asdict(crop) for crop in crops] for crops in stage.passes],
     }
 
 
@@ -145,11 +153,9 @@ def _problems(stage):
         value = getattr(stage, field)
         if value not in choices:
             yield f"`{field}` must be one of {', '.join(map(repr, choices))}; got {value!r}"
-    if not 1 <= len(stage.passes) <= PASSES_LIMIT:
-        yield f"`looks` must be 1 to {PASSES_LIMIT} passes; got {len(stage.passes)}"
-    for crops in stage.passes:
-        if not 1 <= len(crops) <= CROPS_LIMIT:
-            yield f"a pass must have 1 to {CROPS_LIMIT} crops; got {len(crops)}"
+    counts = [len(stage.passes), *map(len, stage.passes)]
+    if not all(1 <= count <= _MOST for count in counts):
+        yield f"`looks` must be 1 to {_MOST} passes of 1 to {_MOST} crops; got {counts}"
     least, most = SCALE_LIMITS
     for crop in (crop for crops in stage.passes for crop in crops):
         if type(crop.scale) not in (int, float) or not least <= crop.scale <= most:

@@ -6,7 +6,7 @@ A recipe holds the fields of a TrainingConfig that were chosen on validation. In
 
 from dataclasses import dataclass
 
-from posekit.estimators.passes import ONE_PASS, CropScale
+from posekit.estimators.manifest import ONE_PASS, CropScale
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ _TRANSFER = {
     "learning_rate": 6e-4,
     "weight_decay": 0.02,
 }
-
+_WHOLE = {**_TRANSFER, "network": "lite0_short", "view": "whole"}
 # Person stages after the one on small pictures; each starts from the one before.
 _PERSON = {
     **_TRANSFER,
@@ -70,15 +70,13 @@ _PERSON = {
     "frame_px": 192,
     "learning_rate": 3e-4,
 }
+# Each restart at a high rate first makes validation worse, and it improves as the rate falls: the
+# last epoch is kept.
+_LONG = {**_PERSON, "keeps": "last"}
 
 RECIPES = {
     # Small pictures first: most of the way at half the cost of a step.
-    "from_scratch_person_96": {
-        **_SCRATCH,
-        "view": "person",
-        "frame_px": 96,
-        "epochs": 70,
-    },
+    "from_scratch_person_96": {**_SCRATCH, "view": "person", "frame_px": 96, "epochs": 70},
     "from_scratch_person": {
         **_SCRATCH,
         "starts_from": "from_scratch_person_96",
@@ -97,19 +95,11 @@ RECIPES = {
         "learning_rate": 1.5e-3,
         "epochs": 20,
     },
-    "best_whole_160": {
-        **_TRANSFER,
-        "network": "lite0_short",
-        "view": "whole",
-        "frame_px": 160,
-        "epochs": 30,
-    },
+    "best_whole_160": {**_WHOLE, "frame_px": 160, "epochs": 30},
     # A person who fills a third of the picture is then seen at 75 px instead of 53.
     "best_whole": {
-        **_TRANSFER,
+        **_WHOLE,
         "starts_from": "best_whole_160",
-        "network": "lite0_short",
-        "view": "whole",
         "frame_px": 224,
         "learning_rate": 3e-4,
         "epochs": 20,
@@ -127,33 +117,16 @@ RECIPES = {
         "learning_rate": 4e-4,
         "epochs": 25,
     },
-    # The best epoch was the last, so once more, from a lower learning rate.
-    "best_person_longer": {
-        **_PERSON,
-        "starts_from": "best_person",
-        "epochs": 24,
-    },
-    # Each restart at a high rate first makes validation worse, and it improves as the rate falls:
-    # from here on the last epoch is kept.
+    # The best epoch was the last, so once more, from a lower learning rate, and again.
+    "best_person_longer": {**_PERSON, "starts_from": "best_person", "epochs": 24},
     "best_person_again": {
-        **_PERSON,
+        **_LONG,
         "starts_from": "best_person_longer",
         "learning_rate": 2e-4,
         "epochs": 20,
-        "keeps": "last",
     },
-    "best_person_longest": {
-        **_PERSON,
-        "starts_from": "best_person_again",
-        "epochs": 50,
-        "keeps": "last",
-    },
-    "best_person_last": {
-        **_PERSON,
-        "starts_from": "best_person_longest",
-        "epochs": 80,
-        "keeps": "last",
-    },
+    "best_person_longest": {**_LONG, "starts_from": "best_person_again", "epochs": 50},
+    "best_person_last": {**_LONG, "starts_from": "best_person_longest", "epochs": 80},
 }
 
 

@@ -12,8 +12,7 @@ from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
 from posekit.estimators import backgrounds, calibration, loading, manifest, presence, recipes
 from posekit.estimators.loading import SHIPPED
-from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION
-from posekit.estimators.passes import ONE_PASS
+from posekit.estimators.manifest import MANIFEST, MANIFEST_VERSION, ONE_PASS
 from posekit.evaluation import scores
 from posekit.pipeline import views
 from posekit.provenance import provenance
@@ -48,10 +47,7 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
 
 
 def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
-    """Train by one of recipes.RECIPES, after the one it starts from, unless that is done already.
-
-    Arguments are as for `build`. Returns a TrainingRun.
-    """
+    """The TrainingRun of one of recipes.RECIPES, after the one it starts from; else as `build`."""
     check_choice("release.train()", "recipe", recipe, tuple(recipes.RECIPES))
     settings = dict(recipes.RECIPES[recipe])
     first = settings.pop("starts_from", None)
@@ -60,12 +56,11 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
         settings["initial_weights"] = str(start.folder / "best.keras")
     if epochs is not None:
         settings["epochs"] = epochs
-    config = TrainingConfig(seed=seed, **settings)
-    return fit(config, experiment, run_dir, verbose=verbose)
+    return fit(TrainingConfig(seed=seed, **settings), experiment, run_dir, verbose=verbose)
 
 
 def release(name, runs, experiment, folder, *, passes=ONE_PASS):
-    """Write a model folder: one file for each stage, and the manifest with the calibration.
+    """Write a model folder of trainings.
 
     Args:
         name: str, of the model.
@@ -93,63 +88,54 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
 
 
 def write(estimator, trainings, experiment, folder):
-    """Calibrate an estimator of Keras networks and write it; else as `release`.
+    """Write an estimator of Keras networks, one file for each stage, and calibrate it.
 
-    `trainings` are dicts, one for each stage in order: what the manifest says of its training.
+    `trainings` are dicts, one for each stage in order: what the manifest says of its training. All
+    else is as for `release`.
     """
     folder = Path(folder)
+    stages = [
+        _write_stage(stage, training, folder)
+        for stage, training in zip(estimator.stages, trainings, strict=True)
+    ]
     described = {
         "version": MANIFEST_VERSION,
         "name": estimator.name,
         **manifest.joints_entry(estimator.skeleton),
         "input": "RGB, 0 to 255, float32; each network scales its pixels itself",
         "fill": views.FILL,
-        "stages": [
-            _write_stage(stage, training, folder)
-            for stage, training in zip(estimator.stages, trainings, strict=True)
-        ],
+        "stages": stages,
         "calibration": None,
         "data": experiment.describe(),
         **provenance(),
     }
     files.write_json(folder / MANIFEST, described)
     # What ships is calibrated: the networks as they are read back, with halved weights.
-    files.write_json(folder / MANIFEST, {**described, **_fitted(loading.load(folder), experiment)})
-    return loading.load(folder)
+    return _calibrated(folder, experiment)
 
 
 def calibrate(folder, experiment):
     """Fit the confidences of a model folder again, on validation, and write them to its manifest.
 
-    For networks that were exchanged, or read in another way than when they were calibrated.
-
-    Args:
-        folder: Path of a folder with a manifest.
-        experiment: Experiment with the split that the networks were trained on.
-
-    Returns:
-        PoseEstimator, read back from the folder.
+    For networks that were exchanged, or read in another way than when they were calibrated; the
+    experiment must have the split that they were trained on. Returns the PoseEstimator, read back.
     """
+    return _calibrated(loading.path_of(folder), experiment, calibrated=provenance())
+
+
+def _calibrated(folder, experiment, **described):
     estimator = loading.load(folder)
-    stored = estimator.manifest
-    files.write_json(
-        loading.path_of(folder) / MANIFEST,
-        {**stored, **_fitted(estimator, experiment), "calibrated": provenance()},
-    )
-    return loading.load(folder)
-
-
-def _fitted(estimator, experiment):
-    """What a manifest says of the confidences of joints and people, None without maps."""
     part = experiment.part("validation")
     poses = estimator.estimate_dataset(part)
-    if np.isnan(poses.peak_mass).any():
-        return {"calibration": None, "presence": None}
-    correct, counted = scores.correct_joints(poses.keypoints_px, part)
-    return {
-        "calibration": calibration.to_json(calibration.fit(poses.peak_mass, correct, counted)),
-        "presence": _fitted_presence(poses, estimator, experiment),
-    }
+    described |= {"calibration": None, "presence": None}
+    if not np.isnan(poses.peak_mass).any():  # the last network has maps
+        correct, counted = scores.correct_joints(poses.keypoints_px, part)
+        if counted.any():
+            fitted = calibration.fit(poses.peak_mass, correct, counted)
+            described["calibration"] = calibration.to_json(fitted)
+        described["presence"] = _fitted_presence(poses, estimator, experiment)
+    files.write_json(folder / MANIFEST, {**estimator.manifest, **described})
+    return loading.load(folder)
 
 
 def _fitted_presence(poses, estimator, experiment):
@@ -198,23 +184,21 @@ def halve(path):
 
 
 def _copy_halved(source, target):
-    for name, value in source.attrs.items():
-        target.attrs[name] = value
+    target.attrs.update(source.attrs)
     for name, item in source.items():
         if isinstance(item, h5py.Group):
             _copy_halved(item, target.create_group(name))
-        else:
-            values = item[()]
-            if values.dtype == np.float32:
-                with np.errstate(over="ignore"):
-                    small = values.astype(np.float16)
-                if np.isfinite(values).all() and not np.isfinite(small).all():
-                    raise PosekitError(
-                        f"{item.name}: weights must be at most {np.finfo(np.float16).max:,.0f} to "
-                        f"be stored in half precision; got {np.abs(values).max():,.0f}."
-                    )
-                values = small
-            target.create_dataset(name, data=values)
+            continue
+        values = item[()]
+        if values.dtype == np.float32:
+            largest, limit = np.abs(values).max(initial=0), np.finfo(np.float16).max
+            if largest > limit:
+                raise PosekitError(
+                    f"{item.name}: weights must be at most {limit:,.0f} to be stored in half "
+                    f"precision; got {largest:,.0f}."
+                )
+            values = values.astype(np.float16)
+        target.create_dataset(name, data=values)
 
 
 def shipped_reliability(folder=SHIPPED):

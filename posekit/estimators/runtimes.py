@@ -31,12 +31,13 @@ class LiteRtNetwork:
             self._interpreter = tf.lite.Interpreter(
                 model_content=flatbuffer, num_threads=_usable_cores()
             )
-        (source,), (target,) = (
-            self._interpreter.get_input_details(),
-            self._interpreter.get_output_details(),
-        )
+        (source,) = self._interpreter.get_input_details()
+        (target,) = self._interpreter.get_output_details()
         self._input, self._output = source["index"], target["index"]
-        self.input_shape, self.output_shape = map(_shape, (source, target))
+        self.input_shape, self.output_shape = (
+            tuple(size if size >= 0 else None for size in details["shape_signature"].tolist())
+            for details in (source, target)
+        )
         self._batch_size = None
 
     def predict_on_batch(self, images):
@@ -165,6 +166,13 @@ def prediction(network):
     return predict
 
 
+# How to read each kind of exported file.
+READERS = {
+    ".tflite": lambda path: LiteRtNetwork(path.read_bytes()),
+    ".onnx": OnnxNetwork,
+}
+
+
 def read(path):
     """The LiteRtNetwork or OnnxNetwork of an exported file, a Path with a suffix of READERS."""
     try:
@@ -179,18 +187,7 @@ def read(path):
         ) from error
 
 
-def _shape(details):
-    return tuple(size if size >= 0 else None for size in details["shape_signature"].tolist())
-
-
 def _usable_cores():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
-
-
-# How to read each kind of exported file.
-READERS = {
-    ".tflite": lambda path: LiteRtNetwork(path.read_bytes()),
-    ".onnx": OnnxNetwork,
-}

@@ -66,24 +66,18 @@ def evaluate_poses(poses, experiment, *, part, seed):
         pose, or None without training images; "reliability", `calibration.reliability` of the
         confidences, or None without confidences.
     """
-    has_mean_pose = len(experiment.split.train) > 0
-    mean_pose_px = baselines.mean_pose_px(experiment, part) if has_mean_pose else None
-    return {
-        **_scores(poses.keypoints_px, experiment, part, seed),
-        "mean_pose": _scores(mean_pose_px, experiment, part, seed) if has_mean_pose else None,
-        "reliability": _reliability(poses, experiment.part(part)),
-    }
 
+    def scores(keypoints_px):
+        every, limbs = (
+            score_original_px(keypoints_px, experiment, part, seed=seed, joints=joints)
+            for joints in (None, experiment.dataset.skeleton.limb_joints)
+        )
+        return {**every, "limb_joints": limbs}
 
-def _scores(keypoints_px, experiment, part, seed):
-    def over(joints):
-        return score_original_px(keypoints_px, experiment, part, seed=seed, joints=joints)
-
-    return {**over(None), "limb_joints": over(experiment.dataset.skeleton.limb_joints)}
-
-
-def _reliability(poses, dataset):
-    if np.isnan(poses.confidences).any():
-        return None
-    correct, counted = correct_joints(poses.keypoints_px, dataset)
-    return calibration.reliability(poses.confidences[counted], correct[counted])
+    mean_pose = reliability = None
+    if len(experiment.split.train):
+        mean_pose = scores(baselines.mean_pose_px(experiment, part))
+    if not np.isnan(poses.confidences).any():
+        correct, counted = correct_joints(poses.keypoints_px, experiment.part(part))
+        reliability = calibration.reliability(poses.confidences[counted], correct[counted])
+    return {**scores(poses.keypoints_px), "mean_pose": mean_pose, "reliability": reliability}

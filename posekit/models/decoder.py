@@ -35,7 +35,7 @@ def with_head(name, image, levels, head, frame_px, dropout, joints):
     head = heads.by_name(head)
     coarsest = max(levels)
     features = levels[coarsest]
-    if head.uses_decoder:
+    if head.has_maps:
         features = layers.Conv2D(DECODER_WIDTH, 1, name=f"lateral{coarsest}")(features)
         stride = coarsest
         while stride > MAP_STRIDE:

@@ -1,4 +1,4 @@
-"""How a network says where a joint is: as coordinates, as a map, or as one line for each axis.
+"""How a network says where a joint is: as coordinates, or as a map.
 
 A head is one class: the network's last layers, the losses that train them, and how their output
 is read. All of it is `keras.ops`, so that any Keras backend trains and reads it. To add one, write
@@ -9,7 +9,6 @@ a mean over the joints that count; lengths in it are shares of the frame's side,
 not change with the resolution.
 """
 
-import numpy as np
 from keras import layers, ops
 
 from posekit.errors import check_choice
@@ -17,15 +16,9 @@ from posekit.geometry import cell_centres
 from posekit.models import names
 from posekit.models.losses import weighted_mse
 
-# Standard deviation of the map or line that a labelled joint asks for, as a share of the frame's
-# side. Two annotators of one photograph differ by a tenth of a torso, about this much of a crop.
+# Standard deviation of the map that a labelled joint asks for, as a share of the frame's side.
+# Two annotators of one photograph differ by a tenth of a torso, about this much of a crop.
 TARGET_SPREAD = 0.04
-
-# Bins of SimCC per frame pixel.
-BINS_PER_PX = 2
-
-# Greatest size of the logarithm of a joint's spread, in tenths of the frame's side.
-SPREAD_BOUND = 5.0
 
 
 class Head:
@@ -35,14 +28,12 @@ class Head:
         name: str.
         reading: str, tells users of an exported network how its output is read.
         has_maps: bool, whether the output is maps, (N, h, w, K) logits, so that a joint can be
-            placed at a peak and be given a confidence.
-        uses_decoder: bool, whether it takes the decoder's features, not the coarsest ones.
+            placed at a peak and be given a confidence. They need the decoder's features.
     """
 
     name = None
     reading = None
     has_maps = False
-    uses_decoder = True
 
     @property
     def losses(self):
@@ -76,8 +67,6 @@ class Coordinates(Head):
 
     name = "coordinates"
     reading = "(N, 2K): x0, y0, x1, y1, ... in the frame's pixels."
-    # Coordinates are read off the whole picture at once and need no map.
-    uses_decoder = False
 
     def output(self, features, joints, frame_px):
         pooled = layers.GlobalAveragePooling2D(name="pooled")(features)
@@ -93,56 +82,17 @@ class Coordinates(Head):
     def loss(self, targets, output, frame_px, name):
         if name == "mse":
             return weighted_mse(targets, output) * (10 / frame_px) ** 2
-        targets_px, weight = counted_targets(targets)
-        predicted_px = ops.reshape(output, ops.shape(targets_px))
-        return _mean_length(targets_px, weight, predicted_px, frame_px, name)
+        return _mean_length(targets, output, frame_px)
 
     def coordinates(self, output, frame_px):
         return output
 
 
-class Spread(Head):
-    """Each coordinate with the spread of its error, trained by a Laplace distribution's likelihood.
-
-    Source: residual log-likelihood estimation (Li et al., ICCV 2021) without its flow, which was
-    worth nothing measurable here (reports/README.md).
-    """
-
-    name = "spread"
-    reading = "(N, K, 4): x, y in the frame's pixels, then the logarithms of both spreads."
-
-    def output(self, features, joints, frame_px):
-        places_px = Coordinates().output(features, joints, frame_px)
-        pooled = layers.GlobalAveragePooling2D(name="spread_pooled")(features)
-        logarithm = layers.Dense(2 * joints, dtype="float32", name="spread_logarithm")(pooled)
-        return layers.Concatenate(axis=-1, dtype="float32", name="places_and_spreads")(
-            [
-                layers.Reshape((joints, 2), dtype="float32", name="places_px")(places_px),
-                layers.Reshape((joints, 2), dtype="float32", name="spreads")(logarithm),
-            ]
-        )  # (N, K, 4)
-
-    def output_shape(self, joints):
-        return (None, joints, 4)
-
-    def loss(self, targets, output, frame_px, name):
-        targets_px, weight = counted_targets(targets)
-        # A spread of nothing would make one error infinitely costly, and one of everything free.
-        logarithm = ops.clip(output[..., 2:], -SPREAD_BOUND, SPREAD_BOUND)
-        error = (targets_px - output[..., :2]) / frame_px * 10 * ops.exp(-logarithm)
-        cost = ops.abs(error) + logarithm + float(np.log(2))  # (N, K, 2)
-        return mean_over_counted(ops.sum(cost, axis=-1), weight)
-
-    def coordinates(self, output, frame_px):
-        return ops.reshape(output[..., :2], (-1, 2 * ops.shape(output)[1]))
-
-
 class SoftArgmax(Head):
     """A map for each joint, read as its mean.
 
-    Source: integral regression (Sun et al., ECCV 2018) under "l1". Under "cross_entropy" the map
-    is also asked to look like a Gaussian around the joint, as DSNT's regularisation does (Nibali et
-    al., 2018).
+    Source: integral regression (Sun et al., ECCV 2018); the map is also asked to look like a
+    Gaussian around the joint, as DSNT's regularisation does (Nibali et al., 2018).
     """
 
     name = "soft_argmax"
@@ -165,17 +115,14 @@ class SoftArgmax(Head):
     def loss(self, targets, output, frame_px, name):
         targets_px, weight = counted_targets(targets)
         _, height, width, _ = ops.shape(output)
-        expected_px = ops.reshape(self.coordinates(output, frame_px), ops.shape(targets_px))
-        coordinate_loss = _mean_length(targets_px, weight, expected_px, frame_px, "l1")
-        if name == "l1":
-            return coordinate_loss
         centres = cell_centres(height, width, frame_px)  # (C, 2)
         distance = ops.sum(
             ops.square(centres[None, :, None] - targets_px[:, None]), axis=-1
         )  # (N, C, K)
         wanted = ops.softmax(-distance / (2 * (TARGET_SPREAD * frame_px) ** 2), axis=1)
         entropy = -ops.sum(wanted * log_map(output), axis=1)  # (N, K)
-        return mean_over_counted(entropy, weight) + coordinate_loss
+        length = _mean_length(targets, self.coordinates(output, frame_px), frame_px)
+        return mean_over_counted(entropy, weight) + length
 
     def coordinates(self, output, frame_px):
         _, height, width, joints = ops.shape(output)
@@ -184,42 +131,7 @@ class SoftArgmax(Head):
         return ops.reshape(places, (-1, 2 * joints))
 
 
-class SimCC(Head):
-    """A classification over bins of each axis. Source: SimCC (Li et al., ECCV 2022)."""
-
-    name = "simcc"
-    reading = (
-        "(N, K, 2, bins): logits over x and over y; the coordinate is the mean under their "
-        "softmax. Bin i of n is at (i + 0.5) * input_px / n - 0.5."
-    )
-
-    def output(self, features, joints, frame_px):
-        maps = layers.Conv2D(joints, 1, name="lines_maps")(features)
-        _, height, width, _ = maps.shape
-        flat = layers.Permute((2, 1), name="lines_by_joint")(
-            layers.Reshape((height * width, joints), name="lines_cells")(maps)
-        )  # (N, K, h * w)
-        bins = BINS_PER_PX * frame_px
-        both = layers.Dense(2 * bins, dtype="float32", name="lines_dense")(flat)
-        return layers.Reshape((joints, 2, bins), dtype="float32", name="lines_logits")(both)
-
-    def output_shape(self, joints):
-        return (None, joints, 2, None)
-
-    def loss(self, targets, output, frame_px, name):
-        targets_px, weight = counted_targets(targets)
-        distance = ops.square(_bin_centres(frame_px) - targets_px[..., None])  # (N, K, 2, bins)
-        wanted = ops.softmax(-distance / (2 * (TARGET_SPREAD * frame_px) ** 2), axis=-1)
-        entropy = -ops.sum(wanted * ops.log_softmax(ops.cast(output, "float32"), axis=-1), axis=-1)
-        return mean_over_counted(ops.sum(entropy, axis=-1), weight)
-
-    def coordinates(self, output, frame_px):
-        probability = ops.softmax(ops.cast(output, "float32"), axis=-1)  # (N, K, 2, bins)
-        places = ops.sum(probability * _bin_centres(frame_px), axis=-1)
-        return ops.reshape(places, (-1, 2 * ops.shape(output)[1]))
-
-
-HEADS = {head.name: head for head in (Coordinates(), Spread(), SoftArgmax(), SimCC())}
+HEADS = {head.name: head for head in (Coordinates(), SoftArgmax())}
 
 
 def by_name(name):
@@ -235,10 +147,6 @@ def log_map(logits):
     return ops.log_softmax(flat, axis=1)
 
 
-def _bin_centres(frame_px):
-    return ((np.arange(BINS_PER_PX * frame_px) + 0.5) / BINS_PER_PX - 0.5).astype(np.float32)
-
-
 def mean_over_counted(per_joint, weight):
     return ops.sum(ops.where(weight > 0, weight * per_joint, 0.0)) / ops.maximum(
         ops.sum(weight), 1.0
@@ -251,10 +159,8 @@ def counted_targets(targets):
     return ops.where(weight[..., None] > 0, targets[..., :2], 0.0), weight
 
 
-def _mean_length(targets_px, weight, predicted_px, frame_px, name):
-    # Ten times the share: errors are then near 1, where the smooth L1 loss bends.
-    error = (predicted_px - targets_px) / frame_px * 10
-    size = ops.abs(error)
-    if name == "smooth_l1":
-        size = ops.where(size < 1, ops.square(error) / 2, size - 0.5)
-    return mean_over_counted(ops.mean(size, axis=-1), weight)
+def _mean_length(targets, predicted_px, frame_px):
+    targets_px, weight = counted_targets(targets)
+    # Ten times the share: errors are then near 1.
+    error = (ops.reshape(predicted_px, ops.shape(targets_px)) - targets_px) / frame_px * 10
+    return mean_over_counted(ops.mean(ops.abs(error), axis=-1), weight)

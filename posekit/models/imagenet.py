@@ -4,8 +4,6 @@ The published checkpoint is PyTorch's; models/imagenet/convert_lite0.py reads it
 of its own, folds the normalisation in and writes plain arrays.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from posekit import files
@@ -24,32 +22,30 @@ def load_into(network, path=WEIGHTS):
     The file of `convert_lite0.py` has, for each layer NAME of the trunk, NAME/kernel and NAME/bias
     with the normalisation folded in. Where it is not that file, the network stays as it was.
     """
-    path = Path(path)
-    if not path.is_file():
+    try:
+        arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
+    except PosekitError as error:
         raise PosekitError(
-            f"{path}: the ImageNet weights must exist; got nothing there. Run `make imagenet`, or "
-            'train with another start, such as the "residual" network.'
-        )
+            f"{error} `make imagenet` writes it; other networks, as residual, need none."
+        ) from error
     trunk = [
         layer
         for layer in network.layers
         if layer.weights and layer.name.startswith(("stem", "block"))
     ]
-    try:
-        arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
-    except PosekitError as error:
-        raise PosekitError(f"{error} `make imagenet` writes it again.") from error
     problems = []
     for layer in trunk:
         for part, weight in zip(("kernel", "bias"), layer.weights, strict=True):
-            name, wanted = f"{layer.name}/{part}", tuple(weight.shape)
-            given = arrays[name].shape if name in arrays else "none"
-            if given != wanted:
-                problems.append(f"`{name}` must have shape {wanted}; got {given}.")
-            elif arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
+            name, given = f"{layer.name}/{part}", arrays.get(f"{layer.name}/{part}")
+            if given is None or given.shape != weight.shape or not _is_finite(given):
+                found = "none" if given is None else f"{given.dtype} {given.shape}"
                 problems.append(
-                    f"`{name}` must hold finite float numbers; got dtype {arrays[name].dtype}."
+                    f"`{name}` must be finite floats of shape {tuple(weight.shape)}; got {found}."
                 )
     raise_problems(str(path), problems)
     for layer in trunk:
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
+
+
+def _is_finite(values):
+    return values.dtype.kind == "f" and np.isfinite(values).all()

@@ -76,24 +76,19 @@ def lite0_network(
 
 
 def _inverted_residual(
-    features, width, *, kernel, stride, expansion, trainable, depthwise_fixed, drop, name
+    inputs, width, *, kernel, stride, expansion, trainable, depthwise_fixed, drop, name
 ):
-    inputs = features
+    def relu6(layer, features):
+        return layers.ReLU(max_value=6, name=f"{layer.name}_relu")(layer(features))
+
+    features, channels = inputs, inputs.shape[-1]
     if expansion > 1:
-        expand = layers.Conv2D(
-            inputs.shape[-1] * expansion, 1, trainable=trainable, name=f"{name}_expand"
-        )
-        features = layers.ReLU(max_value=6, name=f"{name}_expand_relu")(expand(features))
-    depthwise = layers.DepthwiseConv2D(
-        kernel,
-        stride,
-        "same",
-        trainable=trainable and not depthwise_fixed,
-        name=f"{name}_depthwise",
-    )
-    features = layers.ReLU(max_value=6, name=f"{name}_depthwise_relu")(depthwise(features))
+        settings = {"trainable": trainable, "name": f"{name}_expand"}
+        features = relu6(layers.Conv2D(channels * expansion, 1, **settings), features)
+    settings = {"trainable": trainable and not depthwise_fixed, "name": f"{name}_depthwise"}
+    features = relu6(layers.DepthwiseConv2D(kernel, stride, "same", **settings), features)
     features = layers.Conv2D(width, 1, trainable=trainable, name=f"{name}_project")(features)
-    if stride == 1 and inputs.shape[-1] == width:
+    if stride == 1 and channels == width:
         if drop and trainable:
             features = decoder.dropped(features, drop, name)
         return layers.Add(name=f"{name}_add")([inputs, features])

@@ -18,8 +18,6 @@ NETWORKS = {
 
 # Head -> its losses, the usual one first.
 HEADS = {
-    "coordinates": ("mse", "l1", "smooth_l1"),
-    "spread": ("laplace",),
-    "soft_argmax": ("l1", "cross_entropy"),
-    "simcc": ("cross_entropy",),
+    "coordinates": ("mse", "l1"),
+    "soft_argmax": ("cross_entropy",),
 }

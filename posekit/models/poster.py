@@ -25,7 +25,6 @@ def poster_network(
     frame_px=FRAME_PX,
     convolution_widths=CONVOLUTION_WIDTHS,
     dense_widths=DENSE_WIDTHS,
-    batch_norm_momentum=BATCH_NORM_MOMENTUM,
     rescales=True,
     last_start=1.0,
     joints=JOINT_COUNT,
@@ -39,7 +38,6 @@ def poster_network(
         convolution_widths: tuple of blocks, each a tuple of filter counts; a block ends in 2 x 2
             max pooling.
         dense_widths: tuple of int, units of the hidden dense layers.
-        batch_norm_momentum: float in [0, 1), of the moving statistics that inference uses.
         rescales: bool, whether the first weight layer sees pixels from -1 to 1 and the last one
             works in half frames around the frame's centre; False for plain pixels in both.
         last_start: float > 0, factor on the last layer's first weights.
@@ -52,44 +50,31 @@ def poster_network(
     stack = [keras.Input((frame_px, frame_px, 3), name="image")]
     if rescales:
         stack.append(layers.Rescaling(1 / 127.5, offset=-1.0, name="pixels_to_unit"))
+    # BatchNormalization's beta takes the place of the bias, so the pair stays comparable.
+    weights = {"use_bias": not batch_norm, "kernel_initializer": "glorot_uniform"}
 
-    def add_hidden(layer, name):
+    def add_hidden(layer):
         stack.append(layer)
         if batch_norm:
-            stack.append(layers.BatchNormalization(momentum=batch_norm_momentum, name=f"{name}_bn"))
-        stack.append(layers.ReLU(name=f"{name}_relu"))
+            named = {"momentum": BATCH_NORM_MOMENTUM, "name": f"{layer.name}_bn"}
+            stack.append(layers.BatchNormalization(**named))
+        stack.append(layers.ReLU(name=f"{layer.name}_relu"))
 
-    # BatchNormalization's beta takes the place of the bias, so the pair stays comparable.
     for block, widths in enumerate(convolution_widths, start=1):
         for position, width in enumerate(widths, start=1):
             name = f"conv{block}_{position}"
-            convolution = layers.Conv2D(
-                width,
-                3,
-                padding="same",
-                use_bias=not batch_norm,
-                kernel_initializer="glorot_uniform",
-                name=name,
-            )
-            add_hidden(convolution, name)
+            add_hidden(layers.Conv2D(width, 3, padding="same", name=name, **weights))
         stack.append(layers.MaxPooling2D(name=f"pool{block}"))
     stack.append(layers.Flatten(name="flatten"))
     for position, width in enumerate(dense_widths, start=1):
-        dense = layers.Dense(
-            width,
-            use_bias=not batch_norm,
-            kernel_initializer="glorot_uniform",
-            name=f"dense{position}",
-        )
-        add_hidden(dense, f"dense{position}")
+        add_hidden(layers.Dense(width, name=f"dense{position}", **weights))
     start = "glorot_uniform"
     if last_start != 1:
         start = keras.initializers.VarianceScaling(last_start**2, "fan_avg", "uniform")
     last = "coordinates_unit" if rescales else "coordinates_px"
     stack.append(layers.Dense(2 * joints, kernel_initializer=start, name=last))
     if rescales:
-        # The last weight layer works in units of half a frame around the frame's centre, so that
-        # Adam's steps suit it; the loss and every reader see pixels.
+        # Half a frame as the unit suits Adam's steps; the loss and every reader see pixels.
         stack.append(
             layers.Rescaling(frame_px / 2, offset=(frame_px - 1) / 2, name="coordinates_px")
         )

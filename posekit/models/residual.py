@@ -54,15 +54,8 @@ def residual_network(
 
 def _residual_block(features, width, *, stride, drop, name):
     def convolution(kernel, step, part):
-        return layers.Conv2D(
-            width,
-            kernel,
-            step,
-            "same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"{name}_{part}",
-        )
+        settings = {"use_bias": False, "kernel_initializer": "he_normal", "name": f"{name}_{part}"}
+        return layers.Conv2D(width, kernel, step, "same", **settings)
 
     branch = decoder.normed(convolution(3, stride, "first"), features)
     branch = decoder.normed(convolution(3, 1, "second"), branch, relu=False)

@@ -8,9 +8,6 @@ import numpy as np
 from posekit.errors import PosekitError, brief
 from posekit.models import heads
 
-# What a layer's dtype says where it isn't described as a policy.
-_FLOATS = ("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16")
-
 
 def load(path, *, head="coordinates", joints):
     """Read a saved network, uncompiled, and check that it is one of ours.
@@ -47,8 +44,9 @@ def check_shapes(path, network, *, head, joints):
     allowed = tuple(heads.HEADS) if head is None else (head,)
     input_shape, output_shape = _shape(network, "input"), _shape(network, "output")
     if not any(_is_of(name, output_shape, joints) for name in allowed):
-        shapes = {name: heads.HEADS[name].output_shape(joints) for name in allowed}
-        wanted = " or ".join(f"{shape} ({name})" for name, shape in shapes.items())
+        wanted = " or ".join(
+            f"{heads.HEADS[name].output_shape(joints)} ({name})" for name in allowed
+        )
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {joints} joints; "
             f"got {output_shape}."
@@ -61,52 +59,35 @@ def check_shapes(path, network, *, head, joints):
 
 
 def in_float32(network):
-    """A Keras network with the same weights that computes in float32, whatever it was saved in.
+    """A keras.Model with the same weights that computes in float32, whatever it was saved in.
 
-    Half precision is for training on GPUs: a CPU is slow in it, and LiteRT lacks most of it.
-
-    Args:
-        network: keras.Model.
-
-    Returns:
-        keras.Model: the network itself where it computes in float32 already.
+    Half precision is for training on GPUs: a CPU is slow in it, and LiteRT lacks most of it. A
+    network that computes in float32 already is returned itself.
     """
-    described = keras.saving.serialize_keras_object(network)
-    plain = _with_float32(described)
-    if plain == described:
+    if all(layer.dtype_policy.name == "float32" for layer in network.layers):
         return network
-    copy = keras.saving.deserialize_keras_object(plain)
+    copy = keras.models.clone_model(
+        network,
+        clone_function=lambda layer: type(layer).from_config(
+            {**layer.get_config(), "dtype": "float32"}
+        ),
+    )
     copy.set_weights([np.asarray(weight, np.float32) for weight in network.get_weights()])
     return copy
-
-
-def _with_float32(described):
-    """A serialized object in which every policy of plain or mixed floats is float32."""
-    if isinstance(described, list):
-        return [_with_float32(each) for each in described]
-    if not isinstance(described, dict):
-        return described
-    if described.get("class_name") == "DTypePolicy":
-        return {**described, "config": {"name": "float32"}}
-    return {
-        key: "float32" if key == "dtype" and value in _FLOATS else _with_float32(value)
-        for key, value in described.items()
-    }
-
-
-def _shape(network, end):
-    """A network's shape at one end: a tuple, or what else Keras says of it, for the message."""
-    try:
-        shape = getattr(network, f"{end}_shape")
-    except (AttributeError, ValueError) as error:
-        return f"none ({brief(error, 80)})"
-    return shape
 
 
 def head_of(network, *, joints):
     """The name of the head that a network ends in, by its output's shape; None for another."""
     shape = _shape(network, "output")
     return next((name for name in heads.HEADS if _is_of(name, shape, joints)), None)
+
+
+def _shape(network, end):
+    """A network's shape at one end: a tuple, or what else Keras says of it, for the message."""
+    try:
+        return getattr(network, f"{end}_shape")
+    except (AttributeError, ValueError) as error:
+        return f"none ({brief(error, 80)})"
 
 
 def _is_of(head, shape, joints):

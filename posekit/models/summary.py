@@ -17,7 +17,7 @@ def layer_table(model):
             "kind": type(layer).__name__,
             "output_shape": tuple(layer.output.shape[1:]),
             "parameters": layer.count_params(),
-            "megaflops": _multiply_adds(layer) * 2 / 1e6,
+            "megaflops": _flops(layer) / 1e6,
         }
         for layer in model.layers
     ]
@@ -25,12 +25,12 @@ def layer_table(model):
 
 def count_flops(model):
     """Forward floating-point operations of one image, int; counted as in `layer_table`."""
-    return 2 * sum(_multiply_adds(layer) for layer in model.layers)
+    return sum(map(_flops, model.layers))
 
 
-def _multiply_adds(layer):
+def _flops(layer):
     if not isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
         return 0
     # The kernel is applied once at each position of the output: a pixel, or a dense layer's row.
     positions = math.prod(layer.output.shape[1:-1])
-    return positions * math.prod(layer.kernel.shape)
+    return 2 * positions * math.prod(layer.kernel.shape)

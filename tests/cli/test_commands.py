@@ -282,7 +282,7 @@ def test_command_is_required(capsys):
         (["evaluate", "--model", "m", "--split", "x"], "--split: invalid choice: 'x'"),
         (["evaluate", "--model", "m", "--part", "x"], "--part: invalid choice: 'x'"),
         (["train", "--head", "x"], "--head: invalid choice: 'x'"),
-        (["train", "--head", "simcc"], '`head` of poster_batchnorm must be "coordinates"'),
+        (["train", "--head", "soft_argmax"], '`head` of poster_batchnorm must be "coordinates"'),
         (["train", "--seed", "-1"], "--seed: must be a whole number from 0 to 2**32 - 1; got -1"),
         (["train", "--seed", "1.5"], "--seed: must be a whole number from 0 to 2**32 - 1; got 1.5"),
         (["train", "--epochs", "ten"], "--epochs: invalid int value: 'ten'"),

@@ -16,7 +16,7 @@ from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading, presence
 from posekit.estimators import estimator as estimators_estimator
 from posekit.estimators.estimator import PoseEstimator, Stage
-from posekit.estimators.passes import ONE_PASS, CropScale
+from posekit.estimators.manifest import ONE_PASS, CropScale
 from posekit.estimators.predict import photos
 from posekit.evaluation import predictions
 from posekit.models import poster
@@ -116,7 +116,7 @@ def test_shipped_models_are_known_by_name(monkeypatch, estimator_folder, tmp_pat
         (lambda it: it.pop("calibration"), "got a manifest without 'calibration'"),
         (lambda it: it["stages"][1].pop("view"), "got a manifest without 'view'"),
         (lambda it: it["stages"].clear(), "`stages` must list a network; got none"),
-        (lambda it: it["stages"][1].update(looks=[]), "`looks` must be .*; got 0 in stage 1"),
+        (lambda it: it["stages"][1].update(looks=[]), r"`looks` must be .*; got \[0\] in stage 1"),
         (lambda it: it["stages"][1].update(looks=[1]), "got values of other kinds .*int"),
         (lambda it: it["stages"][0].update(head="eyes"), "`head` must be one of .*; got 'eyes'"),
         (lambda it: it["stages"][0].update(view="far"), "`view` must be one of .*; got 'far'"),

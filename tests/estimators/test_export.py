@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import types
+from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from posekit.cli.main import main
 from posekit.errors import PosekitError
-from posekit.estimators import loading, passes, recipes
+from posekit.estimators import loading, recipes
 from posekit.estimators.export import export
 from posekit.files import PROJECT_ROOT, digest, read_json, write_json
 from posekit.skeleton import JOINTS
@@ -84,7 +85,9 @@ def disc_folder(estimator_folder, tmp_path_factory):
     for stage, frame_px in zip(manifest["stages"], (64, 96), strict=True):
         disc_network(frame_px).save(folder / stage["file"])
         stage["sha256"] = digest(folder / stage["file"])
-    manifest["stages"][1]["looks"] = passes.to_json(recipes.TWO_PASSES)
+    manifest["stages"][1]["looks"] = [
+        [asdict(crop) for crop in crops] for crops in recipes.TWO_PASSES
+    ]
     write_json(folder / "manifest.json", manifest)
     return folder
 

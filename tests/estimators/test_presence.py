@@ -73,11 +73,6 @@ def test_another_json_is_refused(change):
         presence.from_json([])
 
 
-def test_features_of_another_shape_are_refused():
-    with pytest.raises(PosekitError, match=r"`backgrounds` must have shape .*; got \(1, 5\)"):
-        presence.fit(drawn(9, 1.0, 0), drawn(1, 0.0, 1))
-
-
 def test_the_largest_strip_beside_a_person():
     image = np.arange(200 * 300 * 3, dtype=np.int64).reshape(200, 300, 3).astype(np.uint8)
     keypoints_px = np.tile([30.0, 20.0], (14, 1))

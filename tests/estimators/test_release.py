@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict
 
 import h5py
 import keras
@@ -13,7 +14,7 @@ import pytest
 
 from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading, presence, recipes, release
-from posekit.estimators.passes import ONE_PASS, to_json
+from posekit.estimators.manifest import ONE_PASS
 from posekit.estimators.recipes import Model
 from posekit.evaluation import scores
 from posekit.models import names, residual
@@ -61,7 +62,10 @@ def test_the_folder_describes_its_stages(built, experiment):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert [stage["view"] for stage in manifest["stages"]] == ["whole", "person"]
     looks = [stage["looks"] for stage in manifest["stages"]]
-    assert looks == [to_json(ONE_PASS), to_json(recipes.TWO_PASSES)]
+    assert looks == [
+        [[asdict(crop) for crop in crops] for crops in passes]
+        for passes in (ONE_PASS, recipes.TWO_PASSES)
+    ]
     assert [stage["training"]["recipe"] for stage in manifest["stages"]] == [
         "tiny_whole",
         "tiny_person",

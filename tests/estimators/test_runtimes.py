@@ -34,7 +34,7 @@ def built(name, head):
     "make",
     [
         poster,
-        lambda: built("residual_slim", "simcc"),
+        lambda: built("residual_slim", "coordinates"),
         lambda: built("lite0_short", "soft_argmax"),
     ],
     ids=["poster", "residual_slim", "lite0_short"],

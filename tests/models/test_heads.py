@@ -23,15 +23,9 @@ def output_at(name, places_px, *, frame_px=FRAME_PX):
     count, joints, _ = places_px.shape
     if name == "coordinates":
         return places_px.reshape(count, 2 * joints).astype(np.float32)
-    if name == "spread":
-        return np.concatenate([places_px, np.zeros_like(places_px)], axis=-1).astype(np.float32)
-    if name == "soft_argmax":
-        centres_px = geometry.cell_centres(HEIGHT, WIDTH, frame_px)[None, :, None]  # (1, C, 1, 2)
-        logits = gaussian_logits(centres_px, places_px[:, None]).sum(axis=-1)  # (N, C, K)
-        return logits.reshape(count, HEIGHT, WIDTH, joints).astype(np.float32)
-    bins = heads.BINS_PER_PX * frame_px
-    centres_px = (np.arange(bins) + 0.5) / heads.BINS_PER_PX - 0.5
-    return gaussian_logits(centres_px, places_px[..., None]).astype(np.float32)
+    centres_px = geometry.cell_centres(HEIGHT, WIDTH, frame_px)[None, :, None]  # (1, C, 1, 2)
+    logits = gaussian_logits(centres_px, places_px[:, None]).sum(axis=-1)  # (N, C, K)
+    return logits.reshape(count, HEIGHT, WIDTH, joints).astype(np.float32)
 
 
 def loss_function(name, loss, frame_px=FRAME_PX):
@@ -55,8 +49,7 @@ def some_places(count=3, joints=4):
 
 
 def test_an_unknown_head_is_refused():
-    known = "'coordinates', 'spread', 'soft_argmax', 'simcc'"
-    with pytest.raises(PosekitError, match=f"{known}; got 'argmax'"):
+    with pytest.raises(PosekitError, match="'coordinates', 'soft_argmax'; got 'argmax'"):
         heads.by_name("argmax")
 
 
@@ -94,21 +87,9 @@ def test_a_map_with_one_hot_cell_is_read_as_that_cells_centre(row, column):
     np.testing.assert_allclose(got, by_hand, rtol=1e-5)
 
 
-def test_lines_with_one_hot_bin_are_read_as_those_bins_centres():
-    logits = np.zeros((1, 2, 2, 2 * FRAME_PX), np.float32)
-    for joint, axis, hot in [(0, 0, 0), (0, 1, 2 * FRAME_PX - 1), (1, 0, 20), (1, 1, 21)]:
-        logits[0, joint, axis, hot] = 100
-    # Two bins for each pixel: pixel 10 spans 9.5 to 10.5 and holds bins 20 and 21.
-    got = heads.by_name("simcc").coordinates(logits, FRAME_PX)
-    np.testing.assert_allclose(got, [[-0.25, FRAME_PX - 0.75, 9.75, 10.25]], rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [("soft_argmax", (2, HEIGHT, WIDTH, 3)), ("simcc", (2, 3, 2, 2 * FRAME_PX))],
-)
-def test_who_knows_nothing_says_the_middle(name, shape):
-    got = heads.by_name(name).coordinates(np.full(shape, 7.0, np.float32), FRAME_PX)
+def test_who_knows_nothing_says_the_middle():
+    flat = np.full((2, HEIGHT, WIDTH, 3), 7.0, np.float32)
+    got = heads.by_name("soft_argmax").coordinates(flat, FRAME_PX)
     np.testing.assert_allclose(got, np.full((2, 6), (FRAME_PX - 1) / 2), rtol=1e-5)
 
 
@@ -130,7 +111,6 @@ def test_coordinates_are_x_and_y_of_one_joint_after_the_other(name):
         # Errors of 3, 4, 20 and 0 px in a frame of 100 are 0.3, 0.4, 2 and 0 after scaling.
         ("l1", (0.3 + 0.4 + 2 + 0) / 4),
         ("mse", (0.09 + 0.16 + 4 + 0) / 4),
-        ("smooth_l1", (0.045 + 0.08 + 1.5 + 0) / 4),
     ],
 )
 def test_lengths_by_hand(loss, by_hand):
@@ -140,47 +120,8 @@ def test_lengths_by_hand(loss, by_hand):
     assert loss_of("coordinates", loss, targets, output, frame_px=100) == pytest.approx(by_hand)
 
 
-def test_a_doubted_place_costs_less_where_it_is_wrong_and_more_where_it_is_right():
-    # Errors of 6 and 8 px in a frame of 100 are 0.6 and 0.8; spreads of 1 and 2 are logarithms
-    # 0 and log 2. The density of a Laplace distribution of spread b is exp(-|x| / b) / (2 b).
-    truth_px = np.array([[[40.0, 50.0]]])
-    sure = np.array([[[46.0, 58.0, 0.0, 0.0]]], np.float32)
-    doubting = np.array([[[46.0, 58.0, np.log(2), np.log(2)]]], np.float32)
-    costs = [
-        loss_of("spread", "laplace", at(truth_px), output, frame_px=100)
-        for output in (sure, doubting)
-    ]
-    assert costs == pytest.approx([1.4 + 2 * np.log(2), 0.7 + 2 * np.log(4)])
-    # The spread that a joint's errors ask for is their mean size.
-    spread = tf.Variable([[[40.0, 57.0, np.log(0.7), np.log(0.7)]]])
-    with tf.GradientTape() as tape:
-        cost = loss_function("spread", "laplace", 100)(at(truth_px + [[[7.0, 0.0]]]), spread)
-    np.testing.assert_allclose(tape.gradient(cost, spread)[0, 0, 2:], [0, 0], atol=1e-6)
-
-
-def test_a_spread_cannot_run_away():
-    truth_px = np.array([[[40.0, 50.0]]])
-    bound = heads.SPREAD_BOUND
-    for logarithm in (-bound - 1, -1e9, 1e9):
-        output = np.array([[[40.0, 50.0, logarithm, logarithm]]], np.float32)
-        expected = 2 * (np.sign(logarithm) * bound + np.log(2))
-        assert loss_of("spread", "laplace", at(truth_px), output) == pytest.approx(expected)
-
-
-def test_a_map_under_l1_costs_the_length_of_its_mean():
-    truth_px = np.array([[[19.0, 25.5]]])
-    logits = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
-    logits[0, 4, 8] = 100  # centre (25, 17.5): 6 px to the right and 8 px too high
-    expected = (6 + 8) / 2 / FRAME_PX * 10
-    assert loss_of("soft_argmax", "l1", at(truth_px), logits) == pytest.approx(expected, rel=1e-4)
-
-
 def test_cross_entropy_of_uniform_logits_is_the_logarithm_of_the_number_of_places():
     places_px = some_places()
-    lines = np.zeros((3, 4, 2, 2 * FRAME_PX), np.float32)
-    assert loss_of("simcc", "cross_entropy", at(places_px), lines) == pytest.approx(
-        2 * np.log(2 * FRAME_PX), rel=1e-5
-    )
     maps = np.zeros((3, HEIGHT, WIDTH, 4), np.float32)
     # Beside the map's shape, its mean is trained: here the middle.
     length = np.abs(places_px - (FRAME_PX - 1) / 2).mean() / FRAME_PX * 10
@@ -197,22 +138,6 @@ def test_each_loss_is_least_at_the_truth(name, loss):
         for direction in ([1, 0], [-1, 0], [0, 1], [0, -1]):
             moved = output_at(name, truth_px + step_px * np.array(direction))
             assert loss_of(name, loss, at(truth_px), moved) > there + 1e-4
-
-
-def test_lines_of_the_wanted_shape_cannot_be_bettered():
-    truth_px = np.array([[[20.3, 27.9]]])
-    wanted = np.stack(
-        [
-            gaussian_logits(
-                (np.arange(2 * FRAME_PX) + 0.5) / 2 - 0.5, place, heads.TARGET_SPREAD * FRAME_PX
-            )
-            for place in truth_px[0, 0]
-        ]
-    )
-    output = tf.Variable(wanted[None, None].astype(np.float32))
-    with tf.GradientTape() as tape:
-        loss = loss_function("simcc", "cross_entropy")(at(truth_px), output)
-    np.testing.assert_allclose(tape.gradient(loss, output), 0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "loss"), PAIRS)
@@ -262,7 +187,7 @@ def test_the_mean_is_over_the_joints_that_count(name, loss):
     assert loss_of(name, loss, at(places_px, 0), output) == 0
 
 
-@pytest.mark.parametrize(("name", "loss"), [pair for pair in PAIRS if pair[0] != "simcc"])
+@pytest.mark.parametrize(("name", "loss"), PAIRS)
 def test_a_loss_does_not_change_with_the_resolution(name, loss):
     truth_px, said_px = some_places(), some_places() + [3, -2]
     targets = at(truth_px)

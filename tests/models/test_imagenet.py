@@ -1,8 +1,5 @@
 """ImageNet weights from a file made up here: what they change, and which files are refused."""
 
-import io
-import zipfile
-
 import keras
 import numpy as np
 import pytest
@@ -54,7 +51,7 @@ def test_the_trunk_gets_the_weights_and_nothing_else_does(network, arrays, tmp_p
 
 def test_a_missing_file_names_the_command_that_makes_it(network, tmp_path):
     for path in (tmp_path / "none.npz", str(tmp_path / "none.npz")):
-        with pytest.raises(PosekitError, match=r"none\.npz: .* got nothing there.*make imagenet"):
+        with pytest.raises(PosekitError, match=r"none\.npz: .* got .*No such file.*make imagenet"):
             imagenet.load_into(network, path)
 
 
@@ -77,9 +74,9 @@ def test_a_lone_array_is_refused(network, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "finding"),
     [
-        (lambda kernel: kernel * np.nan, "`stem/kernel` must hold finite .*; got dtype float32"),
-        (lambda kernel: kernel.astype(int), "`stem/kernel` must hold .*; got dtype int"),
-        (lambda kernel: kernel.astype("U9"), "`stem/kernel` must hold .*; got dtype <U9"),
+        (lambda kernel: kernel * np.nan, "`stem/kernel` must be finite .*; got float32"),
+        (lambda kernel: kernel.astype(int), "`stem/kernel` must be .*; got int"),
+        (lambda kernel: kernel.astype("U9"), "`stem/kernel` must be .*; got <U9"),
     ],
 )
 def test_arrays_that_are_no_weights(network, arrays, tmp_path, spoil, finding):
@@ -100,19 +97,6 @@ def test_a_damaged_archive_is_refused(network, arrays, tmp_path, place):
         imagenet.load_into(network, path)
 
 
-def test_an_array_that_declares_hundreds_of_gigabytes_is_refused(network, arrays, tmp_path):
-    path = tmp_path / "weights.npz"
-    bias = io.BytesIO()
-    np.save(bias, arrays.pop("stem/bias"))
-    np.savez(path, **arrays)
-    declared = b"'shape': (99999999999,), }"  # 373 GiB, which NumPy would ask for
-    content = bias.getvalue().replace(b"'shape': (32,), }".ljust(len(declared)), declared)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("stem/bias.npy", content)
-    with pytest.raises(PosekitError, match="must hold the 399,999,999,996 bytes .*; got 128"):
-        imagenet.load_into(network, path)
-
-
 def test_lacking_and_misshapen_arrays_are_all_named_and_nothing_changes(network, arrays, tmp_path):
     path = tmp_path / "weights.npz"
     del arrays["block7_expand/bias"]
@@ -122,7 +106,7 @@ def test_lacking_and_misshapen_arrays_are_all_named_and_nothing_changes(network,
     with pytest.raises(PosekitError) as caught:
         imagenet.load_into(network, path)
     message = str(caught.value)
-    assert "`stem/kernel` must have shape (3, 3, 3, 32); got (3, 3, 32, 3)" in message
-    assert "`block7_expand/bias` must have shape (480,); got none" in message
+    assert "`stem/kernel` must be finite floats of shape (3, 3, 3, 32); got float32 (3, 3, 32, 3)" in message
+    assert "`block7_expand/bias` must be finite floats of shape (480,); got none" in message
     for now, then in zip(network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)

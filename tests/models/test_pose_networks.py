@@ -34,7 +34,7 @@ def lite0():
 def short():
     keras.utils.set_random_seed(0)
     return lite0_network(
-        head="simcc",
+        head="soft_argmax",
         frame_px=64,
         joints=JOINT_COUNT,
         stages=5,
@@ -53,13 +53,12 @@ def expected_shape(head, frame_px):
     return {
         "coordinates": (None, 2 * JOINT_COUNT),
         "soft_argmax": (None, frame_px // 8, frame_px // 8, JOINT_COUNT),
-        "simcc": (None, JOINT_COUNT, 2, 2 * frame_px),
     }[head]
 
 
 @pytest.mark.parametrize(
     ("head", "frame_px"),
-    [("coordinates", 32), ("soft_argmax", 32), ("soft_argmax", 96), ("simcc", 64)],
+    [("coordinates", 32), ("soft_argmax", 32), ("soft_argmax", 96)],
 )
 def test_residual_outputs_fit_head_and_frame(head, frame_px):
     network = residual(head=head, frame_px=frame_px)
@@ -77,7 +76,7 @@ def trunk_of(network):
 
 def test_lite0_outputs_fit_head_and_frame(lite0, short):
     assert lite0.output_shape == expected_shape("soft_argmax", 32)
-    assert short.output_shape == expected_shape("simcc", 64)
+    assert short.output_shape == expected_shape("soft_argmax", 64)
 
 
 def test_lite0_without_its_last_stages_is_the_same_as_far_as_it_goes(lite0, short):
@@ -105,7 +104,7 @@ def test_other_frames_and_heads_are_refused():
         residual(frame_px=100)
     with pytest.raises(PosekitError, match=r"lite0_network\(\): .* multiple of 32; got 48"):
         lite0_network(head="soft_argmax", frame_px=48, joints=JOINT_COUNT)
-    with pytest.raises(PosekitError, match="'simcc'; got 'argmax'"):
+    with pytest.raises(PosekitError, match="'soft_argmax'; got 'argmax'"):
         residual(head="argmax")
 
 

@@ -638,15 +638,15 @@ def test_a_spoilt_training_is_named_with_what_is_wrong(tmp_path, file, change, f
         ({"patience": 0}, "`patience` must be a whole number >= 1; got 0"),
         ({"learning_rate": 0}, "`learning_rate` must be a finite number > 0; got 0"),
         ({"learning_rate": math.nan}, "`learning_rate` must be a finite number > 0; got nan"),
-        ({"head": "heatmap"}, "'coordinates', 'spread', 'soft_argmax', 'simcc'; got 'heatmap'"),
-        ({"head": "simcc", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
+        ({"head": "heatmap"}, "'coordinates', 'soft_argmax'; got 'heatmap'"),
+        ({"head": "soft_argmax", "loss": "l1"}, "`loss` must be one of 'cross_entropy'; got 'l1'"),
         ({"keeps": "first"}, "'best', 'last'; got 'first'"),
         ({"view": "face"}, "'squashed', 'whole', 'person'; got 'face'"),
         ({"augmentation": "wild"}, "'none', 'turned'; got 'wild'"),
         ({"frame_px": 16}, "`frame_px` must be a whole number >= 32; got 16"),
         ({"dropout": 1.0}, r"`dropout` must be a number in \[0, 1\); got 1.0"),
         (
-            {"head": "soft_argmax", "loss": "l1"},
+            {"head": "soft_argmax", "loss": "cross_entropy"},
             "`head` of poster_plain must be \"coordinates\"; got 'soft_argmax'",
         ),
         (

@@ -50,15 +50,15 @@ def test_several_grids_are_joined_and_no_training_comes_twice(tmp_path):
         tmp_path,
         """
         trials:
-          - {network: residual, head: [soft_argmax, simcc], loss: cross_entropy, epochs: 1}
+          - {network: [residual, residual_slim], head: soft_argmax, loss: cross_entropy, epochs: 1}
           - {network: [poster_plain, poster_batchnorm], epochs: 1}
-          - {network: residual, head: simcc, loss: cross_entropy, epochs: 1}
+          - {network: residual_slim, head: soft_argmax, loss: cross_entropy, epochs: 1}
         """,
     )
     chosen = [(trial.config.network, trial.config.head) for trial in study.trials]
     assert chosen == [
         ("residual", "soft_argmax"),
-        ("residual", "simcc"),
+        ("residual_slim", "soft_argmax"),
         ("poster_plain", "coordinates"),
         ("poster_batchnorm", "coordinates"),
     ]
