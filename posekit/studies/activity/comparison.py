@@ -11,7 +11,7 @@ from posekit.datasets import splits
 from posekit.errors import PosekitError
 from posekit.estimators import manifest
 from posekit.estimators.loading import path_of
-from posekit.evaluation.seeds import all_decide, paired_difference, seed_summary
+from posekit.evaluation.seeds import all_decide, paired_difference
 from posekit.studies.activity import cues, networks, pooling
 from posekit.studies.activity.scores import SCORES, confusion_per_picture, f1, interval
 from posekit.studies.activity.trainer import Budget, Pictures, Trainer, share_of_each
@@ -77,19 +77,35 @@ def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
     sample = _Sample(labels, experiment)
     model = pose_model(profile)
     shows, parts = _pictures(experiment, model)
-    probabilities, unseen, parameters = {}, {}, {}
-    for kind, trainer, of_parts in _trainers(labels, parts, budget):
-        probabilities[kind], unseen[kind] = _learned(
-            trainer, *of_parts, sample, fractions, seeds, crossed=kind in ("image", "pose")
-        )
-        parameters[kind] = _parameters(trainer.network)
+    learned, parameters = {}, {}
+    for kind in ("image", "pose", "both", "true_pose"):
+        train, validation = parts["true" if kind == "true_pose" else "predicted"]
+        trainer = _trainer(kind, labels, train, budget)
+        crossed = kind in ("image", "pose")
+        # The first seed comes last, so that its network is there in the end.
+        learned[kind] = [
+            [
+                _learned(trainer, train, validation, sample, fraction, seed, crossed=crossed)
+                for seed in reversed(seeds)
+            ][::-1]
+            for fraction in fractions
+        ]
+        variables = trainer.network.trainable_variables
+        parameters[kind] = sum(math.prod(variable.shape) for variable in variables)
         if kind == "both":
             with files.replacing(Path(run_dir) / NETWORK_FILE) as temporary:
                 trainer.network.save(temporary)
-    probabilities["staged"], weights = _pooled(probabilities, unseen, sample, fractions, seeds)
+    learned["staged"] = [
+        [
+            _staged(*both, sample.train_codes[sample.rows(fraction, seed)])
+            for *both, seed in zip(image, pose, seeds, strict=True)
+        ]
+        for image, pose, fraction in zip(learned["image"], learned["pose"], fractions, strict=True)
+    ]
     parameters["staged"] = parameters["image"] + parameters["pose"] + 2
     confusions = {
-        kind: [sample.confusions(each) for each in probabilities[kind]] for kind in TITLES
+        kind: [sample.confusions([scored for scored, _ in by_seed]) for by_seed in learned[kind]]
+        for kind in TITLES
     }
     kinds = {
         kind: _kind_row(kind, parameters[kind], confusions[kind], sample, fractions)
@@ -106,17 +122,14 @@ def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
         "fractions": fractions,
         "pictures": {
             "validation": len(sample.true),
-            "train": [
-                len(share_of_each(sample.train_codes, fraction, seed=seeds[0]))
-                for fraction in fractions
-            ],
+            "train": [len(sample.rows(fraction, seeds[0])) for fraction in fractions],
         },
         "shows": shows,
         "pose_model": {
             "name": model,
             "has_seen_training_pictures": _has_seen(model, experiment.dataset),
         },
-        "weights": weights,
+        "weights": [[powers for _, powers in by_seed] for by_seed in learned["staged"]],
         "kinds": kinds,
         "constant": _constant(sample, labels),
         "differences": [_differences(pair, confusions, sample, fractions) for pair in PAIRS],
@@ -150,6 +163,10 @@ class _Sample:
         self.groups = split.groups[validation][self.validated]
         self.activities = len(labels.names)
         self._bootstrap = {"seed": split.seed, "resamples": experiment.profile.resamples}
+
+    def rows(self, fraction, seed):
+        """The training pictures of a fraction, int (M,)."""
+        return share_of_each(self.train_codes, fraction, seed=seed)
 
     def confusions(self, probabilities):
         """What each scored picture adds to each seed's confusion matrix, float (S, n, C, C)."""
@@ -221,48 +238,35 @@ def _pictures(experiment, model):
     return "pictures" if known is None else "imagenet", parts
 
 
-def _trainers(labels, parts, budget):
-    """(kind, Trainer, (train, validation) as Pictures), one kind after the other."""
-    for kind in ("image", "pose", "both", "true_pose"):
-        chosen = parts["true" if kind == "true_pose" else "predicted"]
+def _trainer(kind, labels, pictures, budget):
+    def build():
+        return networks.classifier(
+            "pose" if kind == "true_pose" else kind,
+            activities=len(labels.names),
+            picture_shape=pictures.pictures.shape[1:],
+            features=pictures.cues.features.shape[-1],
+            joints=pictures.cues.keypoints_px.shape[-1] // 2,
+        )
 
-        def build(kind=kind, example=chosen[0]):
-            return networks.classifier(
-                "pose" if kind == "true_pose" else kind,
-                activities=len(labels.names),
-                picture_shape=example.pictures.shape[1:],
-                features=example.cues.features.shape[-1],
-                joints=example.cues.keypoints_px.shape[-1] // 2,
-            )
-
-        yield kind, Trainer(build, budget), chosen
+    return Trainer(build, budget)
 
 
-def _learned(trainer, train, validation, sample, fractions, seeds, *, crossed):
-    """Probabilities by fraction and seed: of scored pictures, and of training pictures unseen.
+def _learned(trainer, train, validation, sample, fraction, seed, *, crossed):
+    """Probabilities of scored pictures, and of training pictures unseen, each float (n, C).
 
-    Each is a list by fraction of lists by seed of float (n, C). A training picture's are those of
-    a training without it and its near-duplicates; they are None unless `crossed`.
+    A training picture's are those of a training without it and its near-duplicates; they are None
+    unless `crossed`.
     """
-    scored, unseen = [], []
-    for fraction in fractions:
-        scored.append([])
-        unseen.append([])
-        # The first seed comes last, so that its network is there in the end.
-        for seed in reversed(seeds):
-            rows = share_of_each(sample.train_codes, fraction, seed=seed)
-            of_rows = None
-            if crossed:
-                of_rows = np.empty((len(rows), sample.activities))
-                folds = _folds(sample.train_groups[rows], seed)
-                for fold in range(FOLDS):
-                    left_out = folds == fold
-                    trainer.train(train, sample.train_codes, rows[~left_out], seed=seed)
-                    of_rows[left_out] = trainer.predict(train, rows[left_out])
-            unseen[-1].insert(0, of_rows)
-            trainer.train(train, sample.train_codes, rows, seed=seed)
-            scored[-1].insert(0, trainer.predict(validation, np.flatnonzero(sample.validated)))
-    return scored, unseen
+    rows, codes, unseen = sample.rows(fraction, seed), sample.train_codes, None
+    if crossed:
+        unseen = np.empty((len(rows), sample.activities))
+        folds = _folds(sample.train_groups[rows], seed)
+        for fold in range(FOLDS):
+            left_out = folds == fold
+            trainer.train(train, codes, rows[~left_out], seed=seed)
+            unseen[left_out] = trainer.predict(train, rows[left_out])
+    trainer.train(train, codes, rows, seed=seed)
+    return trainer.predict(validation, np.flatnonzero(sample.validated)), unseen
 
 
 def _folds(groups, seed):
@@ -271,25 +275,11 @@ def _folds(groups, seed):
     return np.random.default_rng(seed).permutation(np.arange(len(names)) % FOLDS)[group_of]
 
 
-def _pooled(probabilities, unseen, sample, fractions, seeds):
-    """What picture and pose say together, as `_learned`, and their weights by fraction and seed."""
-    scored, weights = [], []
-    for index, fraction in enumerate(fractions):
-        scored.append([])
-        weights.append([])
-        for number, seed in enumerate(seeds):
-            rows = share_of_each(sample.train_codes, fraction, seed=seed)
-            of_rows, of_scored = (
-                [each[kind][index][number] for kind in ("image", "pose")]
-                for each in (unseen, probabilities)
-            )
-            weights[-1].append(pooling.weights(of_rows, sample.train_codes[rows]).tolist())
-            scored[-1].append(pooling.pooled(of_scored, weights[-1][-1]))
-    return scored, weights
-
-
-def _parameters(network):
-    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
+def _staged(image, pose, codes):
+    """What picture and pose, each as `_learned`, say of scored pictures, and their powers."""
+    (image_scored, image_unseen), (pose_scored, pose_unseen) = image, pose
+    powers = pooling.weights([image_unseen, pose_unseen], codes)
+    return pooling.pooled([image_scored, pose_scored], powers), powers.tolist()
 
 
 def _kind_row(kind, parameters, confusions, sample, fractions):
@@ -302,7 +292,7 @@ def _kind_row(kind, parameters, confusions, sample, fractions):
         {
             "fraction": fraction,
             **sample.scores(each),
-            "by_seed": {name: _by_seed(score, each).tolist() for name, score in SCORES.items()},
+            "by_seed": {name: score(each.sum(axis=1)).tolist() for name, score in SCORES.items()},
         }
         for fraction, each in zip(fractions, confusions, strict=True)
     ]
@@ -311,14 +301,10 @@ def _kind_row(kind, parameters, confusions, sample, fractions):
         "title": TITLES[kind],
         "trained_parameters": parameters,
         "by_fraction": rows,
-        "over_seeds": {name: seed_summary(each) for name, each in rows[-1]["by_seed"].items()},
         "confusion": confusion.astype(int),
-        "f1": f1(confusion),
+        # An activity without pictures has none.
+        "f1": [None if np.isnan(value) else float(value) for value in f1(confusion)],
     }
-
-
-def _by_seed(score, confusions):
-    return score(confusions.sum(axis=1))
 
 
 def _constant(sample, labels):
@@ -336,7 +322,8 @@ def _differences(pair, confusions, sample, fractions):
         both = [confusions[kind][index] for kind in pair]
         row = {"fraction": fraction}
         for name, score in SCORES.items():
-            over_seeds = paired_difference(*(_by_seed(score, each) for each in both))["interval"]
+            by_seed = (score(each.sum(axis=1)) for each in both)
+            over_seeds = paired_difference(*by_seed)["interval"]
             row[name] = _decided(sample.contrast(score, [1, -1], both), over_seeds)
         rows.append(row)
     return {"first": pair[0], "second": pair[1], "by_fraction": rows}
@@ -348,7 +335,7 @@ def _gain_with_few_labels(confusions, sample, fractions):
         return None
     score = SCORES["accuracy"]
     four = [confusions[kind][index] for index in (0, -1) for kind in ("staged", "image")]
-    few, few_image, everything, all_image = (_by_seed(score, each) for each in four)
+    few, few_image, everything, all_image = (score(each.sum(axis=1)) for each in four)
     over_seeds = paired_difference(few - few_image, everything - all_image)["interval"]
     found = sample.contrast(score, [1, -1, -1, 1], four)
     return {"fraction": fractions[0], **_decided(found, over_seeds)}

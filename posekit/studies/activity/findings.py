@@ -1,6 +1,6 @@
 """Notebook 07: does the pose help to recognise what people do?"""
 
-import numpy as np
+import itertools
 
 from posekit import wording
 from posekit.datasets import lsp
@@ -45,17 +45,15 @@ def count_table(labels, experiment):
 
 def pictures(labels, experiment, *, count=12):
     """At most `count` training pictures of all activities, as plots.sample_grid's arguments."""
-    train = experiment.split.indices(experiment.dataset, "train")
-    if labels is None:
-        chosen, titles = train[:count], None
-    else:
-        codes = labels.codes[train]
-        of_each = [train[codes == code][:count] for code in range(len(labels.names))]
-        # The first of each activity, then the second of each, and so on.
-        rank = np.concatenate([np.arange(len(members)) for members in of_each])
-        chosen = np.concatenate(of_each)[np.argsort(rank, kind="stable")][:count]
-        titles = [labels.names[code] for code in labels.codes[chosen]]
     dataset = experiment.dataset
+    chosen, titles = experiment.split.indices(dataset, "train")[:count], None
+    if labels is not None:
+        train = experiment.split.indices(dataset, "train")
+        of_each = [train[labels.codes[train] == code] for code in range(len(labels.names))]
+        # The first of each activity, then the second of each, and so on.
+        turns = itertools.zip_longest(*of_each)
+        chosen = [index for turn in turns for index in turn if index is not None][:count]
+        titles = [labels.names[code] for code in labels.codes[chosen]]
     return {
         "images": [lsp.decode(dataset, index) for index in chosen],
         "keypoints_px": dataset.keypoints_px[chosen],
@@ -90,36 +88,29 @@ def budget_table(result):
 
 def score_table(result):
     """Rows for a table: scores of all kinds and fractions, and of the constant."""
+    constant, pictures = result["constant"], result["pictures"]["train"]
     rows = [
-        {
-            "training pictures": pictures,
-            "network": row["title"],
-            **_score_columns(at),
-            "accuracy by seed": ", ".join(number(value, 2) for value in at["by_seed"]["accuracy"]),
-        }
-        for index, pictures in enumerate(result["pictures"]["train"])
+        (count, row["title"], row["by_fraction"][index])
+        for index, count in enumerate(pictures)
         for row in result["kinds"].values()
-        for at in [row["by_fraction"][index]]
     ]
-    constant = result["constant"]
+    rows.append((pictures[-1], f"always {constant['activity']}", constant))
     return [
-        *rows,
         {
-            "training pictures": result["pictures"]["train"][-1],
-            "network": f"always {constant['activity']}",
-            **_score_columns(constant),
-            "accuracy by seed": None,
-        },
+            "training pictures": count,
+            "network": title,
+            **{f"{SCORE_TITLES[name]} (95 % interval)": _score(scores[name]) for name in SCORES},
+            "accuracy by seed": ", ".join(
+                number(value, 2) for value in scores.get("by_seed", {}).get("accuracy", [])
+            )
+            or None,
+        }
+        for count, title, scores in rows
     ]
 
 
-def _score_columns(scores):
-    return {
-        f"{SCORE_TITLES[name]} (95 % interval)": {
-            part: scores[name][part] for part in ("value", "interval")
-        }
-        for name in SCORES
-    }
+def _score(scored):
+    return {part: scored[part] for part in ("value", "interval")}
 
 
 def difference_table(result):
@@ -129,9 +120,7 @@ def difference_table(result):
         {
             "difference in accuracy": f"{titles[pair['first']]}, minus {titles[pair['second']]}",
             "training pictures": pictures,
-            "value (95 % interval over pictures)": {
-                part: row["accuracy"][part] for part in ("value", "interval")
-            },
+            "value (95 % interval over pictures)": _score(row["accuracy"]),
             "95 % interval over seeds": row["accuracy"]["interval_over_seeds"],
             "decided": "yes" if row["accuracy"]["decided"] else "no",
         }
@@ -145,14 +134,10 @@ def f1_table(result):
     return [
         {
             "activity": name,
-            **{row["title"]: _or_none(row["f1"][code]) for row in result["kinds"].values()},
+            **{row["title"]: row["f1"][code] for row in result["kinds"].values()},
         }
         for code, name in enumerate(result["activities"])
     ]
-
-
-def _or_none(value):
-    return None if value is None or np.isnan(value) else float(value)
 
 
 def curve_arguments(result):
@@ -217,7 +202,11 @@ def answer(result):
                 f"{_difference(pair['by_fraction'][-1]['accuracy'])}"
                 for pair in result["differences"][:2]
             ),
-            *(f"{row['title'].capitalize()}: {_scores(row)}" for row in result["kinds"].values()),
+            *(
+                f"{row['title'].capitalize()}: accuracy {with_interval(**_score(at['accuracy']))}"
+                for kind, row in result["kinds"].items()
+                for at in [kinds[kind]]
+            ),
             f"Always `{constant['activity']}`: accuracy {number(constant['accuracy']['value'], 2)}",
             f"{result['pictures']['validation']:,} validation pictures, {len(result['seeds'])} "
             f"seeds, {result['budget']['steps']:,} steps of {result['budget']['batch_size']} "
@@ -253,18 +242,7 @@ def _few_labels(result):
     return f"{few} the pose helps {'more' if more['value'] > 0 else 'less'} than with all."
 
 
-def _scores(row):
-    accuracy, f1 = (with_interval(**row["by_fraction"][-1][name]) for name in SCORES)
-    return f"accuracy {accuracy}, macro F1 {f1}"
-
-
 def _difference(difference):
-    return f"{difference['value']:+.3f} ({_intervals(difference)})"
-
-
-def _intervals(difference):
-    spans = {"pictures": difference["interval"], "seeds": difference["interval_over_seeds"]}
-    measured = ", ".join(
-        f"{span[0]:+.3f} to {span[1]:+.3f} over {what}" for what, span in spans.items() if span
-    )
-    return f"95 % interval {measured}{'' if difference['decided'] else '; not decided'}"
+    low, high = difference["interval"]
+    decided = "" if difference["decided"] else "; not decided"
+    return f"{difference['value']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}{decided})"

@@ -41,7 +41,6 @@ LSP_SPORTS = tuple(
 # A row has some 20 bytes, the largest set 100,000 pictures.
 SIZE_LIMIT_BYTES = 16 << 20
 NAME_LIMIT = 60
-DELIMITERS = (",", ";", "\t")
 
 # Endings that a table may leave out or write in another way.
 PICTURE_SUFFIXES = tuple(".jpg .jpeg .png .webp .bmp .tif .tiff .gif .avif .heic .heif".split())
@@ -77,7 +76,11 @@ def open_labels(
             none of `activities`; all such lines are listed. Or there are fewer than two activities.
     """
     check_choice("open_labels()", "unlabelled", unlabelled, ("error", "skip"))
-    _check_activities(activities)
+    if activities is not None and (isinstance(activities, str) or len(set(activities)) < 2):
+        raise PosekitError(
+            "open_labels(): `activities` must be None or a list of two or more different names; "
+            f"got {activities!r}."
+        )
     tables = [files.from_root(path)] if path is not None else _tables_beside(data)
     if tables:
         source = " and ".join(str(table) for table in tables)
@@ -93,18 +96,6 @@ def open_labels(
     return _encoded(source, found, dataset, unlabelled)
 
 
-def _check_activities(activities):
-    if activities is not None and not (
-        isinstance(activities, (list, tuple))
-        and all(isinstance(name, str) for name in activities)
-        and len(set(activities)) == len(activities) >= 2
-    ):
-        raise PosekitError(
-            "open_labels(): `activities` must be None or a list of two or more different names; "
-            f"got {activities!r}."
-        )
-
-
 def _tables_beside(data):
     if data == SYNTHETIC:
         return []
@@ -115,13 +106,63 @@ def _tables_beside(data):
 
 def _read(path, data, dataset, activities, bad_images):
     """image id -> activity, of one table."""
+    header, rows = _rows(path)
+    problems, unknown, line_of, activity_of = [], [], {}, {}
+    # An activity may be written in small or capital letters; the first spelling counts.
+    spelling_of = {name.casefold(): name for name in activities or []}
+    names = _Names(dataset)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            problems.append(
+                f"line {line} must have {len(header)} cells, as line 1; got {len(cells)}. Put "
+                "quotation marks around a cell with a comma."
+            )
+            continue
+        image, activity = (cells[header.index(column)].strip() for column in COLUMNS)
+        pictures = names.find(image)
+        ids = next(iter(pictures.values()), [f"no picture {image}"])
+        earlier = next((line_of[image_id] for image_id in ids if image_id in line_of), None)
+        if len(pictures) > 1:
+            problems.append(
+                f"line {line}: `image` must fit one picture; got {image!r}, which fits "
+                f"{' and '.join(map(repr, list(pictures)[:3]))}. Write the whole name."
+            )
+            continue
+        if earlier is not None:
+            problems.append(
+                f"line {line}: `image` must be named once; got {image!r}, as in line {earlier}. "
+                "Keep one of the two."
+            )
+            continue
+        if not pictures:
+            unknown.append((line, image))
+        if not 1 <= len(activity) <= NAME_LIMIT or not activity.isprintable():
+            problems.append(
+                f"line {line}: `activity` of {image!r} must be a name of 1 to {NAME_LIMIT} "
+                f"printable characters; got {activity[: NAME_LIMIT + 1]!r}."
+            )
+        elif activities is not None and activity.casefold() not in spelling_of:
+            problems.append(
+                f"line {line}: `activity` of {image!r} must be one of "
+                f"{', '.join(map(repr, activities))}; got {activity!r}."
+            )
+        line_of |= dict.fromkeys(ids, line)
+        spelling = spelling_of.setdefault(activity.casefold(), activity)
+        activity_of |= dict.fromkeys(ids, spelling)
+    raise_problems(str(path), problems)
+    if unknown:
+        _check_pictures(path, unknown, data, dataset, bad_images)
+    return activity_of
+
+
+def _rows(path):
+    """A table's column names, and (line, cells) of each row that is not blank."""
     text = files.read_text(path, SIZE_LIMIT_BYTES)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
-        first_line = text.partition("\n")[0]
-        delimiter = max(DELIMITERS, key=first_line.count)
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-        header = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
-        rows = [(reader.line_num, row) for row in reader]
+        header = [name.strip() for name in next(reader, [])]
+        rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
         raise PosekitError(
             f"{path}: must be a table with commas between its cells; got {error}."
@@ -132,51 +173,7 @@ def _read(path, data, dataset, activities, bad_images):
             f"{path}: line 1 must name the columns {' and '.join(COLUMNS)}; got "
             f"{', '.join(header)[:200]!r}, without {' and '.join(missing)}."
         )
-    problems, unknown, line_of, activity_of, spelling_of = [], [], {}, {}, {}
-    names = _Names(dataset)
-    for line, row in rows:
-        # DictReader keeps cells beyond the header under None, and gives None for lacking ones.
-        cells = [*row.pop(None, []), *(cell for cell in row.values() if cell is not None)]
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            problems.append(
-                f"line {line} must have {len(header)} cells, as line 1; got {len(cells)}. Put "
-                "quotation marks around a cell with a comma."
-            )
-            continue
-        image, activity = (row[column].strip() for column in COLUMNS)
-        pictures = names.find(image)
-        if len(pictures) > 1:
-            problems.append(
-                f"line {line}: `image` must fit one picture; got {image!r}, which fits "
-                f"{' and '.join(map(repr, list(pictures)[:3]))}. Write the whole name."
-            )
-            continue
-        if not pictures:
-            unknown.append((line, image))
-        ids = next(iter(pictures.values()), [f"no picture {image}"])
-        earlier = next((line_of[image_id] for image_id in ids if image_id in line_of), None)
-        if earlier is not None:
-            problems.append(
-                f"line {line}: `image` must be named once; got {image!r}, as in line {earlier}. "
-                "Keep one of the two."
-            )
-            continue
-        line_of |= dict.fromkeys(ids, line)
-        activity_of |= dict.fromkeys(ids, activity)
-        spelling, earlier = spelling_of.setdefault(activity.casefold(), (activity, line))
-        if problem := _problem_of(activity, activities):
-            problems.append(f"line {line}: `activity` of {image!r} must be {problem}.")
-        elif spelling != activity:
-            problems.append(
-                f"line {line}: `activity` must be written one way; got {activity!r} here and "
-                f"{spelling!r} in line {earlier}."
-            )
-    raise_problems(str(path), problems)
-    if unknown:
-        _check_pictures(path, unknown, data, dataset, bad_images)
-    return activity_of
+    return header, rows
 
 
 class _Names:
@@ -187,66 +184,28 @@ class _Names:
         for image_id, picture in zip(
             dataset.image_ids.tolist(), dataset.picture_names, strict=True
         ):
-            self._ids_of.setdefault(picture, []).append(image_id)
-            self._ids_of.setdefault(image_id, []).append(image_id)
-        for picture in dict.fromkeys(dataset.picture_names):
-            self._pictures_of.setdefault(_parts(picture)[-1], []).append(picture)
-        self._ids_of = {name: list(dict.fromkeys(ids)) for name, ids in self._ids_of.items()}
+            for name in {image_id, picture}:
+                self._ids_of.setdefault(name, []).append(image_id)
+            self._pictures_of.setdefault(_parts(picture)[-1], {})[picture] = None
 
     def find(self, name):
         """Picture -> ids of its records: none, or more than one picture where it is not clear."""
         if name in self._ids_of:
             return {name: self._ids_of[name]}
-        parts = _parts(name)
-        fitting = [
-            picture
-            for picture in self._pictures_of.get(parts[-1], [])
-            if _ends_alike(parts, _parts(picture)) and _suffixes_fit(name, picture)
-        ]
-        # Of names that differ in case or ending alone, the one that is written the same.
-        base = _slashed(name).rpartition("/")[2]
-        same = [each for each in fitting if _slashed(each).rpartition("/")[2] == base]
-        chosen = same if len(same) == 1 else fitting
-        return {picture: self._ids_of[picture] for picture in chosen}
-
-
-def _slashed(name):
-    return unicodedata.normalize("NFC", name).replace("\\", "/")
-
-
-def _suffix(name):
-    """The ending of a picture's name in small letters, or none."""
-    suffix = PurePosixPath(_slashed(name)).suffix.lower()
-    return suffix if suffix in PICTURE_SUFFIXES else ""
+        parts = _parts(name)[::-1]
+        return {
+            picture: self._ids_of[picture]
+            for picture in self._pictures_of.get(parts[0], ())
+            # Folders that only one of the two names do not matter.
+            if all(map(str.__eq__, parts, _parts(picture)[::-1]))
+        }
 
 
 def _parts(name):
     """Folders and stem of a picture's name, as they are compared."""
-    path = PurePosixPath(_slashed(name))
-    stem = path.name[: len(path.name) - len(_suffix(name))]
-    folders = [part for part in path.parent.parts if part not in ("/", ".")]
-    return [part.casefold() for part in (*folders, stem)]
-
-
-def _ends_alike(first, second):
-    shared = min(len(first), len(second))
-    return first[-shared:] == second[-shared:]
-
-
-def _suffixes_fit(first, second):
-    """Whether both have the same ending, or one of them none."""
-    endings = {"jpeg" if end == ".jpg" else end.lstrip(".") for end in map(_suffix, (first, second))}
-    return len(endings - {""}) < 2
-
-
-def _problem_of(activity, activities):
-    """What is wrong with the name of an activity, or None."""
-    if not 1 <= len(activity) <= NAME_LIMIT or not activity.isprintable():
-        shown = activity[: NAME_LIMIT + 1]
-        return f"a name of 1 to {NAME_LIMIT} printable characters; got {shown!r}"
-    if activities is not None and activity not in activities:
-        return f"one of {', '.join(map(repr, activities))}; got {activity!r}"
-    return None
+    path = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/").casefold())
+    stem = path.stem if path.suffix in PICTURE_SUFFIXES else path.name
+    return [part for part in (*path.parent.parts, stem) if part not in ("/", ".")] or [""]
 
 
 def _check_pictures(path, unknown, data, dataset, bad_images):

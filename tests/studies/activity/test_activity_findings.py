@@ -8,6 +8,7 @@ from posekit import files
 from posekit.errors import PosekitError
 from posekit.studies.activity import comparison, cues, findings, scores
 from posekit.studies.activity.labels import ActivityLabels, open_labels
+from posekit.studies.activity.trainer import share_of_each
 
 
 @pytest.fixture(scope="module")
@@ -111,20 +112,21 @@ def test_a_training_picture_is_predicted_by_trainings_without_it():
             return np.stack([seen, 1 - seen], axis=1)
 
     sample = SimpleNamespace(
+        rows=lambda fraction, seed: share_of_each(np.arange(20) % 2, fraction, seed=seed),
         train_codes=np.arange(20) % 2,
         train_groups=np.arange(20) // 2,
         validated=np.ones(20, bool),
         activities=2,
     )
-    scored, unseen = comparison._learned(
-        Remembering(), None, None, sample, [0.5, 1], [0, 1], crossed=True
-    )
-    for by_seed, count in zip(unseen, (10, 20), strict=True):
-        for each in by_seed:
-            np.testing.assert_array_equal(each, [[0, 1]] * count)
-    assert [int(each[:, 0].sum()) for by_seed in scored for each in by_seed] == [10, 10, 20, 20]
-    _, unseen = comparison._learned(Remembering(), None, None, sample, [1], [0], crossed=False)
-    assert unseen == [[None]]
+    for fraction, count in ((0.5, 10), (1, 20)):
+        for seed in (0, 1):
+            scored, unseen = comparison._learned(
+                Remembering(), None, None, sample, fraction, seed, crossed=True
+            )
+            np.testing.assert_array_equal(unseen, [[0, 1]] * count)
+            assert scored[:, 0].sum() == count
+    _, unseen = comparison._learned(Remembering(), None, None, sample, 1, 0, crossed=False)
+    assert unseen is None
 
 
 def test_tables_figures_and_answer_follow(compared, tmp_path):

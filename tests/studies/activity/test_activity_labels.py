@@ -44,9 +44,10 @@ def test_labels_go_by_picture_not_by_row(people):
         (HEADER + ROWS).encode("utf-16"),
         'sure,activity,image\n1,"tennis",im00001\n0,soccer,im00002\n,tennis,im00003\n',
         "image;activity\nim00001;tennis\nim00002;soccer\nim00003;tennis\n",
+        HEADER + ROWS.replace("im00003,tennis", "im00003,TENNIS"),
         "image\tactivity\nIM00001.JPG\ttennis\nC:\\x\\im00002\tsoccer\n./im00003.jpeg\ttennis\n",
     ],
-    ids="names spreadsheet UTF-16 columns semicolons tabs".split(),
+    ids="names spreadsheet UTF-16 columns semicolons capitals tabs".split(),
 )
 def test_what_people_write_is_understood(people, text):
     table(people, text)
@@ -101,10 +102,6 @@ def test_labels_of_pictures_outside_the_used_part_are_fine(people):
         ),
         (HEADER + "im00001," + 61 * "x" + "\n", "line 2: .* printable characters; got 'x"),
         (HEADER + "im00001,a\x07b\n", r"printable characters; got 'a\\x07b'"),
-        (
-            HEADER + "im00001,Tennis\nim00002,tennis\n",
-            "line 3: `activity` must be written one way; got 'tennis' here and 'Tennis' in line 2",
-        ),
         (HEADER + "im00001,tennis,soccer\n", "line 2 must have 2 cells, as line 1; got 3"),
         (HEADER + 'im00001,"tennis\n', "must be a table with commas .* got unexpected end of data"),
         ((HEADER + "im00001,Ski\x07").encode("utf-16"), r"printable characters; got 'Ski\\x07'"),
@@ -183,7 +180,6 @@ def own_names(ids, extras=None):
         (["img001.jpg"], "img001.jpg", ["img001.jpg"]),
         (["img001.jpg"], "images/IMG001.JPG", ["img001.jpg"]),
         (["img001.jpg"], "img001.jpg.jpg", []),
-        (["img001.jpg"], "img001.png", []),
         (["a/im.jpg", "b/im.jpg"], "b/im", ["b/im.jpg"]),
         (["a/im.jpg", "b/im.jpg"], "im.jpg", ["a/im.jpg", "b/im.jpg"]),
         (["im.jpg", "im.png"], "im", ["im.jpg", "im.png"]),
