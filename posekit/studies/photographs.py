@@ -25,11 +25,7 @@ DIGITS = 6
 
 
 def collect(run_dir, path=TRACKED):
-    """Copy what a run on LSPet measured into the tracked file; entries of other notebooks stay.
-
-    Args:
-        run_dir: folder of a finished run.
-        path: of the tracked file, made where missing.
+    """Copy what a finished run on LSPet measured into the tracked file; other entries stay.
 
     Returns:
         list of the results that were copied, such as "training.json".
@@ -54,9 +50,8 @@ def collect(run_dir, path=TRACKED):
             "Run the notebooks there first."
         )
     raise_problems("photographs.collect()", problems)
-    results = _read(path)["results"] if path.is_file() else {}
-    results = dict(sorted({**results, **found}.items()))
-    files.write_json(path, {"version": VERSION, "results": results})
+    results = {**(_read(path) if path.is_file() else {}), **found}
+    files.write_json(path, {"version": VERSION, "results": dict(sorted(results.items()))})
     return sorted(found)
 
 
@@ -81,15 +76,12 @@ def _rounded(value):
 
 
 def tracked(session, name, path=TRACKED):
-    """What the last run on LSPet left of one result, dict, its provenance under "made_by".
+    """What the last run on LSPet left of one result, such as "training.json", dict.
 
-    None where nothing is tracked, or the session is on the same photographs itself.
-
-    Args:
-        session: notebook.Session with its data open.
-        name: str, the result's name, such as "training.json".
+    Its provenance is under "made_by". None where nothing is tracked, or the notebook.Session is on
+    the same photographs itself.
     """
-    result = _read(path)["results"].get(name) if path.is_file() else None
+    result = _read(path).get(name) if path.is_file() else None
     own = session.experiment.dataset.fingerprint()
     return None if result is None or result["data"]["fingerprint"] == own else result
 
@@ -99,25 +91,19 @@ def introduction(result):
     if result is None:
         return "No other run on photographs is stored."
     split, made_by = result["data"]["split"], result["made_by"]
-    settings = made_by["settings"]
     epochs = f"{result['epochs']} epochs, " if result.get("epochs") else ""
-    seeds = result.get("seeds", [settings.get("seed")])
-    seeds = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-    trained = settings.get("trained_at")
-    trained = f" (trained at {', '.join(trained)})" if trained else ""
+    trained_at = made_by["settings"].get("trained_at")
+    trained = f" (trained at {', '.join(trained_at)})" if trained_at else ""
     return (
         f"Measured on photographs, LSPet: {split['train']:,} to train, {split['validation']:,} to "
-        f"validate; {epochs}{seeds}; posekit at commit {made_by['git_commit']}{trained}. The "
-        "photographs may not be passed on, so only numbers are shown."
+        f"validate; {epochs}seed {made_by['settings'].get('seed')}; posekit at commit "
+        f"{made_by['git_commit']}{trained}. The photographs may not be passed on, so only numbers "
+        "are shown."
     )
 
 
 def _read(path):
-    """The tracked file's content.
-
-    Raises:
-        PosekitError: it is not what `collect` writes; the message names the field.
-    """
+    """The tracked file's results; PosekitError where it is not what `collect` writes."""
     stored = files.read_json(path)
     version = stored.get("version") if isinstance(stored, dict) else None
     if version != VERSION or not isinstance(stored.get("results"), dict):
@@ -125,20 +111,4 @@ def _read(path):
             f"{path}: must hold `version` {VERSION} and `results`; got version {version!r}. "
             "Make it again with: posekit report --track RUN"
         )
-    problems = []
-    for name, result in stored["results"].items():
-        try:
-            counts = [result["data"]["split"][part] for part in ("train", "validation")]
-            texts = [result["data"]["fingerprint"], result["made_by"]["git_commit"]]
-            is_valid = all(type(count) is int for count in counts)
-            is_valid &= isinstance(result["made_by"]["settings"], dict)
-            is_valid &= all(isinstance(text, str) for text in texts)
-        except (KeyError, TypeError):
-            is_valid = False
-        if not is_valid:
-            problems.append(
-                f"{path}: `results.{name}` must hold `data` with fingerprint and split, and "
-                f"`made_by` with git_commit and settings; got {str(result)[:100]!r}."
-            )
-    raise_problems("photographs.tracked()", problems)
-    return stored
+    return stored["results"]

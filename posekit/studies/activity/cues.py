@@ -51,30 +51,20 @@ class Cues:
 
 
 def pose_cues(dataset, cache_dir, *, model):
-    """The Cues of all pictures of a data set by a shipped model, mirrored ones too.
+    """The Cues of all pictures of a PoseDataset by a shipped model, mirrored ones too.
 
-    The features are each joint's confidence and the means of the last network's deepest maps. The
-    model's last pass sees a crop and a mirrored one, so the maps' means are over both: they do not
-    change with the picture's side, and a mirrored picture's pose is the mirrored pose.
-
-    Args:
-        dataset: PoseDataset; its joints may be others than the model's.
-        cache_dir: folder of the caches.
-        model: str, the name of a shipped model whose last network has Lite0's trunk.
+    The features are each joint's confidence and the means of the last network's deepest maps; that
+    network has Lite0's trunk. The model's last pass sees a crop and a mirrored one, so the maps'
+    means are over both: they do not change with the picture's side, and a mirrored picture's pose
+    is the mirrored pose.
     """
     folder = loading.path_of(model)
     name = f"pose-{files.digest(folder / manifest.MANIFEST)[:16]}"
     stored = _stored(dataset, cache_dir, name, lambda: _pose_reader(model))
     mirror = list(manifest.read(folder).skeleton.mirror)
-    widths_px = dataset.image_sizes_px[:, 0]
-    confidences, keypoints_px = stored["confidences"], stored["keypoints_px"]
-    pose = keypoints_px, confidences
-    both = [pose, mirror_keypoints(*pose, widths_px, mirror=mirror)]
-    features = [np.concatenate([each, stored["features"]], axis=1) for _, each in both]
-    return Cues(
-        np.stack(features).astype(np.float32),
-        np.stack([pose.reshape(len(pose), -1) for pose, _ in both]).astype(np.float32),
-    )
+    pose = stored["keypoints_px"], stored["confidences"]
+    both = [pose, mirror_keypoints(*pose, dataset.image_sizes_px[:, 0], mirror=mirror)]
+    return _cues(both, [stored["features"]])
 
 
 def picture_features(dataset, cache_dir):
@@ -94,16 +84,17 @@ def true_cues(experiment, part):
 
     The features say which joints are labelled; an unlabelled one is put at the mean of the others.
     """
-    dataset = experiment.dataset
-    indices = experiment.split.indices(dataset, part)
-    pose = dataset.keypoints_px[indices], dataset.labelled[indices]
-    widths_px = dataset.image_sizes_px[indices, 0]
-    mirror = list(dataset.skeleton.mirror)
-    poses = [pose, mirror_keypoints(*pose, widths_px, mirror=mirror)]
-    keypoints_px = [_filled(*pose).reshape(len(indices), -1) for pose in poses]
+    chosen = experiment.part(part)
+    pose, mirror = (chosen.keypoints_px, chosen.labelled), list(chosen.skeleton.mirror)
+    both = [pose, mirror_keypoints(*pose, chosen.image_sizes_px[:, 0], mirror=mirror)]
+    return _cues([(_filled(*each), each[1]) for each in both], [])
+
+
+def _cues(poses, features):
+    """Cues of (keypoints_px, confidences), as they are and mirrored, and of further features."""
     return Cues(
-        features=np.stack([labelled for _, labelled in poses]).astype(np.float32),
-        keypoints_px=np.stack(keypoints_px).astype(np.float32),
+        np.stack([np.concatenate([sure, *features], axis=1) for _, sure in poses]).astype("f4"),
+        np.stack([pose_px.reshape(len(pose_px), -1) for pose_px, _ in poses]).astype("f4"),
     )
 
 

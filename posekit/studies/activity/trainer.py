@@ -98,11 +98,9 @@ class Trainer:
         self._optimizer_state = [np.array(variable) for variable in optimizer.variables]
 
     def train(self, pictures, codes, rows, *, seed):
-        """Train `network` from new weights on `rows`, int (M,), of pictures with `codes`, int (N,).
+        """Train `network` from new weights on `rows`, int (M,), of Pictures with `codes`, int (N,).
 
-        Args:
-            pictures: Pictures, mirrored ones too.
-            seed: int, of the weights, the order and what is mirrored.
+        The seed is that of the weights, the order and what is mirrored.
         """
         keras.utils.set_random_seed(seed)
         _assign(_variables(self.network), _variables(self._build()))

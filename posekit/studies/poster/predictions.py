@@ -12,7 +12,6 @@ from posekit.evaluation.per_image import differences
 from posekit.evaluation.predictions import predict_frame_px
 from posekit.evaluation.scores import examples, per_image, score, score_original_px
 from posekit.geometry import mirror_keypoints, resize_keypoints, torso_length_px
-from posekit.models import saved
 from posekit.training import runs
 from posekit.wording import comparability, headline, number, verdict, with_interval
 
@@ -45,36 +44,24 @@ def trained_model(run_dir, experiment, *, network=None):
             predict coordinates in the experiment's frame, or it was trained on another split, so
             that training images would pass for validation images.
     """
-    if network is not None:
-        return _named_model(Path(run_dir), experiment, network)
-    path = Path(run_dir) / "training.json"
-    trained = files.read_json(
-        path,
-        if_missing="It is written by notebooks/02_training.ipynb: run that first, with the same "
-        "run_dir.",
-    )
-    _check_split(path, trained["data"].get("split"), experiment)
-    described = trained["runs"][0]
-    joints = experiment.dataset.skeleton.joint_count
-    return saved.load(Path(run_dir) / described["folder"], joints=joints), described
-
-
-def _named_model(run_dir, experiment, network):
-    trainings = run_dir / "training"
-    folder = files.from_root(network)
-    if not (folder / "history.json").is_file():
-        found = [path.parent for path in trainings.glob("*/history.json")]
-        named = [path for path in found if path.name.startswith(str(network))]
-        if not named:
-            raise PosekitError(
-                f"trained_model(): `network` must be the folder of a training or the start of a "
-                f"name in {trainings} ({', '.join(sorted(path.name for path in found)) or 'none'})"
-                f"; got {str(network)!r}."
-            )
-        folder = max(named, key=lambda path: (path / "history.json").stat().st_mtime)
+    run_dir = Path(run_dir)
+    if network is None:
+        trained = files.read_json(
+            run_dir / "training.json",
+            if_missing="It is written by notebooks/02_training.ipynb: run that first, with the "
+            "same run_dir.",
+        )
+        folder = run_dir / trained["runs"][0]["folder"]
+    else:
+        folder = _folder_of(network, run_dir / "training")
     run = runs.open_run(folder)
-    path, config = folder / "config.json", run.config
-    _check_split(path, run.data.get("split"), experiment)
+    path, config, here = folder / "config.json", run.config, experiment.split.summary()
+    if run.data.get("split") != here:
+        raise PosekitError(
+            f"{path}: the network must be trained on the split that is open here, {here}; got "
+            f"{run.data.get('split')}. Run notebooks/02_training.ipynb again with the same data, "
+            "profile, seed and split."
+        )
     found = (config.head, config.view, config.frame_px)
     if found != ("coordinates", "squashed", experiment.frame_px):
         raise PosekitError(
@@ -91,14 +78,20 @@ def _named_model(run_dir, experiment, network):
     }
 
 
-def _check_split(path, split, experiment):
-    here = experiment.split.summary()
-    if split != here:
+def _folder_of(network, trainings):
+    """The folder of a training, given itself or by the start of its name in `trainings`."""
+    folder = files.from_root(network)
+    if (folder / "history.json").is_file():
+        return folder
+    found = [path.parent for path in trainings.glob("*/history.json")]
+    named = [path for path in found if path.name.startswith(str(network))]
+    if not named:
         raise PosekitError(
-            f"{path}: the network must be trained on the split that is open here, {here}; got "
-            f"{split}. Run notebooks/02_training.ipynb again with the same data, profile, seed and "
-            "split."
+            f"trained_model(): `network` must be the folder of a training or the start of a name "
+            f"in {trainings} ({', '.join(sorted(path.name for path in found)) or 'none'}); got "
+            f"{str(network)!r}."
         )
+    return max(named, key=lambda path: (path / "history.json").stat().st_mtime)
 
 
 def predict_parts(model, experiment, parts=("train", "validation")):
@@ -305,12 +298,10 @@ def _gain(pred_px, experiment, seed):
 
 def curve_arguments(result):
     """All predictions' curves as plots.pck_curves' arguments."""
+    scores = result["scores"]
     return {
-        "curves": {
-            _NAMES.get(name, name): scores["pdj"]["total"]
-            for name, scores in result["scores"].items()
-        },
-        "thresholds": result["scores"]["validation"]["pdj"]["thresholds"],
+        "curves": {_NAMES.get(name, name): each["pdj"]["total"] for name, each in scores.items()},
+        "thresholds": scores["validation"]["pdj"]["thresholds"],
     }
 
 
@@ -324,17 +315,18 @@ def joint_arguments(result):
 
 def score_table(result, photographs=None):
     """Rows for a table: every prediction's PCK and MSE, on photographs too where known."""
-    columns = {"this run": result}
+    columns = {"this run": result["metrics"]}
     if photographs is not None:
-        columns["photographs"] = photographs
-    rows = {}
-    for where, each in columns.items():
-        for name, metrics in each["metrics"].items():
-            row = rows.setdefault(name, {"prediction": _NAMES.get(name, name)})
-            row[f"PCK@0.2, {where}"] = metrics["pck_0.2"]
-            row[f"MSE, {where}"] = metrics["frame_mse"]
-    every = {column: None for row in rows.values() for column in row}
-    return [{**every, **row} for row in rows.values()]
+        columns["photographs"] = photographs["metrics"]
+    return [
+        {"prediction": _NAMES.get(name, name)}
+        | {
+            f"{words}, {where}": metrics.get(name, {}).get(score)
+            for where, metrics in columns.items()
+            for score, words in (("pck_0.2", "PCK@0.2"), ("frame_mse", "MSE"))
+        }
+        for name in {name: None for metrics in columns.values() for name in metrics}
+    ]
 
 
 def answer(result):
@@ -345,16 +337,14 @@ def answer(result):
     )
     value, constant = pck["validation"]["value"], pck["mean_pose"]["value"]
     low, high = result["gain"]["interval"]
+    verdict_text = "Not decided: too few pictures to tell it from one constant pose."
     if low is None:
         verdict_text = "Not measured: no picture has a torso to measure by."
-    elif low > 0:
-        verdict_text = (
-            "Mostly right." if value > 0.5 else "Better than one constant pose, but mostly wrong."
-        )
     elif high < 0:
         verdict_text = "Worse than one constant pose for everybody."
-    else:
-        verdict_text = "Not decided: too few pictures to tell it from one constant pose."
+    elif low > 0:
+        better = "Better than one constant pose, but mostly wrong."
+        verdict_text = "Mostly right." if value > 0.5 else better
     per_joint = result["scores"]["validation"]["pck_per_joint"]
     known = {name: value for name, value in per_joint.items() if value is not None}
     numbers = [f"PCK@0.2 on training images: {with_interval(**pck['train'], digits=3)}."]

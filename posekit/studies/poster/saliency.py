@@ -93,16 +93,11 @@ def joint_maps(model, images, joint, *, seed, joints):
 def edge_correlations(model, untrained, images, **settings):
     """How closely each convolution's activations follow the images' Sobel edges.
 
-    Args:
-        model: keras.Model.
-        untrained: list of keras.Model of the same layers.
-        images: uint8 (N, S, S, 3).
-        settings: groups (N,), seed and resamples of the bootstrap.
-
-    Returns:
-        (of the mean activation, of the best channel), each a dict, "trained", "untrained" and the
-        paired "trained minus untrained" -> layer -> `_measured`. A network's best channel is
-        chosen on one half of the images and measured on the other.
+    `untrained` is a list of networks of the same layers, `images` uint8 (N, S, S, 3), `settings`
+    groups (N,), seed and resamples of the bootstrap. Returns (of the mean activation, of the best
+    channel), each a dict, "trained", "untrained" and the paired "trained minus untrained" -> layer
+    -> `_measured`. A network's best channel is chosen on one half of the images and measured on
+    the other.
     """
     trained, *draws = (_follow_edges(each, images) for each in (model, *untrained))
     halved = {**settings, "groups": settings["groups"][1::2]}
@@ -149,14 +144,9 @@ def _follow_edges(model, images):
 def shares_in_box(maps_by_name, boxes_px, **settings):
     """Mean share of maps inside the person's box, and the box's share of the image.
 
-    Args:
-        maps_by_name: dict, name -> list of float (N, S, S), the maps of each network.
-        boxes_px: float (N, 4), frame pixels.
-        settings: groups (N,), seed and resamples of the bootstrap.
-
-    Returns:
-        dict, name (and "box area") -> `_measured`; also the paired differences of the first name,
-        "FIRST minus NAME" for each other and the box area.
+    `maps_by_name` is a dict, name -> list of float (N, S, S), the maps of each network; boxes are
+    float (N, 4), frame pixels. Returns a dict, name (and "box area") -> `_measured`; also the
+    paired differences of the first name, "FIRST minus NAME" for each other and the box area.
     """
     even_map = np.ones_like(next(iter(maps_by_name.values()))[0])
     shares = {"box area": [saliency_checks.share_in_box(even_map, boxes_px)]}
@@ -172,15 +162,9 @@ def shares_in_box(maps_by_name, boxes_px, **settings):
 def randomised_maps(model, untrained, images, joint, statistics_on):
     """A joint's maps as weights are drawn again, from the last layer down to the first.
 
-    Args:
-        model: the trained keras.Model; it stays as it is.
-        untrained: its `untrained_copy`, whose weights are taken.
-        images: uint8 (N, S, S, 3).
-        joint: int, its index.
-        statistics_on: uint8 (M, S, S, 3), pictures for batch normalisation's statistics.
-
-    Yields:
-        (name of the first layer without its trained weights, maps float (N, S, S)).
+    The weights are those of `untrained`, a copy of the model; batch normalisation's statistics are
+    measured on other uint8 pictures. Yields (name of the first layer without its trained weights,
+    maps float (N, S, S)) for uint8 `images` (N, S, S, 3) and a joint's index.
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 4.1 (cascading
     randomization).
@@ -204,8 +188,7 @@ def randomised_maps(model, untrained, images, joint, statistics_on):
 def report(model, described, experiment, *, joint, seed):
     """Everything notebook 05 reports on `predictions.trained_model` and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
-    images = experiment.images("validation")[chosen]
-    joints = experiment.dataset.skeleton.joints
+    images, joints = experiment.images("validation")[chosen], experiment.dataset.skeleton.joints
     settings = {
         "groups": experiment.groups("validation")[chosen],
         "seed": seed,

@@ -32,10 +32,10 @@ LEAST_STEPS = 24
 
 
 def check(experiment, *, label_treatment, seed):
-    """Test data, split, loss and training, with small trainings that are thrown away.
+    """Test data, split, loss and training, with small trainings that are thrown away, JSON-ready.
 
-    Returns data, label_treatment, checks and headline, JSON-ready. Each check has a `name`, what is
-    `expected` and `measured`, as text, whether it `passed`, and its `numbers`.
+    Each of the checks has a `name`, what is `expected` and `measured`, as text, whether it `passed`,
+    and its `numbers`.
     """
     targets = (experiment.targets(part, label_treatment) for part in ("train", "validation"))
     baselines.check_something_to_learn(*targets, experiment.frame_px)
@@ -53,9 +53,7 @@ def check(experiment, *, label_treatment, seed):
         "data": experiment.describe(),
         "label_treatment": label_treatment,
         "checks": checks,
-        "headline": [
-            {"label": "sanity checks passed", "value": f"{passed} of {len(checks)}"},
-        ],
+        "headline": [{"label": "sanity checks passed", "value": f"{passed} of {len(checks)}"}],
     }
 
 
@@ -240,12 +238,10 @@ def _shuffled_labels(network):
 
 
 def _mse_after_an_epoch(network, order):
-    """Trained on the labels in that order."""
-    train_targets = network.train_targets[order]
-    batch_size = network.experiment.profile.batch_size
+    """Validation MSE after training on the labels in that order, starting at the mean pose."""
+    train_targets, batch_size = network.train_targets[order], network.experiment.profile.batch_size
     steps = steps_per_epoch(len(train_targets), batch_size=batch_size, flip="random")
     steps = max(steps, LEAST_STEPS)
-    # Starting at the mean pose, an epoch shows only whether the images help.
     network.restart(network.mean_pose_px)
     batches, _ = training_batches(
         network.train_images,

@@ -8,11 +8,10 @@ import logging
 import os
 import sys
 import time
-import uuid
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
-from distributed import Client, LocalCluster, as_completed, get_worker
+from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
@@ -43,17 +42,18 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=None):
     """
     rows = [None] * len(study.trials)
     bar = tqdm(
-        total=sum(trial.config.epochs for trial in study.trials),
-        unit="epoch",
+        total=len(study.trials),
+        unit="trial",
         disable=None,  # where standard error is a file, one line for each trial is enough
         leave=False,
     )
     with _client(scheduler, workers) as client, bar:
         print(f"dashboard: {client.dashboard_link}")
-        for index, row in _outcomes(client, study, run_dir, cache_dir, bar):
+        for index, row in _outcomes(client, study, run_dir, cache_dir):
             rows[index] = row
             result = table.build(study, [row for row in rows if row is not None])
             table.write(run_dir, result)
+            bar.update()
     return result
 
 
@@ -89,11 +89,8 @@ def _client(scheduler, workers):
         yield client
 
 
-def _outcomes(client, study, run_dir, cache_dir, bar):
+def _outcomes(client, study, run_dir, cache_dir):
     """Yield (index of the trial, its row) as trials end."""
-    topic = f"posekit-{uuid.uuid4()}"
-    epochs = dict.fromkeys(range(len(study.trials)), 0)
-    client.subscribe_topic(topic, lambda event: epochs.update([event[1]]))
     waiting, index_of, running = list(enumerate(study.trials))[::-1], {}, as_completed()
     warned = False
     while waiting or not running.is_empty():
@@ -102,7 +99,7 @@ def _outcomes(client, study, run_dir, cache_dir, bar):
         count = _worker_count(client)
         while waiting and running.count() < count:
             index, trial = waiting.pop()
-            future = client.submit(_train, study, trial, run_dir, cache_dir, topic, index)
+            future = client.submit(train, study, trial, run_dir, cache_dir, pure=False)
             index_of[future] = index
             running.add(future)
         if not count and not warned:
@@ -111,13 +108,10 @@ def _outcomes(client, study, run_dir, cache_dir, bar):
         time.sleep(POLL_SECONDS)
         for future in running.next_batch(block=False):
             index = index_of.pop(future)
-            trial = study.trials[index]
-            row, epochs[index] = _row(future, trial), trial.config.epochs
+            row = _row(future, study.trials[index])
             label = table.label(row, study.varied)
             tqdm.write(f"{label}: {row['error'] or 'done'}", file=sys.stderr)
             yield index, row
-        bar.n = sum(epochs.values())
-        bar.refresh()
 
 
 def _worker_count(client):
@@ -143,11 +137,3 @@ def _row(future, trial):
     except (Exception, CancelledError) as error:
         problem = f"{type(error).__name__}: {error}"
     return {**trial.settings(), "error": problem}
-
-
-def _train(study, trial, run_dir, cache_dir, topic, index):
-    """On a worker: train, and report each epoch."""
-    worker = get_worker()
-    return train(
-        study, trial, run_dir, cache_dir, lambda epochs: worker.log_event(topic, (index, epochs))
-    )

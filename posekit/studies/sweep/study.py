@@ -15,7 +15,6 @@ grids.
 """
 
 import itertools
-import math
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,12 +24,9 @@ import yaml
 from posekit import files, profiles
 from posekit.datasets import splits
 from posekit.datasets.sources import SYNTHETIC
-from posekit.errors import PosekitError, raise_problems
+from posekit.errors import PosekitError, check_choice, raise_problems
 from posekit.models.names import IMAGENET
 from posekit.training.config import TrainingConfig
-
-# Larger grids are almost certainly a mistake.
-MOST_TRIALS = 10_000
 
 FRACTION = "data_fraction"
 
@@ -69,77 +65,53 @@ class Study:
 
 
 def read(path):
-    """The Study in a YAML file; PosekitError lists all wrong settings."""
+    """The Study in a YAML file; PosekitError names what is wrong in it."""
     path = Path(path)
-    stored = _load(path)
-    defaults = {
+    try:
+        stored = yaml.safe_load(files.read_text(path, LIMIT_BYTES))
+    # Not YAML, or a key that cannot be one.
+    except (yaml.YAMLError, TypeError, RecursionError) as error:
+        raise PosekitError(f"{path}: must hold YAML; got {error}.") from error
+    if not isinstance(stored, dict):
+        raise PosekitError(f"{path}: must hold `trials` and other settings; got {stored!r:.80}.")
+    shared = {
         "data": SYNTHETIC,
         "profile": "quick",
         "split": "standard",
         "seed": 0,
         "bad_images": "error",
     }
-    raise_problems(str(path), _name_problems(stored, [*defaults, "trials"], "a setting of a study"))
-    shared = {name: stored.get(name, value) for name, value in defaults.items()}
-    raise_problems(str(path), _shared_problems(shared))
+    _check_names(path, stored, [*shared, "trials"], "a setting of a study")
+    grids = stored.pop("trials", None)
+    shared |= stored
+    _check_shared(path, shared)
     shared["data"] = _seen_from(path.parent, shared["data"])
-    grids = stored.get("trials")
     trials = []
     for grid in grids if isinstance(grids, list) else [grids]:
         trials += _trials(path, grid, profiles.by_name(shared["profile"]))
     return Study(name=path.stem, trials=tuple(dict.fromkeys(trials)), **shared)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice; PyYAML would silently take the last."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key!r} twice in one block", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
+def _check_names(path, stored, known, what):
+    for name in stored:
+        if name not in known:
+            raise PosekitError(
+                f"{path}: `{name}` must be {what}, one of {', '.join(known)}; got that name."
+            )
 
 
-def _load(path):
-    try:
-        stored = yaml.load(files.read_text(path, LIMIT_BYTES), _Loader)
-    # Not YAML, or a key that cannot be one.
-    except (yaml.YAMLError, TypeError, RecursionError) as error:
-        raise PosekitError(f"{path}: must hold YAML; got {error}.") from error
-    if not isinstance(stored, dict):
-        raise PosekitError(f"{path}: must hold `trials` and other settings; got {stored!r:.80}.")
-    return stored
-
-
-def _name_problems(stored, known, what):
-    return [
-        f"`{name}` must be {what}, one of {', '.join(known)}; got that name."
-        for name in stored
-        if name not in known
-    ]
-
-
-def _shared_problems(shared):
-    choices = {
-        "profile": tuple(profiles.PROFILES),
-        "split": tuple(splits.SPLITS),
-        "bad_images": ("error", "skip"),
-    }
-    problems = [
-        f"`{name}` must be one of {', '.join(allowed)}; got {shared[name]!r}."
-        for name, allowed in choices.items()
-        if shared[name] not in allowed
-    ]
+def _check_shared(path, shared):
+    check_choice(str(path), "profile", shared["profile"], tuple(profiles.PROFILES))
+    check_choice(str(path), "split", shared["split"], tuple(splits.SPLITS))
+    check_choice(str(path), "bad_images", shared["bad_images"], ("error", "skip"))
     if type(shared["seed"]) is not int or not 0 <= shared["seed"] < 2**32:
-        problems.append(
-            f"`seed` must be a whole number from 0 to 2**32 - 1; got {shared['seed']!r}."
+        raise PosekitError(
+            f"{path}: `seed` must be a whole number from 0 to 2**32 - 1; got {shared['seed']!r}."
         )
     if not isinstance(shared["data"], str) or not shared["data"]:
-        problems.append(f"`data` must be {SYNTHETIC!r} or paths; got {shared['data']!r}.")
-    return problems
+        raise PosekitError(
+            f"{path}: `data` must be {SYNTHETIC!r} or paths; got {shared['data']!r}."
+        )
 
 
 def _trials(path, grid, profile):
@@ -150,21 +122,14 @@ def _trials(path, grid, profile):
             f"{grid!r:.80}."
         )
     known = [*(field.name for field in fields(TrainingConfig)), FRACTION]
-    raise_problems(str(path), _name_problems(grid, known, "a setting of a training"))
+    _check_names(path, grid, known, "a setting of a training")
     lists = {name: value if isinstance(value, list) else [value] for name, value in grid.items()}
     problems = [
-        f"`{name}` must be a value or a list of different values; got {grid[name]!r:.80}."
+        f"`{name}` must be a value or a list of values; got {grid[name]!r:.80}."
         for name, values in lists.items()
-        if not values
-        or len({repr(value) for value in values}) < len(values)
-        or any(isinstance(value, (list, dict)) for value in values)
+        if not values or any(isinstance(value, (list, dict)) for value in values)
     ]
     raise_problems(str(path), problems)
-    count = math.prod(len(values) for values in lists.values())
-    if count > MOST_TRIALS:
-        raise PosekitError(
-            f"{path}: `trials` must be at most {MOST_TRIALS:,} trainings; got {count:,}."
-        )
     usual = {
         "network": "poster_batchnorm",
         "label_treatment": "masked",
@@ -186,19 +151,17 @@ def _trials(path, grid, profile):
 
 def _trial(folder, settings):
     fraction = settings.pop(FRACTION, 1.0)
-    wrong_types = [
-        f"`{field.name}` must be true or false; got {settings[field.name]!r}."
-        for field in fields(TrainingConfig)
-        if field.type is bool and type(settings.get(field.name, False)) is not bool
-    ]
     if type(fraction) not in (int, float) or not 0 < fraction <= 1:
-        wrong_types.append(f"`{FRACTION}` must lie in (0, 1]; got {fraction!r}.")
-    wrong_types += [
-        f"`{name}` must be a number; got the text {value!r}. YAML wants 1.0e-3 or 0.001 for 1e-3."
-        for name, value in settings.items()
-        if isinstance(value, str) and _is_number(value)
-    ]
-    raise_problems("trials", wrong_types)
+        raise PosekitError(f"trials: `{FRACTION}` must lie in (0, 1]; got {fraction!r}.")
+    for field in fields(TrainingConfig):
+        value = settings.get(field.name, field.default)
+        if field.type is bool and type(value) is not bool:
+            raise PosekitError(f"trials: `{field.name}` must be true or false; got {value!r}.")
+        if isinstance(value, str) and _is_number(value):
+            raise PosekitError(
+                f"trials: `{field.name}` must be a number; got the text {value!r}. YAML wants "
+                "1.0e-3 or 0.001 for 1e-3."
+            )
     weights = settings.get("initial_weights")
     if isinstance(weights, str) and weights != IMAGENET:
         settings["initial_weights"] = _seen_from(folder, weights)

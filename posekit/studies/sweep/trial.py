@@ -17,11 +17,8 @@ LOCK_PATIENCE_SECONDS = 600.0
 _ALONE = threading.Lock()
 
 
-def train(study, trial, run_dir, cache_dir, report):
-    """Train, resume, or find the training finished, one at a time in a process: the trial's row.
-
-    `report` is called with the number of finished epochs as each epoch begins.
-    """
+def train(study, trial, run_dir, cache_dir):
+    """Train, resume, or find the training finished, one at a time in a process: the trial's row."""
     with _ALONE:
         try:
             whole = open_experiment(
@@ -38,7 +35,6 @@ def train(study, trial, run_dir, cache_dir, report):
                 experiment,
                 run_dir,
                 verbose=0,
-                callbacks=[_EpochReporter(report)],
                 lock_patience_seconds=LOCK_PATIENCE_SECONDS,
             )
         finally:
@@ -66,14 +62,3 @@ def train(study, trial, run_dir, cache_dir, report):
         },
         "error": None,
     }
-
-
-class _EpochReporter(keras.callbacks.Callback):
-    only_watches = True
-
-    def __init__(self, report):
-        super().__init__()
-        self._report = report
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._report(epoch)

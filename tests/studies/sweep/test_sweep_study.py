@@ -86,9 +86,7 @@ def test_paths_are_seen_from_the_studys_folder(tmp_path):
         ("trials: [3]", "`trials` must name settings .*; got 3"),
         ("- 1", r"must hold `trials` and other settings; got \[1\]"),
         ("trials: {epochs: [1, 2", "must hold YAML; got while parsing"),
-        ("trials: {epochs: 1, epochs: 2}", "must hold YAML; got 'epochs' twice in one block"),
         ("trials: {epochs: []}", r"`epochs` must be a value or a list .* values; got \[\]"),
-        ("trials: {epochs: [1, 1]}", r"`epochs` must be .* different values; got \[1, 1\]"),
         ("trials: {epochs: [[1]]}", r"`epochs` must be a value or a list .* got \[\[1\]\]"),
         ("trials: {epochs: 0}", "`epochs` must be a whole number >= 1; got 0"),
         ("trials: {network: vgg}", "`network` must be one of .*; got 'vgg'"),
@@ -97,8 +95,8 @@ def test_paths_are_seen_from_the_studys_folder(tmp_path):
         ("trials: {mixed_precision: 1}", "`mixed_precision` must be true or false; got 1"),
         ("trials: {learning_rate: 1e-3}", "`learning_rate` must be a number; got the text '1e-3'"),
         ("trials: {dropout: much}", "must be of its setting's kind; got .*'str'"),
-        ("trials: {seed: 1}\nprofile: big", "`profile` must be one of smoke, quick.*; got 'big'"),
-        ("trials: {seed: 1}\nsplit: mine", "`split` must be one of standard, poster; got 'mine'"),
+        ("trials: {seed: 1}\nprofile: big", "`profile` must be one of 'smoke', 'quick'.*; got 'big'"),
+        ("trials: {seed: 1}\nsplit: mine", "`split` must be one of 'standard', 'poster'; got 'mine'"),
         ("trials: {seed: 1}\nseed: -1", "`seed` must be a whole number from 0 .*; got -1"),
         ("trials: {seed: 1}\ndata: 7", "`data` must be 'synthetic' or paths; got 7"),
         ("trials: {seed: 1}\nbad_images: keep", "`bad_images` must be one of .*; got 'keep'"),
@@ -113,12 +111,6 @@ def test_a_wrong_value_is_named_once_however_many_trials_have_it(tmp_path):
     with pytest.raises(PosekitError) as caught:
         read(tmp_path, "trials: {seed: [0, 1, 2], epochs: 0}")
     assert str(caught.value).count("`epochs` must be") == 1
-
-
-def test_a_slip_of_a_million_trials_is_refused(tmp_path):
-    lists = ", ".join(f"{name}: {list(range(1, 101))}" for name in ("seed", "epochs", "patience"))
-    with pytest.raises(PosekitError, match="at most 10,000 trainings; got 1,000,000"):
-        read(tmp_path, f"trials: {{{lists}}}")
 
 
 def test_the_example_is_a_study():
