@@ -31,8 +31,7 @@ def read(source, *, bad_images="error"):
 
     The set is LSP when `joints` in joints.mat is (3, 14, N), LSPet when it is (14, 3, N), and
     the synthetic set when synthetic.json lies next to it. The i-th label belongs to the i-th
-    picture in the order of file names. Pictures are upright; `orientation` decides in which frame
-    the labels are.
+    picture in the order of file names. Pictures and labels are as stored, whatever EXIF says.
 
     Args:
         source: path of a folder or zip; the set may lie in a folder of it.
@@ -56,21 +55,12 @@ def read(source, *, bad_images="error"):
     fixed_test = _fixed_test(caller, kind, image_ids)
     _check_values(caller, image_ids, joints)
     extras = _annotations(caller, files, image_ids) if kind == "synthetic" else {}
-    image_sizes_px, turns, problem_of = _read_frames(files, names)
+    image_sizes_px, problem_of = _read_sizes(files, names)
     keep = _keep_readable(caller, bad_images, names, problem_of)
-
     keypoints_px, flags = joints[..., :2], joints[..., 2]
-    if (turns != 1).any():
-        keypoints_px = _upright(keypoints_px, (flags == 1) | is_lsp, image_sizes_px, turns)
-    turned = set(image_ids[turns != 1].tolist())
     if is_lsp:
         extras["occluded"] = flags == 1
     name_of = dict(zip(image_ids.tolist(), names, strict=True))
-
-    def read_image(image_id):
-        encoded = files.read(name_of[image_id])
-        return image_files.upright(encoded) if image_id in turned else encoded
-
     dataset = PoseDataset(
         name=kind,
         image_ids=image_ids,
@@ -79,7 +69,7 @@ def read(source, *, bad_images="error"):
         image_sizes_px=image_sizes_px,
         fixed_test=fixed_test,
         has_fixed_test=kind in FIXED_TEST_NUMBERS,
-        read_image=read_image,
+        read_image=lambda image_id: files.read(name_of[image_id]),
         extras=extras,
         skeleton=LSP,
     )
@@ -106,7 +96,7 @@ def unreadable(source):
     """The pictures of a set whose header cannot be read: list of (image id, what is wrong)."""
     files = open_container(Path(source))
     names = picture_names(str(source), files)
-    *_, problem_of = _read_frames(files, names)
+    _, problem_of = _read_sizes(files, names)
     return [(_stem(names[index]), problem) for index, problem in problem_of.items()]
 
 
@@ -268,34 +258,15 @@ def _annotations(caller, files, image_ids):
     return {"activity": np.array(activities), "person_count": person_count}
 
 
-def _read_frames(files, names):
-    """int64 (N, 2) of upright sizes and (N,) of orientations; what is wrong by index."""
-    sizes, turns = np.ones((len(names), 2), np.int64), np.ones(len(names), np.int64)
-    problem_of = {}
+def _read_sizes(files, names):
+    """int64 (N, 2), (width, height) as stored; what is wrong by index."""
+    sizes, problem_of = np.ones((len(names), 2), np.int64), {}
     for index, name in enumerate(names):
         try:
-            sizes[index], turns[index] = image_files.frame_of(files, name)
+            sizes[index] = orientation.upright_size(*image_files.frame_of(files, name))
         except PosekitError as error:
             problem_of[index] = str(error)
-    return sizes, turns, problem_of
-
-
-def _upright(keypoints_px, counted, sizes_px, turns):
-    """Keypoints in the upright pictures, where they are in the frames as stored."""
-    sizes, keypoints_px = list(map(tuple, sizes_px.tolist())), keypoints_px.copy()
-    stored = orientation.in_stored_frame(
-        [
-            orientation.Labelled(sizes[index], None, turn, keypoints_px[index][counted[index]])
-            for index, turn in enumerate(turns.tolist())
-        ]
-    )
-    for index in np.flatnonzero(stored):
-        keypoints_px[index] = orientation.points_to_upright(
-            keypoints_px[index], sizes[index], turns[index]
-        )
-    if any(stored):
-        warnings.warn(orientation.turned_note(sum(stored)), stacklevel=3)
-    return keypoints_px
+    return sizes, problem_of
 
 
 def _keep_readable(caller, bad_images, names, problem_of):

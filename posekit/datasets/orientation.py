@@ -1,4 +1,4 @@
-"""Which way up pictures are, and in which frame their labels are: one rule for all readers.
+"""Which way up pictures are, and in which frame their labels are.
 
 A camera writes pictures as its sensor reads them and notes in EXIF how to turn them; viewers,
 browsers and labelling tools show them turned: upright. Labels are in this frame, unless the sizes
@@ -89,14 +89,6 @@ def in_stored_frame(pictures):
         vote < 0 if clear else together and _is_open(each)
         for (vote, clear), each in zip(votes, pictures, strict=True)
     ]
-
-
-def turned_note(count):
-    """A sentence about so many pictures of `in_stored_frame`."""
-    return (
-        f"{count} pictures: the labels are in the frame of the file as stored and are turned with "
-        "the picture, which viewers show turned."
-    )
 
 
 def inside(points_px, size_px):

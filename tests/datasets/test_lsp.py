@@ -134,30 +134,16 @@ def test_zip_made_on_a_mac(tmp_path):
     assert len(lsp.read(write_zip(tmp_path / "set.zip", files))) == 1
 
 
-def turned_set(folder, joints):
-    """A set whose one picture is stored lying, 20 x 10, and shown standing."""
+def test_pictures_and_labels_are_as_stored_whatever_exif_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # "rotate by 90 degrees to show"
-    files = lspet_files(joints) | {"images/im00001.jpg": picture(20, 10, exif=exif)}
-    return lsp.read(write_folder(folder, files))
-
-
-def test_pictures_are_upright(tmp_path):
-    joints = labels(1)
-    joints[..., 0], joints[..., 1] = 3, 15
-    dataset = turned_set(tmp_path, joints)
-    assert dataset.image_sizes_px.tolist() == [[10, 20]] and dataset.labelled.all()
-    assert dataset.keypoints_px[0, 0].tolist() == [3, 15]
-    assert lsp.decode(dataset, 0).shape == (20, 10, 3)
-
-
-def test_labels_that_fit_the_frame_as_stored_are_turned(tmp_path):
     joints = labels(1)
     joints[..., 0], joints[..., 1] = 15, 3
-    with pytest.warns(UserWarning, match="1 pictures: the labels are in the frame .* as stored"):
-        dataset = turned_set(tmp_path, joints)
-    # A clockwise quarter turn of 20 x 10: what was 3 from the top is 3 from the right.
-    assert dataset.keypoints_px[0, 0].tolist() == [6, 15] and dataset.labelled.all()
+    files = lspet_files(joints) | {"images/im00001.jpg": picture(20, 10, exif=exif)}
+    dataset = lsp.read(write_folder(tmp_path, files))
+    assert dataset.image_sizes_px.tolist() == [[20, 10]] and dataset.labelled.all()
+    assert dataset.keypoints_px[0, 0].tolist() == [15, 3]
+    assert lsp.decode(dataset, 0).shape == (10, 20, 3)
 
 
 def test_pictures_are_read_from_many_threads(write):

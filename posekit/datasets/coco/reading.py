@@ -351,7 +351,10 @@ def _in_stored_frame(own, pictures, labelled, problem_of, notes):
             "labels are read in the picture as viewers show it."
         )
     if count := len(stored & labelled.keys()):
-        notes.append(orientation.turned_note(count))
+        notes.append(
+            f"{count} pictures: the labels are in the frame of the file as stored and are turned "
+            "with the picture, which viewers show turned."
+        )
     return stored
 
 
