@@ -64,9 +64,7 @@ def placed_figures(train_targets, targets):
     Both know the truth, so they are bounds and no predictions. The figure, fitted on training
     targets, is the constant that leaves the least squared error once positions, or positions and
     sizes, are removed. Both are as of `pose_statistics.centred`, over the joints that count.
-
-    Returns:
-        dict: "true_centre", and "true_centre_and_size", float (n, K, 2), frame pixels.
+    Returns a dict of "true_centre" and "true_centre_and_size", float (n, K, 2), frame pixels.
     """
     train, placed = _centred(train_targets), _centred(targets)
     sizes = {

@@ -26,12 +26,8 @@ def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000):
         seed: int, every draw derives from it.
         resamples: int >= 1.
 
-    Returns:
-        (low, high), floats, or (M,) arrays for M columns. NaN where every denominator is 0;
-        a resample whose denominators are all 0 is left out.
-
-    Raises:
-        PosekitError: a shape or range above is violated, or there are no images.
+    Returns (low, high), floats, or (M,) arrays for M columns. NaN where every denominator is 0;
+    a resample whose denominators are all 0 is left out.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13
     (percentile interval), applied to groups as the units that are drawn.

@@ -113,9 +113,7 @@ class PoseErrors:
         Source: Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts",
         TPAMI 2013; the torso as in Pishchulin's evaluation of LSP.
         """
-        _check_threshold("pck()", threshold)
-        counted = self._counted_in_pck
-        return Sums((self._error_torsos <= threshold) & counted, counted)
+        return _within("pck()", threshold, self._error_torsos, self._counted_in_pck)
 
     def box_pck(self, threshold=0.1):
         """PCK in lengths of the person's box, which every image with a label has: Sums by joint.
@@ -125,8 +123,7 @@ class PoseErrors:
 
         Source: Yang and Ramanan, TPAMI 2013, whose PCK this is; theirs for whole bodies is at 0.1.
         """
-        _check_threshold("box_pck()", threshold)
-        return Sums((self._error_boxes <= threshold) & self._counted, self._counted)
+        return _within("box_pck()", threshold, self._error_boxes, self._counted)
 
     def pck_area(self):
         """Area under PCK over the thresholds 0, 0.01, ..., 0.2 on a unit axis: Sums by joint.
@@ -165,7 +162,6 @@ class PoseErrors:
         Human Pose Estimation", CVPR 2008; strict with both ends and the torso between mid-hip and
         mid-shoulder, as in Pishchulin's evaluation of LSP.
         """
-        _check_threshold("pcp()", threshold)
         (start, end), mid_points = _stick_ends(self._skeleton)
         pred_px, true_px = (
             np.hstack([each, *(each[:, pair].mean(axis=1, keepdims=True) for pair in mid_points)])
@@ -177,8 +173,7 @@ class PoseErrors:
         error = _divide(np.maximum(error_px[:, start], error_px[:, end]), length_px, np.inf)
         has_mid_points = [self._counted[:, pair].all(axis=1, keepdims=True) for pair in mid_points]
         counted = np.hstack([self._counted, *has_mid_points])
-        counted = counted[:, start] & counted[:, end]
-        return Sums((error <= threshold) & counted, counted)
+        return _within("pcp()", threshold, error, counted[:, start] & counted[:, end])
 
     def mpjpe_px(self):
         """Mean per joint position error: Euclidean, pixels of the original image; Sums by joint."""
@@ -310,11 +305,12 @@ def _selected(caller, joints, skeleton):
     return np.isin(skeleton.joints, joints)
 
 
-def _check_threshold(caller, threshold):
+def _within(caller, threshold, error, counted):
     if np.ndim(threshold) or not 0 <= threshold < np.inf:
         raise PosekitError(
             f"{caller}: `threshold` must be one number, finite and >= 0; got {threshold}."
         )
+    return Sums((error <= threshold) & counted, counted)
 
 
 def _stick_ends(skeleton):

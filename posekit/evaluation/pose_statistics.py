@@ -33,12 +33,11 @@ class Centred(NamedTuple):
 
 
 class PoseComponents(NamedTuple):
-    """Principal components of poses: what `principal_components` returns."""
+    """What `principal_components` returns."""
 
     mean: np.ndarray
     components: np.ndarray
     explained: np.ndarray
-    scores: np.ndarray
 
 
 def person_share(keypoints_px, labelled, image_sizes_px):
@@ -63,11 +62,9 @@ def normalise(keypoints_px, labelled):
     """Poses without position and size: centred on the mean joint, RMS distance from it 1.
 
     A missing joint would change a pose's centre and size, so only complete poses are usable.
-    Rotation stays: standing upside down is a pose of its own.
-
-    Returns:
-        (normalised, usable). normalised: float64 (N, K, 2), without unit, NaN where not usable.
-        usable: bool (N,), True where all joints are labelled and do not coincide.
+    Rotation stays: standing upside down is a pose of its own. Returns (normalised, usable):
+    float64 (N, K, 2), without unit, NaN where not usable, and bool (N,), True where all joints
+    are labelled and do not coincide.
     """
     check_keypoints("normalise()", labelled=labelled, keypoints_px=keypoints_px)
     _, offsets_px, size_px = centred(keypoints_px, labelled)
@@ -76,16 +73,12 @@ def normalise(keypoints_px, labelled):
 
 
 def principal_components(normalised, count):
-    """The directions in which poses vary most.
+    """The `count`, in 1..min(N, 2 K), directions in which poses vary most: PoseComponents.
 
-    Args:
-        normalised: float (N, K, 2), finite: the usable rows of `normalise`, N > 1.
-        count: int in 1..min(N, 2 K), how many components to keep.
-
-    Returns:
-        PoseComponents. mean: (K, 2). components: (count, K, 2), orthogonal, each of unit length
-        and with its largest entry positive. explained: (count,), share of the total variance,
-        falling; NaN when all poses are equal. scores: (N, count), coordinates of each pose.
+    The poses are float (N, K, 2), finite: the usable rows of `normalise`, N > 1. mean is (K, 2).
+    components, (count, K, 2), are orthogonal, each of unit length and with its largest entry
+    positive. explained, (count,), are shares of the total variance, falling; NaN when all poses
+    are equal.
 
     Source: Jolliffe, "Principal Component Analysis", Springer 2002, section 3.5 (by SVD).
     """
@@ -105,9 +98,7 @@ def principal_components(normalised, count):
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
     explained = spread[:count] ** 2 / ((spread**2).sum() or np.nan)
-    return PoseComponents(
-        mean, directions.reshape(count, joints, 2), explained, rows @ directions.T
-    )
+    return PoseComponents(mean, directions.reshape(count, joints, 2), explained)
 
 
 def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighbours=5):

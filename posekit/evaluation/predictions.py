@@ -20,11 +20,7 @@ def predict_px(model, experiment, config, part="validation"):
     crop = canvases.crop(config.frame_px, augmentation.by_name("none"))
     shown = canvases.images(part), canvases.targets(part, "masked")
     batches = evaluation_batches(*shown, batch_size=BATCH_SIZE, crop=crop)
-    read = heads.by_name(config.head).keypoints_px
-    # For one epoch, compiling a function would take longer than what it computes.
-    found_px = np.concatenate(
-        [read(model(images, training=False), config.frame_px) for images, _ in batches]
-    )
+    found_px = _found_px(model, (images for images, _ in batches), config.head, config.frame_px)
     if crop is not None:
         found_px = crop.uncropped(found_px)
     boxes_px = canvases.boxes_px[experiment.indices(part)]
@@ -34,5 +30,10 @@ def predict_px(model, experiment, config, part="validation"):
 def predict_frame_px(model, images):
     """Keypoints in the frame, float64 (N, K, 2), of a model whose output is coordinates."""
     batches = evaluation_batches(images, batch_size=BATCH_SIZE)
-    output = model.predict(batches, verbose=0)
-    return heads.by_name("coordinates").keypoints_px(output, images.shape[1])
+    return _found_px(model, batches, "coordinates", images.shape[1])
+
+
+def _found_px(model, batches, head, frame_px):
+    # Predicted once, it would take longer to compile than to compute.
+    read = heads.by_name(head).keypoints_px
+    return np.concatenate([read(model(images, training=False), frame_px) for images in batches])

@@ -8,56 +8,38 @@ from scipy import stats
 
 from posekit.errors import PosekitError
 
-CONFIDENCE = 0.95
-
 
 def seed_summary(values):
-    """Count, mean, standard deviation, min and max of one score over seeds.
+    """A score over seeds: its values, their mean, and the 95 % interval of the mean.
 
-    The standard deviation has R - 1 in its denominator; it is None for a single seed.
-    """
-    values = _checked_scores("seed_summary()", "values", values)
-    return {
-        "count": len(values),
-        "mean": float(values.mean()),
-        "standard_deviation": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "min": float(values.min()),
-        "max": float(values.max()),
-    }
-
-
-def mean_interval(values):
-    """95 % interval, [low, high], of a score's mean over seeds; None for a single seed.
+    The interval is [low, high], or None for a single seed.
 
     Source: Student, "The Probable Error of a Mean", Biometrika 1908.
     """
-    values = _checked_scores("mean_interval()", "values", values)
-    if len(values) == 1:
-        return None
-    standard_error = values.std(ddof=1) / np.sqrt(len(values))
-    margin = stats.t.ppf((1 + CONFIDENCE) / 2, df=len(values) - 1) * standard_error
-    return [float(values.mean() - margin), float(values.mean() + margin)]
+    values = _checked_scores("seed_summary()", "values", values)
+    mean, interval = values.mean(), None
+    if len(values) > 1:
+        standard_error = values.std(ddof=1) / np.sqrt(len(values))
+        margin = stats.t.ppf(0.975, df=len(values) - 1) * standard_error
+        interval = [float(mean - margin), float(mean + margin)]
+    return {"values": values.tolist(), "mean": float(mean), "interval": interval}
 
 
 def paired_difference(a, b):
-    """Mean of a - b over seeds, with Student's t interval of the paired differences.
+    """The differences a - b of two variants over the same seeds, in the same order.
 
-    Args:
-        a, b: float (R,), one score per seed, finite, of two variants; same seeds in the same order.
-
-    Returns:
-        dict of mean_difference, interval (`mean_interval` of the differences), differences (list
-        of R) and decided: whether the interval excludes 0. A single seed never decides.
+    Returns a dict of differences (list of R), their mean_difference and interval as of
+    `seed_summary`, and decided: whether the interval excludes 0. A single seed never decides.
     """
     caller = "paired_difference()"
     a, b = _checked_scores(caller, "a", a), _checked_scores(caller, "b", b)
     if a.shape != b.shape:
         raise PosekitError(f"{caller}: `b` must pair with `a`, {len(a)} scores; got {len(b)}.")
-    interval = mean_interval(a - b)
+    differences, mean, interval = seed_summary(a - b).values()
     return {
-        "mean_difference": float((a - b).mean()),
+        "mean_difference": mean,
         "interval": interval,
-        "differences": (a - b).tolist(),
+        "differences": differences,
         "decided": all_decide([interval]),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 from posekit import files, geometry, joint_sets, profiles
 from posekit.datasets import near_duplicates, packed, sources, splits
 from posekit.datasets.pose_dataset import PoseDataset
-from posekit.errors import PosekitError
+from posekit.errors import PosekitError, check_choice
 from posekit.geometry import keypoints_into_boxes, resize_keypoints
 from posekit.pipeline import caches, crops, views
 from posekit.pipeline.augmentation import AUGMENTATIONS
@@ -81,7 +81,8 @@ class Experiment:
 
     def canvases(self, view, frame_px):
         """Canvases for a network of that view and input side, pixels."""
-        chosen = views.by_name(view)
+        check_choice("canvases()", "view", view, tuple(views.VIEWS))
+        chosen = views.VIEWS[view]
         canvas_px = chosen.canvas_px or frame_px
         if frame_px > canvas_px:
             raise PosekitError(

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from posekit.errors import check_choice
-
 # Shown beyond the picture's edge: the middle of the grey scale.
 FILL = 127
 
@@ -25,12 +23,6 @@ class View(NamedTuple):
 # LSPet's people are about 150 px tall and its pictures 250 px wide: larger canvases would only
 # enlarge pixels.
 VIEWS = {"squashed": View(None, 1.0), "whole": View(224, 1.0), "person": View(256, 0.6)}
-
-
-def by_name(name):
-    """The view of that name; PosekitError lists those there are."""
-    check_choice("views.by_name()", "view", name, tuple(VIEWS))
-    return VIEWS[name]
 
 
 def cut(image, box_px, frame_px):

@@ -46,11 +46,8 @@ class CheckpointFiles:
         """Put the newest epoch in place whose files are all whole.
 
         Damaged files are set aside, with a warning that names them; what a killed process had
-        half written is removed.
-
-        Returns:
-            int, that epoch's number; 0 when no recorded epoch is whole: all files are then set
-            aside; None where nothing is recorded, and every file is left as it is.
+        half written is removed. Returns that epoch's number; 0 when no recorded epoch is whole,
+        all files are then set aside; None where nothing is recorded, files are left as they are.
         """
         for folder in (self.folder, self.folder / PREVIOUS):
             files.remove_leftovers(folder)
@@ -76,8 +73,7 @@ class CheckpointFiles:
     def write(self, name, write):
         """Write a file of the coming epoch with a function of a path; the one it replaces is kept.
 
-        Raises:
-            PosekitError: as `files.replacing` does.
+        Errors are as for `files.replacing`.
         """
         path = self.folder / name
         with files.replacing(path) as temporary:
@@ -148,9 +144,8 @@ def _copy(source, target):
 def resume(model, folder, steps):
     """Load a training's checkpoint into its compiled model, where there is one; steps an epoch.
 
-    Returns:
-        list of dict, the history of the epochs that the model has seen; PosekitError where it
-        lacks some of them.
+    Returns the history's rows of the epochs that the model has seen; PosekitError where it lacks
+    some of them.
     """
     epochs = restore(model, folder / "checkpoint.weights.h5", steps)
     history = records.read_history(folder)

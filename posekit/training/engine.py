@@ -20,10 +20,8 @@ def use_global_futex_hash():
 def start(seed, *, deterministic=False):
     """Prepare the process for training or prediction; call it once, before the first model.
 
-    Args:
-        seed: int >= 0, seeds Python, NumPy and TensorFlow.
-        deterministic: bool, one thread and deterministic kernels: the same weights in every
-            run, several times slower.
+    `seed`, int >= 0, seeds Python, NumPy and TensorFlow. `deterministic` is one thread and
+    deterministic kernels: the same weights in every run, several times slower.
     """
     use_global_futex_hash()
     import keras

@@ -20,11 +20,8 @@ class EpochRecorder(keras.callbacks.Callback):
     Keras' SwapEMAWeights, EarlyStopping and CSVLogger do not do here: the first adds and subtracts
     weights, which rounds them, and the others forget what came before a resumed epoch.
 
-    Args:
-        checkpoint_files: CheckpointFiles of the training's folder.
-        history: list of dict, the rows of the epochs already finished; extended in place.
-        saved_model: keras.Model, an uncompiled copy of the trained one, which is what gets saved.
-        config: TrainingConfig or OwnConfig; its `patience` and `keeps` count.
+    `history` holds the rows of the epochs already finished, and is extended in place.
+    `saved_model` is an uncompiled copy of the trained one, which is what gets saved.
     """
 
     def __init__(self, checkpoint_files, history, saved_model, config):

@@ -41,11 +41,7 @@ class TrainingRecord:
 
 
 def read(folder):
-    """The TrainingRecord of a training's own folder.
-
-    Raises:
-        PosekitError: the folder holds no training, or a file of another kind than `fit` writes.
-    """
+    """The TrainingRecord of a training's own folder; PosekitError where it holds none."""
     folder = Path(folder)
     path = folder / "config.json"
     stored = files.read_json(path)

@@ -76,7 +76,8 @@ def test_principal_components_of_two_known_directions():
     np.testing.assert_allclose(found.components[1], second, atol=1e-9)
     share = 9 * a.var() / (9 * a.var() + b.var())
     np.testing.assert_allclose(found.explained, [share, 1 - share, 0], atol=1e-9)
-    rebuilt = found.mean + np.tensordot(found.scores, found.components, axes=1)
+    scores = np.tensordot(data - found.mean, found.components, axes=((1, 2), (1, 2)))
+    rebuilt = found.mean + np.tensordot(scores, found.components, axes=1)
     np.testing.assert_allclose(rebuilt, data, atol=1e-9)
 
 

@@ -7,16 +7,19 @@ import pytest
 from scipy import stats
 
 from posekit.errors import PosekitError
-from posekit.evaluation.seeds import mean_interval, paired_difference, seed_summary
+from posekit.evaluation.seeds import paired_difference, seed_summary
 
 
 def test_seed_summary_by_hand():
-    expected = {"count": 3, "mean": 4.0, "standard_deviation": 2.0, "min": 2.0, "max": 6.0}
-    assert seed_summary([2, 6, 4]) == expected
+    # Standard error 1 / sqrt(3), t quantile 4.302653 at 2 degrees of freedom.
+    margin = 4.302653 / 3**0.5
+    got = seed_summary([1, 3, 2])
+    assert got["values"] == [1, 3, 2] and got["mean"] == 2
+    assert got["interval"] == pytest.approx([2 - margin, 2 + margin])
 
 
 def test_one_seed_has_no_spread():
-    assert seed_summary([2.5])["standard_deviation"] is None
+    assert seed_summary([2.5]) == {"values": [2.5], "mean": 2.5, "interval": None}
     got = paired_difference([2.5], [1.0])
     assert got["mean_difference"] == 1.5 and got["interval"] is None and not got["decided"]
 
@@ -29,15 +32,6 @@ def test_paired_difference_by_hand():
     assert got["interval"] == pytest.approx([2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5])
     assert got["decided"] is False  # the interval starts at -0.48
     assert json.loads(json.dumps(got)) == got
-
-
-def test_the_interval_of_a_mean_by_hand():
-    # Mean 2, standard error 1 / sqrt(3), t quantile 4.302653 at 2 degrees of freedom.
-    margin = 4.302653 / 3**0.5
-    assert mean_interval([1, 2, 3]) == pytest.approx([2 - margin, 2 + margin])
-    assert mean_interval([1.5]) is None
-    with pytest.raises(PosekitError, match=r"`values` must be .* got \[nan\]"):
-        mean_interval([np.nan])
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4, -3.0])
@@ -65,6 +59,8 @@ def test_equal_differences_decide_unless_they_are_zero():
 def test_errors_name_what_was_received():
     with pytest.raises(PosekitError, match=r"`values` must be a non-empty list .* got \[\]"):
         seed_summary([])
+    with pytest.raises(PosekitError, match=r"`values` must be .* got \[nan\]"):
+        seed_summary([np.nan])
     with pytest.raises(PosekitError, match=r"`b` must be .* got \[1.0, nan\]"):
         paired_difference([1, 2], [1, np.nan])
     with pytest.raises(PosekitError, match="`b` must pair with `a`, 3 scores; got 2"):

@@ -121,12 +121,6 @@ def test_shrinking_averages_instead_of_picking_pixels():
     assert (shown == 25).all()
 
 
-def test_views_by_name():
-    assert views.by_name("person").canvas_share == 0.6
-    with pytest.raises(PosekitError, match="'squashed', 'whole', 'person'; got 'half'"):
-        views.by_name("half")
-
-
 def test_arguments_are_left_alone():
     image, boxes_px = picture(), np.array([[3.0, 4.0, 20.0, 20.0]])
     keypoints_px, labelled = np.ones((1, 14, 2)), np.ones((1, 14), bool)

@@ -84,15 +84,8 @@ def _choice(rows, varied):
         "seeds": [row["seed"] for row in rows],
         "minutes": sum(row["minutes"] for row in rows) / len(rows),
         "scores": {
-            name: _over_seeds([row["scores"][name] for row in rows]) for name in first["scores"]
+            name: seeds.seed_summary([row["scores"][name] for row in rows])
+            for name in first["scores"]
         },
         "mean_pose": first["mean_pose"],
-    }
-
-
-def _over_seeds(values):
-    return {
-        "values": values,
-        "mean": seeds.seed_summary(values)["mean"],
-        "interval": seeds.mean_interval(values),
     }
