@@ -45,16 +45,11 @@ def correlation_with_edges(maps, images):
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """
     maps, edges = np.asarray(maps, float), sobel_edges(images)
-    if maps.ndim not in (3, 4) or len(maps) != len(edges):
+    height, width = maps.shape[1:3] if maps.ndim in (3, 4) else (np.inf, np.inf)
+    if len(maps) != len(edges) or height > edges.shape[1] or width > edges.shape[2]:
         raise PosekitError(
-            f"correlation_with_edges(): `maps` must have shape ({len(edges)}, h, w); got "
-            f"{maps.shape}."
-        )
-    height, width = maps.shape[1:3]
-    if height > edges.shape[1] or width > edges.shape[2]:
-        raise PosekitError(
-            "correlation_with_edges(): `maps` must be no larger than `images`, "
-            f"{edges.shape[1:]}; got {(height, width)}."
+            f"correlation_with_edges(): `maps` must have shape ({len(edges)}, h, w) and be no "
+            f"larger than `images`, {edges.shape[1:]}; got {maps.shape}."
         )
     shrunk = np.empty((len(edges), height, width))
     for picture, out in zip(edges, shrunk, strict=True):

@@ -75,9 +75,9 @@ def test_no_pictures_no_correlations():
 def test_wrong_shapes_are_named():
     with pytest.raises(PosekitError, match=r"`images` must have shape .*; got \(24, 32, 3\)"):
         saliency_checks.sobel_edges(random_images(1, 0)[0])
-    with pytest.raises(PosekitError, match=r"shape \(2, h, w\); got \(1, 12, 16\)"):
+    with pytest.raises(PosekitError, match=r"shape \(2, h, w\) .* got \(1, 12, 16\)"):
         saliency_checks.correlation_with_edges(np.zeros((1, 12, 16)), random_images(2, 0))
-    with pytest.raises(PosekitError, match=r"no larger than `images`, \(24, 32\); got \(48, 16\)"):
+    with pytest.raises(PosekitError, match=r"no larger than `images`, \(24, 32\); got \(2, 48, 16\)"):
         saliency_checks.correlation_with_edges(np.zeros((2, 48, 16)), random_images(2, 0))
 
 
