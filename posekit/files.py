@@ -39,8 +39,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def from_root(path):
     """The path itself when absolute, else as seen from the project's root.
 
-    Notebooks and commands so find the same files whatever the working directory. An installed
-    package has no project around it; there it is seen from the working directory.
+    Notebooks and commands so find the same files whatever the working directory. With an installed
+    package, which has no project around it, it is seen from the working directory.
     """
     return (Path.cwd() if IS_INSTALLED else PROJECT_ROOT) / path
 
@@ -145,7 +145,6 @@ def new_folder(folder):
     Raises:
         PosekitError: the folder holds something, cannot be written to, or there is no room.
     """
-    temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Python's own random part has eight characters.
@@ -154,18 +153,18 @@ def new_folder(folder):
                 if is_ours:
                     shutil.rmtree(left, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(f"-{folder.name}", PARTIAL, folder.parent))
-        with locks.held_if_free(temporary):
-            _make_public(temporary, 0o777)
-            yield temporary
-            temporary.rename(folder)
+        try:
+            with locks.held_if_free(temporary):
+                _make_public(temporary, 0o777)
+                yield temporary
+                temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise PosekitError(
             f"{folder}: must be new, in a writable place with room for its files; got "
             f"{error.strerror}. Choose another folder."
         ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _make_public(path, mode):
@@ -176,11 +175,7 @@ def _make_public(path, mode):
 
 
 def reserve(path, size_bytes):
-    """Empty a file and reserve `size_bytes` for it, where the system can.
-
-    Raises:
-        OSError: there is no room.
-    """
+    """Empty a file and reserve `size_bytes` for it, where the system can; OSError for no room."""
     with Path(path).open("wb") as file:
         if hasattr(os, "posix_fallocate"):  # macOS has none
             os.posix_fallocate(file.fileno(), 0, size_bytes)
@@ -301,9 +296,7 @@ def _plain(value):
 def read_npz(path, *, limit_bytes):
     """All arrays of an .npz file, name -> array; together they may take `limit_bytes` in memory.
 
-    Raises:
-        PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its
-            arrays would take more than the limit.
+    A file that is missing, larger, or holds anything but plain arrays raises PosekitError.
     """
     try:
         with zipfile.ZipFile(path) as archive:

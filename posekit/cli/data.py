@@ -28,12 +28,9 @@ from posekit.profiles import PROFILES
 def add(commands):
     """Add `data` and its actions."""
     summary = "Get, make, check, pack and summarise data sets."
+    example = "example: posekit data make --out data/people --images 500"
     data = commands.add_parser(
-        "data",
-        help=summary,
-        description=summary,
-        epilog="example: posekit data make --out data/people --images 500",
-        formatter_class=AS_WRITTEN,
+        "data", help=summary, description=summary, epilog=example, formatter_class=AS_WRITTEN
     )
     actions = data.add_subparsers(required=True, metavar="ACTION")
     example = "data make --out data/people --images 500 --seed 1"
@@ -95,13 +92,12 @@ def make_data(options):
     from posekit.datasets.coco.writing import write as write_coco
     from posekit.datasets.synthetic.writing import write
 
-    synthetic = {"count": options.images, "seed": options.seed}
-    if options.layout == "coco":
-        with tempfile.TemporaryDirectory() as scratch:
-            dataset = lsp.read(write(Path(scratch) / "people", **synthetic))
-            folder = write_coco(options.out, dataset)
-    else:
-        folder = write(options.out, **synthetic)
+    with tempfile.TemporaryDirectory() as scratch:
+        is_coco = options.layout == "coco"
+        folder = Path(scratch) / "people" if is_coco else options.out
+        folder = write(folder, count=options.images, seed=options.seed)
+        if is_coco:
+            folder = write_coco(options.out, lsp.read(folder))
     print(f"{options.images} images in {folder}")
     return 0
 

@@ -75,9 +75,8 @@ def evaluate(options):
         options.part == "test" and not experiment.dataset.has_fixed_test
     )
     if depends_on_split:
-        warn_of_other_split(
-            options.model, experiment, "it may have seen images that it is scored on here"
-        )
+        consequence = "it may have seen images that it is scored on here"
+        warn_of_other_split(options.model, experiment, consequence)
     poses = estimator.estimate_dataset(part)
     scores = evaluate_poses(poses, experiment, part=options.part, seed=options.seed)
     _print_scores(scores)
@@ -91,16 +90,11 @@ def evaluate(options):
     if options.out is not None:
         files.write_json(options.out, {**made_by, **scores})
     if options.predictions is not None:
-        files.write_npz(
-            options.predictions,
-            image_ids=part.image_ids,
-            keypoints_px=poses.keypoints_px,
-            made_by=json.dumps(made_by),
-        )
+        arrays = {"image_ids": part.image_ids, "keypoints_px": poses.keypoints_px}
+        files.write_npz(options.predictions, **arrays, made_by=json.dumps(made_by))
     if layout is not None:
         with pose_files.writing_coco(options.coco, layout) as add_result:
-            ids = part.extras["coco_image_id"].tolist()
-            for index, image_id in enumerate(ids):
+            for index, image_id in enumerate(part.extras["coco_image_id"].tolist()):
                 # Annotated people are there.
                 add_result({"image_id": image_id}, Pose.of(poses, index)._replace(found=True))
     return 0

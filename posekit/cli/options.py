@@ -134,11 +134,12 @@ def warn_of_other_split(model, experiment, consequence):
     """Print a warning if a model's training, where it is known, had another split than this."""
     from posekit.estimators import loading
 
-    trained, here = loading.training_split(model), experiment.split.summary()
-    if trained not in (None, here):
+    splits = [loading.training_split(model), experiment.split.summary()]
+    if splits[0] not in (None, splits[1]):
+        trained, here = (f"{it['name']}, seed {it['seed']}, {it['images']} images" for it in splits)
         print(
-            f"warning: {model} was trained on another split ({_split_text(trained)}) than this "
-            f"one ({_split_text(here)}); {consequence}",
+            f"warning: {model} was trained on another split ({trained}) than this one ({here}); "
+            f"{consequence}",
             file=sys.stderr,
         )
 
@@ -154,10 +155,6 @@ def own_data(path):
             "or a JSON file."
         )
     return own
-
-
-def _split_text(summary):
-    return f"{summary['name']}, seed {summary['seed']}, {summary['images']} images"
 
 
 def _whole_number(range_in_words, least, limit):

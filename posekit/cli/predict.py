@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from posekit import files
@@ -114,8 +114,8 @@ def predict(options):
             all_joints=options.all_joints,
         )
     problems = []
-    alone = count == 1  # a video has a bar of its own
-    for result in tqdm(results, total=count, leave=False, disable=alone or None):
+    # A video has a bar of its own.
+    for result in tqdm(results, total=count, leave=False, disable=count == 1 or None):
         if result["drawn"] is not None:
             tqdm.write(f"{result['image']}: {result['drawn']}, {result['poses']}")
         if result["problem"] is not None:
@@ -123,7 +123,9 @@ def predict(options):
         if result["note"] is not None:
             tqdm.write(f"warning: {result['note']}", file=sys.stderr)
     for reason, others in left_out.items():
-        print(f"left out, {reason} ({len(others)}): {_listed(others)}", file=sys.stderr)
+        more = f" and {len(others) - 10} more" if len(others) > 10 else ""
+        shown = ", ".join(path.name for path in others[:10])
+        print(f"left out, {reason} ({len(others)}): {shown}{more}", file=sys.stderr)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if problems and count > 1:
@@ -136,11 +138,6 @@ def _estimator(options):
 
     estimator, least = loading.load(options.model), options.min_confidence
     return estimator if least is None else estimator.with_least_presence(least)
-
-
-def _listed(paths, most=10):
-    shown = ", ".join(path.name for path in paths[:most])
-    return shown if len(paths) <= most else f"{shown} and {len(paths) - most} more"
 
 
 def _record_camera(estimator, smoothing, options):
@@ -177,23 +174,17 @@ def _smoothing(options):
 
 
 def _share(text):
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1; got {text}")
-    return share
+    with suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number from 0 to 1; got {text}")
 
 
 def _box(text):
-    try:
+    with suppress(ValueError):
         x, y, width, height = map(float, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be four numbers X,Y,WIDTH,HEIGHT in pixels; got {text}"
-        ) from None
-    return x, y, width, height
+        return x, y, width, height
+    raise argparse.ArgumentTypeError(f"must be four numbers X,Y,WIDTH,HEIGHT in pixels; got {text}")
 
 
 def _add_export(commands):
@@ -223,12 +214,8 @@ def export(options):
         experiment = open_experiment(options)
         dataset = experiment.part("train")
         if options.data != SYNTHETIC:
-            warn_of_other_split(
-                options.model,
-                experiment,
-                "if these are the same pictures, int8 is calibrated on some that were kept for "
-                "scores",
-            )
+            consequence = "if these are the same pictures, int8 sees some that were kept for scores"
+            warn_of_other_split(options.model, experiment, consequence)
     path = write(options.model, options.out, file_format=options.format, dataset=dataset)
     for stage in files.read_json(path)["stages"]:
         file = path.parent / stage["file"]

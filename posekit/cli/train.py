@@ -141,14 +141,9 @@ def build(options):
     from posekit.estimators import release
 
     check_new(options, options.out / "manifest.json")
-    release.build(
-        options.name,
-        open_experiment(options),
-        output_path(options.run_dir),
-        options.out,
-        seed=options.seed,
-        epochs=options.epochs,
-    )
+    folders = output_path(options.run_dir), options.out
+    settings = {"seed": options.seed, "epochs": options.epochs}
+    release.build(options.name, open_experiment(options), *folders, **settings)
     print(options.out)
     return 0
 

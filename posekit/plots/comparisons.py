@@ -50,13 +50,8 @@ def error_by_bin(
 ):
     """A quantity by bins of another, with its uncertainty and how many pictures carry it.
 
-    Args:
-        labels: B str, the bins in order.
-        values: float (B,), NaN for an empty bin.
-        intervals: float (B, 2), low and high ends.
-        counts: int (B,), pictures in each bin.
-        xlabel, ylabel: str, what is binned and what is measured, each with its unit.
-        title: str, the question.
+    Of the B bins, in order, `values` are float (B,), NaN where one is empty, `intervals` float
+    (B, 2), low and high ends, and `counts` int (B,), pictures.
     """
     check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
@@ -84,10 +79,11 @@ def edge_correlation(trained, untrained, *, draws, title="Which layers follow ed
     check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
     figure, axis = one_axis(WHOLE, 3.8, ylabel="correlation with Sobel edges", title=title)
     positions = np.arange(len(trained))
-    for shift, colour, marker, name, results in (
-        (-0.06, PALETTE[0], "o", "trained (95 % interval)", trained),
-        (0.06, PALETTE[1], "s", f"untrained (range of {draws} draws)", untrained),
-    ):
+    series = {
+        "trained (95 % interval)": trained,
+        f"untrained (range of {draws} draws)": untrained,
+    }
+    for shift, (name, results, colour, marker) in zip((-0.06, 0.06), coloured(series), strict=True):
         value, low, high = np.array([results[layer] for layer in trained], float).T
         axis.vlines(positions + shift, low, high, color=colour, linewidth=2)
         axis.plot(positions + shift, value, marker + "-", color=colour, linewidth=1, label=name)
@@ -105,8 +101,6 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
         values_by_choice: dict, label -> values of its seeds; drawn from the top.
         intervals: list of [low, high] for each choice, or None where there is none.
         mean_pose: float, drawn as a line: what a constant gets.
-        xlabel: str, what is measured, with its unit.
-        title: str, the question.
     """
     check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
     title = f"{title}\n(dots: seeds; diamond: mean; bar: 95 % interval of it)"
@@ -185,9 +179,9 @@ def confusions(confusion_by_name, activities):
         share = np.divide(counts, pictures, out=np.full(counts.shape, np.nan), where=pictures > 0)
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.argwhere(share > 0):
-            percent, colour = 100 * share[row, column], "wk"[int(share[row, column] <= 0.5)]
-            place = {"ha": "center", "va": "center"}
-            axis.text(column, row, f"{percent:.0f}", color=colour, fontsize=10, **place)
+            look = {"color": "white" if share[row, column] > 0.5 else "black", "fontsize": 10}
+            percent = f"{100 * share[row, column]:.0f}"
+            axis.text(column, row, percent, ha="center", va="center", **look)
         axis.set_xticks(range(count), activities, rotation=45, ha="right")
         axis.set_yticks(range(count), activities)
         axis.grid(False)

@@ -26,9 +26,8 @@ def learning_curves(histories, *, baselines=None):
     """Training (dashed) and validation error by epoch, mean and range over the seeds.
 
     Args:
-        histories: dict, variant -> list of histories, one for each seed. A history is a dict of
-            equally long lists, "epoch" among them. Where seeds stop at different epochs, mean and
-            range are those of the seeds still training.
+        histories: dict, variant -> list of histories, one for each seed: dicts of equally long
+            lists, "epoch" among them. Seeds that have stopped no longer count.
         baselines: dict, name -> value drawn as a horizontal line, or None.
     """
     seeds = max((len(runs) for runs in histories.values()), default=0)
@@ -47,10 +46,7 @@ def learning_curves(histories, *, baselines=None):
 def learning_panels(panels, *, title):
     """`learning_curves` next to each other, on one scale: do the same networks learn alike?
 
-    Args:
-        panels: dict, what a panel shows -> its histories, as for `learning_curves`; the variants
-            of all have the same names.
-        title: str, what is shown.
+    `panels` is a dict, what a panel shows -> its histories, all of variants of the same names.
     """
     figure, (axes,) = new_figure(1, len(panels), size_inches=(WHOLE, 4.2), sharey=True)
     for axis, (name, histories) in zip(axes, panels.items(), strict=True):

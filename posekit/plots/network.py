@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from matplotlib.patches import Polygon
 
 from posekit.plots.style import HALF, PALETTE, QUIET, one_axis, styled
@@ -57,31 +58,27 @@ def _boxes(layers):
 
 def _draw_box(axis, y, box, largest_side, most_channels):
     """A slab for a map, a column for a vector, centred on (0, y)."""
-    channels = box["shape"][-1]
+    side, channels = box["shape"][0], box["shape"][-1]
     is_map = len(box["shape"]) == 3
     if is_map:
-        height = 0.75 * HIGHEST * math.sqrt(box["shape"][0] / largest_side)
+        height = 0.75 * HIGHEST * math.sqrt(side / largest_side)
         width = WIDEST * math.log1p(channels) / math.log1p(most_channels)
-        depth = height / 4
     else:
-        height = HIGHEST * math.sqrt(channels / most_channels)
-        width, depth = COLUMN, 0.0
+        height, width = HIGHEST * math.sqrt(channels / most_channels), COLUMN
+    depth = height / 4 if is_map else 0.0
     # y points down, the depth up and to the right.
     left, right = -width / 2, width / 2
     bottom, top = y + (height + depth) / 2, y - (height - depth) / 2
-    front = [(left, bottom), (right, bottom), (right, top), (left, top)]
-    above = [(left, top), (right, top), (right + depth, top - depth), (left + depth, top - depth)]
-    aside = [
-        (right, bottom),
-        (right, top),
-        (right + depth, top - depth),
-        (right + depth, bottom - depth),
-    ]
-    colour = COLOURS.get(box["kind"], QUIET)
-    for corners, strength in ((front, 0.9), (above, 0.55), (aside, 0.4))[: 3 if is_map else 1]:
-        axis.add_patch(
-            Polygon(corners, facecolor=colour, alpha=strength, edgecolor="white", linewidth=0.8)
-        )
+    back = np.array([depth, -depth])
+    corners = np.array([(left, bottom), (right, bottom), (right, top), (left, top)])
+    faces = [(corners, 0.9)]
+    if is_map:
+        above, aside = corners[[3, 2]], corners[[1, 2]]
+        faces += [(np.concatenate([above, above[::-1] + back]), 0.55)]
+        faces += [(np.concatenate([aside, aside[::-1] + back]), 0.4)]
+    look = {"facecolor": COLOURS.get(box["kind"], QUIET), "edgecolor": "white", "linewidth": 0.8}
+    for face, strength in faces:
+        axis.add_patch(Polygon(face, alpha=strength, **look))
 
 
 def _write_row(axis, y, box):

@@ -34,10 +34,8 @@ def sample_grid(
 ):
     """Pictures with their annotated skeletons, the person's left and right in two colours.
 
-    Args:
-        images: list of N uint8 (H, W, 3), of any sizes, RGB.
-        keypoints_px: float (N, K, 2), (x, y), each in its picture's pixels.
-        labelled: bool (N, K), True where the joint is drawn.
+    `images` are N uint8 (H, W, 3), of any sizes, RGB; `keypoints_px` float (N, K, 2), (x, y), each
+    in its picture's pixels; `labelled` bool (N, K), True where the joint is drawn.
     """
     check_equal_lengths(
         "sample_grid()", images=images, keypoints_px=keypoints_px, labelled=labelled, titles=titles
@@ -81,9 +79,7 @@ def prediction_grid(
 def similar_pairs(images, pairs, *, columns=4):
     """Near-duplicate photographs side by side, `columns` pairs in a row.
 
-    Args:
-        images: list of uint8 (H, W, 3), or dict from image id to one, RGB.
-        pairs: list of N (first, second), indices or ids into `images`.
+    `images` are uint8 (H, W, 3), RGB, a list or a dict; `pairs` are indices or keys of two each.
     """
     title = "Are the two pictures of a pair the same photograph?"
     columns = 2 * min(columns, len(pairs))
@@ -100,12 +96,9 @@ def saliency_overlay(
 ):
     """Saliency laid over the grey pictures, brightest where the prediction is most sensitive.
 
-    Each map is scaled to its own 99th percentile: compare pixels within a picture only.
-
-    Args:
-        images: uint8 (N, H, W, 3), RGB.
-        maps: float (N, H, W), >= 0.
-        boxes: float (N, 4), x, y, width, height in the maps' pixels, drawn as frames, or None.
+    Each map is scaled to its own 99th percentile: compare pixels within a picture only. `images`
+    are uint8 (N, H, W, 3), RGB; `maps` float (N, H, W), >= 0; `boxes` float (N, 4), x, y, width,
+    height in the maps' pixels, drawn as frames, or None.
     """
     check_equal_lengths("saliency_overlay()", images=images, maps=maps, boxes=boxes)
     if np.shape(maps) != np.shape(images)[:3]:
@@ -133,12 +126,8 @@ def saliency_overlay(
 def activation_grid(images, maps_by_layer, *, shown="mean absolute activation"):
     """Where each layer responds: one row for each picture, one column for each layer.
 
-    Each map is scaled to its own maximum: compare positions within a map only.
-
-    Args:
-        images: uint8 (N, H, W, 3), RGB.
-        maps_by_layer: dict, layer name -> float (N, h, w), >= 0, in the network's order.
-        shown: str, what the maps are.
+    Each map is scaled to its own maximum: compare positions within a map only. `images` are uint8
+    (N, H, W, 3), RGB; `maps_by_layer` are name -> float (N, h, w), >= 0, in the network's order.
     """
     check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
     columns = 1 + len(maps_by_layer)

@@ -88,13 +88,10 @@ def aspect_ratios(image_sizes_px):
 
 @styled
 def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
-    """The mean pose, and on either side of it what each principal component changes.
+    """The mean pose, and `amplitude` on either side of it what each principal component changes.
 
-    Args:
-        mean: float (K, 2), (x, y), y pointing down; NaN for a joint that is not drawn.
-        components: float (count, K, 2), of unit length.
-        explained: float (count,), share of the variance.
-        amplitude: float > 0, how far along a component the two drawn poses lie.
+    `mean` is float (K, 2), (x, y), y pointing down, NaN for a joint that is not drawn;
+    `components` float (count, K, 2), of unit length; `explained` (count,) shares of the variance.
     """
     check_equal_lengths("pose_components()", components=components, explained=explained)
     columns = 1 + len(components)
@@ -124,10 +121,8 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
 def constant_guesses(scores, references):
     """What it costs to predict the same pose for every image, next to published losses.
 
-    Args:
-        scores: dict, treatment of missing joints -> dict, guess ("image_centre", "mean_pose")
-            -> mean squared error, px² of the frame.
-        references: dict, name -> mean squared error drawn as a vertical line.
+    Errors are mean squared ones, px² of the frame: `scores` are treatment of missing joints ->
+    guess -> error, `references` name -> error, drawn as vertical lines.
     """
     guesses = dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess)
     colour_of = {guess: colour for guess, _, colour, _ in coloured(guesses)}

@@ -73,16 +73,12 @@ def head(figure, text):
     figure.suptitle(text, x=0.01, ha="left", fontsize=11)
 
 
-def picture_axes(count, columns, *, title, width=WHOLE, height_share=1.1):
-    """A figure with `count` bare axes for pictures, row by row, as (figure, list of axes).
-
-    `columns` share the width; a panel is `height_share` times as high as it is wide.
-    """
+def picture_axes(count, columns, *, title, width=WHOLE):
+    """A figure with `count` bare axes, `columns` in a row, as (figure, list of axes)."""
     columns = max(1, columns)
     rows = max(1, -(-count // columns))
-    figure, axes = new_figure(
-        rows, columns, size_inches=(width, height_share * width / columns * rows + 0.5)
-    )
+    size_inches = (width, 1.1 * width / columns * rows + 0.5)
+    figure, axes = new_figure(rows, columns, size_inches=size_inches)
     for axis in axes.flat:
         axis.axis("off")
     for unused in axes.flat[count:]:
@@ -104,25 +100,18 @@ def show_picture(axis, image, title=None):
 def show_pose(axis, keypoints_px, labelled=None, *, skeleton, colour=None, width=1.8):
     """Draw one skeleton, sides in their colours unless `colour` is given, with a dark outline."""
     labelled = np.ones(len(keypoints_px), bool) if labelled is None else labelled
-    segments = [
-        (start, end, side)
-        for start, end, side in skeleton.segments
-        if labelled[start] and labelled[end]
-    ]
+    segments = [each for each in skeleton.segments if labelled[each[0]] and labelled[each[1]]]
     lines = [(keypoints_px[start], keypoints_px[end]) for start, end, _ in segments]
-    line_colours = [side_colour(side) if colour is None else colour for _, _, side in segments]
+    joints = np.flatnonzero(labelled)
+    line_colours, joint_colours = (
+        [side_colour(side) if colour is None else colour for side in sides]
+        for sides in ([side for *_, side in segments], [skeleton.sides[joint] for joint in joints])
+    )
     outline = np.array(OUTLINE_COLOUR) / 255
     axis.add_collection(LineCollection(lines, colors=[outline], linewidths=width + 1.2))
     axis.add_collection(LineCollection(lines, colors=line_colours, linewidths=width))
-    joints = np.flatnonzero(labelled)
-    axis.scatter(
-        *keypoints_px[joints].T,
-        s=(2.2 * width) ** 2,
-        c=[side_colour(skeleton.sides[joint]) if colour is None else colour for joint in joints],
-        edgecolors=[outline],
-        linewidths=0.6,
-        zorder=3,
-    )
+    look = {"edgecolors": [outline], "linewidths": 0.6, "zorder": 3, "c": joint_colours}
+    axis.scatter(*keypoints_px[joints].T, s=(2.2 * width) ** 2, **look)
 
 
 class LogLocator(Locator):

@@ -1,6 +1,7 @@
 """The pages of a report: one per notebook, and the index with the headlines of all."""
 
 import re
+from itertools import chain
 
 import nbformat
 from nbconvert import HTMLExporter
@@ -27,8 +28,7 @@ def title_of(name, notebook):
 def headline_of(run_dir, name):
     """The headline numbers in the artifacts of one notebook, as `wording.headline` makes them.
 
-    An empty list where the notebook has no artifact or the artifact no headline; a headline that
-    the index could not show raises PosekitError.
+    A headline that the index could not show raises PosekitError.
     """
     rows = []
     for artifact, stored in written_by(name, run_dir).items():
@@ -71,13 +71,9 @@ def figures_of(notebook):
 
 
 def notebook_page(notebook, *, title, previous=None, following=None, error=None):
-    """The HTML page of an executed notebook; it loads nothing from elsewhere.
+    """The HTML page of an executed notebook, an nbformat node; it loads nothing from elsewhere.
 
-    Args:
-        notebook: nbformat node with outputs.
-        title: str.
-        previous, following: names of the notebooks around this one, or None for no link.
-        error: dict as in index.json (`cell`, `name`, `message`, ...), or None.
+    `previous` and `following` are names of notebooks to link to; `error` is as in index.json.
     """
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title
@@ -85,7 +81,6 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
     question, about = cells.take_opening(notebook)
     cells.merge_parameters(notebook)
     cells.fold_streams(notebook)
-    exporter = HTMLExporter(template_file=str(pages.NOTEBOOK_TEMPLATE), embed_images=True)
     report = {
         "style": pages.STYLE.read_text(encoding="utf-8"),
         "title": title,
@@ -97,8 +92,8 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
         "error": error,
         "provenance": notebook.metadata.get("posekit") or provenance(),
     }
-    page, _ = exporter.from_notebook_node(notebook, resources={"report": report})
-    return page
+    exporter = HTMLExporter(template_file=str(pages.NOTEBOOK_TEMPLATE), embed_images=True)
+    return exporter.from_notebook_node(notebook, resources={"report": report})[0]
 
 
 def headline_answers(index):
@@ -143,17 +138,13 @@ def write(run_dir, index):
         for entry in done
         if (run_dir / entry["executed"]).exists()
     }
-    names = [entry["name"] for entry in done]
-    index = {**index, "data_fingerprints": data_fingerprints(run_dir, names)}
+    fingerprints = data_fingerprints(run_dir, [entry["name"] for entry in done])
+    index = {**index, "data_fingerprints": fingerprints}
     page = pages.render(
         "index.html",
         index=index,
         figures=figures,
-        opening=max(
-            (figure for shown in figures.values() for figure in shown),
-            key=lambda figure: figure["opens"],
-            default=None,
-        ),
+        opening=max(chain(*figures.values()), key=lambda figure: figure["opens"], default=None),
         headline_answers=headline_answers(index),
         what_works=what_works(files.PROJECT_ROOT / "models" / "best"),
         run_name=run_dir.name,

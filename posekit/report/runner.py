@@ -22,7 +22,7 @@ from posekit.report.index import DONE, headline_answers, headline_of, notebook_p
 from posekit.report.names import written_by
 from posekit.report.parameters import resolve
 
-NOTEBOOKS_DIR = PROJECT_ROOT / "notebooks"
+SUITE = PROJECT_ROOT / "notebooks"
 
 # What index.json says of a notebook that was never run, next to its name, title and size.
 BLANK_ENTRY = {
@@ -48,19 +48,11 @@ class ReportFailed(PosekitError):
         self.index = index
 
 
-def run(
-    run_dir,
-    *,
-    parameters,
-    overrides=(),
-    notebooks=None,
-    resume=False,
-    notebooks_dir=NOTEBOOKS_DIR,
-):
+def run(run_dir, *, parameters, overrides=(), notebooks=None, resume=False, notebooks_dir=SUITE):
     """Run the notebooks in order and leave `index.html` and a page for each in `run_dir`.
 
-    The first notebook that fails ends the run. Earlier pages stay, and so does its own page up to
-    the failure.
+    The first notebook that fails ends the run with ReportFailed. Earlier pages stay, and so does
+    its own page up to the failure. Bad arguments raise PosekitError before anything runs.
 
     Args:
         run_dir: path, relative to the project's root unless absolute. Notebooks get it, absolute,
@@ -77,14 +69,15 @@ def run(
 
     Returns:
         path of index.html. index.json next to it holds the same facts.
-
-    Raises:
-        PosekitError: before anything runs.
-        ReportFailed: a notebook failed.
     """
     run_dir = from_root(run_dir).resolve()
     files.cache_dir()  # all notebooks use this one, even where it is a temporary folder
-    suite = _load(notebooks_dir)
+    paths = sorted(notebooks_dir.glob("[0-9][0-9]_*.ipynb"))
+    suite = {path.stem: load_notebook_node(str(path)) for path in paths}
+    if not suite:
+        raise PosekitError(
+            f"run(): `notebooks_dir` must hold notebooks named NN_name.ipynb; got {notebooks_dir}."
+        )
     selected = _select(suite, notebooks)
     declared = {name: report_parameters.declared(name, suite[name]) for name in selected}
     given = resolve(declared, {"run_dir": str(run_dir), **parameters}, overrides)
@@ -164,15 +157,6 @@ def _announce(run_dir, index, selected):
         sep="\n",
         file=sys.stderr,
     )
-
-
-def _load(notebooks_dir):
-    paths = sorted(notebooks_dir.glob("[0-9][0-9]_*.ipynb"))
-    if not paths:
-        raise PosekitError(
-            f"run(): `notebooks_dir` must hold notebooks named NN_name.ipynb; got {notebooks_dir}."
-        )
-    return {path.stem: load_notebook_node(str(path)) for path in paths}
 
 
 def _select(suite, notebooks):
@@ -265,11 +249,10 @@ def _run_notebook(run_dir, entry, notebook, given, links, notebooks_dir, bar):
     seconds = time.monotonic() - begun
     executed.metadata["posekit"] = provenance()
     headline = []
-    if error is None:
-        try:
-            headline = headline_of(run_dir, name)
-        except PosekitError as problem:
-            error = {"cell": None, "anchor": None, "name": "PosekitError", "message": str(problem)}
+    try:
+        headline = [] if error else headline_of(run_dir, name)
+    except PosekitError as problem:
+        error = {"cell": None, "anchor": None, "name": "PosekitError", "message": str(problem)}
     if error:
         links.pop("following", None)  # it will not be run
     with files.replacing(run_dir / entry["executed"]) as temporary:

@@ -50,15 +50,11 @@ def settings(run_dir):
 
 
 def compare(first_dir, second_dir):
-    """Compare everything that a run and its rerun recorded, except times.
+    """Compare everything that a run and its rerun recorded, except times, as a JSON-ready dict.
 
-    Files that only the run has, such as trainings with other settings, are ignored.
-
-    Returns:
-        dict, JSON-ready. `conditions` lists what might explain a difference: name, first, second,
-        same. `files` counts for each file the values that are `equal`, `within` the tolerance and
-        `beyond` it, and gives the `largest` difference (path, first, second) or None. `agrees` is
-        whether nothing is beyond.
+    `conditions` lists what might explain a difference: name, first, second, same. `files` counts
+    for each file of the rerun the values that are `equal`, `within` the tolerance and `beyond` it,
+    and gives the `largest` difference (path, first, second) or None. `agrees`: nothing is beyond.
     """
     paths = [path for pattern in RESULTS for path in second_dir.glob(pattern)]
     names = sorted(str(path.relative_to(second_dir)) for path in paths if path.name not in OWN)
