@@ -30,13 +30,9 @@ _JUNK_FOLDERS = {"__macosx", "@eadir", ".git", ".ipynb_checkpoints", "$recycle.b
 
 
 def open_container(path):
-    """Open the set of LSP's layout in a folder or zip: where its one joints.mat lies, at any depth.
+    """`open_tree` of the folder in which a folder's or zip's one joints.mat lies, at any depth.
 
-    Returns:
-        as `open_tree`, with the paths seen from the set's own folder.
-
-    Raises:
-        PosekitError: as `open_tree` does, or there are several such sets.
+    PosekitError where there are several.
     """
     files = open_tree(path)
     tops = sorted(
@@ -55,10 +51,7 @@ def open_container(path):
 
 
 def open_tree(path):
-    """Open a folder, a zip, or a folder in a zip, with the files of all its folders.
-
-    Args:
-        path: Path; of a folder in a zip, the zip's path and then that in it.
+    """Open a folder, a zip, or a folder in a zip (its path and then that in it), with all files.
 
     Returns:
         an object with `names`, list of str: the files' paths with slashes, without what systems

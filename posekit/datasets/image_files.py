@@ -39,7 +39,7 @@ def read_frame(file):
 
 
 def frame_of(files, name):
-    """`read_frame` of a file of `containers.open_tree`; PosekitError whatever keeps it from that."""
+    """`read_frame` of a file of `containers.open_tree`; PosekitError whatever prevents it."""
     # Pillow reads only the header here, and a zip is inflated only as far as that.
     try:
         with files.open(name) as file:

@@ -51,14 +51,16 @@ def read(source, *, bad_images="error"):
     names = picture_names(caller, files)
     image_ids = np.array([_stem(name) for name in names])
     joints, is_lsp = read_joints(caller, files.read("joints.mat"), len(names))
-    kind = _kind(caller, files, is_lsp)
+    kind = "lsp" if is_lsp else "lspet"
+    if "synthetic.json" in files.names:
+        kind = "synthetic"
     fixed_test = _fixed_test(caller, kind, image_ids)
     _check_values(caller, image_ids, joints)
     extras = _annotations(caller, files, image_ids) if kind == "synthetic" else {}
     image_sizes_px, problem_of = _read_sizes(files, names)
     keep = _keep_readable(caller, bad_images, names, problem_of)
     keypoints_px, flags = joints[..., :2], joints[..., 2]
-    if is_lsp:
+    if kind == "lsp":
         extras["occluded"] = flags == 1
     name_of = dict(zip(image_ids.tolist(), names, strict=True))
     dataset = PoseDataset(
@@ -167,7 +169,6 @@ def summarise(dataset):
     return {
         "name": dataset.name,
         "images": len(dataset),
-        "fixed_test_images": int(dataset.fixed_test.sum()),
         "joints": labelled.size,
         "labelled_joints": int(labelled.sum()),
         "labelled_share": _mean(labelled),
@@ -175,17 +176,14 @@ def summarise(dataset):
             joint: _mean(labelled[:, index]) for index, joint in enumerate(dataset.skeleton.joints)
         },
         "images_with_all_joints": int((per_image == dataset.skeleton.joint_count).sum()),
-        "labelled_joints_per_image": _quantiles(per_image),
         "unlabelled_joints": {
             "count": len(junk_px),
             "negative": int(negative.sum()),
             "exactly_zero": int(zero.sum()),
             "elsewhere": int((~negative & ~zero).sum()),
-            "smallest_px": float(junk_px.min()) if junk_px.size else None,
         },
         "image_width_px": _quantiles(width),
         "image_height_px": _quantiles(height),
-        "image_aspect": _quantiles(width / height),
         "person_width_share": _quantiles(box_width),
         "person_height_share": _quantiles(box_height),
     }
@@ -193,17 +191,6 @@ def summarise(dataset):
 
 def _stem(name):
     return PurePosixPath(name).stem
-
-
-def _kind(caller, files, is_lsp):
-    if "synthetic.json" not in files.names:
-        return "lsp" if is_lsp else "lspet"
-    if is_lsp:
-        raise PosekitError(
-            f"{caller}: `joints` in joints.mat must have shape (14, 3, N) where synthetic.json "
-            "marks the synthetic set; got LSP's (3, 14, N). Write the synthetic set again."
-        )
-    return "synthetic"
 
 
 def _fixed_test(caller, kind, image_ids):

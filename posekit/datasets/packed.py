@@ -101,7 +101,37 @@ def write(folder, dataset, *, frames, frames_version, groups):
             f"packed.write(): `folder` must be a new one; got {folder}, which exists. Name another."
         )
     with files.new_folder(folder) as partial:
-        _write_files(partial, dataset, frames, frames_version, groups)
+        starts, checksums = [0], []
+        with (partial / PICTURES).open("wb") as file:
+            for image_id in dataset.image_ids.tolist():
+                encoded = dataset.read_image(image_id)
+                starts.append(starts[-1] + file.write(encoded))
+                checksums.append(zlib.crc32(encoded))
+        np.savez(
+            partial / LABELS,
+            **{name: getattr(dataset, name) for name in ARRAYS},
+            **{f"extra_{name}": values for name, values in dataset.extras.items()},
+            groups=np.asarray(groups),
+            starts=np.array(starts, np.int64),
+            checksums=np.array(checksums, np.uint32),
+        )
+        frame_px = frames.shape[1]
+        np.save(partial / _frames_name(frame_px), frames)
+        manifest = {
+            "format": FORMAT,
+            "name": dataset.name,
+            "images": len(dataset),
+            "fingerprint": dataset.fingerprint(),
+            "has_fixed_test": bool(dataset.has_fixed_test),
+            "skeleton": None if dataset.skeleton == LSP else joint_sets.describe(dataset.skeleton),
+            "frame_px": frame_px,
+            "frames_version": frames_version,
+            "files": {
+                path.name: {"bytes": path.stat().st_size, "sha256": files.digest(path)}
+                for path in partial.iterdir()
+            },
+        }
+        files.write_json(partial / MANIFEST, manifest)
     return folder
 
 
@@ -149,46 +179,8 @@ def _opened(folder, manifest):
     return dataset.with_fingerprint(manifest["fingerprint"])
 
 
-def _write_files(folder, dataset, frames, frames_version, groups):
-    starts, checksums = [0], []
-    with (folder / PICTURES).open("wb") as file:
-        for image_id in dataset.image_ids.tolist():
-            encoded = dataset.read_image(image_id)
-            starts.append(starts[-1] + file.write(encoded))
-            checksums.append(zlib.crc32(encoded))
-    np.savez(
-        folder / LABELS,
-        **{name: getattr(dataset, name) for name in ARRAYS},
-        **{f"extra_{name}": values for name, values in dataset.extras.items()},
-        groups=np.asarray(groups),
-        starts=np.array(starts, np.int64),
-        checksums=np.array(checksums, np.uint32),
-    )
-    frame_px = frames.shape[1]
-    np.save(folder / _frames_name(frame_px), frames)
-    names = (LABELS, PICTURES, _frames_name(frame_px))
-    files.write_json(
-        folder / MANIFEST,
-        {
-            "format": FORMAT,
-            "name": dataset.name,
-            "images": len(dataset),
-            "fingerprint": dataset.fingerprint(),
-            "has_fixed_test": bool(dataset.has_fixed_test),
-            "skeleton": None if dataset.skeleton == LSP else joint_sets.describe(dataset.skeleton),
-            "frame_px": frame_px,
-            "frames_version": frames_version,
-            "files": {name: _described(folder / name) for name in names},
-        },
-    )
-
-
 def _frames_name(frame_px):
     return f"frames-{frame_px}px.npy"
-
-
-def _described(path):
-    return {"bytes": path.stat().st_size, "sha256": files.digest(path)}
 
 
 def _check_file(folder, manifest, name, *, whole=True):

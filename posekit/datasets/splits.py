@@ -32,7 +32,7 @@ class Split:
     """Which images of one data set train, validate and test.
 
     The parts are int (M,), ascending indices into the data set; together they hold every image
-    once, or PosekitError is raised.
+    once.
     """
 
     name: str  # "standard" or "poster"
@@ -46,15 +46,6 @@ class Split:
     groups: np.ndarray  # int (N,), images with one number show nearly the same picture
     fingerprint: str  # `PoseDataset.fingerprint` of the data set
 
-    def __post_init__(self):
-        indices = np.concatenate([getattr(self, part) for part in _ALL_PARTS])
-        if not np.array_equal(np.sort(indices), np.arange(len(self.groups))):
-            raise PosekitError(
-                f"Split(): the parts must hold each of {len(self.groups)} images once; got "
-                f"{len(indices)} entries, {len(np.unique(indices))} of them different. "
-                "Draw the split again."
-            )
-
     def part(self, dataset, name):
         """The images of one part, as a data set; arguments and errors as for `indices`."""
         return dataset if name == "all" else dataset.subset(self.indices(dataset, name))
@@ -62,11 +53,8 @@ class Split:
     def indices(self, dataset, name):
         """Where the images of one part are in the data set, int (M,), ascending.
 
-        `dataset` is the PoseDataset that the split was drawn for, `name` one of `PARTS`, or "all"
-        for the whole data set, left-out images included.
-
-        Raises:
-            PosekitError: unknown `name`, another data set, or a part without images, and why.
+        `name` is one of `PARTS`, or "all" for the whole data set, left-out images included.
+        PosekitError for another data set than the split's, or a part without images, and why.
         """
         check_choice("split.indices()", "name", name, (*PARTS, "all"))
         _check_same_dataset("split.indices()", self.fingerprint, dataset)
@@ -117,7 +105,6 @@ def standard(dataset, groups, *, seed):
     `near_duplicates.find_groups`, are never divided, so each drawn part is within one group of its
     share. The same seed draws the same images whatever their order in `dataset`.
     """
-    groups = _checked_groups("standard()", dataset, groups)
     test = near_test = dataset.fixed_test
     # The synthetic set numbers its images like LSPet, but they are other pictures.
     if "lspet" in dataset.name.split("+"):
@@ -147,7 +134,6 @@ def poster(dataset, groups, *, seed):
     Near-duplicates and official test images may land on either side, so scores on it are too
     good, and it is not comparable; `groups` are recorded, not used. Arguments as for `standard`.
     """
-    groups = _checked_groups("poster()", dataset, groups)
     everyone, alone = np.ones(len(dataset), bool), np.arange(len(dataset))
     parts = _draw_groups(dataset, alone, everyone, (0.1,), seed)
     none = [np.empty(0, int)] * 3
@@ -253,16 +239,6 @@ def _draw_groups(dataset, groups, free, shares, seed):
     # With few groups a part stays empty; only asking for that part is an error.
     parts.insert(0, numbers[shuffled[start:]])
     return [np.flatnonzero(free & np.isin(groups, part)) for part in parts]
-
-
-def _checked_groups(caller, dataset, groups):
-    groups = np.asarray(groups)
-    if groups.shape != (len(dataset),) or groups.dtype.kind not in "iu":
-        raise PosekitError(
-            f"{caller}: `groups` must be int ({len(dataset)},), one number per image of "
-            f"{dataset.name}; got {groups.dtype} {groups.shape}."
-        )
-    return groups
 
 
 def _check_same_dataset(caller, fingerprint, dataset):

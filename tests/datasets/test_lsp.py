@@ -244,10 +244,6 @@ BAD_SETS = {
         | {"joints.mat": mat(joints=np.ones((14, 3, 3)))},
         "same count of digits; got im10 sorted before im9",
     ),
-    "synthetic set with LSP's axes": (
-        lsp_files(labels(2)) | {"synthetic.json": b"{}"},
-        r"must have shape \(14, 3, N\).*got LSP's",
-    ),
     "synthetic set without annotations": (
         without(synthetic_files(labels(3)), "annotations.csv"),
         "`annotations.csv` must be readable; got",
@@ -409,7 +405,6 @@ def test_summary_by_hand(tmp_path):
         "negative": 1,
         "exactly_zero": 1,
         "elsewhere": 1,
-        "smallest_px": -7.5,
     }
     assert summary["image_width_px"]["median"] == 20
     # Image 0: x runs over 2 to 12 of 20, y over 0 to 5 of 10; image 1: 0 to 13, y constant.

@@ -29,7 +29,7 @@ from tiny_sets import labels, lsp_files, lspet_files, mat, picture, write_folder
 
 from posekit.datasets import image_files, joints_mat, lsp, orientation
 from posekit.datasets.coco import own_data, reading
-from posekit.datasets.fetch.verification import content_sha256
+from posekit.datasets.fetch.download import content_sha256
 from posekit.errors import PosekitError
 from posekit.estimators.manifest import check_file, read
 from posekit.estimators.predict import inputs, photos, video_files, video_writing

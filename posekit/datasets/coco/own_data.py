@@ -1,24 +1,14 @@
-"""A person's own data: a TOML file that says where they are and what their joints are.
+"""A person's own data: a TOML file, own_data.toml, of these fields; docs/own_data.md shows them.
 
-    annotations = "annotations.json"   # COCO keypoints; seen from this file, like all paths
-    images = "images"                  # folder of the pictures
-    category = "person"                # where several categories have keypoints
-    people = "largest"                 # of several in a picture; or "all": each for itself
-    pixel_centre = 0.0                 # see `coco`; 0.5 for CVAT and Label Studio
-    joints = "coco17"                  # or "coco17_to_lsp", or a file of the following form
-
-Instead of that last line, the file itself may describe the joints:
-
-    torso = ["left_shoulder", "right_hip"]       # and mirror, limbs, lines: see `joint_sets`
-
-    [joints]                                     # joint = the keypoint that it is
-    left_shoulder = "l_sho"
-    neck = ["l_sho", "r_sho"]                    # the middle of several
-    head_top = []                                # never labelled
-
-With `joint_set = "lsp"` instead of `torso` and the like, they are the 14 joints of Leeds Sports
-Pose. All but `annotations` may be left out: `images` is then the folder of that name beside the
-annotations or one level up, else their own folder; `joints` is "coco17".
+annotations    path of the labels, seen from this file, like all paths
+images         folder of the pictures; else the folder `images` beside the annotations or one
+               level up, else their own folder
+category       where several categories have keypoints
+people         "largest" of several in a picture; or "all": each for itself
+pixel_centre   see `coco.reading`; 0.5 for CVAT and Label Studio
+joints         "coco17", "coco17_to_lsp", a file, or a table: joint = the keypoint that it is,
+               a list of several whose middle it is, or [] where it is never labelled
+torso ...      and mirror, limbs, lines: see `joint_sets`; or joint_set = "lsp"
 """
 
 import tomllib
@@ -62,18 +52,11 @@ class OwnData:
 
 
 def find(path):
-    """The OwnData that a path names, or None.
+    """The OwnData that a path names; None for any other path, and for what holds a joints.mat.
 
-    Args:
-        path: Path of a TOML file; of a JSON, XML or YAML file that `exports.recognition` reads; or
-            of a folder or zip with an `own_data.toml` or with what a labelling tool exports.
-
-    Returns:
-        OwnData, or None for any other path, and for what holds a joints.mat.
-
-    Raises:
-        PosekitError: the TOML file is not as the module describes it, or labels are there that
-            cannot be read.
+    `path` is that of a TOML file; of a JSON, XML or YAML file that `exports.recognition` reads; or
+    of a folder or zip with an `own_data.toml` or with what a labelling tool exports. PosekitError
+    where the TOML file is not as the module describes it, or the labels cannot be read.
     """
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -227,17 +210,13 @@ def _joints(path, stored):
     if "joint_set" not in stored:
         skeleton = joint_sets.parse(str(path), {**described, "joints": list(sources)})
         return skeleton, tuple(sources.values())
-    problems = []
-    if stored["joint_set"] != LSP.name:
-        problems.append(f"`joint_set` must be {LSP.name!r}; got {stored['joint_set']!r:.200}.")
-    if described:
-        problems.append(f"`{next(iter(described))}` must be left out next to `joint_set`.")
-    if sorted(sources) != sorted(LSP.joints):
-        problems.append(
-            f"`joints` must name each of {', '.join(LSP.joints)}; got {', '.join(sources)}. Write "
-            "[] for a joint that is never labelled."
+    if stored["joint_set"] != LSP.name or described or sorted(sources) != sorted(LSP.joints):
+        raise PosekitError(
+            f"{path}: with `joint_set`, which must be {LSP.name!r}, `joints` must name each of "
+            f"{', '.join(LSP.joints)}, with [] for one that is never labelled, and nothing else be "
+            f"said of them; got {stored['joint_set']!r:.200}, {', '.join(sources)} and "
+            f"{', '.join(described) or 'nothing'}."
         )
-    raise_problems(str(path), problems)
     return LSP, tuple(sources[name] for name in LSP.joints)
 
 

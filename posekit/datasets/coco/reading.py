@@ -6,10 +6,9 @@
                  of one keypoint after the other; v is 0: not labelled, 1: labelled but hidden,
                  2: labelled and seen
 
-Keypoints are pixel indices from 0 in COCO's own files: an integer is the centre of a pixel, as it
-is here (Detectron2 reads them so too, and boxes as lengths from the picture's corner). CVAT and
-Label Studio measure keypoints from the corner as well, so that the first pixel's centre is at
-0.5. `OwnData.pixel_centre` says which; half a pixel matters in small pictures only.
+Keypoints are pixel indices from 0 in COCO's own files, and boxes lengths from the picture's corner,
+as they are here. CVAT and Label Studio measure keypoints from the corner as well, so that the first
+pixel's centre is at 0.5. `OwnData.pixel_centre` says which.
 
 Of several people in a picture the one with the largest box is read, or, with people = "all", each
 as a record of its own. A joint counts when v > 0 and it lies in the picture; a picture without

@@ -11,16 +11,12 @@ from posekit.errors import PosekitError
 from posekit.skeleton import LSP
 
 ANNOTATIONS = "annotations.json"
-SIGNATURES = ((b"\x89PNG", ".png"), (b"", ".jpg"))
 
 
 def write(folder, dataset):
     """Write pictures, annotations.json and own_data.toml to a new or empty folder, and return it.
 
-    `dataset` has one record for each picture.
-
-    Raises:
-        PosekitError: the folder holds something, or is not writable.
+    `dataset` has one record for each picture. PosekitError where the folder holds something.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -28,7 +24,7 @@ def write(folder, dataset):
     names = []
     for image_id in dataset.image_ids.tolist():
         encoded = dataset.read_image(image_id)
-        suffix = next(suffix for start, suffix in SIGNATURES if encoded.startswith(start))
+        suffix = ".png" if encoded.startswith(b"\x89PNG") else ".jpg"
         names.append(PurePosixPath(image_id).stem + suffix)
         with files.replacing(folder / "images" / names[-1]) as temporary:
             temporary.write_bytes(encoded)

@@ -28,14 +28,10 @@ class Finder:
         self._tree = tree
 
     def find(self, file_name, near=()):
-        """The file that is meant.
+        """The file that is meant, or None; and whether it has the very name.
 
-        Args:
-            file_name: str, as a stranger's file names it: a path, an address.
-            near: folders in which the file is to be looked for first.
-
-        Returns:
-            (name or None, is_exact): the file among the names, and whether it has the very name.
+        `file_name` is as a stranger's file has it: a path, an address. The folders `near` are
+        looked in first.
         """
         parts = _parts(file_name)
         for start in range(len(parts)):

@@ -25,12 +25,7 @@ def is_label_studio(stored):
 
 
 def content_of(stored):
-    """Tasks, see `is_label_studio`, as images, annotations and categories.
-
-    Returns:
-        dict as of a COCO file, whose numbers are shares of the picture; and a list of notes,
-        sentences.
-    """
+    """Tasks as a dict of a COCO file, in shares of the picture; and a list of notes, sentences."""
     images, people, names = [], [], {}  # names in their order
     several = unclear = 0
     for index, task in enumerate(stored):

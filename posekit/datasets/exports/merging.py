@@ -9,20 +9,12 @@ from posekit.errors import PosekitError
 
 
 def merge(caller, contents, tree):
-    """Put files together that name different pictures.
+    """Put files together that name different pictures of `tree`.
 
-    Args:
-        caller: str, the folder or zip, for messages.
-        contents: dict, name of each file -> its content, a dict with images, annotations and
-            categories, lists of dict.
-        tree: what `containers.open_tree` gives.
-
-    Returns:
-        dict, one content: ids are new where they would clash, and images have `near`; names of
-        the files that are in it; and a list of notes about them, sentences.
-
-    Raises:
-        PosekitError: two files name the same picture, as a copy and its original do.
+    `contents` is name of each file -> its images, annotations and categories, lists of dict. Gives
+    one such content, with new ids where they would clash and `near` in each image; the names of the
+    files that are in it; and a list of notes, sentences. PosekitError where two files name the same
+    picture, as a copy and its original do.
     """
     marked = {
         name: {**one, "images": [{**image, "near": _near(name)} for image in one["images"]]}

@@ -49,15 +49,10 @@ class Opened:
 
 
 def open_labels(path, images):
-    """Open labels that somebody named, as Opened.
+    """Open labels that somebody named, as Opened; PosekitError for none of the layouts.
 
-    Args:
-        path: Path of a JSON, XML or YAML file, of a folder or of a zip, or of one of these in a
-            zip.
-        images: Path of the folder or zip of the pictures.
-
-    Raises:
-        PosekitError: there is no such file, or it is none of the layouts.
+    `path` is that of a JSON, XML or YAML file, of a folder or of a zip, or of one of these in a
+    zip; `images` that of the folder or zip of the pictures.
     """
     archive, inner = split_path(path)
     suffix = path.suffix.lower()
@@ -77,14 +72,9 @@ def open_labels(path, images):
 
 
 def recognise(path):
-    """The labels, Opened, in a folder or zip that holds no own_data.toml.
+    """The labels, Opened, in a folder or zip; None where it holds none, and beside a joints.mat.
 
-    Returns:
-        Opened, or None where nothing in it is of labels, and beside a joints.mat.
-
-    Raises:
-        PosekitError: it holds other labels, or some that cannot be read; the message names the
-            export that is.
+    PosekitError where it holds labels that are not read; the message names the export that is.
     """
     tree = open_tree(path)
     names = tree.names

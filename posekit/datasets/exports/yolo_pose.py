@@ -39,18 +39,10 @@ def read_description(caller, content):
 def content_of(caller, described, tree, *, labels, pictures):
     """Text files as images, annotations and categories.
 
-    Args:
-        caller: str, the YAML file, for messages.
-        described: dict of `read_description`.
-        tree: what `containers.open_tree` gives.
-        labels, pictures: lists of str, names of the text files and pictures in it.
-
-    Returns:
-        dict as of a COCO file, whose numbers are shares of the picture; a list of notes,
-        sentences; and the pairs of names that `flip_idx` exchanges, or None.
-
-    Raises:
-        PosekitError: `kpt_shape` is missing or no shape, or a line does not fit it.
+    `labels` and `pictures` are names of files in `tree`. Gives a dict as of a COCO file, whose
+    numbers are shares of the picture; a list of notes, sentences; and the pairs of names that
+    `flip_idx` exchanges, or None. PosekitError where `kpt_shape` is missing or no shape, or a line
+    does not fit it.
     """
     shape = described.get("kpt_shape")
     if (

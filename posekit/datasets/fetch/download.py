@@ -8,14 +8,17 @@ import hashlib
 import os
 import shutil
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from posekit import files, locks
-from posekit.datasets.fetch import transfer, verification
-from posekit.errors import PosekitError, check_choice
+from posekit.datasets import lsp
+from posekit.datasets.containers import open_container
+from posekit.datasets.fetch import transfer
+from posekit.errors import PosekitError, check_choice, raise_problems
 
 MIRRORS = Path(__file__).with_name("mirrors.toml")
 URL_BEGINNINGS = ("http://", "https://")
@@ -50,9 +53,6 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
     Returns:
         Path of `<name>_dataset.zip` in the folder, next to `<name>_dataset.json` with the source
         and the digest of the content (`content_sha256`).
-
-    Raises:
-        PosekitError: no source gave the set, and why not, or the copy in place is another one.
     """
     known = _read_mirrors(Path(mirrors))
     check_choice("fetch()", "name", name, list(known))
@@ -71,7 +71,9 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
         partial.mkdir(parents=True, exist_ok=True)
         with locks.held(partial / "lock", what=f"fetch {target}"):
             if target.exists():
-                _accept_present(wanted, target)
+                digest = _verified(wanted, target)
+                if not target.with_suffix(".json").exists():
+                    _record(target, "found in place", digest)
                 log(f"{target} is there already, and verified")
             else:
                 _try_in_turn(wanted, sources, target, partial, log)
@@ -148,7 +150,7 @@ def _place(wanted, candidate, target, partial):
     """Verify, pack and move into place; a download that fails is removed. Returns the digest."""
     try:
         digest = _verified(wanted, candidate)
-        verification.pack(candidate, partial / target.name)
+        _pack(candidate, partial / target.name)
     except PosekitError:
         if partial in candidate.parents:
             candidate.unlink()  # resuming it would fail in the same way
@@ -158,8 +160,20 @@ def _place(wanted, candidate, target, partial):
 
 
 def _verified(wanted, path):
-    """The digest of a copy's content; PosekitError where it is not what is wanted."""
-    digest = verification.verified(path, name=wanted.name, image_ids=wanted.image_ids)
+    """The digest of a copy's content; PosekitError unless it is the set wanted, all whole."""
+    dataset, image_ids = lsp.read(path), wanted.image_ids
+    found = dataset.image_ids.tolist()
+    problems = []
+    if dataset.name != wanted.name:
+        problems.append(f"the data set must be {wanted.name}; got {dataset.name}.")
+    if found != image_ids:
+        problems.append(
+            f"`images` must be {len(image_ids):,} pictures from {image_ids[0]} to {image_ids[-1]}; "
+            f"got {len(found):,} from {found[0]} to {found[-1]}."
+        )
+    problems += [f"`{image_id}` {problem}." for image_id, problem in lsp.check_images(dataset)]
+    raise_problems(str(path), problems)
+    digest = content_sha256(path)
     if wanted.content_sha256 not in (None, digest):
         raise PosekitError(
             f"{path}: the content must have SHA-256 {wanted.content_sha256}, says "
@@ -168,14 +182,36 @@ def _verified(wanted, path):
     return digest
 
 
-def _accept_present(wanted, target):
-    try:
-        digest = _verified(wanted, target)
-    except PosekitError as error:
-        raise PosekitError(f"{error}\n  Move {target} away to fetch the set again.") from error
-    if not target.with_suffix(".json").exists():
-        _record(target, "found in place", digest)
-
-
 def _record(target, source, digest):
     files.write_json(target.with_suffix(".json"), {"source": source, "content_sha256": digest})
+
+
+def content_sha256(source):
+    """The digest of the content of a folder or zip in the official layout, 64 hexadecimal digits.
+
+    It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte
+    order of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its
+    `images/` if any, and a line feed. PosekitError where a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name, content in _contents(source):
+        digest.update(f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode())
+    return digest.hexdigest()
+
+
+def _pack(source, path):
+    """Write a data set as a plain zip of joints.mat, the pictures and the authors' README.txt.
+
+    Without times and compression (pictures have theirs), equal sets make equal files.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in _contents(source, also=("README.txt",)):
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _contents(source, also=()):
+    """(name, bytes) of the set's files, in the byte order of names."""
+    opened = open_container(Path(source))
+    names = ["joints.mat", *lsp.picture_names(str(source), opened)]
+    for name in sorted(names + [name for name in also if name in opened.names]):
+        yield name, opened.read(name)

@@ -35,17 +35,10 @@ class _Interrupted(Exception):
 
 
 def download(session, url, path):
-    """Get a file, resuming where an earlier call stopped, with a bar on a terminal.
+    """Get the file of an http or https URL, resuming where an earlier call stopped.
 
-    Args:
-        session: requests.Session.
-        url: str, http or https.
-        path: Path of the file to write; after an error it holds what has arrived.
-
-    Raises:
-        PosekitError: the server has no such file, sends more than LIMIT_BYTES, or does not send
-            the file whole in spite of all patience.
-        OSError: the file cannot be written.
+    After an error `path` holds what has arrived. PosekitError where the server has no such file,
+    sends more than LIMIT_BYTES, or does not send it whole in spite of all patience.
     """
     finding = None
     for wait_seconds in WAITS_SECONDS:

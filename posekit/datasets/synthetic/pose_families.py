@@ -14,8 +14,10 @@ REVERSED_BY_MIRROR = ("root_roll", "spine_lean", "spine_twist", "neck_turn")
 
 @cache
 def tables():
-    """Of pose_families.toml, in degrees: `limits`, angle -> smallest and largest; `relaxed`, angle ->
-    mean and standard deviation; `families`, family -> variants, angles in which they differ.
+    """The tables of pose_families.toml, in degrees.
+
+    `limits` has each angle's smallest and largest, `relaxed` its mean and standard deviation, and
+    `families` the variants of each family: the angles in which they differ from relaxed people.
     """
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 

@@ -21,18 +21,10 @@ GENERATOR_VERSION = 1
 RECIPE_FILE = "synthetic.json"
 JPEG_QUALITY = 90
 
-README = """Synthetic people in the layout of Leeds Sports Pose Extended.
+README = """Synthetic people in the layout of Leeds Sports Pose Extended, written by posekit.
 
-Written by posekit (generator version {version}, seed {seed}, {count} images). Nothing here was
-photographed or labelled by hand.
-
-images/im00001.jpg ...  the pictures.
-joints.mat              `joints`, (14, 3, {count}): x, y (pixels, 0 is the first pixel's centre) and
-                        1 = labelled, 0 = missing; a missing joint's x and y are junk.
-annotations.csv         the pose family, and how many people the picture shows.
-truth.npz               `keypoints_px` ({count}, 14, 2) of every joint, missing ones too, and
-                        `occluded` ({count}, 14): True where another part of the body covers it.
-synthetic.json          what made this folder.
+Nothing here was photographed or labelled by hand. data/README.md of posekit describes the files;
+synthetic.json says what made this folder.
 """
 
 
@@ -104,7 +96,9 @@ def _write_files(folder, recipe):
         made = example(index, seed)
         name = f"im{index + 1:05d}"
         (folder / "images" / f"{name}.jpg").write_bytes(_jpeg(made.image))
-        joints[:, :, index] = _stored_joints(made, index, seed)
+        joints[:, :2, index], joints[:, 2, index] = made.keypoints_px, 1
+        missing = ~made.labelled
+        joints[missing, :, index] = _junk(stream("junk", index, seed), missing.sum())
         keypoints_px[index], occluded[index] = made.keypoints_px, made.occluded
         rows.append((name, made.activity, made.person_count))
 
@@ -112,19 +106,8 @@ def _write_files(folder, recipe):
     with (folder / "annotations.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     np.savez_compressed(folder / "truth.npz", keypoints_px=keypoints_px, occluded=occluded)
-    (folder / "README.txt").write_text(
-        README.format(version=GENERATOR_VERSION, seed=seed, count=count), encoding="utf-8"
-    )
+    (folder / "README.txt").write_text(README, encoding="utf-8")
     (folder / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
-
-
-def _stored_joints(made, index, seed):
-    """One image's joints as LSPet stores them: (14, 3) with junk where nothing is labelled."""
-    stored = np.ones((LSP.joint_count, 3))
-    stored[:, :2] = made.keypoints_px
-    missing = ~made.labelled
-    stored[missing] = _junk(stream("junk", index, seed), missing.sum())
-    return stored
 
 
 def _junk(rng, count):
