@@ -336,7 +336,8 @@ def test_the_same_seed_writes_the_same_bytes_and_the_count_changes_no_earlier_im
     assert len(names) == 5 + 5
     for name in names:
         assert (again / name).read_bytes() == (twin / name).read_bytes(), name
-        assert (again / name).read_bytes() != (other / name).read_bytes(), name
+        if name.name != "README.txt":
+            assert (again / name).read_bytes() != (other / name).read_bytes(), name
     for number in range(1, 6):
         name = f"images/im{number:05d}.jpg"
         assert (again / name).read_bytes() == (folder / name).read_bytes()
