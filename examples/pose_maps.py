@@ -1,7 +1,7 @@
 """A photograph to a pose with an exported model, in NumPy and Pillow alone, for any runtime.
 
 For models whose output is maps, like the shipped ones. The numbers come from the export's
-manifest.json; its "how_to" describes the same steps.
+manifest.json, whose "how_to" points here.
 """
 
 import json

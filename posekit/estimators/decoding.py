@@ -58,13 +58,10 @@ def _covered_shares(seen, wanted, count):
 
 
 def extents(maps):
-    """Where the outermost joints are expected, if each joint lies where its map says.
+    """Where the outermost joints are expected, if each joint lies where its map (N, h, w, K) says.
 
     Unlike the extent of the joints that are found, it has no jumps: a joint that is half here and
     half there counts half at each place.
-
-    Args:
-        maps: float (N, h, w, K), probabilities.
 
     Returns:
         low, high: float64 (N, 2), the mean of the least and of the greatest x and y, as shares of
@@ -89,11 +86,7 @@ def extents(maps):
 
 
 def find_peaks(maps, frame_px):
-    """Keypoints at the highest peak of each map.
-
-    Args:
-        maps: float (N, h, w, K), probabilities.
-        frame_px: int, side of the frame that the maps cover, pixels.
+    """Keypoints at the highest peak of each map (N, h, w, K), which covers a frame of `frame_px`.
 
     Returns:
         keypoints_px: float64 (N, K, 2), (x, y) in the frame.

@@ -28,33 +28,22 @@ REPRESENTATIVE_FRAMES = 200
 # Read by ONNX Runtime 1.12 and later.
 ONNX_OPSET = 17
 
-# What examples/pose_maps.py does with a stage, in words.
 FRAME = (
-    "Cut the stage's box out of the RGB picture, `fill` beyond the picture's edge, and scale it to "
-    "input_px x input_px, bilinearly; where it shrinks, first scale the whole picture by averaging "
-    "areas. The input is float32 (N, input_px, input_px, 3), 0 to 255; the network scales it "
-    "itself. An integer coordinate is a pixel's centre: x of the picture is (x + 0.5 - box_x) * "
-    "input_px / box_width - 0.5 of the frame, and likewise y."
+    "RGB float32 (N, input_px, input_px, 3), 0 to 255; the network scales it itself. `cut` in "
+    "posekit's examples/pose_maps.py makes it of the stage's box, `fill` beyond the picture's "
+    "edge, and `find_pose` there finds the boxes, runs the crops of `looks` and reads the maps. An "
+    "integer coordinate is a pixel's centre: x of the picture is (x + 0.5 - box_x) * input_px / "
+    "box_width - 0.5 of the frame, and likewise y."
 )
 BOXES = {
     "whole": "The smallest centred square that holds all of the picture.",
     "squashed": "The picture itself, whatever its aspect.",
     "person": (
-        "A square around the expected extent of the joints of the maps before, `extent_margin` "
-        "times as wide, at least `least_side_px` before that; halfway there between two passes of "
-        "a stage. If the output is no map: the square around the keypoints, `person_margin` times "
-        "as wide. If a box is given: the square around it, of its longer side, of a picture that "
-        "is cropped to the box and 0.1 of that side around it. For the formulas see `extents` in "
-        "posekit's examples/pose_maps.py."
+        "A square around the joints as the maps before show them, or around a box that is given, "
+        "of its longer side, in a picture that is cropped to the box and 0.1 of that side around "
+        "it. If the output is no map: around the keypoints, `person_margin` times as wide."
     ),
 }
-PASSES = (
-    "Run the stage once for each pass of `looks`, a list of crops: squares of `scale` times the "
-    "box's side around its centre. Where `mirrored`, exchange left and right, then mirror the "
-    "output back and swap joint k and joint `mirror[k]`. The result is the mean over the pass's "
-    "crops of the coordinates, or over all crops of the stage so far of the maps' probabilities, "
-    "in the pass's widest crop."
-)
 CONFIDENCE = (
     "The chance that joint k is within 0.2 torso lengths of the truth: 1 / (1 + exp(-(slope * "
     "log(m / (1 - m)) + offsets[k]))) with m the last stage's mass, clipped to 0.0001 ... 0.9999."
@@ -70,19 +59,14 @@ PRESENCE = (
 
 
 def export(model, folder, *, file_format, dataset=None):
-    """Write a model's networks for another runtime.
+    """Write a model's networks for another runtime; return the Path of the manifest.
 
     Args:
         model: as for `estimators.load`.
         folder: Path, made where missing; an earlier export there is replaced.
-        file_format: str, one of EXPORT_FORMATS. "litert-int8" has weights and activations of 8
-            bits; inputs and outputs are float32 in all formats.
-        dataset: PoseDataset, for "litert-int8" alone: pictures like those that the model will
-            see. The range of each layer's values is measured on an evenly spread part of them.
-            Labels are not used; still, give no part that the model is scored on.
-
-    Returns:
-        Path of the manifest.
+        file_format: str, one of EXPORT_FORMATS; inputs and outputs are float32 in all of them.
+        dataset: PoseDataset, for "litert-int8" alone: pictures like those that the model will see,
+            on which the range of each layer's values is measured. Give no part that is scored.
     """
     check_choice("export()", "file_format", file_format, EXPORT_FORMATS)
     quantised = file_format == "litert-int8"
@@ -125,9 +109,8 @@ class _RecordingNetwork:
     """A network that keeps its inputs."""
 
     def __init__(self, network):
-        self._network = runtimes.compiled(network)
+        self._network, self.frames = runtimes.compiled(network), []
         self.input_shape = network.input_shape
-        self.frames = []
 
     def predict_on_batch(self, frames):
         self.frames.extend(frames)
@@ -202,7 +185,6 @@ def _manifest(model, estimator, stored, entries, file_format):
         "how_to": {
             "input": FRAME,
             "box": {view: text for view, text in BOXES.items() if view in seen},
-            "looks": PASSES,
             "output": {name: head.reading for name, head in heads.HEADS.items() if name in read},
             "confidence": None if fitted is None else CONFIDENCE,
             "presence": None if estimator.presence is None else PRESENCE,

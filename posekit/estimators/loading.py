@@ -3,34 +3,28 @@
 from dataclasses import replace
 from pathlib import Path
 
-from posekit import files, joint_sets
-from posekit.errors import PosekitError, check_choice
+from posekit import files
+from posekit.errors import PosekitError
 from posekit.estimators import manifest, runtimes
 from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.estimators.manifest import MANIFEST, ONE_PASS
 from posekit.files import PROJECT_ROOT
-from posekit.models import heads, saved
-from posekit.pipeline import views
+from posekit.models import saved
 from posekit.skeleton import LSP
+from posekit.training.runs import open_run
 
 SHIPPED = PROJECT_ROOT / "models"
 CONFIG = "config.json"
 
 
 def load(model, *, compiled=True):
-    """An estimator by name or path.
+    """The PoseEstimator of a name or path; PosekitError if there is none, or a file is another.
 
     Args:
         model: the name of a shipped model ("best", "from_scratch"), a folder with a manifest, the
             folder of a training, or a `.keras` file of a network that predicts coordinates from
             squashed pictures, as the poster's do. A manifest may also name exported files.
         compiled: bool, whether Keras networks are made fast for prediction.
-
-    Returns:
-        PoseEstimator.
-
-    Raises:
-        PosekitError: there is no such model, or a file is not what the manifest says.
     """
     path = path_of(model)
     if (path / MANIFEST).is_file():
@@ -44,7 +38,8 @@ def load(model, *, compiled=True):
         return PoseEstimator(path.name, tuple(stages), read.skeleton, *certainty, read.stored)
     head, view, skeleton = "coordinates", "squashed", LSP
     if path.is_dir() and (path / CONFIG).is_file():
-        head, view, skeleton = _settings(path / CONFIG)
+        run = open_run(path)
+        head, view, skeleton = run.config.head, run.config.view, run.skeleton
     elif not path.exists() and path.suffix != ".keras":
         shipped = ", ".join(sorted(each.parent.name for each in SHIPPED.glob(f"*/{MANIFEST}")))
         raise PosekitError(
@@ -62,24 +57,6 @@ def _network(path, head, skeleton, compiled):
         return network
     network = saved.load(path, head=head, joints=skeleton.joint_count)
     return runtimes.compiled(network, str(path)) if compiled else network
-
-
-def _settings(path):
-    """Head, view and skeleton of a training, from its config.json."""
-    stored = files.read_json(path)
-    config = stored.get("config") if isinstance(stored, dict) else None
-    if not isinstance(config, dict):
-        raise PosekitError(
-            f"{path}: must hold a training's `config`; got a file without one. Name the model file "
-            "itself, or the folder of a training."
-        )
-    # Trainings older than the other heads do not name theirs.
-    head, view = config.get("head", "coordinates"), config.get("view", "squashed")
-    check_choice(str(path), "head", head, tuple(heads.HEADS))
-    check_choice(str(path), "view", view, tuple(views.VIEWS))
-    data = stored.get("data")
-    described = data.get("joint_set") if isinstance(data, dict) else None
-    return head, view, joint_sets.from_metadata(str(path), described)
 
 
 def training_split(model):

@@ -63,11 +63,10 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
     """Write a model folder of trainings.
 
     Args:
-        name: str, of the model.
+        name, folder: as for `build`.
         runs: dict, recipe -> TrainingRun, one for each stage, in order.
         experiment: Experiment whose validation part calibrates the confidences; it must have the
             split that the runs were trained on.
-        folder: Path, made where missing.
         passes: tuple of the last stage's passes, see estimator.Stage.
 
     Returns:

@@ -83,18 +83,10 @@ class OnnxNetwork:
 
 
 def compiled(network, name=None):
-    """A Keras network made fast for prediction; its weights are copied.
+    """A keras.Model, in any precision, made fast for prediction: a copy, as LiteRtNetwork.
 
-    Args:
-        network: keras.Model with one input and one output, in any precision.
-        name: str, of the model in messages; None for the network's own.
-
-    Returns:
-        LiteRtNetwork, or, where LiteRT lacks one of its operations, the keras.Model in float32.
-        One line on the standard error then says so.
-
-    Raises:
-        PosekitError: neither of them can run it.
+    Where LiteRT lacks one of its operations, it is the keras.Model in float32, and one line on the
+    standard error says so. `name` is the model's in messages. PosekitError if neither runs.
     """
     name = name or network.name
     picture = np.zeros((1, *network.input_shape[1:]), np.float32)

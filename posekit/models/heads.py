@@ -1,12 +1,12 @@
 """How a network says where a joint is: as coordinates, or as a map.
 
-A head is one class: the network's last layers, the losses that train them, and how their output
-is read. All of it is `keras.ops`, so that any Keras backend trains and reads it. To add one, write
-its class, list it in `HEADS` and name its losses in `names.HEADS`.
+A head is one class with the attributes and methods of `Coordinates`, all `keras.ops`, so that any
+Keras backend trains and reads it. To add one, write its class, list it in `HEADS` and name its
+losses in `names.HEADS`.
 
 Targets are (N, K, 3): x, y in frame pixels and weight, as `losses` describes them. Every loss is
-a mean over the joints that count; lengths in it are shares of the frame's side, so that it does
-not change with the resolution.
+a mean over the joints that count; lengths in it are shares of the side of the frame, `frame_px`, so
+that it does not change with the resolution.
 """
 
 from keras import layers, ops
@@ -21,18 +21,14 @@ from posekit.models.losses import weighted_mse
 TARGET_SPREAD = 0.04
 
 
-class Head:
-    """One way to say where K joints are in a frame of side `frame_px`.
+class Coordinates:
+    """The coordinates themselves, in units of half a frame around its centre."""
 
-    Attributes:
-        name: str.
-        reading: str, tells users of an exported network how its output is read.
-        has_maps: bool, whether the output is maps, (N, h, w, K) logits, so that a joint can be
-            placed at a peak and be given a confidence. They need the decoder's features.
-    """
-
-    name = None
-    reading = None
+    name = "coordinates"
+    # Tells users of an exported network how its output is read.
+    reading = "(N, 2K): x0, y0, x1, y1, ... in the frame's pixels."
+    # Whether the output is maps, (N, h, w, K) logits of the decoder's features, so that a joint can
+    # be placed at a peak and be given a confidence.
     has_maps = False
 
     @property
@@ -42,33 +38,6 @@ class Head:
 
     def output(self, features, joints, frame_px):
         """The head's layers: features (N, h, w, C) to its output tensor."""
-        raise NotImplementedError
-
-    def output_shape(self, joints):
-        """Shape of the output, by which files are recognised; None fits any size."""
-        raise NotImplementedError
-
-    def loss(self, targets, output, frame_px, name):
-        """The loss of that name for targets (N, K, 3), a scalar."""
-        raise NotImplementedError
-
-    def coordinates(self, output, frame_px):
-        """(N, 2K): x0, y0, x1, y1, ... in frame pixels; differentiable."""
-        raise NotImplementedError
-
-    def keypoints_px(self, output, frame_px):
-        """float64 NumPy (N, K, 2), (x, y) in frame pixels, read off an output."""
-        flat = ops.convert_to_numpy(self.coordinates(output, frame_px))
-        return flat.astype(float).reshape(len(flat), -1, 2)
-
-
-class Coordinates(Head):
-    """The coordinates themselves, in units of half a frame around its centre."""
-
-    name = "coordinates"
-    reading = "(N, 2K): x0, y0, x1, y1, ... in the frame's pixels."
-
-    def output(self, features, joints, frame_px):
         pooled = layers.GlobalAveragePooling2D(name="pooled")(features)
         unit = layers.Dense(2 * joints, dtype="float32", name="coordinates_unit")(pooled)
         # Half a frame as the unit suits the optimizer's steps.
@@ -77,18 +46,26 @@ class Coordinates(Head):
         )(unit)
 
     def output_shape(self, joints):
+        """Shape of the output, by which files are recognised; None fits any size."""
         return (None, 2 * joints)
 
     def loss(self, targets, output, frame_px, name):
+        """The loss of that name for targets (N, K, 3), a scalar."""
         if name == "mse":
             return weighted_mse(targets, output) * (10 / frame_px) ** 2
         return _mean_length(targets, output, frame_px)
 
     def coordinates(self, output, frame_px):
+        """(N, 2K): x0, y0, x1, y1, ... in frame pixels; differentiable."""
         return output
 
+    def keypoints_px(self, output, frame_px):
+        """float64 NumPy (N, K, 2), (x, y) in frame pixels, read off an output."""
+        flat = ops.convert_to_numpy(self.coordinates(output, frame_px))
+        return flat.astype(float).reshape(len(flat), -1, 2)
 
-class SoftArgmax(Head):
+
+class SoftArgmax(Coordinates):
     """A map for each joint, read as its mean.
 
     Source: integral regression (Sun et al., ECCV 2018); the map is also asked to look like a

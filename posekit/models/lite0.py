@@ -44,9 +44,6 @@ def lite0_network(
         fixed_kernel: int or None; depthwise layers with kernels of at least this side keep their
             weights. TensorFlow's CPU gradient of 5 x 5 depthwise kernels takes a third of the
             step, for 2 % of the weights.
-
-    Returns:
-        keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
     """
     image = decoder.input_of("lite0_network()", frame_px)
     features = layers.Rescaling(1 / 128, offset=-127 / 128, name="pixels_to_unit")(image)

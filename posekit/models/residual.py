@@ -15,20 +15,17 @@ def residual_network(
     dropout=0.0,
     stochastic_depth=0.0,
 ):
-    """A residual network trained from scratch, uncompiled.
+    """The keras.Model, uncompiled: pixels (N, S, S, 3), 0 to 255, to the head's output.
 
     Args:
         head: str, one of heads.HEADS.
-        frame_px: int, side of the square input, pixels, a multiple of 32.
+        frame_px: int, S, a multiple of 32.
         joints: int.
         widths: tuple of int, channels of the stages, at strides 4, 8, 16 and so on.
         blocks: tuple of int, residual blocks of each stage.
         dropout: float in [0, 1), of whole channels, before the head.
         stochastic_depth: float in [0, 1), how often the last block's branch is left out in
             training; earlier blocks less often, in proportion to their depth.
-
-    Returns:
-        keras.Model: pixels (N, frame_px, frame_px, 3), 0 to 255, to the head's output.
 
     Source: He et al., "Deep Residual Learning", CVPR 2016; Huang et al., "Deep Networks with
     Stochastic Depth", ECCV 2016.

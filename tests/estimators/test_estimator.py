@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -22,6 +22,8 @@ from posekit.evaluation import predictions
 from posekit.models import poster
 from posekit.pipeline import views
 from posekit.skeleton import INDEX, JOINT_COUNT, LSP, MIRROR
+from posekit.training.config import TrainingConfig
+from posekit.training.records import HISTORY_COLUMNS
 
 FRAME_PX = 32
 
@@ -148,8 +150,12 @@ def test_a_network_other_than_the_manifests_is_refused(copied):
 
 def test_a_training_is_read_with_its_head_and_view(estimator_folder, tmp_path):
     shutil.copy(estimator_folder / "person.keras", tmp_path / "best.keras")
-    settings = {"config": {"head": "soft_argmax", "view": "whole"}}
-    (tmp_path / "config.json").write_text(json.dumps(settings))
+    config = TrainingConfig(
+        "residual", "masked", epochs=1, seed=0, head="soft_argmax", loss="cross_entropy", view="whole"
+    )
+    stored = {"config": asdict(config), "baselines": {}}
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    (tmp_path / "history.json").write_text(json.dumps([dict.fromkeys(HISTORY_COLUMNS, 1)]))
     estimator = loading.load(tmp_path)
     (stage,) = estimator.stages
     assert (stage.head, stage.view, stage.frame_px) == ("soft_argmax", "whole", 64)
@@ -161,7 +167,7 @@ def test_a_training_is_read_with_its_head_and_view(estimator_folder, tmp_path):
 @pytest.mark.parametrize("content", ["[]", "{}", '{"config": 1}'])
 def test_another_programs_folder_is_refused(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(PosekitError, match="must hold a training's `config`; got a file without"):
+    with pytest.raises(PosekitError, match="config.json: must describe a training; got"):
         loading.load(tmp_path)
 
 

@@ -28,16 +28,10 @@ class Found(NamedTuple):
 def find_files(paths):
     """The photographs and videos of files, folders and patterns.
 
-    Args:
-        paths: list of paths. A folder stands for the pictures and videos in it, by their content
-            or their name, and a pattern such as "clips/*.mp4" or "holiday/**/*" for those that
-            it matches; sorted by name, without hidden ones and without what `predict_files` wrote.
-
-    Returns:
-        Found. A file that is named counts whether or not it is there, and once.
-
-    Raises:
-        PosekitError: a folder or pattern without such a file.
+    A folder stands for the pictures and videos in it, by their content or their name, and a pattern
+    such as "clips/*.mp4" or "holiday/**/*" for those that it matches; sorted by name, without
+    hidden ones and without what `predict_files` wrote. A file that is named counts whether or not
+    it is there, and once. PosekitError for a folder or pattern without such a file.
     """
     found, left_out, problems = {}, {}, []
     for path in map(str, paths):
@@ -96,13 +90,7 @@ def output_names(paths):
     A file's name without its ending, as long as no other file has it. Where some do, the ending
     stays (IMG_0001.JPG and IMG_0001.MOV); where the whole name is the same, the outputs go into
     folders like those of the files (a/x and b/x). Upper and lower case are the same, as on most
-    disks.
-
-    Args:
-        paths: list of paths that differ.
-
-    Returns:
-        list of str, for each path, relative to the folder of outputs.
+    disks. Returns a list of str, relative to the folder of outputs.
     """
     inner = _from_common_folder(paths)
     chosen = [path.stem for path in inner]

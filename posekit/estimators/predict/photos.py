@@ -23,15 +23,8 @@ CHUNK_SIZE = 8
 def read_photo(path):
     """Decode a photograph upright, as its orientation says, RGB.
 
-    Args:
-        path: a file in one of `pictures.FORMATS`, or HEIC where pillow-heif is installed.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
-
-    Raises:
-        PosekitError: the file is missing, empty, not a whole picture or beyond the limits of
-            `image_files`.
+    uint8 (H, W, 3) of a file in one of `pictures.FORMATS`, or HEIC where pillow-heif is installed.
+    PosekitError where it is missing, no whole picture or beyond the limits of `image_files`.
     """
     path = Path(path)
     if path.suffix.lower() in pictures.RAW_SUFFIXES and path.is_file():
@@ -64,10 +57,9 @@ def predict_files(
     Args:
         estimator: estimators.PoseEstimator.
         paths: list of paths of photographs and videos, which differ.
-        folder: where NAME_pose.png goes for a photograph, NAME_pose.mp4 for a video, and
-            NAME_pose.json for both, NAME being that of `inputs.output_names`; as CSV,
-            NAME_pose.csv for a video, and `TABLE` for all photographs together; as COCO results,
-            `RESULTS` for all photographs.
+        folder: where NAME_pose.png, for a video NAME_pose.mp4, and NAME_pose.json go, NAME being
+            that of `inputs.output_names`. As CSV, all photographs go to `TABLE`, as COCO results
+            to `RESULTS`.
         boxes_px: None, or a list of the people in the one photograph, each x, y, width and height,
             pixels. Of several, its JSON lists the poses under "people", and a CSV file has a
             column "person", counted from 0.
@@ -85,9 +77,8 @@ def predict_files(
 
     Raises:
         PosekitError: before anything is written, an input would be overwritten, or an earlier
-            output without `overwrite`; there is a box but not one single photograph, smoothing
-            without a video, a video as COCO results, or annotations that do not list a photograph
-            or have other joints; later, the box does not fit or the folder is not writable.
+            output without `overwrite`; the arguments do not go together; annotations do not list a
+            photograph or have other joints. Later, the box does not fit or there is no writing.
     """
     check_choice("predict", "format", file_format, pose_files.FORMATS)
     folder, paths = Path(folder), [Path(path) for path in paths]

@@ -29,17 +29,10 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def open_picture(file):
-    """Open a picture and check its size; nothing is decoded yet.
+    """The PIL image of a binary file, its size checked; nothing is decoded yet.
 
-    Args:
-        file: binary file, open for reading.
-
-    Returns:
-        PIL.Image.Image.
-
-    Raises:
-        PosekitError: no picture of `FORMATS` (or HEIF, with pillow-heif), or beyond the limits of
-            `image_files`. Callers put the file's name in front.
+    PosekitError for no picture of `FORMATS` (or HEIF, with pillow-heif), or one beyond the limits
+    of `image_files`. Callers put the file's name in front.
     """
     try:
         image = _open(file)

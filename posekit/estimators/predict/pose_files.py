@@ -39,14 +39,8 @@ def pose_entry(pose, *, joints):
 def writing_csv(path, columns, *, joints):
     """Yield a function that adds one pose to a CSV file, a row for each joint if it was found.
 
-    Args:
-        path: where to write.
-        columns: tuple of str, the columns before those of the joint: joint, x_px, y_px and
-            confidence, which stays empty where it is not known.
-        joints: K names.
-
-    Yields:
-        function of (labels, Pose); labels is a dict by `columns`.
+    `columns` are those before joint, x_px, y_px and confidence, which stays empty where it is not
+    known. The function takes (labels, Pose); labels is a dict by `columns`.
     """
     with (
         keep_partial_on_interrupt(path) as temporary,
@@ -68,25 +62,14 @@ def writing_csv(path, columns, *, joints):
 
 
 @contextmanager
-def writing_json(path, head, *, joints, tail=dict):
+def writing_json(path, head, *, joints):
     """Yield a function that adds one pose to the list "frames" of a JSON file.
 
-    Args:
-        path: where to write.
-        head: dict, what the file says of all frames.
-        joints: K names.
-        tail: function without arguments, called at the end, of a dict of what comes last.
-
-    Yields:
-        function of (labels, Pose); labels is a dict that comes first.
+    `head` is a dict, what the file says of all frames. The function takes (labels, Pose); labels is
+    a dict that comes first.
     """
     opening = json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": ['
-
-    def closing():
-        rest = json.dumps({"": 0, **tail()}, indent=2, allow_nan=False)[len('{\n  "": 0') :]
-        return f"\n  ]{rest}\n"
-
-    with _open_list(path, opening, "\n    ", closing) as add:
+    with _open_list(path, opening, "\n    ", "\n  ]\n}\n") as add:
         yield lambda labels, pose: add({**labels, **pose_entry(pose, joints=joints)})
 
 
@@ -94,15 +77,11 @@ def writing_json(path, head, *, joints, tail=dict):
 def writing_coco(path, layout):
     """Yield a function that adds one pose to a file of COCO results, if it was found.
 
-    Args:
-        path: where to write.
-        layout: coco.reading.Layout, whose keypoints the results have: zeros for those without a
-            joint. Confidences that are not known become 1, as COCO recommends.
-
-    Yields:
-        function of (labels, Pose); labels is a dict with the image_id.
+    The results have the keypoints of a coco.reading.Layout: zeros for those without a joint.
+    Confidences that are not known become 1, as COCO recommends. The function takes (labels, Pose);
+    labels is a dict with the image_id.
     """
-    with _open_list(path, "[", "\n", lambda: "\n]\n") as add:
+    with _open_list(path, "[", "\n", "\n]\n") as add:
 
         def add_found(labels, pose):
             if not pose.found:
@@ -143,7 +122,7 @@ def _open_list(path, opening, indent, closing):
         try:
             yield add
         finally:
-            file.write(closing())
+            file.write(closing)
 
 
 @contextmanager

@@ -24,9 +24,6 @@ class OneEuroFilter:
         speed_gain: float >= 0, hertz by which the cutoff rises for each person length a second.
         speed_cutoff_hz: float > 0, the fixed cutoff of the speeds themselves, hertz.
 
-    Raises:
-        PosekitError: a number above is out of its range.
-
     Source: Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy
     Input in Interactive Systems", CHI 2012, algorithm 1, with the length of a joint's velocity as
     its speed, so that the directions of the axes do not matter.
@@ -57,17 +54,9 @@ class OneEuroFilter:
         return {"filter": "one_euro", **self._settings}
 
     def smooth(self, keypoints_px, seconds):
-        """Smooth the next frame's keypoints; the first frame's come back as they are.
+        """The next frame's keypoints (K, 2), pixels, smoothed; the first frame's as they are.
 
-        Args:
-            keypoints_px: float (K, 2), (x, y), pixels, finite.
-            seconds: float, the time of the frame, later than that of the frame before.
-
-        Returns:
-            float64 (K, 2), pixels.
-
-        Raises:
-            PosekitError: a time that is not later than the one before.
+        `seconds` is the time of the frame; PosekitError where it is not later than the one before.
         """
         keypoints_px = np.array(keypoints_px, float)
         if self._seconds is None:

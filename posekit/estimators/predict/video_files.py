@@ -87,11 +87,9 @@ class VideoFile:
 
     Attributes:
         name: str, the path as given.
-        size_px: (int, int), width and height of a frame as shown, pixels: a video whose pixels are
-            not square is stretched in width, one from a turned camera is turned back. Frames of
-            other sizes are scaled to the first one's.
-        frames_per_second: float > 0, the mean, as far as the header tells; for messages and bars.
-        frame_count: int or None, about how many there are, as far as the header tells.
+        size_px: (int, int), width and height of a frame as shown, pixels. Frames of other sizes
+            are scaled to the first one's.
+        frames_per_second, frame_count: float > 0, and int or None, as far as the header tells.
         start_seconds: float, the time that the file gives its first frame.
         problem: None, or a sentence once the frames have ended early or some did not decode.
     """
@@ -113,8 +111,8 @@ class VideoFile:
             raise self._no_video(f"{reason} ({brief(error)})") from error
         if self._first is None:
             raise self._no_video("none that is whole" if self._damaged else "none")
-        self.start_seconds, frame = self._first
-        self.start_seconds = self.start_seconds or 0.0
+        frame = self._first[1]
+        self.start_seconds = self._first[0] or 0.0
         self.frames_per_second = _believable_rate(self._stream)
         count = self._stream.frames or round(self._told_seconds() * self.frames_per_second)
         self.frame_count = count or None
@@ -287,11 +285,7 @@ class Animation:
 class Camera:
     """The frames of a webcam as they come, until the caller stops; attributes as of `VideoFile`.
 
-    Args:
-        index: int >= 0, the camera's number in the system.
-
-    Raises:
-        PosekitError: there is no such camera, or it gives no picture.
+    `index` is the camera's number in the system; PosekitError where it gives no picture.
     """
 
     frame_count = None

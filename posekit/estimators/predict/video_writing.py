@@ -39,9 +39,6 @@ def writing(path, frames_per_second, size_px, *, source=None):
     Yields:
         function of (seconds, uint8 (H, W, 3) RGB): times rise from 0. Its attribute `note` is
         None, or once the block has ended a sentence on sound that had to be left out.
-
-    Raises:
-        PosekitError: the file cannot be written, or there is no room for it.
     """
     with keep_partial_on_interrupt(path) as temporary, _errors_named(path, size_px):
         video = _Video(temporary, frames_per_second, size_px, source)

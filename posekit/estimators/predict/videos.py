@@ -64,14 +64,11 @@ def predict_video(
     partial_NAME; a camera's files are whole, since that is how it ends.
 
     Args:
-        estimator: estimators.PoseEstimator.
+        estimator, smoothing, all_joints: as for `photos.predict_files`; the filter is restarted.
         stream: video_files.VideoFile, video_files.Animation or video_files.Camera.
-        folder: where STEM_pose.mp4 and STEM_pose.json or STEM_pose.csv go.
-        stem: str.
+        folder, stem: where STEM_pose.mp4 and STEM_pose.json or STEM_pose.csv go.
         file_format: str, "json" or "csv". A CSV file has a row for each frame and joint.
-        smoothing: smoothing.OneEuroFilter or None; it is restarted.
         show: None, or a function that gets each drawn frame and returns whether to stop.
-        all_joints: bool, whether joints outside the picture or surely wrong are drawn too.
 
     Returns:
         dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
@@ -89,9 +86,8 @@ def predict_video(
     tracker = Tracker(estimator)
     if smoothing is not None:
         smoothing.restart()
-    times = []  # of the first and the newest frame
     with ExitStack() as stack:
-        add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing, times))
+        add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing))
         add_picture = stack.enter_context(
             video_writing.writing(
                 drawn_path, stream.frames_per_second, stream.size_px, source=stream
@@ -107,7 +103,6 @@ def predict_video(
                     pose = pose._replace(keypoints_px=smooth_px)
                 drawn = draw(image, [pose], estimator.skeleton, all_joints)
                 add({"frame": index, "seconds": round(seconds, 4)}, pose)
-                times[1:] = [(index, seconds)]
                 add_picture(seconds, drawn)
                 if show is not None and show(drawn):
                     break
@@ -123,7 +118,7 @@ def predict_video(
     }
 
 
-def _writing(path, stream, estimator, smoothing, times):
+def _writing(path, stream, estimator, smoothing):
     joints = estimator.skeleton.joints
     if path.suffix == ".csv":
         return pose_files.writing_csv(path, ("frame", "seconds"), joints=joints)
@@ -135,11 +130,4 @@ def _writing(path, stream, estimator, smoothing, times):
         "smoothing": None if smoothing is None else smoothing.settings(),
         "made_by": provenance(),
     }
-
-    def tail():
-        """What is known at the end alone: a header's rate may be missing or wrong."""
-        (first, started), (last, ended) = (times[0], times[-1]) if times else ((0, 0), (0, 0))
-        rate = (last - first) / (ended - started) if last > first else stream.frames_per_second
-        return {"frames_per_second": round(rate, 4)}
-
-    return pose_files.writing_json(path, head, joints=joints, tail=tail)
+    return pose_files.writing_json(path, head, joints=joints)
