@@ -27,7 +27,8 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
 
     Right limbs are blue, left ones orange, the head and pelvis purple; lines and dots grow with
     the picture. Joints with a confidence below `SURE_FROM`, and lines that end in one, are pale.
-    What lies outside the picture is cut off.
+    What lies outside the picture is cut off. Other shapes, and a drawn joint that is not finite,
+    raise PosekitError.
 
     Args:
         image: uint8 (H, W, 3), RGB.
@@ -35,13 +36,6 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
         labelled: bool (K,), True where the joint is drawn; None draws all.
         confidences: float (K,) in [0, 1], NaN where not known, or None; what is not known is
             drawn as if it were sure.
-        skeleton: Skeleton, which joints they are.
-
-    Returns:
-        uint8 (H, W, 3), RGB; `image` itself is left alone.
-
-    Raises:
-        PosekitError: a shape or dtype above is violated, or a drawn joint is not finite.
     """
     keypoints_px = np.asarray(keypoints_px, float)
     joint_count = skeleton.joint_count
@@ -98,14 +92,9 @@ def _colour(side, sure):
 
 
 def lay_saliency(image, strength):
-    """The picture in grey under a map, opaque where the map is strong.
+    """The picture, uint8 (H, W, 3), RGB, in grey under a map, opaque where the map is strong.
 
-    Args:
-        image: uint8 (H, W, 3), RGB.
-        strength: float (H, W), >= 0; all from its 99th percentile up is as bright as can be.
-
-    Returns:
-        uint8 (H, W, 3), RGB.
+    The map is float (H, W), >= 0; all from its 99th percentile up is as bright as can be.
     """
     shown = np.clip(strength / (np.percentile(strength, 99) or 1), 0, 1)
     levels = np.rint(255 * shown).astype(np.uint8)

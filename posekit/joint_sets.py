@@ -33,19 +33,11 @@ JOINT_LIMIT = 200
 
 
 def parse(caller, described):
-    """A joint set from plain data.
+    """The Skeleton of a dict as the module describes it; `caller` is its file, for messages.
 
-    Args:
-        caller: str, the file it comes from, for messages.
-        described: dict as the module describes it.
-
-    Returns:
-        Skeleton. The two joints of a pair are averaged in one group, and so are limbs that are
-        each other's mirror image; the joints of limbs are also scored by themselves.
-
-    Raises:
-        PosekitError: a field is missing, unknown or of another kind, or a name is unknown; all
-            problems are listed.
+    The two joints of a pair are averaged in one group, and so are limbs that are each other's
+    mirror image; the joints of limbs are also scored by themselves. PosekitError lists the fields
+    that are missing, unknown or of another kind, and unknown names.
     """
     raise_problems(caller, list(_problems_of_fields(described)))
     joints, torso = tuple(described["joints"]), described["torso"]

@@ -35,11 +35,9 @@ class Session:
     def write(self, name, result, **settings):
         """Write a result into the run's folder, with its provenance and all parameters.
 
-        Args:
-            name: str, the file's name; see `posekit.report.names`.
-            result: dict, JSON-ready. Provenance that it holds already stays.
-            **settings: parameters whose values the notebook worked out itself, such as the seeds
-                where `seeds` was None.
+        `name` is the file's, see `posekit.report.names`; provenance that the JSON-ready `result`
+        holds already stays. `settings` are parameters whose values the notebook worked out itself,
+        such as the seeds where `seeds` was None.
         """
         made_by = provenance(**{**self.settings, **settings})
         files.write_json(self.run_path / name, {**made_by, **result})
@@ -55,16 +53,13 @@ def start(
     bad_images="error",
     deterministic=False,
 ):
-    """Begin a notebook: seed everything and open the data.
+    """Begin a notebook, a Session: seed everything and open the data.
 
     Args:
         run_dir: str, folder of the run, relative to the project's root unless absolute.
         data, profile, seed, split, bad_images: as for `pipeline.experiment.open_experiment`;
             without `data` nothing is opened or seeded.
         deterministic: bool, see `training.engine.start`.
-
-    Returns:
-        Session.
     """
     parameters, settings, experiment = _parameters(), {}, None
     if data is not None:

@@ -21,13 +21,8 @@ BATCH = 64
 def joint_saliency(model, images, joint):
     """Largest absolute derivative over the channels of each pixel, of x + y of one joint.
 
-    Args:
-        model: callable as the module says.
-        images: uint8 or float (N, H, W, C), 0..255.
-        joint: int in 0..K - 1.
-
-    Returns:
-        float32 (N, H, W), >= 0, predicted pixels per grey level.
+    Of images uint8 or float (N, H, W, C), 0..255, and a joint in 0..K - 1, it is float32
+    (N, H, W), >= 0, predicted pixels per grey level.
 
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR 2014
     workshop, section 3.
@@ -87,12 +82,9 @@ def activations(model, images):
     A block ends at the last batch normalisation or activation that follows its convolution
     before the next pooling layer or layer with weights.
 
-    Args:
-        model: keras.Model with Conv2D layers among `model.layers`.
-        images: uint8 or float (N, H, W, C), 0..255.
-
-    Returns:
-        dict, name of the block's last layer -> float32 (N, h, w, channels), in the model's order.
+    Of a keras.Model with Conv2D layers among `model.layers` and images uint8 or float
+    (N, H, W, C), 0..255, it is a dict, name of the block's last layer -> float32
+    (N, h, w, channels), in the model's order.
     """
     images = _pixels("activations()", images)
     names, inner = _inner("activations()", model)

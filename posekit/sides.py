@@ -55,14 +55,10 @@ def canonical(name):
 
 
 def pairs(names):
-    """The pairs that names make.
+    """The pairs that names make, and who is left.
 
-    Args:
-        names: list of str, different from each other.
-
-    Returns:
-        list of (left name, right name), in the order of the left ones; and list of the names that
-        hold a side and are in no pair: their partner is missing, or there are several.
+    Returns a list of (left name, right name), in the order of the left ones; and a list of the
+    names that hold a side and are in no pair: their partner is missing, or there are several.
     """
     members = defaultdict(list)
     for name in names:

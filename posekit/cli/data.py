@@ -5,23 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from posekit.cli.options import (
-    AS_WRITTEN,
-    DATA_DETAILS,
-    DATA_HELP,
-    add_cache_dir,
-    add_command,
-    add_force,
-    add_option,
-    add_out,
-    add_skip_bad_images,
-    check_new,
-    data_paths,
-    open_experiment,
-    output_path,
-    seed,
-    write_page,
-)
+from posekit.cli import options as shared
 from posekit.profiles import PROFILES
 
 
@@ -30,17 +14,17 @@ def add(commands):
     summary = "Get, make, check, pack and summarise data sets."
     example = "example: posekit data make --out data/people --images 500"
     data = commands.add_parser(
-        "data", help=summary, description=summary, epilog=example, formatter_class=AS_WRITTEN
+        "data", help=summary, description=summary, epilog=example, formatter_class=shared.AS_WRITTEN
     )
     actions = data.add_subparsers(required=True, metavar="ACTION")
     example = "data make --out data/people --images 500 --seed 1"
-    make = add_command(actions, "make", make_data, example=example)
-    add_out(make, "new or empty folder to write to", required=True)
-    add_option(make, "--images", "how many", type=int, default=2000)
-    add_option(make, "--seed", "of everything random", type=seed, default=0)
+    make = shared.add_command(actions, "make", make_data, example=example)
+    shared.add_out(make, "new or empty folder to write to", required=True)
+    shared.add_option(make, "--images", "how many", type=int, default=2000)
+    shared.add_option(make, "--seed", "of everything random", type=shared.seed, default=0)
     layout = "coco writes COCO keypoints and an own_data.toml"
-    add_option(make, "--layout", layout, choices=("lspet", "coco"), default="lspet")
-    fetch = add_command(
+    shared.add_option(make, "--layout", layout, choices=("lspet", "coco"), default="lspet")
+    fetch = shared.add_command(
         actions,
         "fetch",
         fetch_data,
@@ -49,41 +33,43 @@ def add(commands):
         example="data fetch lspet --out data/raw",
     )
     fetch.add_argument("name", choices=("lsp", "lspet"), help="which data set")
-    add_out(fetch, "folder for NAME_dataset.zip", "--to", default=Path("data/raw"))
+    shared.add_out(fetch, "folder for NAME_dataset.zip", "--to", default=Path("data/raw"))
     source = "URL of a zip, or path of a zip or folder, to try first"
-    add_option(fetch, "--from", source, dest="source", metavar="SOURCE")
-    check = add_command(
+    shared.add_option(fetch, "--from", source, dest="source", metavar="SOURCE")
+    check = shared.add_command(
         actions,
         "check",
         check_data,
         details="Findings are also shown on a page of thumbnails. The exit status is 1 if "
-        f"something\ncannot be used.\n\n{DATA_DETAILS}",
+        f"something\ncannot be used.\n\n{shared.DATA_DETAILS}",
         example="data check data/raw/lspet_dataset.zip",
     )
     checked = check.add_mutually_exclusive_group(required=True)
-    checked.add_argument("folder", nargs="?", type=data_paths, metavar="DATA", help=DATA_HELP)
-    checked.add_argument("--data", type=data_paths, help="the same")
+    checked.add_argument(
+        "folder", nargs="?", type=shared.data_paths, metavar="DATA", help=shared.DATA_HELP
+    )
+    checked.add_argument("--data", type=shared.data_paths, help="the same")
     what = "the page, even without findings (default: check.html with the data)"
-    add_out(check, what, "--html", metavar="FILE")
-    add_force(check)
-    pack = add_command(
+    shared.add_out(check, what, "--html", metavar="FILE")
+    shared.add_force(check)
+    pack = shared.add_command(
         actions,
         "pack",
         pack_data,
         details="--data takes the folder. Trainings and scores stay the same and start at once."
-        f"\n\n{DATA_DETAILS}",
+        f"\n\n{shared.DATA_DETAILS}",
         example="data pack --out data/packed --data data/raw/lspet_dataset.zip",
     )
-    add_out(pack, "folder to write, must not exist", required=True)
-    add_option(pack, "--data", DATA_HELP, type=data_paths, required=True)
+    shared.add_out(pack, "folder to write, must not exist", required=True)
+    shared.add_option(pack, "--data", shared.DATA_HELP, type=shared.data_paths, required=True)
     pack.set_defaults(profile="full", seed=0)
-    add_skip_bad_images(pack)
-    add_cache_dir(pack)
+    shared.add_skip_bad_images(pack)
+    shared.add_cache_dir(pack)
     example = "data summarise --data data/raw/lspet_dataset.zip"
-    summarise = add_command(
-        actions, "summarise", summarise_data, details=DATA_DETAILS, example=example
+    summarise = shared.add_command(
+        actions, "summarise", summarise_data, details=shared.DATA_DETAILS, example=example
     )
-    add_option(summarise, "--data", DATA_HELP, type=data_paths, required=True)
+    shared.add_option(summarise, "--data", shared.DATA_HELP, type=shared.data_paths, required=True)
 
 
 def make_data(options):
@@ -106,7 +92,7 @@ def fetch_data(options):
     """Download LSP or LSPet and verify it."""
     from posekit.datasets.fetch import download
 
-    print(download.fetch(options.name, output_path(options.out), source=options.source))
+    print(download.fetch(options.name, shared.output_path(options.out), source=options.source))
     return 0
 
 
@@ -116,7 +102,7 @@ def check_data(options):
     from posekit.datasets.sources import SYNTHETIC
     from posekit.report import data_page
 
-    check_new(options, options.out)
+    shared.check_new(options, options.out)
     data = options.folder if options.data is None else options.data
     if data in ("", SYNTHETIC):
         named = {Path(SYNTHETIC): checking.check_opened(_load(data))}
@@ -126,7 +112,7 @@ def check_data(options):
         print(data_page.to_text(checked), end="")
     if options.out is not None or any(checked.findings for checked in named.values()):
         page = options.out or data_page.path_for(next(iter(named)))
-        write_page(page, data_page.page(list(named.values())), is_asked=page is options.out)
+        shared.write_page(page, data_page.page(list(named.values())), is_asked=page is options.out)
     for checked in named.values():
         print(data_page.summary(checked))
     return 1 if any(checked.images(checking.ERROR) for checked in named.values()) else 0
@@ -145,7 +131,7 @@ def pack_data(options):
     from posekit.datasets import packed
     from posekit.pipeline import frames
 
-    experiment = open_experiment(options, limit_images=False, one_person=False)
+    experiment = shared.open_experiment(options, limit_images=False, one_person=False)
     folder = packed.write(
         options.out,
         experiment.dataset,

@@ -4,20 +4,7 @@ import json
 from argparse import SUPPRESS
 
 from posekit import files
-from posekit.cli.options import (
-    DATA_DETAILS,
-    absolute_path,
-    add_command,
-    add_data_options,
-    add_force,
-    add_model,
-    add_option,
-    add_out,
-    check_new,
-    open_experiment,
-    own_data,
-    warn_of_other_split,
-)
+from posekit.cli import options as shared
 from posekit.datasets.splits import SPLITS
 
 PARTS = ("all", "train", "validation", "development", "test")
@@ -25,27 +12,29 @@ PARTS = ("all", "train", "validation", "development", "test")
 
 def add(commands):
     """Add `evaluate`."""
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "evaluate",
         evaluate,
         details="Give the --profile and --seed of its training, so that the split is the same."
-        f"\n\n{DATA_DETAILS}",
+        f"\n\n{shared.DATA_DETAILS}",
         example="evaluate --model reports/mine/training/NAME --data synthetic --part validation "
         "--out scores.json",
     )
-    add_model(parser, required=True)
-    add_data_options(parser)
+    shared.add_model(parser, required=True)
+    shared.add_data_options(parser)
     parser.add_argument(
         "--split-kind", dest="split", choices=tuple(SPLITS), default=SUPPRESS, help=SUPPRESS
     )
-    add_option(parser, "--part", "which images to score", choices=PARTS, default="validation")
-    add_out(parser, "write the scores here as JSON", "--json", metavar="FILE")
+    shared.add_option(
+        parser, "--part", "which images to score", choices=PARTS, default="validation"
+    )
+    shared.add_out(parser, "write the scores here as JSON", "--json", metavar="FILE")
     npz = "write image_ids and keypoints_px, original pixels, to this .npz"
-    add_option(parser, "--predictions", npz, type=absolute_path, metavar="FILE")
+    shared.add_option(parser, "--predictions", npz, type=shared.absolute_path, metavar="FILE")
     coco = "write the keypoints of own data here as COCO results"
-    add_option(parser, "--coco", coco, type=absolute_path, metavar="FILE")
-    add_force(parser)
+    shared.add_option(parser, "--coco", coco, type=shared.absolute_path, metavar="FILE")
+    shared.add_force(parser)
 
 
 def evaluate(options):
@@ -58,10 +47,10 @@ def evaluate(options):
     from posekit.provenance import provenance
     from posekit.training import engine
 
-    check_new(options, options.out, options.predictions, options.coco)
+    shared.check_new(options, options.out, options.predictions, options.coco)
     engine.start(options.seed)
     estimator = loading.load(options.model)
-    experiment = open_experiment(
+    experiment = shared.open_experiment(
         options,
         # The profile's limit shaped the split that the network was trained on; without it,
         # training images would turn up in validation. The fixed test parts do not depend on it.
@@ -70,13 +59,13 @@ def evaluate(options):
         one_person=all(stage.view != "person" for stage in estimator.stages),
     )
     part = experiment.part(options.part)
-    layout = None if options.coco is None else reading.layout_of(own_data(options.data))
+    layout = None if options.coco is None else reading.layout_of(shared.own_data(options.data))
     depends_on_split = options.part == "validation" or (
         options.part == "test" and not experiment.dataset.has_fixed_test
     )
     if depends_on_split:
         consequence = "it may have seen images that it is scored on here"
-        warn_of_other_split(options.model, experiment, consequence)
+        shared.warn_of_other_split(options.model, experiment, consequence)
     poses = estimator.estimate_dataset(part)
     scores = evaluate_poses(poses, experiment, part=options.part, seed=options.seed)
     _print_scores(scores)

@@ -1,22 +1,13 @@
 """`batchnorm` and `poster`: the trainings behind notebook 03, on pictures of your own."""
 
-from posekit.cli.options import (
-    DATA_DETAILS,
-    add_command,
-    add_data_options,
-    add_option,
-    add_out,
-    add_run_dir,
-    open_experiment,
-    output_path,
-    positive_integer,
-)
+from posekit.cli import options as shared
 from posekit.profiles import FRAME_PX
 
-KEPT = (
-    "Each finished training's numbers are added to --out, and a training in that file is not\n"
-    "repeated. Notebook 03 shows reports/batchnorm.json and reports/as_it_was.json."
-)
+KEPT = f"""\
+Each finished training's numbers are added to --out, and a training in that file is not
+repeated. Notebook 03 shows reports/batchnorm.json and reports/as_it_was.json.
+
+{shared.DATA_DETAILS}"""
 
 
 def add(commands):
@@ -26,20 +17,21 @@ def add(commands):
 
 
 def _add_batchnorm(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "batchnorm",
         batchnorm,
         details="In three scalings of pixels and coordinates: at three rates with the first seed, "
-        f"then at each\nnetwork's best rate with all seeds.\n{KEPT}\n\n{DATA_DETAILS}",
+        f"then at each\nnetwork's best rate with all seeds.\n{KEPT}",
         example="batchnorm --data data/raw/lspet_dataset.zip --profile full --seeds 5",
     )
-    add_data_options(parser)
+    shared.add_data_options(parser)
     _add_size(parser, "reports/batchnorm-run")
-    epochs, seeds = "at the best rate (default: --epochs)", "how many, counted from --seed"
-    add_option(parser, "--final-epochs", epochs, type=positive_integer)
-    add_option(parser, "--seeds", f"{seeds} (default: the profile's)", type=positive_integer)
-    add_option(parser, "--fraction", "of the training pictures", type=float, default=1.0)
+    epochs = "at the best rate (default: --epochs)"
+    seeds = "how many, counted from --seed (default: the profile's)"
+    shared.add_option(parser, "--final-epochs", epochs, type=shared.positive_integer)
+    shared.add_option(parser, "--seeds", seeds, type=shared.positive_integer)
+    shared.add_option(parser, "--fraction", "of the training pictures", type=float, default=1.0)
 
 
 def batchnorm(options):
@@ -47,8 +39,8 @@ def batchnorm(options):
     from posekit.studies.poster import batchnorm as study
     from posekit.studies.poster import batchnorm_findings as findings
 
-    experiment = open_experiment(options, frame_px=options.frame_px)
-    run_dir = output_path(options.run_dir)
+    experiment = shared.open_experiment(options, frame_px=options.frame_px)
+    run_dir = shared.output_path(options.run_dir)
     profile = experiment.profile
     rows = study.compare_scalings(
         experiment.with_data_fraction(options.fraction),
@@ -64,26 +56,26 @@ def batchnorm(options):
 
 
 def _add_poster(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "poster",
         poster,
         details="With missing joints as stored and at the origin, mirrored after and before the "
-        f"split, with\nand without batch normalisation: eight trainings.\n{KEPT}\n\n{DATA_DETAILS}",
+        f"split, with\nand without batch normalisation: eight trainings.\n{KEPT}",
         example="poster --data data/raw/lspet_dataset.zip --profile full --epochs 40",
     )
-    add_data_options(parser, has_split=False)
+    shared.add_data_options(parser, has_split=False)
     _add_size(parser, "reports/poster-run")
     what = "epochs without improvement before a training stops"
-    add_option(parser, "--patience", what, type=positive_integer, default=5)
+    shared.add_option(parser, "--patience", what, type=shared.positive_integer, default=5)
 
 
 def poster(options):
     """Train the poster's networks as it did: doubled by mirroring, split at random."""
     from posekit.studies.poster import as_it_was
 
-    experiment = open_experiment(options, split="poster", frame_px=options.frame_px)
-    run_dir = output_path(options.run_dir)
+    experiment = shared.open_experiment(options, split="poster", frame_px=options.frame_px)
+    run_dir = shared.output_path(options.run_dir)
     rows = as_it_was.train_readings(
         experiment,
         run_dir,
@@ -98,9 +90,10 @@ def poster(options):
 
 
 def _add_size(parser, run_dir):
-    add_option(parser, "--epochs", "how many (default: the profile's)", type=positive_integer)
-    add_option(parser, "--batch-size", "pictures (default: the profile's)", type=positive_integer)
+    for option, what in (("--epochs", "how many"), ("--batch-size", "pictures")):
+        what += " (default: the profile's)"
+        shared.add_option(parser, option, what, type=shared.positive_integer)
     side = "side of the network's input"
-    add_option(parser, "--frame-px", side, type=positive_integer, default=FRAME_PX)
-    add_run_dir(parser, run_dir)
-    add_out(parser, "the numbers (default: trainings.json in --run-dir)", metavar="FILE")
+    shared.add_option(parser, "--frame-px", side, type=shared.positive_integer, default=FRAME_PX)
+    shared.add_run_dir(parser, run_dir)
+    shared.add_out(parser, "the numbers (default: trainings.json in --run-dir)", metavar="FILE")

@@ -7,21 +7,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from posekit import files
-from posekit.cli.options import (
-    DATA_DETAILS,
-    add_command,
-    add_data_options,
-    add_force,
-    add_model,
-    add_option,
-    add_out,
-    camera_number,
-    check_new,
-    data_paths,
-    open_experiment,
-    own_data,
-    warn_of_other_split,
-)
+from posekit.cli import options as shared
 from posekit.datasets.sources import SYNTHETIC
 from posekit.errors import PosekitError
 from posekit.estimators.manifest import EXPORT_FORMATS
@@ -44,7 +30,7 @@ compute in float32; litert-float16 is half as large. litert-int8 is a quarter as
 calibrated on training images of --data: give it the --profile and --seed of the training. onnx
 needs `make exporters` or posekit[export].
 
-{DATA_DETAILS}"""
+{shared.DATA_DETAILS}"""
 
 
 def add(commands):
@@ -54,7 +40,7 @@ def add(commands):
 
 
 def _add_predict(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "predict",
         predict,
@@ -65,25 +51,26 @@ def _add_predict(commands):
     images = "pictures, videos, folders of them, or quoted patterns"
     source.add_argument("images", nargs="*", default=[], metavar="IMAGE", help=images)
     camera = "record this webcam instead, 0 is the first, until q or Ctrl-C"
-    add_option(source, "--camera", camera, type=camera_number, metavar="NUMBER")
-    add_model(parser, default="best")
+    shared.add_option(source, "--camera", camera, type=shared.camera_number, metavar="NUMBER")
+    shared.add_model(parser, default="best")
     box = "where a person is, once for each; --box=-5,0,9,9 if X < 0"
-    add_option(parser, "--box", box, type=_box, action="append", metavar="X,Y,WIDTH,HEIGHT")
+    shared.add_option(parser, "--box", box, type=_box, action="append", metavar="X,Y,WIDTH,HEIGHT")
     least = "chance of a person that a pose needs; 0: always (default: the model's)"
-    add_option(parser, "--min-confidence", least, type=_share, metavar="SHARE")
+    shared.add_option(parser, "--min-confidence", least, type=_share, metavar="SHARE")
     joints = "also draw joints outside the picture and those that are surely wrong"
-    add_option(parser, "--all-joints", joints, action="store_true")
-    add_option(parser, "--out", "folder to write to", type=Path, default=".", metavar="FOLDER")
-    add_option(parser, "--format", "of the poses", choices=FORMATS, default="json")
+    shared.add_option(parser, "--all-joints", joints, action="store_true")
+    out = "folder to write to"
+    shared.add_option(parser, "--out", out, type=Path, default=".", metavar="FOLDER")
+    shared.add_option(parser, "--format", "of the poses", choices=FORMATS, default="json")
     ids = "own data whose ids and keypoints COCO results use"
-    add_option(parser, "--annotations", ids, type=data_paths, metavar="DATA")
+    shared.add_option(parser, "--annotations", ids, type=shared.data_paths, metavar="DATA")
     smooth = "smooth a video's joints with a one-euro filter"
-    add_option(parser, "--smooth", smooth, action="store_true")
+    shared.add_option(parser, "--smooth", smooth, action="store_true")
     cutoff = f"of a joint at rest: lower is calmer, lags more (default: {CUTOFF_HZ})"
-    add_option(parser, "--smooth-cutoff", cutoff, type=float, metavar="HERTZ")
+    shared.add_option(parser, "--smooth-cutoff", cutoff, type=float, metavar="HERTZ")
     gain = f"rise of the cutoff per person length a second (default: {SPEED_GAIN})"
-    add_option(parser, "--smooth-gain", gain, type=float, metavar="HERTZ")
-    add_force(parser)
+    shared.add_option(parser, "--smooth-gain", gain, type=float, metavar="HERTZ")
+    shared.add_force(parser)
 
 
 def predict(options):
@@ -94,7 +81,7 @@ def predict(options):
     from posekit.training import engine
 
     smoothing = _smoothing(options)
-    annotations = None if options.annotations is None else own_data(options.annotations)
+    annotations = None if options.annotations is None else shared.own_data(options.annotations)
     engine.start(0)
     if options.camera is not None:
         count, left_out = 1, {}
@@ -188,18 +175,18 @@ def _box(text):
 
 
 def _add_export(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "export",
         export,
         details=EXPORT_DETAILS,
         example="export --model best --out exported --format litert-float16",
     )
-    add_model(parser, default="best")
-    add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
-    add_option(parser, "--format", "of the stages", choices=EXPORT_FORMATS, default="litert")
-    add_data_options(parser)
-    add_force(parser)
+    shared.add_model(parser, default="best")
+    shared.add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
+    shared.add_option(parser, "--format", "of the stages", choices=EXPORT_FORMATS, default="litert")
+    shared.add_data_options(parser)
+    shared.add_force(parser)
 
 
 def export(options):
@@ -207,15 +194,15 @@ def export(options):
     from posekit.estimators.export import export as write
     from posekit.training import engine
 
-    check_new(options, options.out / "manifest.json")
+    shared.check_new(options, options.out / "manifest.json")
     engine.start(options.seed)
     dataset = None
     if options.format == "litert-int8":
-        experiment = open_experiment(options)
+        experiment = shared.open_experiment(options)
         dataset = experiment.part("train")
         if options.data != SYNTHETIC:
             consequence = "if these are the same pictures, int8 sees some that were kept for scores"
-            warn_of_other_split(options.model, experiment, consequence)
+            shared.warn_of_other_split(options.model, experiment, consequence)
     path = write(options.model, options.out, file_format=options.format, dataset=dataset)
     for stage in files.read_json(path)["stages"]:
         file = path.parent / stage["file"]

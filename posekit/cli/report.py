@@ -7,19 +7,7 @@ import tempfile
 from pathlib import Path
 
 from posekit import files
-from posekit.cli.options import (
-    DATA_DETAILS,
-    absolute_path,
-    add_command,
-    add_data_options,
-    add_force,
-    add_option,
-    add_out,
-    bad_images,
-    check_new,
-    output_path,
-    write_page,
-)
+from posekit.cli import options as shared
 from posekit.errors import PosekitError
 from posekit.files import from_root
 
@@ -31,7 +19,7 @@ def add(commands):
 
 
 def _add_report(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "report",
         report,
@@ -39,12 +27,12 @@ def _add_report(commands):
         "finished report again, with its own settings, in a folder next to it; exit status\n1 if "
         "numbers differ. --compare writes one page on two finished reports or trainings; exit\n"
         "status 1 if nothing can be compared. --track copies the numbers of a run on LSPet into\n"
-        f"reports/photographs.json, which notebooks show next to others.\n\n{DATA_DETAILS}",
+        f"reports/photographs.json, which notebooks show next to others.\n\n{shared.DATA_DETAILS}",
         example="report --data data/raw/lspet_dataset.zip --profile full",
     )
-    add_data_options(parser, has_split=False)
+    shared.add_data_options(parser, has_split=False)
     what = "folder of the run, or --compare's page (default: in reports/)"
-    add_out(parser, what, "--run-dir", "--html", metavar="PATH")
+    shared.add_out(parser, what, "--run-dir", "--html", metavar="PATH")
     parser.add_argument(
         "--set",
         action="append",
@@ -58,11 +46,9 @@ def _add_report(commands):
         ("--compare", ("RUN_A", "RUN_B"), "write one page on two reports or trainings"),
         ("--track", "RUN", "copy a run's numbers into reports/photographs.json"),
     ):
-        nargs = None if metavar == "RUN" else 2
-        add_option(
-            parser, option, f"instead, {what}", type=absolute_path, metavar=metavar, nargs=nargs
-        )
-    add_force(parser)
+        settings = {"metavar": metavar, "nargs": None if metavar == "RUN" else 2}
+        shared.add_option(parser, option, f"instead, {what}", type=shared.absolute_path, **settings)
+    shared.add_force(parser)
 
 
 def report(options):
@@ -72,7 +58,7 @@ def report(options):
     if options.verify is not None:
         return _verify(options.verify)
     if options.compare is not None:
-        check_new(options, options.out)
+        shared.check_new(options, options.out)
         return _compare(*options.compare, options.out)
     if options.track is not None:
         from posekit.studies import photographs
@@ -85,11 +71,11 @@ def report(options):
         "data": options.data,
         "profile": options.profile,
         "seed": options.seed,
-        "bad_images": bad_images(options),
+        "bad_images": shared.bad_images(options),
     }
     try:
         index = runner.run(
-            output_path(run_dir),
+            shared.output_path(run_dir),
             parameters=parameters,
             overrides=options.set,
             resume=options.resume,
@@ -136,7 +122,7 @@ def _compare(first_dir, second_dir, html):
     result = compare.compare(first, second)
     if html is None:
         stem = "-and-".join(run.folder.resolve().name for run in (first, second))
-        html = output_path(Path("reports") / f"compare-{stem}.html")
+        html = shared.output_path(Path("reports") / f"compare-{stem}.html")
     print(compare.to_text(result, names))
     files.write_text(html, compare.page(result, names))
     print(html)
@@ -144,7 +130,7 @@ def _compare(first_dir, second_dir, html):
 
 
 def _add_runs(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "runs",
         runs,
@@ -153,12 +139,12 @@ def _add_runs(commands):
         example="runs reports --where network=poster_plain --sort validation_mse",
     )
     what, default = "folder to search (default: the project's reports/)", from_root("reports")
-    parser.add_argument("folder", nargs="?", type=absolute_path, default=default, help=what)
+    parser.add_argument("folder", nargs="?", type=shared.absolute_path, default=default, help=what)
     table = "which table to print, sort and filter"
-    add_option(parser, "--of", table, choices=("trainings", "reports"), default="trainings")
+    shared.add_option(parser, "--of", table, choices=("trainings", "reports"), default="trainings")
     sort = "any column or setting (default: newest first)"
-    add_option(parser, "--sort", sort, metavar="COLUMN")
-    add_option(parser, "--reverse", "largest first", action="store_true")
+    shared.add_option(parser, "--sort", sort, metavar="COLUMN")
+    shared.add_option(parser, "--reverse", "largest first", action="store_true")
     parser.add_argument(
         "--where",
         action="append",
@@ -166,15 +152,15 @@ def _add_runs(commands):
         metavar="CONDITION",
         help="COLUMN=VALUE, or != < <= > >= ~ for =; may be repeated",
     )
-    add_out(parser, "the page (default: runs.html in FOLDER)", "--html", metavar="FILE")
-    add_force(parser)
+    shared.add_out(parser, "the page (default: runs.html in FOLDER)", "--html", metavar="FILE")
+    shared.add_force(parser)
 
 
 def runs(options):
     """List reports and trainings, here and on a page."""
     from posekit.report import runs as report_runs
 
-    check_new(options, options.out)
+    shared.check_new(options, options.out)
     folder = options.folder
     tables, problems = report_runs.find(folder)
     chosen = {"sort": options.sort, "reverse": options.reverse, "where": options.where}
@@ -185,5 +171,5 @@ def runs(options):
     print(report_runs.to_text(tables[options.of], options.of))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    write_page(html, page, is_asked=options.out is not None)
+    shared.write_page(html, page, is_asked=options.out is not None)
     return 1 if problems else 0

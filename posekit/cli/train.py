@@ -4,21 +4,7 @@ import sys
 from pathlib import Path
 
 from posekit import profiles
-from posekit.cli.options import (
-    DATA_DETAILS,
-    absolute_path,
-    add_cache_dir,
-    add_command,
-    add_data_options,
-    add_force,
-    add_option,
-    add_out,
-    add_run_dir,
-    check_new,
-    open_experiment,
-    output_path,
-    positive_integer,
-)
+from posekit.cli import options as shared
 from posekit.estimators.recipes import MODELS
 from posekit.models.names import HEADS, NETWORKS
 from posekit.pipeline.augmentation import AUGMENTATIONS, FLIPS
@@ -58,15 +44,15 @@ def add(commands):
 
 
 def _add_train(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "train",
         train,
-        details=f"{RESUMES}\n{CHOICES}\n{DATA_DETAILS}",
+        details=f"{RESUMES}\n{CHOICES}\n{shared.DATA_DETAILS}",
         example="train --data synthetic --epochs 10 --out reports/mine",
     )
-    add_data_options(parser)
-    add_out(parser, "folder of the trainings", "--run-dir", default=Path("reports/train"))
+    shared.add_data_options(parser)
+    shared.add_out(parser, "folder of the trainings", "--run-dir", default=Path("reports/train"))
     for option, choices, default, what in (
         ("--network", NETWORKS, "poster_batchnorm", "see above"),
         ("--head", HEADS, "coordinates", "see above"),
@@ -77,14 +63,18 @@ def _add_train(commands):
         ("--schedule", SCHEDULES, "constant", "of the learning rate"),
     ):
         metavar = "NAME" if what == "see above" else None
-        add_option(parser, option, what, choices=tuple(choices), default=default, metavar=metavar)
-    add_option(parser, "--initial-weights", '"imagenet" (lite0), or a saved model', metavar="MODEL")
-    add_option(parser, "--epochs", "how many (default: the profile's)", type=int)
-    add_option(parser, "--batch-size", "pictures (default: the profile's)", type=int)
-    add_option(parser, "--learning-rate", "Adam's", type=float, default=1e-3)
-    add_option(parser, "--patience", "epochs without improvement before it stops", type=int)
+        shared.add_option(
+            parser, option, what, choices=tuple(choices), default=default, metavar=metavar
+        )
+    shared.add_option(
+        parser, "--initial-weights", '"imagenet" (lite0), or a saved model', metavar="MODEL"
+    )
+    shared.add_option(parser, "--epochs", "how many (default: the profile's)", type=int)
+    shared.add_option(parser, "--batch-size", "pictures (default: the profile's)", type=int)
+    shared.add_option(parser, "--learning-rate", "Adam's", type=float, default=1e-3)
+    shared.add_option(parser, "--patience", "epochs without improvement before it stops", type=int)
     stall = "without progress before it is reported"
-    add_option(parser, "--stall-seconds", stall, type=float, default=60.0)
+    shared.add_option(parser, "--stall-seconds", stall, type=float, default=60.0)
 
 
 def train(options):
@@ -104,8 +94,8 @@ def train(options):
         batch_size=profile.batch_size if options.batch_size is None else options.batch_size,
         **{name: getattr(options, name) for name in names},
     )
-    experiment = open_experiment(options)
-    run_dir = output_path(options.out)
+    experiment = shared.open_experiment(options)
+    run_dir = shared.output_path(options.out)
     run = fit(config, experiment, run_dir, stall_seconds=options.stall_seconds)
     print(run.folder)
     mean_pose = run.baselines["mean_pose"]
@@ -120,52 +110,54 @@ def train(options):
 
 
 def _add_build(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "build",
         build,
-        details=f"{RESUMES}\n\n{DATA_DETAILS}",
+        details=f"{RESUMES}\n\n{shared.DATA_DETAILS}",
         example="build from_scratch --data data/raw/lspet_dataset.zip --profile full "
         "--out models/mine",
     )
     parser.add_argument("name", choices=tuple(MODELS), help="which model")
-    add_data_options(parser, has_split=False)
-    add_run_dir(parser, "reports/models")
-    add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
-    add_option(parser, "--epochs", "of each training, for a trial", type=positive_integer)
-    add_force(parser)
+    shared.add_data_options(parser, has_split=False)
+    shared.add_run_dir(parser, "reports/models")
+    shared.add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
+    shared.add_option(
+        parser, "--epochs", "of each training, for a trial", type=shared.positive_integer
+    )
+    shared.add_force(parser)
 
 
 def build(options):
     """Train and calibrate a shipped model again, and write its folder."""
     from posekit.estimators import release
 
-    check_new(options, options.out / "manifest.json")
-    folders = output_path(options.run_dir), options.out
+    shared.check_new(options, options.out / "manifest.json")
+    folders = shared.output_path(options.run_dir), options.out
     settings = {"seed": options.seed, "epochs": options.epochs}
-    release.build(options.name, open_experiment(options), *folders, **settings)
+    release.build(options.name, shared.open_experiment(options), *folders, **settings)
     print(options.out)
     return 0
 
 
 def _add_calibrate(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "calibrate",
         calibrate,
         details="Give the --profile and --seed of its training, so that the split is the same.\n\n"
-        f"{DATA_DETAILS}",
+        f"{shared.DATA_DETAILS}",
         example="calibrate models/mine --data data/raw/lspet_dataset.zip --profile full",
     )
     parser.add_argument("folder", type=Path, help="a folder with a manifest.json, which is changed")
-    add_data_options(parser, has_split=False)
+    shared.add_data_options(parser, has_split=False)
 
 
 def calibrate(options):
     """Fit the confidences of a model folder again, on validation."""
     from posekit.estimators import release
 
-    estimator = release.calibrate(options.folder, open_experiment(options))
+    estimator = release.calibrate(options.folder, shared.open_experiment(options))
     if estimator.presence is not None:
         print(f"somebody is there from {estimator.presence.threshold:.3f} on")
     print(options.folder)
@@ -173,20 +165,20 @@ def calibrate(options):
 
 
 def _add_ladder(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "ladder",
         ladder,
-        details=f"{RESUMES}\nNotebook 06 shows reports/ablation.json.\n\n{DATA_DETAILS}",
+        details=f"{RESUMES}\nNotebook 06 shows reports/ablation.json.\n\n{shared.DATA_DETAILS}",
         example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
-    add_data_options(parser)
+    shared.add_data_options(parser)
     epochs, seeds = "of every network (default: the profile's)", "how many, counted from --seed"
-    add_option(parser, "--epochs", epochs, type=positive_integer)
-    add_option(parser, "--seeds", seeds, type=positive_integer, default=3)
-    add_run_dir(parser, "reports/ladder-run")
+    shared.add_option(parser, "--epochs", epochs, type=shared.positive_integer)
+    shared.add_option(parser, "--seeds", seeds, type=shared.positive_integer, default=3)
+    shared.add_run_dir(parser, "reports/ladder-run")
     what = "the result after each step (default: ladder.json in --run-dir)"
-    add_out(parser, what, metavar="FILE")
+    shared.add_out(parser, what, metavar="FILE")
 
 
 def ladder(options):
@@ -195,11 +187,11 @@ def ladder(options):
     from posekit.studies.ladder.run import run_ladder
     from posekit.studies.ladder.steps import leave_one_out
 
-    experiment = open_experiment(options)
+    experiment = shared.open_experiment(options)
     result = run_ladder(
         leave_one_out(epochs=options.epochs or experiment.profile.ladder_epochs),
         experiment,
-        output_path(options.run_dir),
+        shared.output_path(options.run_dir),
         seeds=range(options.seed, options.seed + options.seeds),
         out=options.out,
     )
@@ -208,7 +200,7 @@ def ladder(options):
 
 
 def _add_sweep(commands):
-    parser = add_command(
+    parser = shared.add_command(
         commands,
         "sweep",
         sweep,
@@ -217,15 +209,15 @@ def _add_sweep(commands):
         "is 1 if a trial failed.",
         example="sweep examples/study.yaml",
     )
-    parser.add_argument("study", type=absolute_path, help="YAML file, see docs/cluster.md")
+    parser.add_argument("study", type=shared.absolute_path, help="YAML file, see docs/cluster.md")
     what = "folder of trainings, table and page (default: reports/sweep-NAME)"
-    add_out(parser, what, "--run-dir")
-    add_cache_dir(parser)
+    shared.add_out(parser, what, "--run-dir")
+    shared.add_cache_dir(parser)
     where = parser.add_mutually_exclusive_group()
     scheduler = "of a Dask scheduler, tcp://host:8786 (default: this machine)"
-    add_option(where, "--scheduler", scheduler, metavar="ADDRESS")
+    shared.add_option(where, "--scheduler", scheduler, metavar="ADDRESS")
     workers = "trials at a time on this machine"
-    add_option(where, "--workers", workers, type=positive_integer, default=1)
+    shared.add_option(where, "--workers", workers, type=shared.positive_integer, default=1)
 
 
 def sweep(options):
@@ -235,7 +227,7 @@ def sweep(options):
     from posekit.studies.sweep.study import read
 
     study = read(options.study)
-    run_dir = options.out or output_path(Path("reports") / f"sweep-{study.name}")
+    run_dir = options.out or shared.output_path(Path("reports") / f"sweep-{study.name}")
     result = sweep_run.run(study, run_dir, scheduler=options.scheduler, workers=options.workers)
     failed = [row for row in result["trials"] if row["error"] is not None]
     if result["choices"]:

@@ -4,40 +4,27 @@ import textwrap
 
 import numpy as np
 
+import posekit.plots.style as style
 from posekit.errors import PosekitError
-from posekit.plots.style import (
-    HALF,
-    PALETTE,
-    QUIET,
-    WHOLE,
-    check_equal_lengths,
-    coloured,
-    head,
-    legend_aside,
-    log_scale,
-    new_figure,
-    one_axis,
-    styled,
-)
 
 
-@styled
+@style.styled
 def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the photograph)"):
     """Error of each joint, float (K,) by model's name, NaN where not measured."""
-    check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
-    figure, axis = one_axis(WHOLE, 4.6, xlabel=xlabel, title="Which joints are hard?")
+    style.check_equal_lengths("error_by_joint()", joints=joints, **values_by_name)
+    figure, axis = style.one_axis(style.WHOLE, 4.6, xlabel=xlabel, title="Which joints are hard?")
     positions = np.arange(len(joints))
-    for name, values, colour, marker in coloured(values_by_name):
+    for name, values, colour, marker in style.coloured(values_by_name):
         label = name.replace("_", " ")
         axis.plot(values, positions, marker, color=colour, markersize=6, label=label)
     axis.set_yticks(positions, [joint.replace("_", " ") for joint in joints])
     axis.invert_yaxis()
     axis.set_xlim(left=0)
-    legend_aside(axis)
+    style.legend_aside(axis)
     return figure
 
 
-@styled
+@style.styled
 def error_by_bin(
     labels,
     values,
@@ -53,15 +40,15 @@ def error_by_bin(
     Of the B bins, in order, `values` are float (B,), NaN where one is empty, `intervals` float
     (B, 2), low and high ends, and `counts` int (B,), pictures.
     """
-    check_equal_lengths(
+    style.check_equal_lengths(
         "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
     )
-    width, most = (HALF, 48) if len(labels) <= 4 else (WHOLE, 100)
+    width, most = (style.HALF, 48) if len(labels) <= 4 else (style.WHOLE, 100)
     title = textwrap.fill(title, most)
-    figure, axis = one_axis(width, 3.6, xlabel=xlabel, ylabel=ylabel, title=title)
+    figure, axis = style.one_axis(width, 3.6, xlabel=xlabel, ylabel=ylabel, title=title)
     positions = np.arange(len(labels))
-    axis.vlines(positions, *np.asarray(intervals, float).T, color=PALETTE[0], linewidth=2)
-    axis.plot(positions, values, "o-", color=PALETTE[0], linewidth=1, markersize=6)
+    axis.vlines(positions, *np.asarray(intervals, float).T, color=style.PALETTE[0], linewidth=2)
+    axis.plot(positions, values, "o-", color=style.PALETTE[0], linewidth=1, markersize=6)
     ticks = [f"{label}\nn = {count}" for label, count in zip(labels, counts, strict=True)]
     axis.set_xticks(positions, ticks)
     axis.set_xlim(-0.5, len(labels) - 0.5)
@@ -69,31 +56,35 @@ def error_by_bin(
     return figure
 
 
-@styled
+@style.styled
 def edge_correlation(trained, untrained, *, draws, title="Which layers follow edges?"):
     """How far each layer follows the picture's edges, trained and untrained.
 
     Both are dicts, layer name -> (value, low, high), of the same layers in the network's order; of
     the untrained ones low and high are the range of `draws` networks.
     """
-    check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
-    figure, axis = one_axis(WHOLE, 3.8, ylabel="correlation with Sobel edges", title=title)
+    style.check_equal_lengths("edge_correlation()", trained=trained, untrained=untrained)
+    figure, axis = style.one_axis(
+        style.WHOLE, 3.8, ylabel="correlation with Sobel edges", title=title
+    )
     positions = np.arange(len(trained))
     series = {
         "trained (95 % interval)": trained,
         f"untrained (range of {draws} draws)": untrained,
     }
-    for shift, (name, results, colour, marker) in zip((-0.06, 0.06), coloured(series), strict=True):
+    for shift, (name, results, colour, marker) in zip(
+        (-0.06, 0.06), style.coloured(series), strict=True
+    ):
         value, low, high = np.array([results[layer] for layer in trained], float).T
         axis.vlines(positions + shift, low, high, color=colour, linewidth=2)
         axis.plot(positions + shift, value, marker + "-", color=colour, linewidth=1, label=name)
-    axis.axhline(0, color=QUIET, linewidth=1)
+    axis.axhline(0, color=style.QUIET, linewidth=1)
     axis.set_xticks(positions, list(trained), rotation=30, ha="right")
-    legend_aside(axis)
+    style.legend_aside(axis)
     return figure
 
 
-@styled
+@style.styled
 def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
     """One row for each choice: every seed, their mean and its interval.
 
@@ -102,23 +93,25 @@ def choices(values_by_choice, intervals, *, mean_pose, xlabel, title):
         intervals: list of [low, high] for each choice, or None where there is none.
         mean_pose: float, drawn as a line: what a constant gets.
     """
-    check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
+    style.check_equal_lengths("choices()", values_by_choice=values_by_choice, intervals=intervals)
     title = f"{title}\n(dots: seeds; diamond: mean; bar: 95 % interval of it)"
-    figure, axis = one_axis(WHOLE, 1.4 + 0.32 * len(intervals), xlabel=xlabel, title=title)
-    axis.axvline(mean_pose, color=QUIET, linestyle=":", label=f"mean pose: {mean_pose:.4g}")
+    figure, axis = style.one_axis(
+        style.WHOLE, 1.4 + 0.32 * len(intervals), xlabel=xlabel, title=title
+    )
+    axis.axvline(mean_pose, color=style.QUIET, linestyle=":", label=f"mean pose: {mean_pose:.4g}")
     for row, values in enumerate(values_by_choice.values()):
         if intervals[row] is not None:
-            axis.hlines(row, *intervals[row], color=PALETTE[0], linewidth=2)
-        axis.plot(values, [row] * len(values), "o", color=QUIET, markersize=4)
-        axis.plot(np.mean(values), row, "D", color=PALETTE[1], markersize=6, zorder=3)
+            axis.hlines(row, *intervals[row], color=style.PALETTE[0], linewidth=2)
+        axis.plot(values, [row] * len(values), "o", color=style.QUIET, markersize=4)
+        axis.plot(np.mean(values), row, "D", color=style.PALETTE[1], markersize=6, zorder=3)
     axis.set_yticks(range(len(values_by_choice)), list(values_by_choice))
     axis.set_ylim(len(values_by_choice) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
-    legend_aside(axis)
+    style.legend_aside(axis)
     return figure
 
 
-@styled
+@style.styled
 def scores_by_pictures(pictures, scores_by_name, *, constant):
     """Accuracy of several networks by how many pictures they were trained on, on a log axis.
 
@@ -127,29 +120,29 @@ def scores_by_pictures(pictures, scores_by_name, *, constant):
         scores_by_name: dict, name -> F dicts with "value" and "interval" ([low, high]).
         constant: float, the accuracy of one guess for all pictures, drawn as the last line.
     """
-    check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
-    figure, axis = one_axis(
-        WHOLE,
+    style.check_equal_lengths("scores_by_pictures()", pictures=pictures, **scores_by_name)
+    figure, axis = style.one_axis(
+        style.WHOLE,
         3.8,
         xlabel="training pictures with an activity",
         ylabel="accuracy",
         title="Accuracy by number of labelled pictures (bars: 95 % intervals)",
     )
-    for n, (name, scores, colour, marker) in enumerate(coloured(scores_by_name)):
+    for n, (name, scores, colour, marker) in enumerate(style.coloured(scores_by_name)):
         # Side by side, so that no interval hides another.
         positions = np.array(pictures) * 1.03 ** (n - (len(scores_by_name) - 1) / 2)
         low, high = np.array([score["interval"] for score in scores], float).T
         axis.vlines(positions, low, high, color=colour, linewidth=2, alpha=0.5)
         values = [score["value"] for score in scores]
         axis.plot(positions, values, f"{marker}-", color=colour, label=name)
-    axis.axhline(constant, color=QUIET, linestyle=":", label="one guess for all")
-    log_scale(axis, "x")
+    axis.axhline(constant, color=style.QUIET, linestyle=":", label="one guess for all")
+    style.log_scale(axis, "x")
     axis.set_ylim(bottom=0)
-    legend_aside(axis)
+    style.legend_aside(axis)
     return figure
 
 
-@styled
+@style.styled
 def confusions(confusion_by_name, activities):
     """Confusion matrices: a panel for each network, a row for each true activity.
 
@@ -169,8 +162,8 @@ def confusions(confusion_by_name, activities):
     # Two in a row, so that the numbers in the cells are as large as the text around them.
     columns = min(2, len(confusion_by_name))
     rows = -(-len(confusion_by_name) // columns)
-    size_inches = (WHOLE if columns == 2 else HALF, 4.6 * rows + 0.4)
-    figure, axes = new_figure(rows, columns, size_inches=size_inches)
+    size_inches = (style.WHOLE if columns == 2 else style.HALF, 4.6 * rows + 0.4)
+    figure, axes = style.new_figure(rows, columns, size_inches=size_inches)
     for unused in axes.flat[len(confusion_by_name) :]:
         unused.remove()
     for axis, (name, counts) in zip(axes.flat, confusion_by_name.items(), strict=False):
@@ -186,5 +179,5 @@ def confusions(confusion_by_name, activities):
         axis.set_yticks(range(count), activities)
         axis.grid(False)
         axis.set(title=name, xlabel="predicted", ylabel="true")
-    head(figure, "What each activity is taken for (percent of its pictures)")
+    style.head(figure, "What each activity is taken for (percent of its pictures)")
     return figure

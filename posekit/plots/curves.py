@@ -3,25 +3,13 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from posekit.plots.style import (
-    DARK,
-    HALF,
-    WHOLE,
-    check_equal_lengths,
-    coloured,
-    head,
-    legend_aside,
-    log_scale,
-    new_figure,
-    one_axis,
-    styled,
-)
+import posekit.plots.style as style
 
 ERROR = "mean squared error (px² of the frame)"
 DASHES = (":", "-.", (0, (1, 4)), (0, (6, 3)))
 
 
-@styled
+@style.styled
 def learning_curves(histories, *, baselines=None):
     """Training (dashed) and validation error by epoch, mean and range over the seeds.
 
@@ -35,59 +23,59 @@ def learning_curves(histories, *, baselines=None):
     # Figures of one variant each would otherwise share their title.
     lead = f"{next(iter(histories)).replace('_', ' ')}: does" if len(histories) == 1 else "Does"
     title = f"{lead} validation keep falling with training?{spread}"
-    figure, axis = one_axis(WHOLE, 4.2, xlabel="epoch", ylabel=ERROR, title=title)
+    figure, axis = style.one_axis(style.WHOLE, 4.2, xlabel="epoch", ylabel=ERROR, title=title)
     _draw_curves(axis, histories, baselines)
-    log_scale(axis, "y")
-    legend_aside(axis)
+    style.log_scale(axis, "y")
+    style.legend_aside(axis)
     return figure
 
 
-@styled
+@style.styled
 def learning_panels(panels, *, title):
     """`learning_curves` next to each other, on one scale: do the same networks learn alike?
 
     `panels` is a dict, what a panel shows -> its histories, all of variants of the same names.
     """
-    figure, (axes,) = new_figure(1, len(panels), size_inches=(WHOLE, 4.2), sharey=True)
+    figure, (axes,) = style.new_figure(1, len(panels), size_inches=(style.WHOLE, 4.2), sharey=True)
     for axis, (name, histories) in zip(axes, panels.items(), strict=True):
         _draw_curves(axis, histories, None)
         axis.set(xlabel="epoch", title=name)
     axes[0].set_ylabel(ERROR)
-    log_scale(axes[0], "y")
-    head(figure, title)
+    style.log_scale(axes[0], "y")
+    style.head(figure, title)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
     return figure
 
 
-@styled
+@style.styled
 def pck_curves(curves, thresholds, *, xlabel="allowed error (share of the torso's length)"):
     """Share of correct joints against the allowed error, (T,) thresholds.
 
     `curves` is a dict, name -> float (T,) in [0, 1], NaN or None where nothing was measured.
     """
-    check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
+    style.check_equal_lengths("pck_curves()", thresholds=thresholds, **curves)
     title = "How many joints are right, by how strictly one judges?"
     labels = {"xlabel": xlabel, "ylabel": "joints within it (%)", "title": title}
-    figure, axis = one_axis(WHOLE, 3.8, **labels)
-    for name, values, colour, _ in coloured(curves):
+    figure, axis = style.one_axis(style.WHOLE, 3.8, **labels)
+    for name, values, colour, _ in style.coloured(curves):
         percent = 100 * np.array(values, float)
         axis.plot(thresholds, percent, color=colour, label=name.replace("_", " "))
     axis.set(xlim=(np.min(thresholds), np.max(thresholds)), ylim=(0, 100))
-    legend_aside(axis)
+    style.legend_aside(axis)
     return figure
 
 
-@styled
+@style.styled
 def reliability(measured):
     """How often joints of about one confidence were right, and how many joints have it.
 
     `measured` is a dict, name -> dict of `calibration.reliability`.
     """
-    figure, ((axis,), (counts,)) = new_figure(
-        2, 1, size_inches=(HALF, 5.2), sharex=True, height_ratios=(3, 1)
+    figure, ((axis,), (counts,)) = style.new_figure(
+        2, 1, size_inches=(style.HALF, 5.2), sharex=True, height_ratios=(3, 1)
     )
-    axis.plot([0, 1], [0, 1], ":", color=DARK, label="as sure as right")
-    for name, bins, colour, _ in coloured(measured):
+    axis.plot([0, 1], [0, 1], ":", color=style.DARK, label="as sure as right")
+    for name, bins, colour, _ in style.coloured(measured):
         filled = np.array(bins["count"]) > 0
         confidence, correct = (
             np.array(bins[key], float)[filled] for key in ("mean_confidence", "share_correct")
@@ -103,7 +91,7 @@ def reliability(measured):
 
 
 def _draw_curves(axis, histories, baselines):
-    for name, runs, colour, _ in coloured(histories):
+    for name, runs, colour, _ in style.coloured(histories):
         for role, key, dashes in (
             ("training", "train_mse", "--"),
             ("validation", "validation_mse", "-"),
@@ -117,7 +105,7 @@ def _draw_curves(axis, histories, baselines):
                 axis.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
     for n, (name, value) in enumerate((baselines or {}).items()):
         dashes, label = DASHES[n % len(DASHES)], f"{name.replace('_', ' ')}: {value:.4g}"
-        axis.axhline(value, color=DARK, linestyle=dashes, linewidth=1.2, label=label)
+        axis.axhline(value, color=style.DARK, linestyle=dashes, linewidth=1.2, label=label)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 

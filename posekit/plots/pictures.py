@@ -4,24 +4,15 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+import posekit.plots.style as style
 from posekit.errors import PosekitError
-from posekit.plots.style import (
-    HALF,
-    WHOLE,
-    check_equal_lengths,
-    picture_axes,
-    show_picture,
-    show_pose,
-    side_colour,
-    styled,
-)
 
 TRUE_COLOUR = "#ffffff"
 PREDICTED_COLOUR = "#d55e00"
 FRAME_COLOUR = "#56b4e9"
 
 
-@styled
+@style.styled
 def sample_grid(
     images,
     keypoints_px,
@@ -37,18 +28,18 @@ def sample_grid(
     `images` are N uint8 (H, W, 3), of any sizes, RGB; `keypoints_px` float (N, K, 2), (x, y), each
     in its picture's pixels; `labelled` bool (N, K), True where the joint is drawn.
     """
-    check_equal_lengths(
+    style.check_equal_lengths(
         "sample_grid()", images=images, keypoints_px=keypoints_px, labelled=labelled, titles=titles
     )
     figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
-        show_pose(axis, keypoints_px[n], labelled[n], skeleton=skeleton)
+        style.show_pose(axis, keypoints_px[n], labelled[n], skeleton=skeleton)
     names = {"person's right": "right", "person's left": "left", "head and pelvis": "centre"}
-    _legend_below(figure, {name: side_colour(side) for name, side in names.items()})
+    _legend_below(figure, {name: style.side_colour(side) for name, side in names.items()})
     return figure
 
 
-@styled
+@style.styled
 def prediction_grid(
     images,
     true_px,
@@ -66,16 +57,16 @@ def prediction_grid(
     drawn whole.
     """
     poses = {"true_px": true_px, "pred_px": pred_px, "labelled": labelled}
-    check_equal_lengths("prediction_grid()", images=images, **poses, titles=titles)
+    style.check_equal_lengths("prediction_grid()", images=images, **poses, titles=titles)
     figure, axes = _picture_grid(images, titles, columns, title)
     for n, axis in enumerate(axes):
-        show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR, skeleton=skeleton)
-        show_pose(axis, pred_px[n], colour=PREDICTED_COLOUR, skeleton=skeleton)
+        style.show_pose(axis, true_px[n], labelled[n], colour=TRUE_COLOUR, skeleton=skeleton)
+        style.show_pose(axis, pred_px[n], colour=PREDICTED_COLOUR, skeleton=skeleton)
     _legend_below(figure, {"annotated": TRUE_COLOUR, "predicted": PREDICTED_COLOUR})
     return figure
 
 
-@styled
+@style.styled
 def similar_pairs(images, pairs, *, columns=4):
     """Near-duplicate photographs side by side, `columns` pairs in a row.
 
@@ -83,14 +74,14 @@ def similar_pairs(images, pairs, *, columns=4):
     """
     title = "Are the two pictures of a pair the same photograph?"
     columns = 2 * min(columns, len(pairs))
-    figure, axes = picture_axes(2 * len(pairs), columns, title=title)
+    figure, axes = style.picture_axes(2 * len(pairs), columns, title=title)
     for n, (first, second) in enumerate(pairs):
-        show_picture(axes[2 * n], images[first], f"pair {n + 1}")
-        show_picture(axes[2 * n + 1], images[second])
+        style.show_picture(axes[2 * n], images[first], f"pair {n + 1}")
+        style.show_picture(axes[2 * n + 1], images[second])
     return figure
 
 
-@styled
+@style.styled
 def saliency_overlay(
     images, maps, *, boxes=None, columns=6, title="Which pixels move the predicted joint?"
 ):
@@ -100,7 +91,7 @@ def saliency_overlay(
     are uint8 (N, H, W, 3), RGB; `maps` float (N, H, W), >= 0; `boxes` float (N, 4), x, y, width,
     height in the maps' pixels, drawn as frames, or None.
     """
-    check_equal_lengths("saliency_overlay()", images=images, maps=maps, boxes=boxes)
+    style.check_equal_lengths("saliency_overlay()", images=images, maps=maps, boxes=boxes)
     if np.shape(maps) != np.shape(images)[:3]:
         raise PosekitError(
             f"saliency_overlay(): `maps` must have shape {np.shape(images)[:3]} like `images`; "
@@ -122,24 +113,24 @@ def saliency_overlay(
     return figure
 
 
-@styled
+@style.styled
 def activation_grid(images, maps_by_layer, *, shown="mean absolute activation"):
     """Where each layer responds: one row for each picture, one column for each layer.
 
     Each map is scaled to its own maximum: compare positions within a map only. `images` are uint8
     (N, H, W, 3), RGB; `maps_by_layer` are name -> float (N, h, w), >= 0, in the network's order.
     """
-    check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
+    style.check_equal_lengths("activation_grid()", images=images, **maps_by_layer)
     columns = 1 + len(maps_by_layer)
     title = f"Where each layer responds: {shown}"
-    figure, axes = picture_axes(len(images) * columns, columns, title=title)
+    figure, axes = style.picture_axes(len(images) * columns, columns, title=title)
     figure.alt_text = (
         f"{title} One row for each of {len(images)} pictures, one column for each of "
         f"{len(maps_by_layer)} layers: {', '.join(maps_by_layer)}."
     )
     for n, image in enumerate(images):
         row = axes[n * columns : (n + 1) * columns]
-        show_picture(row[0], image, "picture" if n == 0 else None)
+        style.show_picture(row[0], image, "picture" if n == 0 else None)
         for axis, (name, maps) in zip(row[1:], maps_by_layer.items(), strict=True):
             axis.imshow(maps[n], cmap="viridis", interpolation="nearest")
             axis.grid(False)
@@ -152,12 +143,12 @@ def activation_grid(images, maps_by_layer, *, shown="mean absolute activation"):
 def _picture_grid(images, titles, columns, title):
     # A few pictures as large as in a full row would leave most of the page's width empty.
     columns = max(1, columns // 2) if len(images) <= columns // 2 else columns
-    width = HALF if columns <= 3 else WHOLE
-    figure, axes = picture_axes(len(images), columns, title=title, width=width)
+    width = style.HALF if columns <= 3 else style.WHOLE
+    figure, axes = style.picture_axes(len(images), columns, title=title, width=width)
     named = f": {'; '.join(map(str, titles))}" if titles is not None else ""
     figure.alt_text = f"{title} {len(images)} pictures{named}."
     for n, axis in enumerate(axes):
-        show_picture(axis, images[n], None if titles is None else titles[n])
+        style.show_picture(axis, images[n], None if titles is None else titles[n])
     return figure, axes
 
 

@@ -2,31 +2,17 @@
 
 import numpy as np
 
-from posekit.plots.style import (
-    HALF,
-    PALETTE,
-    QUIET,
-    WHOLE,
-    check_equal_lengths,
-    coloured,
-    head,
-    legend_below,
-    log_scale,
-    new_figure,
-    one_axis,
-    show_pose,
-    styled,
-)
+import posekit.plots.style as style
 
 
-@styled
+@style.styled
 def joint_visibility(labelled, *, skeleton):
     """How often each joint is labelled; labelled is bool (N, K)."""
     xlabel, title = f"labelled (% of {len(labelled)} images)", "How often is each joint labelled?"
-    figure, axis = one_axis(HALF, 4.2, xlabel=xlabel, title=title)
+    figure, axis = style.one_axis(style.HALF, 4.2, xlabel=xlabel, title=title)
     percent = 100 * np.mean(labelled, axis=0)
     names = [joint.replace("_", " ") for joint in skeleton.joints]
-    bars = axis.barh(names, percent, color=PALETTE[0])
+    bars = axis.barh(names, percent, color=style.PALETTE[0])
     axis.bar_label(bars, fmt="%.0f", padding=3)
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
@@ -34,25 +20,27 @@ def joint_visibility(labelled, *, skeleton):
     return figure
 
 
-@styled
+@style.styled
 def junk_coordinates(keypoints_px, labelled):
     """Stored coordinates (N, K, 2), px, of joints that are not labelled, over those that are."""
     title = "Where do joints without a label lie?\n(left of 0 and above 0 is outside)"
-    figure, axis = one_axis(HALF, 4.9, xlabel="stored x (px)", ylabel="stored y (px)", title=title)
+    figure, axis = style.one_axis(
+        style.HALF, 4.9, xlabel="stored x (px)", ylabel="stored y (px)", title=title
+    )
     for colour, name, chosen in (
-        (QUIET, "labelled", labelled),
-        (PALETTE[1], "not labelled", ~labelled),
+        (style.QUIET, "labelled", labelled),
+        (style.PALETTE[1], "not labelled", ~labelled),
     ):
         label = f"{name} ({chosen.sum()} joints)"
         axis.plot(*keypoints_px[chosen].T, ".", color=colour, markersize=2, label=label)
     axis.axhline(0, color="black", linewidth=0.8)
     axis.axvline(0, color="black", linewidth=0.8)
     axis.invert_yaxis()
-    legend_below(axis, markerscale=4)
+    style.legend_below(axis, markerscale=4)
     return figure
 
 
-@styled
+@style.styled
 def person_size(shares):
     """How much of the picture the person fills: histograms with their medians.
 
@@ -60,52 +48,54 @@ def person_size(shares):
     """
     xlabel = "person / picture (share of its width or height)"
     title = "How small are people in the frame?"
-    figure, axis = one_axis(HALF, 3.7, xlabel=xlabel, ylabel="images", title=title)
+    figure, axis = style.one_axis(style.HALF, 3.7, xlabel=xlabel, ylabel="images", title=title)
     known = np.asarray(shares)[np.isfinite(shares).all(axis=1)]
     bins = np.linspace(0, max(1, known.max(initial=0)), 41)
-    for colour, name, values in zip(PALETTE, ("width", "height"), known.T, strict=False):
+    for colour, name, values in zip(style.PALETTE, ("width", "height"), known.T, strict=False):
         median = np.median(values)
         label = f"{name}, median {median:.2f}"
         axis.hist(values, bins, histtype="step", color=colour, linewidth=1.6, label=label)
         axis.axvline(median, color=colour, linestyle=":")
-    legend_below(axis)
+    style.legend_below(axis)
     return figure
 
 
-@styled
+@style.styled
 def aspect_ratios(image_sizes_px):
     """How far pictures, (N, 2) of (width, height), are from the square they are squashed into."""
     title = "How strongly does squashing to a square distort?"
-    figure, axis = one_axis(HALF, 3.7, xlabel="width / height", ylabel="images", title=title)
+    figure, axis = style.one_axis(
+        style.HALF, 3.7, xlabel="width / height", ylabel="images", title=title
+    )
     ratio = np.divide(*np.asarray(image_sizes_px, float).T)
     widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
-    axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=PALETTE[0])
-    axis.axvline(1, color=PALETTE[1], linestyle="--", label="square: no distortion")
-    log_scale(axis, "x")
-    legend_below(axis)
+    axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=style.PALETTE[0])
+    axis.axvline(1, color=style.PALETTE[1], linestyle="--", label="square: no distortion")
+    style.log_scale(axis, "x")
+    style.legend_below(axis)
     return figure
 
 
-@styled
+@style.styled
 def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
     """The mean pose, and `amplitude` on either side of it what each principal component changes.
 
     `mean` is float (K, 2), (x, y), y pointing down, NaN for a joint that is not drawn;
     `components` float (count, K, 2), of unit length; `explained` (count,) shares of the variance.
     """
-    check_equal_lengths("pose_components()", components=components, explained=explained)
+    style.check_equal_lengths("pose_components()", components=components, explained=explained)
     columns = 1 + len(components)
-    size_inches = (WHOLE, 2.6 * WHOLE / columns + 0.5)
-    figure, axes = new_figure(2, columns, size_inches=size_inches, sharex=True, sharey=True)
+    size_inches = (style.WHOLE, 2.6 * style.WHOLE / columns + 0.5)
+    figure, axes = style.new_figure(2, columns, size_inches=size_inches, sharex=True, sharey=True)
     signs = (-amplitude, amplitude)
     known = np.isfinite(mean).all(axis=1)
     for row, sign in zip(axes, signs, strict=True):
         for axis, component in zip(row[1:], components, strict=True):
-            show_pose(axis, mean + sign * component, known, skeleton=skeleton)
+            style.show_pose(axis, mean + sign * component, known, skeleton=skeleton)
             axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=10)
     for n, (axis, share) in enumerate(zip(axes[0, 1:], explained, strict=True), start=1):
         axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=10)
-    show_pose(axes[0, 0], np.asarray(mean), known, skeleton=skeleton)
+    style.show_pose(axes[0, 0], np.asarray(mean), known, skeleton=skeleton)
     axes[0, 0].set_title("mean pose\n", fontsize=10)
     axes[1, 0].remove()
     for axis in figure.axes:
@@ -113,11 +103,11 @@ def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
         axis.axis("off")
     axes[0, 0].autoscale_view()
     axes[0, 0].invert_yaxis()
-    head(figure, "How do poses vary most? (share of the variance)")
+    style.head(figure, "How do poses vary most? (share of the variance)")
     return figure
 
 
-@styled
+@style.styled
 def constant_guesses(scores, references):
     """What it costs to predict the same pose for every image, next to published losses.
 
@@ -125,7 +115,7 @@ def constant_guesses(scores, references):
     guess -> error, `references` name -> error, drawn as vertical lines.
     """
     guesses = dict.fromkeys(guess for by_guess in scores.values() for guess in by_guess)
-    colour_of = {guess: colour for guess, _, colour, _ in coloured(guesses)}
+    colour_of = {guess: colour for guess, _, colour, _ in style.coloured(guesses)}
     rows = []  # (label, value, colour); a treatment's name has no bar
     for treatment, by_guess in scores.items():
         rows.append((treatment.replace("_", " "), 0.0, None))
@@ -136,7 +126,7 @@ def constant_guesses(scores, references):
     labels, values, bar_colours = zip(*rows, strict=True)
     title = "How low an error does no learning at all reach?"
     xlabel = "mean squared error (px² of the frame)"
-    figure, axis = one_axis(WHOLE, 1.6 + 0.28 * len(rows), xlabel=xlabel, title=title)
+    figure, axis = style.one_axis(style.WHOLE, 1.6 + 0.28 * len(rows), xlabel=xlabel, title=title)
     axis.barh(range(len(rows)), values, 0.8, color=[each or "none" for each in bar_colours])
     for dashes, (name, value) in zip((":", "--", "-."), references.items(), strict=False):
         label = f"{name}: {value:g}"
@@ -148,11 +138,11 @@ def constant_guesses(scores, references):
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     if references:
-        legend_below(axis, at=-0.22, ncols=len(references))
+        style.legend_below(axis, at=-0.22, ncols=len(references))
     return figure
 
 
-@styled
+@style.styled
 def error_parts(parts_by_name):
     """What a squared error consists of: a bar for each prediction, divided into its parts.
 
@@ -161,15 +151,17 @@ def error_parts(parts_by_name):
     """
     title = "What is wrong: the person's place, size, or the shape of the pose?"
     xlabel = "mean squared error on labelled joints (px² of the frame)"
-    figure, axis = one_axis(WHOLE, 1.4 + 0.42 * len(parts_by_name), xlabel=xlabel, title=title)
+    figure, axis = style.one_axis(
+        style.WHOLE, 1.4 + 0.42 * len(parts_by_name), xlabel=xlabel, title=title
+    )
     totals = [sum(parts.values()) for parts in parts_by_name.values()]
     names = [f"{name}: {total:.0f}" for name, total in zip(parts_by_name, totals, strict=True)]
     left = np.zeros(len(names))
-    for colour, part in zip(PALETTE, next(iter(parts_by_name.values())), strict=False):
+    for colour, part in zip(style.PALETTE, next(iter(parts_by_name.values())), strict=False):
         values = np.array([parts[part] for parts in parts_by_name.values()])
         axis.barh(names, values, left=left, height=0.7, color=colour, label=part)
         left += values
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
-    legend_below(axis, at=-0.22, ncols=3)
+    style.legend_below(axis, at=-0.22, ncols=3)
     return figure

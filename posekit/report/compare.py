@@ -82,11 +82,9 @@ def open_run(folder):
 def compare(first, second):
     """Compare two Runs in everything that they share.
 
-    Returns:
-        dict: `conditions`, list of {"name", "first", "second", "same"}; `pairs`, list of `_pair`;
-        `alone`, list of {"side", "title"} of trainings without a partner; `headlines`, list of
-        dict as in index.json with "notebook", "first", "second" and their intervals; `problems`,
-        sentences on what cannot be compared.
+    Returns a dict of lists: `conditions`, as of `side_by_side`; `pairs`, as of `_pair`; `alone`,
+    "side" and "title" of trainings without a partner; `headlines`; `problems`, sentences on what
+    cannot be compared.
     """
     if first.folder.resolve() == second.folder.resolve():
         raise PosekitError(f"compare: the runs must be two; got {first.folder} twice.")

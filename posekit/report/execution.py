@@ -52,10 +52,9 @@ def execute(name, notebook, given, folder, bar):
     papermill's engine is called directly, because `papermill.execute_notebook` takes
     `sys.exit(0)` in a cell for success. The tqdm `bar` counts the cells.
 
-    Returns:
-        (executed notebook, error). The error is None, or {"cell": its number from 1 in the
-        notebook as written, "anchor": its id in the page, "name", "message"}; cell and anchor
-        are None where no cell was reached.
+    Returns (executed notebook, error). The error is None, or {"cell": its number from 1 in the
+    notebook as written, "anchor": its id in the page, "name", "message"}; cell and anchor are None
+    where no cell was reached.
     """
     executed = copy.deepcopy(notebook)
     if given:

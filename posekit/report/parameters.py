@@ -53,7 +53,10 @@ def declared(name, notebook):
 
 
 def resolve(declared_by_notebook, parameters, overrides=()):
-    """The values that each notebook is given.
+    """The values that each notebook is given: name -> {parameter: value}, defaults left out.
+
+    Unknown names, unreadable values and those of another type than the default raise one
+    PosekitError; an int given for a float becomes one.
 
     Args:
         declared_by_notebook: dict, notebook name -> its defaults, as `declared` returns them.
@@ -61,14 +64,6 @@ def resolve(declared_by_notebook, parameters, overrides=()):
         overrides: str each, "epochs=50" for every notebook that declares it or
             "02_training.epochs=50" for that one alone, which wins. The value is a Python literal,
             or a bare word such as quick or data/photos.zip.
-
-    Returns:
-        dict, notebook name -> {parameter: value}, without what stays at its default. An int
-        given for a float comes back as float.
-
-    Raises:
-        PosekitError: every unknown name, unreadable value and value of another type than the
-            default, at once.
     """
     problems, resolved = [], {notebook: {} for notebook in declared_by_notebook}
     settings = [(None, name, value) for name, value in parameters.items()]

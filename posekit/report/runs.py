@@ -40,12 +40,10 @@ _COMPARE = {
 
 
 def find(folder):
-    """Find finished reports and trainings at any depth below a Path.
+    """Finished reports and trainings at any depth below a Path: (kind -> rows, problems).
 
-    Returns:
-        (dict of kind -> rows, problems). A row is a dict of column -> str, number or None, with
-        the Path "folder" of what it describes. `problems` name folders that look like a run
-        but cannot be read; a training without a finished epoch is left out.
+    A row is a dict of column -> str, number or None, with the Path "folder" of what it describes.
+    `problems` name folders that look like a run but cannot be read.
     """
     if not folder.is_dir():
         raise PosekitError(
@@ -72,14 +70,11 @@ def find(folder):
 
 
 def select(rows, *, sort=None, reverse=False, where=()):
-    """The rows that meet all conditions, sorted by a column; rows without a value come last.
+    """The rows of `find` that meet all conditions; rows without a value come last.
 
-    Args:
-        rows: list of dict, as from `find`.
-        sort: str, a column, or None for the newest first.
-        reverse: bool, whether the largest value comes first.
-        where: str each, COLUMN, one of = != < <= > >= ~ and a value; ~ looks for a part of the
-            text and ignores case.
+    They are sorted by the column `sort`, None for the newest first, with `reverse` from the
+    largest value down. A condition of `where` is COLUMN, one of = != < <= > >= ~ and a value; ~
+    looks for a part of the text and ignores case.
     """
     for condition in where:
         rows = _meeting(rows, condition)
