@@ -379,7 +379,7 @@ def test_the_reference_shows_docstrings_as_sections():
     import pdoc
 
     pdoc.render.configure(docformat="google", show_source=False)
-    page = pdoc.pdoc("posekit.evaluation.bootstrap")
-    assert 'id="ratio_interval"' in page
+    page = pdoc.pdoc("posekit.datasets.lsp")
+    assert 'id="summarise"' in page
     for section in ("Arguments", "Returns", "Raises"):
         assert re.search(rf"<h6[^>]*>{section}:</h6>", page), section
