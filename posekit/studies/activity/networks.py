@@ -29,17 +29,12 @@ LEAST_SIZE_PX = 1e-3
 
 
 def classifier(kind, *, activities, picture_shape, features, joints):
-    """A network that recognises activities, uncompiled, glorot_uniform weights.
+    """A network that recognises activities, of one of KINDS, uncompiled, glorot_uniform weights.
 
-    Args:
-        kind: str, one of KINDS.
-        activities, features, joints: int, how many there are; the last two are the cues'.
-        picture_shape: tuple of int, (S, S, 3) for pictures or (F,) for ImageNet's features.
-
-    Returns:
-        keras.Model with the named inputs of its kind: "picture" (N, *picture_shape), pictures 0
-        to 255; "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0, x1, y1, ... in
-        any frame of square pixels. It gives (N, activities), probabilities.
+    `picture_shape` is (S, S, 3) for pictures or (F,) for ImageNet's features; features and joints
+    count the cues'. The keras.Model has the named inputs of its kind: "picture", 0 to 255;
+    "features" (N, features); "keypoints_px" (N, 2 * joints), x0, y0, x1, y1, ... in any frame of
+    square pixels. It gives (N, activities), probabilities.
     """
     sizes = KINDS[kind]
     inputs, branches = {}, []
@@ -81,13 +76,9 @@ def _pose_branch(features, keypoints_px, units):
     centred = pose_px - ops.mean(pose_px, axis=1, keepdims=True)
     mean_square = ops.mean(ops.sum(ops.square(centred), axis=-1), axis=1)[:, None, None]
     pose = centred / ops.sqrt(mean_square + LEAST_SIZE_PX**2)
-    cues = layers.Concatenate(name="cues")(
-        [
-            # The maps' sizes differ by orders of magnitude.
-            layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="features_bn")(features),
-            layers.Flatten(name="pose")(pose),
-        ]
-    )
+    # The maps' sizes differ by orders of magnitude.
+    scaled = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="features_bn")(features)
+    cues = layers.Concatenate(name="cues")([scaled, layers.Flatten(name="pose")(pose)])
     return _dense(cues, units, "pose_cues")
 
 

@@ -41,19 +41,10 @@ SIZES = {
 def compare_scalings(
     experiment, run_dir, *, epochs, batch_size, seeds, final_epochs=None, out=None
 ):
-    """The poster's network in each scaling, with and without batch normalisation.
+    """The rows of the poster's network in each scaling, with and without batch normalisation.
 
-    Each is trained at each of RATES with the first seed, then at its own best rate with all.
-
-    Args:
-        experiment, run_dir, out: as for `trials.train_all`.
-        epochs: int, of the search for the rate.
-        batch_size: int.
-        seeds: non-empty list of int.
-        final_epochs: int, of the trainings at the best rate; None for as many as `epochs`.
-
-    Returns:
-        list of dict, the rows of all trainings, as `train_all` gives them.
+    Each is trained, by `trials.train_all`, at each of RATES with the first seed, for `epochs`; then
+    at its own best rate with all seeds, for `final_epochs` (None: as many).
     """
     kept = {"experiment": experiment, "run_dir": run_dir, "out": out}
     search = trials.train_all(

@@ -62,8 +62,8 @@ def trial_table(result):
     return [
         {
             **{name.replace("_", " "): row[name] for name in names},
-            "PCK@0.2": row["scores"]["pck_0.2"] if "scores" in row else None,
-            "validation MSE": row["scores"]["validation_mse"] if "scores" in row else None,
+            "PCK@0.2": row.get("scores", {}).get("pck_0.2"),
+            "validation MSE": row.get("scores", {}).get("validation_mse"),
             "best epoch": row.get("best_epoch"),
             "minutes": row.get("minutes"),
             "outcome": row["error"] or "done",
@@ -104,20 +104,18 @@ def answer(result, score):
     best, *others = ranked(result, score)
     digits = SCORES[score].digits
     own, total = best["scores"][score], result["study"]["trials"]
-    lines = [
+    failed = sum(row["error"] is not None for row in result["trials"])
+    sentences = [
         f"**Answer.** {best['label']} is the best of {len(result['choices'])} choices by "
-        f"{SCORES[score].title}: "
-        f"{with_interval(own['mean'], own['interval'], digits)} on {result['data']['name']}, over "
-        f"{len(best['seeds'])} seeds. The mean pose gets "
-        f"{number(best['mean_pose'][score], digits)}."
+        f"{SCORES[score].title}: {with_interval(own['mean'], own['interval'], digits)} on "
+        f"{result['data']['name']}, over {len(best['seeds'])} seeds. The mean pose gets "
+        f"{number(best['mean_pose'][score], digits)}.",
+        _against(best, others[0], score) if others else "",
+        f"{failed} of {total} trials failed, {total - len(result['trials'])} have not finished."
+        if not result["complete"]
+        else "",
     ]
-    if others:
-        lines.append(_against(best, others[0], score))
-    if not result["complete"]:
-        failed = sum(row["error"] is not None for row in result["trials"])
-        unfinished = total - len(result["trials"])
-        lines.append(f"{failed} of {total} trials failed, {unfinished} have not finished.")
-    return " ".join(lines)
+    return " ".join(filter(None, sentences))
 
 
 def _against(best, second, score):

@@ -27,18 +27,16 @@ DASHBOARD = "127.0.0.1:8787"
 
 
 def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=None):
-    """Train what is not finished of a study, and write its table after each trial.
+    """Train what is not finished of a Study, and write its table after each trial.
 
     Args:
-        study: Study.
         run_dir: Path, the study's folder, which every worker must see under this path.
         scheduler: str, address of a running Dask scheduler, such as "tcp://host:8786"; None
             trains on this machine.
         workers: int > 0, trials at a time on this machine; a single one trains in this process.
         cache_dir: Path, folder of the caches, or None for `files.cache_dir` of each worker.
 
-    Returns:
-        dict of `table.build`, failed trials included.
+    Returns the dict of `table.build`, failed trials included.
     """
     rows = [None] * len(study.trials)
     bar = tqdm(

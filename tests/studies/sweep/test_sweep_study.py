@@ -95,8 +95,14 @@ def test_paths_are_seen_from_the_studys_folder(tmp_path):
         ("trials: {mixed_precision: 1}", "`mixed_precision` must be true or false; got 1"),
         ("trials: {learning_rate: 1e-3}", "`learning_rate` must be a number; got the text '1e-3'"),
         ("trials: {dropout: much}", "must be of its setting's kind; got .*'str'"),
-        ("trials: {seed: 1}\nprofile: big", "`profile` must be one of 'smoke', 'quick'.*; got 'big'"),
-        ("trials: {seed: 1}\nsplit: mine", "`split` must be one of 'standard', 'poster'; got 'mine'"),
+        (
+            "trials: {seed: 1}\nprofile: big",
+            "`profile` must be one of 'smoke', 'quick'.*; got 'big'",
+        ),
+        (
+            "trials: {seed: 1}\nsplit: mine",
+            "`split` must be one of 'standard', 'poster'; got 'mine'",
+        ),
         ("trials: {seed: 1}\nseed: -1", "`seed` must be a whole number from 0 .*; got -1"),
         ("trials: {seed: 1}\ndata: 7", "`data` must be 'synthetic' or paths; got 7"),
         ("trials: {seed: 1}\nbad_images: keep", "`bad_images` must be one of .*; got 'keep'"),
