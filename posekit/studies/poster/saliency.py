@@ -23,13 +23,11 @@ MOST_STEPS = 11
 
 # With fewer images, little is said.
 FEW_IMAGES = 30
-_EDGE_MEASURES = ("edge_correlation", "edge_correlation_best_channel")
 
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
-    *("epochs", "joint", "images", "untrained_draws", "edge_correlation"),
-    *("edge_correlation_best_channel", "share_in_box", "randomised", "other_joint"),
-    "untrained_maps",
+    *("epochs", "joint", "images", "untrained_draws", "edge_correlation", "share_in_box"),
+    *("randomised", "other_joint", "untrained_maps"),
 )
 
 
@@ -91,54 +89,32 @@ def joint_maps(model, images, joint, *, seed, joints):
 
 
 def edge_correlations(model, untrained, images, **settings):
-    """How closely each convolution's activations follow the images' Sobel edges.
+    """How closely the mean activation of each convolution follows the images' Sobel edges.
 
     `untrained` is a list of networks of the same layers, `images` uint8 (N, S, S, 3), `settings`
-    groups (N,), seed and resamples of the bootstrap. Returns (of the mean activation, of the best
-    channel), each a dict, "trained", "untrained" and the paired "trained minus untrained" -> layer
-    -> `_measured`. A network's best channel is chosen on one half of the images and measured on
-    the other.
+    groups (N,), seed and resamples of the bootstrap. Returns a dict, "trained", "untrained" and
+    the paired "trained minus untrained" -> layer -> `_measured`.
     """
     trained, *draws = (_follow_edges(each, images) for each in (model, *untrained))
-    halved = {**settings, "groups": settings["groups"][1::2]}
-    results = []
-    for way, each in enumerate((settings, halved)):
-        values = {
-            layer: (trained[way][layer], [draw[way][layer] for draw in draws])
-            for layer in trained[way]
-        }
-        columns = {
-            "trained": {layer: [own] for layer, (own, _) in values.items()},
-            "untrained": {layer: others for layer, (_, others) in values.items()},
-            "trained minus untrained": {
-                layer: [own - np.mean(others, axis=0)] for layer, (own, others) in values.items()
-            },
-        }
-        results.append(
-            {
-                name: {layer: _measured(found, **each) for layer, found in by_layer.items()}
-                for name, by_layer in columns.items()
-            }
-        )
-    return tuple(results)
+    columns = {"trained": {}, "untrained": {}, "trained minus untrained": {}}
+    for layer, own in trained.items():
+        others = [draw[layer] for draw in draws]
+        for by_layer, found in zip(
+            columns.values(), ([own], others, [own - np.mean(others, axis=0)]), strict=True
+        ):
+            by_layer[layer] = _measured(found, **settings)
+    return columns
 
 
 def _follow_edges(model, images):
-    """By layer, correlation with edges of the mean activation, (N,), and the best channel's."""
-    means, channels = {}, {}
+    """Correlation with edges of the mean activation of each layer, dict of float (N,)."""
+    found = {}
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
         for layer, outputs in saliency.activations(model, batch).items():
-            for kept, maps in ((means, np.abs(outputs).mean(axis=-1)), (channels, outputs)):
-                follows = saliency_checks.correlation_with_edges(maps, batch)
-                kept.setdefault(layer, []).append(follows)
-    best = {}
-    for layer, parts in channels.items():
-        # A channel that is constant in a picture follows nothing there.
-        of_channel = np.nan_to_num(np.concatenate(parts))  # (N, channels)
-        chosen = of_channel[::2].mean(axis=0).argmax()
-        best[layer] = of_channel[1::2, chosen]
-    return {layer: np.concatenate(parts) for layer, parts in means.items()}, best
+            follows = saliency_checks.correlation_with_edges(np.abs(outputs).mean(axis=-1), batch)
+            found.setdefault(layer, []).append(follows)
+    return {layer: np.concatenate(parts) for layer, parts in found.items()}
 
 
 def shares_in_box(maps_by_name, boxes_px, **settings):
@@ -208,7 +184,7 @@ def report(model, described, experiment, *, joint, seed):
         correlations = [saliency_checks.rank_correlation(maps["gradient"], each) for each in draws]
         return _measured(correlations, **settings)
 
-    means, best_channels = edge_correlations(model, untrained, images, **settings)
+    edges = edge_correlations(model, untrained, images, **settings)
     shares = shares_in_box(
         {
             "gradient, trained": [maps["gradient"]],
@@ -226,8 +202,7 @@ def report(model, described, experiment, *, joint, seed):
         "joint": joint,
         "images": len(images),
         "untrained_draws": len(untrained),
-        "edge_correlation": means,
-        "edge_correlation_best_channel": best_channels,
+        "edge_correlation": edges,
         "share_in_box": shares,
         "randomised": [{"down_to": layer, **alike(each)} for layer, each in steps],
         "untrained_maps": alike(*untrained_maps),
@@ -243,16 +218,16 @@ def report(model, described, experiment, *, joint, seed):
                 note=f"the box covers {number(shares['box area']['value'], 3)} of the image",
             ),
             *(
-                headline(f"edge correlation of {layer}, trained", means["trained"][layer], 3)
-                for layer in (next(iter(means["trained"])), list(means["trained"])[-1])
+                headline(f"edge correlation of {layer}, trained", edges["trained"][layer], 3)
+                for layer in (next(iter(edges["trained"])), list(edges["trained"])[-1])
             ),
         ],
     }
 
 
-def correlation_arguments(result, measure="edge_correlation"):
+def correlation_arguments(result):
     """Edge correlations as plots.edge_correlation's arguments; of untrained networks the range."""
-    found = result[measure]
+    found = result["edge_correlation"]
     return {
         "trained": {
             layer: (entry["value"], *entry["interval"]) for layer, entry in found["trained"].items()
@@ -295,7 +270,7 @@ def answer(result):
     shares, alike = result["share_in_box"], result["untrained_maps"]
     found = result["edge_correlation"]
     layers = list(found["trained"])
-    means, best = (len(_gained(result[name])) for name in _EDGE_MEASURES)
+    gained = len(_gained(found))
     excess, learned = (
         _compared(*shares[f"gradient, trained minus {name}"]["interval"])
         for name in ("box area", "gradient, untrained")
@@ -303,13 +278,9 @@ def answer(result):
     if result["images"] < FEW_IMAGES:
         verdict = f"Not decided: {result['images']} images are too few."
     else:
-        most = min(means, best) > len(layers) / 2
-        edges = (
-            "Training makes most layers follow edges"
-            if most
-            else f"Training makes few layers follow edges ({means} or {best} of {len(layers)})"
-        )
-        if not max(means, best):
+        few_or_most = "most" if gained > len(layers) / 2 else "few"
+        edges = f"Training makes {few_or_most} layers follow edges ({gained} of {len(layers)})"
+        if not gained:
             edges = "Layers follow edges no more than without training"
         person = "The saliency is not on the person"
         if excess == "more than":
@@ -325,10 +296,6 @@ def answer(result):
         f"Of the saliency of `{result['joint']}`, {_shown(shares['gradient, trained'])} lies in "
         f"the person's box: {excess} the box's share of the image, {number(area, 3)}, and "
         f"{learned} the {number(untrained, 3)} of untrained networks.",
-        f"The claim about edges depends on the measure: training adds to {means} of {len(layers)} "
-        f"layers by the mean activation, to {best} by the best channel."
-        if means != best
-        else "",
         *(
             f"The map of `{other['joint']}` has a rank correlation of {_shown(other, 2)} with that "
             f"of `{result['joint']}`, an untrained network's {_shown(alike, 2)}: the higher, the "

@@ -114,22 +114,6 @@ def test_shares_beside_the_boxes_area():
     assert shares["even"]["range"] == [0.5, 0.5] and "range" not in shares["inside"]
 
 
-def test_the_best_channel_is_chosen_on_other_images(monkeypatch):
-    # Channel 0 follows edges in the images it is chosen on alone, channel 1 a little everywhere.
-    follows = np.array([[0.9, 0.2], [0.0, 0.2]] * 2)
-    monkeypatch.setattr(
-        saliency.saliency, "activations", lambda *_: {"conv": np.ones((4, 8, 8, 2))}
-    )
-    monkeypatch.setattr(
-        saliency.saliency_checks,
-        "correlation_with_edges",
-        lambda maps, images: follows if maps.ndim == 4 else follows.mean(axis=1),
-    )
-    means, best = saliency._follow_edges(None, np.zeros((4, 8, 8, 3), np.uint8))
-    np.testing.assert_allclose(means["conv"], [0.55, 0.1] * 2)
-    np.testing.assert_allclose(best["conv"], [0.0, 0.0])
-
-
 def test_unknown_joint_is_refused():
     images = np.zeros((1, FRAME_PX, FRAME_PX, 3), np.uint8)
     with pytest.raises(PosekitError, match="`joint` must be one of .* got 'left_ear'"):
@@ -209,7 +193,6 @@ def made(edges, excess, learned):
         "images": 64,
         "untrained_draws": 5,
         "edge_correlation": found,
-        "edge_correlation_best_channel": found,
         "share_in_box": {
             "box area": entry,
             "gradient, trained": entry,
@@ -230,7 +213,7 @@ def made(edges, excess, learned):
     [
         (
             (MORE, MORE, MORE),
-            "Training makes most layers follow edges. Training moves the saliency",
+            "Training makes most layers follow edges (2 of 2). Training moves the saliency",
         ),
         (
             (NEITHER, MORE, NEITHER),
