@@ -46,9 +46,9 @@ def count_table(labels, experiment):
 def pictures(labels, experiment, *, count=12):
     """At most `count` training pictures of all activities, as plots.sample_grid's arguments."""
     dataset = experiment.dataset
-    chosen, titles = experiment.split.indices(dataset, "train")[:count], None
+    train = experiment.split.indices(dataset, "train")
+    chosen, titles = train[:count], None
     if labels is not None:
-        train = experiment.split.indices(dataset, "train")
         of_each = [train[labels.codes[train] == code] for code in range(len(labels.names))]
         # The first of each activity, then the second of each, and so on.
         turns = itertools.zip_longest(*of_each)

@@ -208,8 +208,8 @@ def answer(result):
         for name in ("pck_0.2", "frame_mse")
     )
     bias, variance = (
-        f"{number(start, 0)} to {number(end, 0)}"
-        for start, end in (
+        " to ".join(number(value, 0) for value in values)
+        for values in (
             [row["train"]["frame_mse"]["value"] for row in (first, last)],
             [row["gap"]["frame_mse"] for row in (first, last)],
         )

@@ -124,7 +124,7 @@ def difference_table(found):
     ] or NONE_YET
 
 
-def panels(rows, scalings=("plain pixels", "posekit's")):
+def panels(rows):
     """What `plots.learning_panels` draws: histories of each network at its own best rate."""
     rates = best_rates(rows)
     drawn = {
@@ -132,7 +132,7 @@ def panels(rows, scalings=("plain pixels", "posekit's")):
             label: [row["history"] for row in rows_at(rows, scaling, batch_norm, rates)]
             for batch_norm, label in LABELS.items()
         }
-        for scaling in scalings
+        for scaling in ("plain pixels", "posekit's")
     }
     return {name: both for name, both in drawn.items() if all(both.values())}
 
