@@ -17,7 +17,41 @@ KEPT_EPOCHS = ("best", "last")
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class Config:
+    """What all trainings have, of a TrainingConfig or of a network from elsewhere."""
+
+    network: str
+    label_treatment: str
+    epochs: int
+    seed: int
+    batch_size: int = 32
+    flip: str = "random"
+    patience: int | None = None
+    head: str = "coordinates"
+    loss: str = "mse"
+    view: str = "squashed"
+    frame_px: int = profiles.FRAME_PX
+    augmentation: str = "none"
+    keeps: str = "best"
+
+    def _check_choices(self, caller, **others):
+        common = {"label_treatment": LABEL_TREATMENTS, "flip": FLIPS, "keeps": KEPT_EPOCHS}
+        for name, known in {**common, "view": views.VIEWS, **others}.items():
+            check_choice(caller, name, getattr(self, name), tuple(known))
+
+    def _problems_of_counts(self, **least):
+        least = {"epochs": 1, "seed": 0, "batch_size": 1, **least}
+        if self.patience is not None:
+            least["patience"] = 1
+        return [
+            f"`{name}` must be a whole number >= {minimum}; got {value!r}."
+            for name, minimum in least.items()
+            if type(value := getattr(self, name)) is not int or value < minimum
+        ]
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Config):
     """Everything that shapes a training, apart from the data. The defaults are the poster's way.
 
     Attributes:
@@ -48,20 +82,8 @@ class TrainingConfig:
             validation MSE, or the last one, for a schedule that ends at zero.
     """
 
-    network: str
-    label_treatment: str
-    epochs: int
-    seed: int
-    batch_size: int = 32
     learning_rate: float = 1e-3
     schedule: str = "constant"
-    flip: str = "random"
-    patience: int | None = None
-    head: str = "coordinates"
-    loss: str = "mse"
-    view: str = "squashed"
-    frame_px: int = profiles.FRAME_PX
-    augmentation: str = "none"
     weight_decay: float = 0.0
     clip_norm: float | None = None
     weight_average: float = 0.0
@@ -69,13 +91,14 @@ class TrainingConfig:
     stochastic_depth: float = 0.0
     initial_weights: str | None = None
     mixed_precision: bool = False
-    keeps: str = "best"
 
     def __post_init__(self):
-        choices = {"network": NETWORKS, "schedule": SCHEDULES, "head": HEADS}
-        _check_choices("TrainingConfig()", self, {**choices, "augmentation": AUGMENTATIONS})
-        check_choice("TrainingConfig()", "loss", self.loss, HEADS[self.head])
-        problems = _problems_of_counts(self, frame_px=32)
+        caller = "TrainingConfig()"
+        self._check_choices(
+            caller, network=NETWORKS, schedule=SCHEDULES, head=HEADS, augmentation=AUGMENTATIONS
+        )
+        check_choice(caller, "loss", self.loss, HEADS[self.head])
+        problems = self._problems_of_counts(frame_px=32)
         rate = self.learning_rate
         if not (isinstance(rate, (int, float)) and 0 < rate < np.inf):
             problems.append(f"`learning_rate` must be a finite number > 0; got {rate!r}.")
@@ -94,49 +117,19 @@ class TrainingConfig:
                 '`initial_weights` "imagenet" exist for the "lite0" networks alone; got '
                 f"network {self.network!r}."
             )
-        raise_problems("TrainingConfig()", problems)
+        raise_problems(caller, problems)
 
 
 @dataclass(frozen=True)
-class OwnConfig:
+class OwnConfig(Config):
     """Settings of a training of a network from elsewhere, see `training.own`.
 
     Loss, optimizer and augmentation are names for tables: they need not be one of posekit's. What
     they stand for is in config.json's "definition".
     """
 
-    network: str
-    label_treatment: str
-    epochs: int
-    seed: int
-    batch_size: int
-    flip: str
-    patience: int | None
-    head: str
-    loss: str
-    optimizer: str
-    view: str
-    frame_px: int
-    augmentation: str
-    keeps: str
+    optimizer: str = "adam"
 
     def __post_init__(self):
-        _check_choices("fit()", self, {})
-        raise_problems("fit()", _problems_of_counts(self))
-
-
-def _check_choices(caller, config, others):
-    common = {"label_treatment": LABEL_TREATMENTS, "flip": FLIPS, "keeps": KEPT_EPOCHS}
-    for name, known in {**common, "view": views.VIEWS, **others}.items():
-        check_choice(caller, name, getattr(config, name), tuple(known))
-
-
-def _problems_of_counts(config, **least):
-    least = {"epochs": 1, "seed": 0, "batch_size": 1, **least}
-    if config.patience is not None:
-        least["patience"] = 1
-    return [
-        f"`{name}` must be a whole number >= {minimum}; got {value!r}."
-        for name, minimum in least.items()
-        if type(value := getattr(config, name)) is not int or value < minimum
-    ]
+        self._check_choices("fit()")
+        raise_problems("fit()", self._problems_of_counts())

@@ -23,20 +23,7 @@ _NAMED = ("name", "keras_history", "input_layers", "output_layers")
 
 
 def plan_of(
-    network,
-    experiment,
-    *,
-    epochs=None,
-    batch_size=None,
-    seed=0,
-    loss=None,
-    optimizer=None,
-    augmentation="none",
-    flip="random",
-    label_treatment="masked",
-    view="squashed",
-    patience=None,
-    keeps="best",
+    network, experiment, *, seed=0, loss=None, optimizer=None, augmentation="none", **settings
 ):
     """The Plan of a network from elsewhere; arguments and errors as for `fit`."""
     given, weights = _built(network, seed)
@@ -56,21 +43,21 @@ def plan_of(
     optimizer = _optimizer("adam" if optimizer is None else optimizer)
     strengths, vary = _augmentation(augmentation)
     profile = experiment.profile
+    usual = {
+        "label_treatment": "masked",
+        "epochs": profile.epochs,
+        "batch_size": profile.batch_size,
+    }
+    given_settings = {name: value for name, value in settings.items() if value is not None}
     config = OwnConfig(
         network=re.sub(r"\W+", "_", model.name),
-        label_treatment=label_treatment,
-        epochs=profile.epochs if epochs is None else epochs,
         seed=seed,
-        batch_size=profile.batch_size if batch_size is None else batch_size,
-        flip=flip,
-        patience=patience,
         head=head.name,
         loss=_name(loss),
         optimizer=_snake_case(type(optimizer).__name__),
-        view=view,
         frame_px=frame_px,
         augmentation=_name(augmentation),
-        keeps=keeps,
+        **usual | given_settings,
     )
     definition = {
         "network": architecture,
