@@ -73,12 +73,12 @@ def sums_of(errors):
 
 
 def compare(sums, groups, *, ours, seed):
-    """Scores with intervals, and each of ours minus each other, paired over pictures.
+    """Scores with intervals, and each of ours minus each peer, paired over pictures.
 
     Args:
         sums: name -> score -> (numerators, denominators), float (N,).
         groups: (N,), of near-duplicates.
-        ours: names that are compared with all others.
+        ours: names that are compared with the others, the peers.
         seed: int, of the bootstrap.
 
     Returns:
@@ -97,7 +97,7 @@ def compare(sums, groups, *, ours, seed):
     differences = {}
     for first in ours:
         for second in sums:
-            if second in ours[: ours.index(first) + 1]:
+            if second in ours:
                 continue
             differences[f"{first} minus {second}"] = {
                 score: [
