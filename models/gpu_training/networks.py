@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 JOINT_COUNT = 14
 TRUNK_STRIDES = (1, 2, 2, 2, 1, 2, 1)
@@ -189,6 +190,16 @@ class WeightAverage:
         share = 1 - min(self._decay, self._steps / (self._steps + 10))
         torch._foreach_lerp_(self._mean, self._live, share)
 
+    def state_dict(self):
+        """What a file keeps of it."""
+        return {"mean": self._mean, "steps": self._steps}
+
+    @torch.no_grad()
+    def load_state_dict(self, stored):
+        """Continue from what a file kept."""
+        torch._foreach_copy_(self._mean, stored["mean"])
+        self._steps = stored["steps"]
+
     @torch.no_grad()
     def exchange(self):
         """Exchange the mean and the network's weights. Twice is identity."""
@@ -216,12 +227,8 @@ def keras_arrays(network):
         for position, values in enumerate(others, start=1):
             arrays[f"{name}/{position}"] = values
 
-    put("stem", *_folded(network.stem))
-    for number, block in enumerate(network.blocks):
-        if block.expand is not None:
-            put(f"block{number}_expand", *_folded(block.expand))
-        put(f"block{number}_depthwise", *_folded(block.depthwise), depthwise=True)
-        put(f"block{number}_project", *_folded(block.project))
+    for name, pair in trunk_pairs(network):
+        put(name, *_folded(pair), depthwise=name.endswith("depthwise"))
     for stride, lateral in network.lateral.items():
         put(f"lateral{stride}", lateral.weight, lateral.bias)
     for stride, (convolution, normalisation) in network.decoder.items():
@@ -234,9 +241,52 @@ def keras_arrays(network):
     return arrays
 
 
+def trunk_pairs(network):
+    """Yield (posekit's layer name, convolution and normalisation) of the stem and all blocks."""
+    yield "stem", network.stem
+    for number, block in enumerate(network.blocks):
+        for part in ("expand", "depthwise", "project"):
+            if getattr(block, part) is not None:
+                yield f"block{number}_{part}", getattr(block, part)
+
+
+def load_keras(network, arrays):
+    """Fold the trunk's normalisation, as posekit's network has it, and load its weights.
+
+    Args:
+        network: PoseNetwork, changed in place.
+        arrays: dict as of `keras_arrays`.
+
+    Raises:
+        KeyError: a layer is missing.
+    """
+
+    def put(layer, name):
+        kernel = torch.from_numpy(arrays[f"{name}/0"])
+        order = (2, 3, 0, 1) if layer.groups > 1 else (3, 2, 0, 1)
+        layer.weight.data.copy_(kernel.permute(order))
+        if layer.bias is not None:
+            layer.bias.data.copy_(torch.from_numpy(arrays[f"{name}/1"]))
+
+    for name, pair in trunk_pairs(network):
+        pair[0] = fuse_conv_bn_eval(pair[0].eval(), pair[1].eval())
+        pair[1] = nn.Identity()
+        put(pair[0], name)
+    for stride, lateral in network.lateral.items():
+        put(lateral, f"lateral{stride}")
+    for stride, (convolution, normalisation) in network.decoder.items():
+        put(convolution, f"decoder{stride}")
+        for position, part in enumerate(("weight", "bias", "running_mean", "running_var")):
+            values = torch.from_numpy(arrays[f"decoder{stride}_bn/{position}"])
+            getattr(normalisation, part).data.copy_(values)
+    put(network.map_logits, "map_logits")
+
+
 def _folded(pair):
     """Kernel and bias of a convolution with its normalisation folded in, in float64."""
     convolution, normalisation = pair
+    if isinstance(normalisation, nn.Identity):
+        return convolution.weight, convolution.bias
     factor = normalisation.weight.double() / torch.sqrt(
         normalisation.running_var.double() + normalisation.eps
     )

@@ -5,6 +5,7 @@ Whether a whole training runs, `train.py main --toy --limit 16` shows. to_keras.
 logits with those of posekit's networks.
 """
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import augment  # noqa: E402
 import canvases  # noqa: E402
 import degrade  # noqa: E402
 import losses  # noqa: E402
+import networks  # noqa: E402
 import pack  # noqa: E402
 import paint  # noqa: E402
 
@@ -237,3 +239,52 @@ def test_agreement_is_zero_for_frames_that_agree():
     logits = torch.log(losses.target_maps(moved, 24, 192) + 1e-12)
     loss = losses.agreement_loss(logits, well_inside, geometry, 192.0)
     assert loss < 0.05
+
+
+def random_trunk():
+    """A trunk of seven narrow stages, one block each, under the checkpoint's names."""
+    trunk = {}
+
+    def put(convolution, normalisation, *shape):
+        trunk[f"{convolution}.weight"] = torch.randn(shape) / math.prod(shape[1:]) ** 0.5
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            trunk[f"{normalisation}.{part}"] = 0.5 + torch.rand(shape[0])
+
+    put("_conv_stem", "_bn0", 32, 3, 3, 3)
+    arriving = 32
+    for number, leaving in enumerate((8, 12, 16, 20, 24, 28, 36)):
+        name, inner = f"_blocks.{number}", 2 * arriving if number else arriving
+        if number:
+            put(f"{name}._expand_conv", f"{name}._bn0", inner, arriving, 1, 1)
+        put(f"{name}._depthwise_conv", f"{name}._bn1", inner, 1, 3, 3)
+        put(f"{name}._project_conv", f"{name}._bn2", leaving, inner, 1, 1)
+        arriving = leaving
+    return trunk
+
+
+def test_weights_go_to_keras_and_back():
+    network = networks.PoseNetwork(random_trunk()).eval()
+    for _, normalisation in network.decoder.values():
+        normalisation.running_mean.normal_()
+        normalisation.running_var.uniform_(0.5, 2)
+    arrays = {name: values.astype(np.float32) for name, values in networks.keras_arrays(network).items()}
+    again = networks.PoseNetwork(random_trunk()).eval()
+    networks.load_keras(again, arrays)
+    frames = 255 * torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(again(frames), network(frames), rtol=1e-4, atol=1e-4)
+    for name, values in networks.keras_arrays(again).items():
+        np.testing.assert_array_equal(values, arrays[name])
+
+
+def test_a_mean_of_weights_continues_from_a_file():
+    network = torch.nn.Linear(2, 1)
+    average = networks.WeightAverage(network, 0.9)
+    average.step()
+    again = networks.WeightAverage(torch.nn.Linear(2, 1), 0.9)
+    again.load_state_dict(average.state_dict())
+    kept = [value.clone() for value in network.state_dict().values()]
+    other = torch.nn.Linear(2, 1)
+    again._live = list(other.state_dict().values())
+    again.exchange()
+    assert all(map(torch.equal, other.state_dict().values(), kept))

@@ -2,8 +2,9 @@
 
     python models/gpu_training/to_keras.py OUT DATA FOLDER
 
-OUT is train.py's folder, DATA LSPet's archive, whose validation part calibrates the confidences,
-and FOLDER the model to write, as `posekit build` does. Runs in posekit's own environment.
+OUT is the folder of train.py or finetune.py; a stage that is not in it is that of `best`. DATA is
+LSPet's archive, whose validation part calibrates the confidences, and FOLDER the model to write, as
+`posekit build` does. Runs in posekit's own environment.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from posekit import files
-from posekit.estimators import recipes, release
+from posekit.estimators import loading, release
 from posekit.estimators.estimator import PoseEstimator, Stage
 from posekit.models.lite0 import lite0_network
 from posekit.pipeline.experiment import open_experiment
@@ -62,8 +63,14 @@ def deliver(source, data, folder):
     """
     results = files.read_json(source / "results.json")
     trained = {phase["phase"]["name"]: phase for phase in results["phases"]}
+    shipped = loading.load("best", compiled=False)
     stages, trainings = [], []
-    for view in NETWORKS:
+    for stage, entry in zip(shipped.stages, shipped.manifest["stages"], strict=True):
+        view = stage.view
+        if view not in trained:
+            stages.append(stage)
+            trainings.append(entry["training"])
+            continue
         network, difference = converted(view, source / f"{view}.npz")
         print(f"{view}: logits differ by at most {difference:.1e}")
         if difference > LARGEST_DIFFERENCE:
@@ -71,14 +78,14 @@ def deliver(source, data, folder):
         stages.append(Stage(network, HEAD, view))
         trainings.append(
             {
-                "recipe": f"models/gpu_training, phase {view}",
+                "recipe": f"models/gpu_training, {view}",
                 "seed": results["seed"],
                 "device": results["device"],
                 "steps": trained[view]["steps"],
                 "minutes": round(trained[view]["seconds"] / 60, 1),
             }
         )
-    stages[-1] = replace(stages[-1], passes=recipes.MODELS["best"].passes)
+    stages[-1] = replace(stages[-1], passes=shipped.stages[-1].passes)
     estimator = PoseEstimator(folder.name, tuple(stages), LSP)
     experiment = open_experiment(data, profile="full", seed=0)
     return release.write(estimator, trainings, experiment, folder)

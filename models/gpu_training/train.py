@@ -26,7 +26,7 @@ import augment
 import canvases
 import losses
 from degrade import degrade
-from networks import PoseNetwork, WeightAverage, keras_arrays, read_trunk
+from networks import PoseNetwork, WeightAverage, keras_arrays, read_trunk, trunk_pairs
 
 STARTED = time.time()
 
@@ -52,6 +52,7 @@ class Phase:
         taught: float, share of the teacher's maps in the cross-entropy.
         rate: float, factor on the learning rate.
         average: float, decay of the mean of the weights.
+        agreement: float, weight of the distance between two frames of one picture.
         strengths: augment.Strengths.
     """
 
@@ -66,6 +67,7 @@ class Phase:
     taught: float = 0.0
     rate: float = 1.0
     average: float = 0.998
+    agreement: float = 0.3
     strengths: augment.Strengths = augment.Strengths()
 
 
@@ -112,7 +114,6 @@ WARMUP_STEPS = 150
 WEIGHT_DECAY = 0.05
 CLIP_NORM = 5.0
 FLATNESS = 0.25
-AGREEMENT = 0.3
 
 
 @dataclass
@@ -174,10 +175,7 @@ def built(phase, folder, device):
 def folded(network):
     """A copy for inference alone, its normalisation folded into the convolutions."""
     copied = copy.deepcopy(network).eval()
-    pairs = [copied.stem, *copied.decoder.values()]
-    for block in copied.blocks:
-        pairs += [pair for pair in (block.expand, block.depthwise, block.project) if pair]
-    for pair in pairs:
+    for pair in [*(pair for _, pair in trunk_pairs(copied)), *copied.decoder.values()]:
         pair[0] = fuse_conv_bn_eval(pair[0], pair[1])
         pair[1] = torch.nn.Identity()
     return copied.requires_grad_(False)
@@ -227,8 +225,8 @@ def batch_loss(network, phase, view, people, background, teacher):
         "flatness": losses.flatness_loss(nobody),
         "agreement": losses.agreement_loss(ours, counts, geometry, people.box_px),
     }
-    loss = parts["people"] + FLATNESS * parts["flatness"] + AGREEMENT * parts["agreement"]
-    return loss, parts
+    loss = parts["people"] + FLATNESS * parts["flatness"]
+    return loss + phase.agreement * parts["agreement"], parts
 
 
 def optimizer_of(network, rate, device):
@@ -399,7 +397,7 @@ def run_main(data, options, rate):
     left = options.seconds - (time.time() - STARTED) - reserve
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     results = {"device": name, "seed": options.seed, "learning_rate": rate, "flatness": FLATNESS}
-    results |= {"agreement": AGREEMENT, "weight_decay": WEIGHT_DECAY, "phases": []}
+    results |= {"weight_decay": WEIGHT_DECAY, "phases": []}
     teacher = None
     for phase in PHASES:
         phase = shrunk(phase) if options.toy else phase
