@@ -1,7 +1,8 @@
 """`evaluate`: score a model on one part of the data."""
 
 import json
-from argparse import SUPPRESS
+import sys
+from argparse import Action, ArgumentError
 
 from posekit import files
 from posekit.cli import options as shared
@@ -22,10 +23,11 @@ def add(commands):
         "--out scores.json",
     )
     shared.add_model(parser, required=True)
-    shared.add_data_options(parser)
-    parser.add_argument(
-        "--split-kind", dest="split", choices=tuple(SPLITS), default=SUPPRESS, help=SUPPRESS
-    )
+    shared.add_data_options(parser, has_split=False)
+    rules = {"metavar": f"{{{','.join(SPLITS)}}}", "default": "standard"}
+    rule = "rule of the split; scores compare on standard"
+    shared.add_option(parser, "--split", rule, action=_Split, **rules)
+    parser.add_argument("--split-kind", dest="split", choices=tuple(SPLITS), **shared.HIDDEN)
     shared.add_option(
         parser, "--part", "which images to score", choices=PARTS, default="validation"
     )
@@ -35,6 +37,20 @@ def add(commands):
     coco = "write the keypoints of own data here as COCO results"
     shared.add_option(parser, "--coco", coco, type=shared.absolute_path, metavar="FILE")
     shared.add_force(parser)
+
+
+class _Split(Action):
+    """The rule of the split; the name of a part, which --split was once, still works."""
+
+    def __call__(self, parser, options, value, option_string=None):
+        if value in PARTS:
+            print(f"note: --split {value} is now written --part {value}", file=sys.stderr)
+            options.part = value
+        elif value in SPLITS:
+            options.split = value
+        else:
+            choices = ", ".join(map(repr, SPLITS))
+            raise ArgumentError(self, f"invalid choice: {value!r} (choose from {choices})")
 
 
 def evaluate(options):

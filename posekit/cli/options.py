@@ -45,13 +45,24 @@ def add_option(parser, name, help, **settings):
     parser.add_argument(name, help=shown, **settings)
 
 
+class OldName(argparse.Action):
+    """An option's earlier name: it works, and a note names today's."""
+
+    def __call__(self, parser, options, value, option_string=None):
+        """Set today's option."""
+        print(f"note: {option_string} is now written --{self.dest}", file=sys.stderr)
+        setattr(options, self.dest, value)
+
+
+HIDDEN = {"action": OldName, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+
+
 def add_out(parser, help, *old, metavar="FOLDER", required=False, **default):
     """`--out`, where a command writes; `old` are names that it had."""
     group = parser.add_mutually_exclusive_group(required=required)
     add_option(group, "--out", help, type=absolute_path, metavar=metavar, **default)
-    hidden = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     for name in old:
-        group.add_argument(name, dest="out", type=absolute_path, **hidden)
+        group.add_argument(name, dest="out", type=absolute_path, **HIDDEN)
 
 
 def add_force(parser):

@@ -151,6 +151,7 @@ def test_help_names_every_shipped_model_and_network():
         ("train --run-dir run", "train --out run"),
         ("sweep study.yaml --run-dir run", "sweep study.yaml --out run"),
         ("evaluate --model m --json a.json", "evaluate --model m --out a.json"),
+        ("evaluate --model m --split test", "evaluate --model m --part test"),
         ("evaluate --model m --split-kind poster", "evaluate --model m --split poster"),
         ("export --to exported", "export --out exported"),
         ("report --run-dir run", "report --out run"),
@@ -158,10 +159,14 @@ def test_help_names_every_shipped_model_and_network():
         ("runs --html page.html", "runs --out page.html"),
     ],
 )
-def test_old_names_work(old, new):
+def test_old_names_work_with_a_note(capsys, old, new):
     from posekit.cli.main import parser as make_parser
 
-    assert make_parser().parse_args(old.split()) == make_parser().parse_args(new.split())
+    wanted = make_parser().parse_args(new.split())
+    assert capsys.readouterr().err == ""
+    assert make_parser().parse_args(old.split()) == wanted
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.startswith("note: ") and note.split(" is now written ")[1].split()[0] in new
 
 
 def test_what_is_written_must_have_a_place(capsys):
