@@ -32,14 +32,22 @@ def headline_of(run_dir, name):
     """
     rows = []
     for artifact, stored in written_by(name, run_dir).items():
-        for row in stored.get("headline", []):
-            if not {"label", "value"} <= row.keys():
+        listed = stored.get("headline", []) if isinstance(stored, dict) else stored
+        for row in listed if isinstance(listed, list) else [listed]:
+            if not _is_headline(row):
                 raise PosekitError(
                     f"{name}: `headline` of {artifact} must list a label, a value and perhaps an "
                     f"interval [low, high] each; got {row!r}."
                 )
             rows.append(row)
     return rows
+
+
+def _is_headline(row):
+    if not isinstance(row, dict) or not {"label", "value"} <= row.keys():
+        return False
+    interval = row.get("interval")
+    return interval is None or (isinstance(interval, list) and len(interval) == 2)
 
 
 def data_fingerprints(run_dir, names):

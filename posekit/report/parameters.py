@@ -141,4 +141,8 @@ def _plain(value):
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"finite; got {value}.")
+    try:
+        str(value).encode()
+    except ValueError:
+        raise ValueError("text that UTF-8 can hold, or a number of at most 4,300 digits.") from None
     return value

@@ -30,7 +30,7 @@ class Tracker:
         self._boxes_px = None
 
     def estimate(self, image):
-        """The estimators.Poses of the one person in the next picture, of the previous one's size."""
+        """The Poses of the one person in the next picture, of the previous one's size."""
         poses = self._estimator.estimate([image], self._boxes_px)
         if self._boxes_px is not None and not _is_sure(poses):
             poses = self._estimator.estimate([image])

@@ -108,7 +108,7 @@ def predict_parts(model, experiment, parts=("train", "validation")):
 
 
 def estimated(estimator, experiment, part="validation"):
-    """An estimator's predictions for a part; None where it finds other joints than the data have."""
+    """An estimator's predictions for a part; None where its joints are not the data's."""
     chosen = experiment.part(part)
     if estimator.skeleton.joints != chosen.skeleton.joints:
         return None

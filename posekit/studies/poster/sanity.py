@@ -34,8 +34,8 @@ LEAST_STEPS = 24
 def check(experiment, *, label_treatment, seed):
     """Test data, split, loss and training, with small trainings that are thrown away, JSON-ready.
 
-    Each of the checks has a `name`, what is `expected` and `measured`, as text, whether it `passed`,
-    and its `numbers`.
+    Each of the checks has a `name`, what is `expected` and `measured`, as text, whether it
+    `passed`, and its `numbers`.
     """
     targets = (experiment.targets(part, label_treatment) for part in ("train", "validation"))
     baselines.check_something_to_learn(*targets, experiment.frame_px)

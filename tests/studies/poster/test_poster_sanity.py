@@ -1,7 +1,6 @@
 """The sanity checks pass where all is well, and each of them fails where it should."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,8 +116,7 @@ def test_a_near_duplicate_in_another_part_is_noticed(experiment, monkeypatch, mi
     frames = experiment.frames.copy()
     there, here = experiment.split.train[0], experiment.split.validation[0]
     frames[here] = frames[there][:, ::-1] if mirrored else frames[there]
-    spoilt = SimpleNamespace(images=frames)
-    monkeypatch.setattr(experiment_module, "load_frames", lambda *arguments, **settings: spoilt)
+    monkeypatch.setattr(experiment_module, "load_frames", lambda *arguments, **settings: frames)
     splits.check_no_leak(experiment.split)  # the groups know nothing of it
     row = sanity._near_duplicates(experiment)
     assert not row["passed"] and row["measured"] == "1 near-duplicates"
