@@ -25,8 +25,7 @@ def add(commands):
     shared.add_model(parser, required=True)
     shared.add_data_options(parser, has_split=False)
     rules = {"metavar": f"{{{','.join(SPLITS)}}}", "default": "standard"}
-    rule = "rule of the split; scores compare on standard"
-    shared.add_option(parser, "--split", rule, action=_Split, **rules)
+    shared.add_option(parser, "--split", shared.SPLIT_HELP, action=_Split, **rules)
     parser.add_argument("--split-kind", dest="split", choices=tuple(SPLITS), **shared.HIDDEN)
     shared.add_option(
         parser, "--part", "which images to score", choices=PARTS, default="validation"

@@ -19,6 +19,7 @@ DATA is "synthetic", a folder or zip in the official LSP or LSPet layout, or own
 own_data.toml, its folder, or what COCO, CVAT, Roboflow, Label Studio or YOLO pose export
 (docs/own_data.md). Several paths are separated as in PATH."""
 # Examples stay on one line, so that they can be copied.
+SPLIT_HELP = "rule of the split; scores compare on standard"
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
@@ -96,8 +97,7 @@ def add_data_options(parser, *, has_split=True):
     add_skip_bad_images(parser)
     add_cache_dir(parser)
     if has_split:
-        rule = "rule of the split; scores compare on standard"
-        add_option(parser, "--split", rule, choices=tuple(SPLITS), default="standard")
+        add_option(parser, "--split", SPLIT_HELP, choices=tuple(SPLITS), default="standard")
 
 
 def add_cache_dir(parser):

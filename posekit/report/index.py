@@ -53,8 +53,9 @@ def _is_headline(row):
 def data_fingerprints(run_dir, names):
     """Fingerprints of all data behind the artifacts of these notebooks."""
     artifacts = [stored for name in names for stored in written_by(name, run_dir).values()]
-    described = [stored["data"] for stored in artifacts if isinstance(stored.get("data"), dict)]
-    return sorted({data["fingerprint"] for data in described if "fingerprint" in data})
+    described = [stored.get("data") for stored in artifacts if isinstance(stored, dict)]
+    described = [data for data in described if isinstance(data, dict) and "fingerprint" in data]
+    return sorted({str(data["fingerprint"]) for data in described})
 
 
 def figures_of(notebook):

@@ -50,7 +50,7 @@ def of_config(config, *, joints):
 
 
 def make_optimizer(config, steps):
-    """The optimizer of a TrainingConfig whose epochs have so many steps."""
+    """The optimizer of a TrainingConfig, for epochs of `steps` steps."""
     rate, steps_in_all = config.learning_rate, steps * config.epochs
     if config.schedule == "cosine":
         rate = CosineDecay(rate, steps_in_all)

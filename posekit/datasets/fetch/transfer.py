@@ -1,6 +1,6 @@
 """One file over HTTP, resumed where it stopped; Pooch starts every retry from the first byte.
 
-Whoever takes the file checks its content: a part of an earlier file is only found out there.
+The caller checks the content, which also shows a file that mixes two versions.
 """
 
 import time
@@ -14,7 +14,7 @@ from posekit.errors import PosekitError
 LIMIT_BYTES = 1 << 30
 # An interruption loses the block that is not full yet.
 BLOCK_BYTES = 1 << 14
-# Without a byte for so long, an attempt is given up.
+# An attempt that receives no byte for this long is given up.
 STALL_SECONDS = 30.0
 # Before each attempt.
 WAITS_SECONDS = (0.0, 1.0, 3.0, 9.0, 30.0)
