@@ -8,6 +8,7 @@ import errno
 import glob
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -20,6 +21,11 @@ import numpy as np
 
 from posekit import locks
 from posekit.errors import PosekitError
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -296,18 +302,38 @@ def _plain(value):
 def read_npz(path, *, limit_bytes):
     """All arrays of an .npz file, name -> array; together they may take `limit_bytes` in memory.
 
-    A file that is missing, larger, or holds anything but plain arrays raises PosekitError.
+    Raises:
+        PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its
+            arrays would take more than the limit. Nothing is then read of their values.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            total = sum(entry.file_size for entry in archive.infolist())
-        if total > limit_bytes:
-            raise ValueError(f"{total:,} bytes, more than the limit of {limit_bytes:,}")
+            total = sum(_checked_bytes(archive, entry) for entry in archive.infolist())
+            if total > limit_bytes:
+                raise PosekitError(
+                    f"must hold arrays of at most {limit_bytes:,} bytes; got {total:,}"
+                )
         with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("an entry that is no array")
-        return arrays
+            return dict(stored)
+    except PosekitError as error:
+        raise PosekitError(f"{path}: {error}.") from error
     # A damaged file fails anywhere in zipfile, zlib or NumPy, each with its own error.
     except Exception as error:
         raise PosekitError(f"{path}: must be a file of arrays (.npz); got {error}.") from error
+
+
+def _checked_bytes(archive, entry):
+    """The bytes of one array, from its header."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise PosekitError(f"`{entry.filename}` must have version 1.0 or 2.0; got {version}")
+        shape, _, dtype = _HEADERS[version](file)
+        # NumPy asks for the memory that the header declares, whatever then follows.
+        declared, follows = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
+    if declared != follows:
+        raise PosekitError(
+            f"`{entry.filename}` must hold the {declared:,} bytes that its header declares; got "
+            f"{follows:,}"
+        )
+    return declared

@@ -44,25 +44,26 @@ def test_arrays_come_back_as_they_were(tmp_path, save):
         assert read[name].dtype == np.asarray(array).dtype
 
 
-def test_a_header_that_declares_more_than_follows(tmp_path):
+def test_a_header_that_declares_more_than_follows_asks_for_no_memory(tmp_path):
+    # NumPy would ask for these 373 GiB at once.
     path = zipped(tmp_path / "set.npz", header((99_999_999_999,)) + bytes(4))
-    refused(path, "must be a file of arrays .*; got ")
+    refused(path, "`kernel.npy` must hold the 399,999,999,996 bytes .* declares; got 4.$")
 
 
 def test_many_zeros_in_a_small_file_are_beyond_the_limit(tmp_path):
     np.savez_compressed(tmp_path / "set.npz", a=np.zeros(100), b=np.zeros(26))
     assert (tmp_path / "set.npz").stat().st_size < LIMIT_BYTES
-    refused(tmp_path / "set.npz", "got 1,264 bytes, more than the limit of 1,000.$")
+    refused(tmp_path / "set.npz", "arrays of at most 1,000 bytes; got 1,008.$")
 
 
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
-        (header((-1,)) + bytes(4), "must be a file of arrays .*; got negative dimensions"),
+        (header((-1,)) + bytes(4), "`kernel.npy` must hold the -4 bytes .* got 4"),
         (header((1,), "|O") + bytes(8), "Object arrays cannot be loaded"),
-        (b"\x93NUMPY\x03\x00" + bytes(8), "must be a file of arrays .*; got Cannot parse"),
-        (b"no array", "must be a file of arrays .*; got an entry that is no array"),
-        (b"", "must be a file of arrays .*; got an entry that is no array"),
+        (b"\x93NUMPY\x03\x00" + bytes(8), r"version 1.0 or 2.0; got \(3, 0\)"),
+        (b"no array", "must be a file of arrays .*magic string"),
+        (b"", "must be a file of arrays"),
     ],
 )
 def test_entries_that_are_no_plain_array(tmp_path, content, finding):

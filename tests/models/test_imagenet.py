@@ -1,5 +1,8 @@
 """ImageNet weights from a file made up here: what they change, and which files are refused."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -94,6 +97,19 @@ def test_a_damaged_archive_is_refused(network, arrays, tmp_path, place):
     content[place : place + 30] = b"\xff" * 30
     path.write_bytes(content)
     with pytest.raises(PosekitError, match=r"weights\.npz: (must be a file of arrays|`.*` must)"):
+        imagenet.load_into(network, path)
+
+
+def test_an_array_that_declares_hundreds_of_gigabytes_is_refused(network, arrays, tmp_path):
+    path = tmp_path / "weights.npz"
+    bias = io.BytesIO()
+    np.save(bias, arrays.pop("stem/bias"))
+    np.savez(path, **arrays)
+    declared = b"'shape': (99999999999,), }"  # 373 GiB, which NumPy would ask for
+    content = bias.getvalue().replace(b"'shape': (32,), }".ljust(len(declared)), declared)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("stem/bias.npy", content)
+    with pytest.raises(PosekitError, match="must hold the 399,999,999,996 bytes .*; got 128"):
         imagenet.load_into(network, path)
 
 
