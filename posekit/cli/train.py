@@ -175,6 +175,8 @@ def _add_ladder(commands):
     shared.add_data_options(parser)
     epochs, seeds = "of every network (default: the profile's)", "how many, counted from --seed"
     shared.add_option(parser, "--epochs", epochs, type=shared.positive_integer)
+    side = "side of the networks' input"
+    shared.add_option(parser, "--frame-px", side, type=shared.positive_integer, default=96)
     shared.add_option(parser, "--seeds", seeds, type=shared.positive_integer, default=3)
     shared.add_run_dir(parser, "reports/ladder-run")
     what = "the result after each step (default: ladder.json in --run-dir)"
@@ -188,8 +190,9 @@ def ladder(options):
     from posekit.studies.ladder.steps import leave_one_out
 
     experiment = shared.open_experiment(options)
+    epochs = options.epochs or experiment.profile.ladder_epochs
     result = run_ladder(
-        leave_one_out(epochs=options.epochs or experiment.profile.ladder_epochs),
+        leave_one_out(epochs=epochs, frame_px=options.frame_px),
         experiment,
         shared.output_path(options.run_dir),
         seeds=range(options.seed, options.seed + options.seeds),

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from posekit.estimators.recipes import RECIPES
 from posekit.training.config import TrainingConfig
 
-# Of the ablation: the recipe of `best`'s first network, on pictures as small as the poster's.
+# Of the ablation: the recipe of `best`'s first network.
 FINISHED = "best_whole_160"
-FINISHED_PX = 96
 
 # The steps up, from the second on, each made from the one before: key, title, idea and settings.
 # Few and cheap ones; the schedule only helps longer trainings.
@@ -106,13 +105,16 @@ def way_up(profile, *, epochs=None):
     return tuple(steps)
 
 
-def leave_one_out(*, epochs):
-    """The finished recipe, and the steps that each leave out one of its parts, tuple of Step."""
-    recipe = {**RECIPES[FINISHED], "frame_px": FINISHED_PX, "epochs": epochs, "seed": 0}
+def leave_one_out(*, epochs, frame_px=96):
+    """The finished recipe, and the steps that each leave out one of its parts, tuple of Step.
+
+    `frame_px` is the side of the networks' input; the default is the poster's.
+    """
+    recipe = {**RECIPES[FINISHED], "frame_px": frame_px, "epochs": epochs, "seed": 0}
     finished = Step(
         "finished",
         "The finished recipe",
-        f"The first network of `best`, on pictures of {FINISHED_PX} px.",
+        f"The first network of `best`, on pictures of {frame_px} px.",
         (TrainingConfig(**recipe),),
     )
     return finished, *(

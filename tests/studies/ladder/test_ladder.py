@@ -56,6 +56,12 @@ def test_a_step_differs_from_its_parent_in_what_it_says_and_nothing_else(steps):
         assert differing(step, by_key[step.parent]) == set(step.change), step.key
 
 
+def test_the_ablation_runs_at_another_size():
+    small = leave_one_out(epochs=12, frame_px=64)
+    assert {stage.frame_px for step in small for stage in step.stages} == {64}
+    assert "64 px" in small[0].idea
+
+
 def test_the_ablation_leaves_out_one_part_of_the_recipe_of_best():
     finished, *others = STEPS["ablation"]
     assert {step.key: set(step.change) for step in others} == LEFT_OUT
