@@ -59,7 +59,7 @@ def test_the_synthetic_set_is_drawn_once(monkeypatch, tmp_path):
     dataset = sources.load("synthetic", **UNUSED)
     assert len(dataset) == 5
     (folder,) = (tmp_path / "data").iterdir()
-    assert folder.name == "synthetic-v1-5-seed0"
+    assert folder.name == "synthetic-v2-5-seed0"
     written = (folder / "joints.mat").stat().st_mtime_ns
     again = sources.load("synthetic", **UNUSED)
     assert again.fingerprint() == dataset.fingerprint()
@@ -71,10 +71,10 @@ def test_the_synthetic_set_is_drawn_once(monkeypatch, tmp_path):
 def test_a_newer_generator_draws_beside_the_old_set(monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "PROJECT_ROOT", tmp_path)
     sources.load("synthetic", **UNUSED)
-    monkeypatch.setattr(writing, "GENERATOR_VERSION", 2)
+    monkeypatch.setattr(writing, "GENERATOR_VERSION", 3)
     assert len(sources.load("synthetic", **UNUSED)) == 5
     folders = sorted(folder.name for folder in (tmp_path / "data").iterdir())
-    assert folders == ["synthetic-v1-5-seed0", "synthetic-v2-5-seed0"]
+    assert folders == ["synthetic-v2-5-seed0", "synthetic-v3-5-seed0"]
 
 
 def test_two_paths_are_joined_in_order(synthetic_folder, lsp_folder):

@@ -64,12 +64,12 @@ def draw_body(rng):
 def draw_view(rng):
     """A random view of a person: rotation matrix (3, 3) from their axes to the camera's.
 
-    Any yaw, a moderate pitch, and a tilt in the plane of the picture that is large for one
-    person in five.
+    Any yaw, though mostly from the front, any pitch but the steepest, and a tilt in the plane of
+    the picture that is large for one person in five.
     """
     tilt_spread = 30 if rng.random() < 0.2 else 6
     tilt = _rotation(2, rng.normal(0, tilt_spread))
-    return tilt @ _rotation(0, rng.normal(6, 10)) @ _rotation(1, rng.uniform(0, 360))
+    return tilt @ _rotation(0, rng.normal(6, 20)) @ _rotation(1, rng.normal(0, 75))
 
 
 def assemble(body, pose, view):

@@ -21,6 +21,7 @@ class Scene:
     # Of (figures.Figure, outfits.Outfit, Camera), from the farthest to the nearest; the last is the
     # main person, the largest and the one labelled.
     people: list
+    in_front: list  # of the same: at most one, smaller than the main person and close to them
     light: np.ndarray  # float64 (3,), the unit vector towards the light
     keypoints_px: np.ndarray  # float64 (14, 2), the main person's joints, all inside the picture
 
@@ -43,13 +44,17 @@ def plan(index, seed):
     camera = _frame_person(frame_rng, figure, size_px, reach)
     people = [(figure, outfits.draw_outfit(look_rng), camera)]
     distractors = int(crowd_rng.choice(3, p=(0.6, 0.27, 0.13)))
-    for _ in range(distractors):
+    in_front = []
+    if distractors and crowd_rng.random() < 0.3:
+        in_front = [_draw_neighbour(crowd_rng, camera)]
+    for _ in range(distractors - len(in_front)):
         people.insert(0, _draw_distractor(crowd_rng, size_px, camera))
     return Scene(
         size_px=size_px,
         activity=activity,
         person_count=1 + distractors,
         people=people,
+        in_front=in_front,
         light=light / np.linalg.norm(light),
         keypoints_px=camera.project(figure.joints())[0],
     )
@@ -89,11 +94,21 @@ def _frame_person(rng, figure, size_px, reach):
 
 def _draw_distractor(rng, size_px, main_camera):
     """A smaller person, as far from the main one as the best of a few random positions."""
-    figure = _draw_figure(rng, _draw_activity(rng), figures.draw_body(rng))
     positions_px = rng.uniform(0, size_px, (4, 2))
     away_px = np.linalg.norm(positions_px - main_camera.shift_px, axis=-1)
+    return _draw_other(rng, main_camera, rng.uniform(0.35, 0.6), positions_px[away_px.argmax()])
+
+
+def _draw_neighbour(rng, main_camera):
+    """A person little smaller than the main one, close to their left or right."""
+    away = np.array([rng.choice([-1, 1]) * rng.uniform(0.2, 0.6), rng.normal(0, 0.1)])
+    position_px = main_camera.shift_px + away * main_camera.scale_px
+    return _draw_other(rng, main_camera, rng.uniform(0.7, 0.95), position_px)
+
+
+def _draw_other(rng, main_camera, relative_scale, position_px):
+    figure = _draw_figure(rng, _draw_activity(rng), figures.draw_body(rng))
     camera = main_camera._replace(
-        scale_px=main_camera.scale_px * rng.uniform(0.35, 0.6),
-        shift_px=positions_px[away_px.argmax()],
+        scale_px=main_camera.scale_px * relative_scale, shift_px=position_px
     )
     return figure, outfits.draw_outfit(rng), camera

@@ -17,7 +17,7 @@ from posekit.datasets.synthetic.scenes import plan, stream
 from posekit.errors import PosekitError, raise_problems
 from posekit.skeleton import LSP
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 RECIPE_FILE = "synthetic.json"
 JPEG_QUALITY = 90
 
@@ -35,7 +35,8 @@ class Example:
     image: np.ndarray  # uint8 (H, W, 3), RGB
     keypoints_px: np.ndarray  # float64 (14, 2), true for all joints
     labelled: np.ndarray  # bool (14,)
-    occluded: np.ndarray  # bool (14,), True where another part of the person covers the joint
+    occluded: np.ndarray  # bool (14,), True where a part of the person or of another covers it
+    hidden_by_others: np.ndarray  # bool (14,), True where another person covers the joint
     activity: str  # the pose family
     person_count: int  # at least 1
 
@@ -48,13 +49,22 @@ def example(index, seed):
         parts = outfits.dress(figure, outfit)
         image, painted = rendering.paint(image, parts, camera, scene.light)
     occluded = rendering.hidden_joints(painted, scene.keypoints_px)
-    # Annotators leave out what they cannot see more often; some 12 % of joints in all.
-    missing_share = np.where(occluded, 0.45, 0.075)
+    hidden_by_others = np.zeros_like(occluded)
+    for figure, outfit, camera in scene.in_front:
+        parts = [part._replace(joints=()) for part in outfits.dress(figure, outfit)]
+        image, painted = rendering.paint(image, parts, camera, scene.light)
+        hidden_by_others |= rendering.hidden_joints(painted, scene.keypoints_px)
+    occluded |= hidden_by_others
+    missing_rng = stream("missing", index, seed)
+    # Annotators leave out what they cannot see more often, some of them far more than others; some
+    # 12 % of joints in all.
+    missing_share = np.where(occluded, 0.5, 0.075) * min(missing_rng.exponential(), 4)
     return Example(
         image=backgrounds.add_sensor_noise(stream("grain", index, seed), image),
         keypoints_px=scene.keypoints_px,
-        labelled=stream("missing", index, seed).random(LSP.joint_count) >= missing_share,
+        labelled=missing_rng.random(LSP.joint_count) >= missing_share,
         occluded=occluded,
+        hidden_by_others=hidden_by_others,
         activity=scene.activity,
         person_count=scene.person_count,
     )
@@ -89,7 +99,7 @@ def _write_files(folder, recipe):
     seed, count = recipe["seed"], recipe["count"]
     joints = np.empty((LSP.joint_count, 3, count))
     keypoints_px = np.empty((count, LSP.joint_count, 2))
-    occluded = np.empty((count, LSP.joint_count), bool)
+    occluded, hidden_by_others = np.empty((2, count, LSP.joint_count), bool)
     rows = [("image", "activity", "person_count")]
     (folder / "images").mkdir()
     for index in range(count):
@@ -100,12 +110,14 @@ def _write_files(folder, recipe):
         missing = ~made.labelled
         joints[missing, :, index] = _junk(stream("junk", index, seed), missing.sum())
         keypoints_px[index], occluded[index] = made.keypoints_px, made.occluded
+        hidden_by_others[index] = made.hidden_by_others
         rows.append((name, made.activity, made.person_count))
 
     (folder / "joints.mat").write_bytes(_mat_file(joints))
     with (folder / "annotations.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
-    np.savez_compressed(folder / "truth.npz", keypoints_px=keypoints_px, occluded=occluded)
+    truth = {"occluded": occluded, "hidden_by_others": hidden_by_others}
+    np.savez_compressed(folder / "truth.npz", keypoints_px=keypoints_px, **truth)
     (folder / "README.txt").write_text(README, encoding="utf-8")
     (folder / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 

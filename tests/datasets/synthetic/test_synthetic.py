@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -157,6 +158,10 @@ def test_families_differ_as_their_names_say():
     assert (
         mean_height("handstand", "left_ankle") > 0.3 > -0.3 > mean_height("handstand", "neck") - 0.1
     )
+    # People who stand are upright in every pose: only the camera may tilt.
+    for _ in range(200):
+        figure = figures.assemble(figures.draw_body(rng), draw_pose(rng, "standing"), np.eye(3))
+        assert figure.points["neck"][1] > 0.75 * np.linalg.norm(figure.points["neck"])
     # In a bridge the pelvis, at height 0, is the top: hands and head hang below it.
     assert mean_height("bridge", "left_wrist") < -0.15
     # Hips of a person who crouches are near the feet.
@@ -258,8 +263,35 @@ def test_the_main_person_is_the_largest(plans):
     assert 0.3 < len(crowded) / len(plans) < 0.5
     for scene in plans:
         scales_px = [camera.scale_px for _, _, camera in scene.people]
-        assert len(scales_px) == scene.person_count <= 3
+        assert len(scales_px) + len(scene.in_front) == scene.person_count <= 3
         assert all(scale_px <= 0.6 * scales_px[-1] for scale_px in scales_px[:-1])
+        assert all(camera.scale_px <= 0.95 * scales_px[-1] for _, _, camera in scene.in_front)
+
+
+def test_who_stands_in_front_hides_joints_and_nobody_else_does(plans):
+    crossed = [index for index, scene in enumerate(plans) if scene.in_front]
+    assert 0.08 < len(crossed) / len(plans) < 0.17
+    examples = [writing.example(index, 0) for index in crossed]
+    hidden = np.array([example.hidden_by_others for example in examples])
+    assert 0.25 < hidden.any(axis=1).mean() < 0.75
+    assert all(example.occluded[example.hidden_by_others].all() for example in examples)
+    alone = [index for index, scene in enumerate(plans) if not scene.in_front][:20]
+    assert not any(writing.example(index, 0).hidden_by_others.any() for index in alone)
+
+
+def test_a_person_in_front_changes_the_picture_where_joints_are_hidden(monkeypatch, plans):
+    index = next(
+        index
+        for index in range(600)
+        if plans[index].in_front and writing.example(index, 0).hidden_by_others.any()
+    )
+    with_them = writing.example(index, 0)
+    monkeypatch.setattr(writing, "plan", lambda *_: replace(plans[index], in_front=[]))
+    without = writing.example(index, 0)
+    changed = (with_them.image != without.image).any(axis=-1)
+    columns, rows = np.rint(with_them.keypoints_px[with_them.hidden_by_others]).astype(int).T
+    assert changed[rows, columns].all() and changed.mean() < 0.7
+    assert not without.hidden_by_others.any()
 
 
 def test_all_activities_are_about_as_common(plans):
@@ -365,7 +397,7 @@ def test_layout_reads_back(folder, joints):
     assert truth["keypoints_px"].shape == (COUNT, 14, 2)
     assert truth["occluded"].shape == (COUNT, 14) and truth["occluded"].dtype == bool
     recipe = json.loads((folder / "synthetic.json").read_text())
-    assert recipe == {"generator_version": 1, "seed": 3, "count": COUNT}
+    assert recipe == {"generator_version": 2, "seed": 3, "count": COUNT}
     for index in (0, 7, COUNT - 1):
         scene = scenes.plan(index, 3)
         assert rows[index] == {
