@@ -35,7 +35,7 @@ class Session:
     def write(self, name, result, **settings):
         """Write a result into the run's folder, with its provenance and all parameters.
 
-        `name` is the file's, see `posekit.report.names`; provenance that the JSON-ready `result`
+        `name` is the file's, see `posekit.report.dependencies`; provenance that the JSON-ready `result`
         holds already stays. `settings` are parameters whose values the notebook worked out itself,
         such as the seeds where `seeds` was None.
         """

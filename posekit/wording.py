@@ -51,6 +51,9 @@ def _certain_decimals(interval):
     return min(6, max(0, 1 - math.floor(math.log10(width)))) if width else 3
 
 
+# Fewer images than this say little.
+FEW_IMAGES = 100
+
 # Parts of names, as columns and rows of tables show them; a unit goes to the end.
 _WORDS = {
     "mpjpe": "mean joint error",
@@ -185,6 +188,12 @@ def comparability(data):
         f" The `{data['split']['name']}` split is random and mixes near-duplicates and official "
         f"test images into all parts: these scores are **not comparable** with others."
     )
+
+
+def few_images(count):
+    """A sentence of warning where `count` images say little, else ""."""
+    careful = f"Careful: {count} images are too few for more than a rough answer."
+    return careful if count < FEW_IMAGES else ""
 
 
 def verdict(mse, mean_pose_mse):

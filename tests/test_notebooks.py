@@ -14,7 +14,7 @@ import pytest
 
 from posekit.files import PROJECT_ROOT
 from posekit.report import runner
-from posekit.report.names import PRODUCER
+from posekit.report.dependencies import PRODUCER
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 SWEEP = PROJECT_ROOT / "notebooks" / "studies" / "sweep.ipynb"

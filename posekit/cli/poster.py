@@ -37,7 +37,6 @@ def _add_batchnorm(commands):
 def batchnorm(options):
     """Train the poster's network with and without batch normalisation, each at its best rate."""
     from posekit.studies.poster import batchnorm as study
-    from posekit.studies.poster import batchnorm_findings as findings
 
     experiment = shared.open_experiment(options, frame_px=options.frame_px)
     run_dir = shared.output_path(options.run_dir)
@@ -51,7 +50,7 @@ def batchnorm(options):
         seeds=list(range(options.seed, options.seed + (options.seeds or profile.seeds))),
         out=options.out or run_dir / "trainings.json",
     )
-    print("\n".join(findings.lines(experiment.dataset.name, findings.findings(rows))))
+    print("\n".join(study.lines(experiment.dataset.name, study.findings(rows))))
     return 0
 
 

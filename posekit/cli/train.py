@@ -185,7 +185,7 @@ def _add_ladder(commands):
 
 def ladder(options):
     """Train the finished recipe, and without each of its parts: the ablation of notebook 06."""
-    from posekit.studies.ladder.findings import contributions
+    from posekit.studies.ladder.findings import ablation_text
     from posekit.studies.ladder.run import run_ladder
     from posekit.studies.ladder.steps import leave_one_out
 
@@ -198,7 +198,7 @@ def ladder(options):
         seeds=range(options.seed, options.seed + options.seeds),
         out=options.out,
     )
-    print(contributions(result))
+    print(ablation_text(result))
     return 0
 
 

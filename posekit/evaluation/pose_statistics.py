@@ -7,7 +7,6 @@ PosekitError.
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 
 from posekit import geometry
 from posekit.errors import PosekitError, check_keypoints
@@ -32,14 +31,6 @@ class Centred(NamedTuple):
     size_px: np.ndarray
 
 
-class PoseComponents(NamedTuple):
-    """What `principal_components` returns."""
-
-    mean: np.ndarray
-    components: np.ndarray
-    explained: np.ndarray
-
-
 def person_share(keypoints_px, labelled, image_sizes_px):
     """Width and height of the labelled joints' box as shares of the picture's, float64 (N, 2).
 
@@ -56,49 +47,6 @@ def centred(keypoints_px, labelled):
     centre_px = known_px.sum(axis=1) / joints[:, None]
     offsets_px = np.where(counted, known_px - centre_px[:, None], 0.0)
     return Centred(centre_px, offsets_px, np.sqrt((offsets_px**2).sum(axis=(1, 2)) / joints))
-
-
-def normalise(keypoints_px, labelled):
-    """Poses without position and size: centred on the mean joint, RMS distance from it 1.
-
-    A missing joint would change a pose's centre and size, so only complete poses are usable.
-    Rotation stays: standing upside down is a pose of its own. Returns (normalised, usable):
-    float64 (N, K, 2), without unit, NaN where not usable, and bool (N,), True where all joints
-    are labelled and do not coincide.
-    """
-    check_keypoints("normalise()", labelled=labelled, keypoints_px=keypoints_px)
-    _, offsets_px, size_px = centred(keypoints_px, labelled)
-    usable = labelled.all(axis=1) & (size_px > 0)
-    return offsets_px / np.where(usable, size_px, np.nan)[:, None, None], usable
-
-
-def principal_components(normalised, count):
-    """The `count`, in 1..min(N, 2 K), directions in which poses vary most: PoseComponents.
-
-    The poses are float (N, K, 2), finite: the usable rows of `normalise`, N > 1. mean is (K, 2).
-    components, (count, K, 2), are orthogonal, each of unit length and with its largest entry
-    positive. explained, (count,), are shares of the total variance, falling; NaN when all poses
-    are equal.
-
-    Source: Jolliffe, "Principal Component Analysis", Springer 2002, section 3.5 (by SVD).
-    """
-    caller = "principal_components()"
-    check_keypoints(caller, normalised=normalised)
-    n, joints, _ = normalised.shape
-    most = min(n, 2 * joints)
-    if n < 2 or not 1 <= count <= most:
-        raise PosekitError(
-            f"{caller}: `count` must be in 1..{most}, of at least 2 poses; got {count} of {n}."
-        )
-    mean = normalised.mean(axis=0)
-    rows = (normalised - mean).reshape(n, -1)  # (N, 2 K)
-    _, spread, directions = linalg.svd(rows, full_matrices=False)
-    directions = directions[:count]
-    # A component's sign is arbitrary; fixed, figures are equal from run to run.
-    largest = np.abs(directions).argmax(axis=1)
-    directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
-    explained = spread[:count] ** 2 / ((spread**2).sum() or np.nan)
-    return PoseComponents(mean, directions.reshape(count, joints, 2), explained)
 
 
 def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighbours=5):

@@ -10,28 +10,24 @@ from posekit.plots.comparisons import (
     choices,
     confusions,
     edge_correlation,
-    error_by_bin,
     error_by_joint,
     scores_by_pictures,
 )
 from posekit.plots.curves import learning_curves, learning_panels, pck_curves, reliability
-from posekit.plots.ladder import bias_and_variance, ladder_costs, ladder_steps
+from posekit.plots.ladder import bias_and_variance, ladder_steps
 from posekit.plots.network import architecture
 from posekit.plots.pictures import (
     activation_grid,
     prediction_grid,
     saliency_overlay,
     sample_grid,
-    similar_pairs,
 )
 from posekit.plots.statistics import (
-    aspect_ratios,
     constant_guesses,
     error_parts,
     joint_visibility,
     junk_coordinates,
     person_size,
-    pose_components,
 )
 
 __all__ = [name for name, value in globals().items() if callable(value)]

@@ -1,6 +1,4 @@
-"""Comparisons: joints, bins of images, layers, activities, the choices of a study."""
-
-import textwrap
+"""Comparisons: joints, layers, activities, the choices of a study."""
 
 import numpy as np
 
@@ -21,38 +19,6 @@ def error_by_joint(values_by_name, *, joints, xlabel="mean error (px of the phot
     axis.invert_yaxis()
     axis.set_xlim(left=0)
     style.legend_aside(axis)
-    return figure
-
-
-@style.styled
-def error_by_bin(
-    labels,
-    values,
-    intervals,
-    counts,
-    *,
-    xlabel,
-    ylabel="mean error",
-    title="Does it change along the bins by more than the intervals?",
-):
-    """A quantity by bins of another, with its uncertainty and how many pictures carry it.
-
-    Of the B bins, in order, `values` are float (B,), NaN where one is empty, `intervals` float
-    (B, 2), low and high ends, and `counts` int (B,), pictures.
-    """
-    style.check_equal_lengths(
-        "error_by_bin()", labels=labels, values=values, intervals=intervals, counts=counts
-    )
-    width, most = (style.HALF, 48) if len(labels) <= 4 else (style.WHOLE, 100)
-    title = textwrap.fill(title, most)
-    figure, axis = style.one_axis(width, 3.6, xlabel=xlabel, ylabel=ylabel, title=title)
-    positions = np.arange(len(labels))
-    axis.vlines(positions, *np.asarray(intervals, float).T, color=style.PALETTE[0], linewidth=2)
-    axis.plot(positions, values, "o-", color=style.PALETTE[0], linewidth=1, markersize=6)
-    ticks = [f"{label}\nn = {count}" for label, count in zip(labels, counts, strict=True)]
-    axis.set_xticks(positions, ticks)
-    axis.set_xlim(-0.5, len(labels) - 0.5)
-    axis.grid(axis="x", visible=False)
     return figure
 
 

@@ -1,15 +1,15 @@
-"""The ladder: scores step by step, bias and variance, and what accuracy costs.
+"""The ladder: scores step by step, bias and variance.
 
-All figures number the steps from the bottom up, so a number means the same step in all of them.
+Both figures number the steps from the bottom up, so a number means the same step in both.
 `rungs` is a non-empty list of dict, the steps from the bottom up: "key", "title", "parent" (the key
 of a step before it, or None), "branch" (bool, True where the staircase continues without it),
-"train" and "validation", score -> {"value", "interval": [low, high]}, "minutes" and "gigaflops".
+"train" and "validation", score -> {"value", "interval": [low, high]}.
 """
 
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from posekit.plots.style import PALETTE, QUIET, WHOLE, head, log_scale, new_figure, styled
+from posekit.plots.style import PALETTE, QUIET, WHOLE, head, new_figure, styled
 
 # Score -> label of its axis.
 AXES = {
@@ -87,54 +87,6 @@ def bias_and_variance(rungs):
     head(figure, text)
     left.legend(loc="lower right")
     return figure
-
-
-@styled
-def ladder_costs(rungs):
-    """PCK against the minutes of training and against the operations of a picture."""
-    figure, ((left, right),) = new_figure(1, 2, size_inches=(WHOLE, 3.8), sharey=True)
-    for axis, cost, xlabel in (
-        (left, "minutes", "minutes of training, all networks"),
-        (right, "gigaflops", "billion operations for one picture"),
-    ):
-        points = [(rung[cost], rung["validation"]["pck_0.2"]["value"]) for rung in rungs]
-        for at, rung in zip(points, rungs, strict=True):
-            axis.plot(*at, "o", color=QUIET if rung["branch"] else PALETTE[0], markersize=6)
-        for group in _neighbours(points):
-            x, y = np.transpose([points[index] for index in group])
-            text, at = _in_ranges(group), (x.max(), y.min())
-            axis.annotate(text, at, xytext=(5, 3), textcoords="offset points", fontsize=10)
-        log_scale(axis, "x")
-        axis.margins(x=0.1, y=0.1)
-        axis.set_xlabel(xlabel)
-    left.set_ylim(bottom=0)
-    left.set(ylabel="PCK@0.2 (share of joints)", title="What accuracy costs (numbers of the steps)")
-    return figure
-
-
-def _neighbours(points):
-    """Indices of points, in groups whose labels would lie on each other; x is on a log axis."""
-    places = np.array(points, float)
-    places[:, 0] = np.log(places[:, 0])
-    extent = places.max(axis=0) - [places[:, 0].min(), 0]  # y begins at 0
-    places /= np.where(extent > 0, extent, 1)
-    groups = []
-    for index, place in enumerate(places):
-        near = [
-            group for group in groups if (np.abs(places[group] - place) < 0.06).all(axis=1).any()
-        ]
-        groups = [group for group in groups if group not in near]
-        groups.append(sorted([index, *(other for group in near for other in group)]))
-    return groups
-
-
-def _in_ranges(indices):
-    """The numbers of steps, from 1, as "1-3, 5"."""
-    runs = np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1)
-    return ", ".join(
-        f"{run[0] + 1}-{run[-1] + 1}" if len(run) > 2 else ", ".join(str(n + 1) for n in run)
-        for run in runs
-    )
 
 
 def _two_panels(rungs):

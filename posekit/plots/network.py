@@ -2,8 +2,7 @@
 
 import math
 
-import numpy as np
-from matplotlib.patches import Polygon
+from matplotlib.patches import Rectangle
 
 from posekit.plots.style import HALF, PALETTE, QUIET, one_axis, styled
 
@@ -16,12 +15,11 @@ NAMES_AT, SHAPES_AT, PARAMETERS_AT, RIGHT = 1.2, 6.8, 8.7, 8.8
 
 @styled
 def architecture(layers):
-    """The network from top to bottom, half a page wide: boxes are as high and deep as their maps.
+    """The network from top to bottom, half a page wide; boxes are as high as their maps' sides.
 
     Widths follow the channels. Sizes are drawn as roots and logarithms, since the last maps would
-    vanish otherwise; the true ones are written next to them. Layers that keep the shape
-    (normalisation, activation, rescaling) are named with the box that they follow and count towards
-    it. `layers` are the rows of `models.summary.layer_table`.
+    vanish otherwise. Layers that keep the shape are named with the box that they follow and count
+    towards it. `layers` are the rows of `models.summary.layer_table`.
     """
     boxes = _boxes(layers)
     largest_side = max((box["shape"][0] for box in boxes if len(box["shape"]) == 3), default=1)
@@ -57,28 +55,15 @@ def _boxes(layers):
 
 
 def _draw_box(axis, y, box, largest_side, most_channels):
-    """A slab for a map, a column for a vector, centred on (0, y)."""
+    """A rectangle centred on (0, y), as high as a map's side and as wide as its channels."""
     side, channels = box["shape"][0], box["shape"][-1]
-    is_map = len(box["shape"]) == 3
-    if is_map:
-        height = 0.75 * HIGHEST * math.sqrt(side / largest_side)
+    if len(box["shape"]) == 3:
+        height = HIGHEST * math.sqrt(side / largest_side)
         width = WIDEST * math.log1p(channels) / math.log1p(most_channels)
     else:
         height, width = HIGHEST * math.sqrt(channels / most_channels), COLUMN
-    depth = height / 4 if is_map else 0.0
-    # y points down, the depth up and to the right.
-    left, right = -width / 2, width / 2
-    bottom, top = y + (height + depth) / 2, y - (height - depth) / 2
-    back = np.array([depth, -depth])
-    corners = np.array([(left, bottom), (right, bottom), (right, top), (left, top)])
-    faces = [(corners, 0.9)]
-    if is_map:
-        above, aside = corners[[3, 2]], corners[[1, 2]]
-        faces += [(np.concatenate([above, above[::-1] + back]), 0.55)]
-        faces += [(np.concatenate([aside, aside[::-1] + back]), 0.4)]
-    look = {"facecolor": COLOURS.get(box["kind"], QUIET), "edgecolor": "white", "linewidth": 0.8}
-    for face, strength in faces:
-        axis.add_patch(Polygon(face, alpha=strength, **look))
+    look = {"facecolor": COLOURS.get(box["kind"], QUIET), "alpha": 0.9}
+    axis.add_patch(Rectangle((-width / 2, y - height / 2), width, height, **look))
 
 
 def _write_row(axis, y, box):

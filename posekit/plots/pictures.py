@@ -67,21 +67,6 @@ def prediction_grid(
 
 
 @style.styled
-def similar_pairs(images, pairs, *, columns=4):
-    """Near-duplicate photographs side by side, `columns` pairs in a row.
-
-    `images` are uint8 (H, W, 3), RGB, a list or a dict; `pairs` are indices or keys of two each.
-    """
-    title = "Are the two pictures of a pair the same photograph?"
-    columns = 2 * min(columns, len(pairs))
-    figure, axes = style.picture_axes(2 * len(pairs), columns, title=title)
-    for n, (first, second) in enumerate(pairs):
-        style.show_picture(axes[2 * n], images[first], f"pair {n + 1}")
-        style.show_picture(axes[2 * n + 1], images[second])
-    return figure
-
-
-@style.styled
 def saliency_overlay(
     images, maps, *, boxes=None, columns=6, title="Which pixels move the predicted joint?"
 ):

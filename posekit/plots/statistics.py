@@ -1,4 +1,4 @@
-"""What the data are like: labels, sizes, shapes of poses, and what guessing a constant costs."""
+"""What the data are like: labels, sizes, and what guessing a constant costs."""
 
 import numpy as np
 
@@ -57,53 +57,6 @@ def person_size(shares):
         axis.hist(values, bins, histtype="step", color=colour, linewidth=1.6, label=label)
         axis.axvline(median, color=colour, linestyle=":")
     style.legend_below(axis)
-    return figure
-
-
-@style.styled
-def aspect_ratios(image_sizes_px):
-    """How far pictures, (N, 2) of (width, height), are from the square they are squashed into."""
-    title = "How strongly does squashing to a square distort?"
-    figure, axis = style.one_axis(
-        style.HALF, 3.7, xlabel="width / height", ylabel="images", title=title
-    )
-    ratio = np.divide(*np.asarray(image_sizes_px, float).T)
-    widest = max(2.0, np.exp(np.abs(np.log(ratio)).max(initial=0)))
-    axis.hist(ratio, np.geomspace(1 / widest, widest, 50), color=style.PALETTE[0])
-    axis.axvline(1, color=style.PALETTE[1], linestyle="--", label="square: no distortion")
-    style.log_scale(axis, "x")
-    style.legend_below(axis)
-    return figure
-
-
-@style.styled
-def pose_components(mean, components, explained, *, skeleton, amplitude=1.5):
-    """The mean pose, and `amplitude` on either side of it what each principal component changes.
-
-    `mean` is float (K, 2), (x, y), y pointing down, NaN for a joint that is not drawn;
-    `components` float (count, K, 2), of unit length; `explained` (count,) shares of the variance.
-    """
-    style.check_equal_lengths("pose_components()", components=components, explained=explained)
-    columns = 1 + len(components)
-    size_inches = (style.WHOLE, 2.6 * style.WHOLE / columns + 0.5)
-    figure, axes = style.new_figure(2, columns, size_inches=size_inches, sharex=True, sharey=True)
-    signs = (-amplitude, amplitude)
-    known = np.isfinite(mean).all(axis=1)
-    for row, sign in zip(axes, signs, strict=True):
-        for axis, component in zip(row[1:], components, strict=True):
-            style.show_pose(axis, mean + sign * component, known, skeleton=skeleton)
-            axis.set_title(f"mean {'-' if sign < 0 else '+'} {amplitude:g}", fontsize=10)
-    for n, (axis, share) in enumerate(zip(axes[0, 1:], explained, strict=True), start=1):
-        axis.set_title(f"component {n}: {share:.0%}\nmean - {amplitude:g}", fontsize=10)
-    style.show_pose(axes[0, 0], np.asarray(mean), known, skeleton=skeleton)
-    axes[0, 0].set_title("mean pose\n", fontsize=10)
-    axes[1, 0].remove()
-    for axis in figure.axes:
-        axis.set_aspect("equal")
-        axis.axis("off")
-    axes[0, 0].autoscale_view()
-    axes[0, 0].invert_yaxis()
-    style.head(figure, "How do poses vary most? (share of the variance)")
     return figure
 
 

@@ -1,17 +1,22 @@
 """The look that all figures share, and the helpers that draw people."""
 
+import base64
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, MaxNLocator, NullLocator
 
 from posekit.drawing import OUTLINE_COLOUR, SIDE_COLOURS
 from posekit.errors import raise_problems
-from posekit.plots.described import DescribedFigure
 
 # Widths of figures on a page, inches: text of 10 points is then as large as the page's own.
 WHOLE = 10.0
 HALF = 4.9
+CSS_PX_PER_INCH = 96
+SHARPNESS = 2  # pixels of the picture for each pixel of the page's width
 
 # Okabe and Ito's palette without its yellow, which is faint on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -22,7 +27,7 @@ MARKERS = "osD^vP*"
 # A decorator: the figure is drawn in this style, and the caller's settings come back after.
 styled = plt.rc_context(
     {
-        "figure.dpi": 96,
+        "figure.dpi": CSS_PX_PER_INCH,
         "font.size": 10,
         "axes.titlesize": 11,
         "xtick.labelsize": 10,
@@ -41,6 +46,37 @@ styled = plt.rc_context(
         "ytick.color": "#444444",
     }
 )
+
+
+class DescribedFigure(Figure):
+    """A Figure whose pictures in notebooks have a size on the page and an alternative text.
+
+    `alt_text` may be set by the function that draws; None describes the axes.
+    """
+
+    alt_text = None
+
+    def _repr_mimebundle_(self, **_):
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=SHARPNESS * CSS_PX_PER_INCH)
+        encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+        alt = self.alt_text or describe(self)
+        width, height = (round(CSS_PX_PER_INCH * inches) for inches in self.get_size_inches())
+        attributes = {"width": width, "height": height, "alt": alt}
+        return {"image/png": encoded, "text/plain": alt}, {"image/png": attributes}
+
+
+def describe(figure):
+    """What a figure shows, as text: its title, and of each axes the axes' names and the series."""
+    sentences = [figure.get_suptitle()]
+    for axis in figure.axes:
+        sentences.append(axis.get_title("left") or axis.get_title())
+        if axis.axison:
+            named = "; ".join(filter(None, (axis.get_xlabel(), axis.get_ylabel())))
+            series = "; ".join(axis.get_legend_handles_labels()[1])
+            sentences += [named and f"Axes: {named}", series and f"Shown: {series}"]
+    texts = [" ".join(sentence.split()) for sentence in sentences if sentence]
+    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in texts)
 
 
 def new_figure(rows=1, columns=1, *, size_inches, **options):

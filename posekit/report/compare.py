@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from posekit import files
 from posekit.errors import PosekitError
 from posekit.evaluation import metrics, per_image
 from posekit.evaluation.seeds import paired_difference
 from posekit.plots import curves
 from posekit.report import pages
-from posekit.report.index import DONE
 from posekit.report.verify import side_by_side
 from posekit.training import records
 
@@ -28,7 +26,6 @@ class Run:
     """What was found in one folder."""
 
     folder: Path
-    index: dict | None  # a report's index.json
     variants: list
 
 
@@ -51,23 +48,12 @@ def open_run(folder):
     must_be = f"{folder}: must be the folder of a report or of a training; got"
     if not folder.is_dir():
         raise PosekitError(f"{must_be} {'a file' if folder.exists() else 'nothing there'}.")
-    path = folder / "index.json"
-    index = files.read_json(path) if path.is_file() else None
-    if index is not None:
-        try:
-            _facts_of_report(index)
-            _headline_rows(index)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise PosekitError(
-                f"{path}: must be a report's index; got {error!r} reading it."
-            ) from error
     folders = [folder]
     if not (folder / "config.json").is_file():
         folders = sorted(path.parent for path in folder.glob("training/*/history.json"))
-    if index is None and not folders:
+    if not folders:
         raise PosekitError(
-            f"{must_be} neither index.json nor training/*/history.json in it. `posekit runs` lists "
-            "what there is."
+            f"{must_be} no training/*/history.json in it. `posekit runs` lists what there is."
         )
     variants = {}
     for record in map(records.read, folders):
@@ -76,15 +62,15 @@ def open_run(folder):
         key = repr((sorted(settings.items()), data))
         variant = variants.setdefault(key, Variant(settings, data, {}))
         variant.trainings[record.config.get("seed")] = record
-    return Run(folder, index, list(variants.values()))
+    return Run(folder, list(variants.values()))
 
 
 def compare(first, second):
     """Compare two Runs in everything that they share.
 
     Returns a dict of lists: `conditions`, as of `side_by_side`; `pairs`, as of `_pair`; `alone`,
-    "side" and "title" of trainings without a partner; `headlines`; `problems`, sentences on what
-    cannot be compared.
+    "side" and "title" of trainings without a partner; `problems`, sentences on what cannot be
+    compared.
     """
     if first.folder.resolve() == second.folder.resolve():
         raise PosekitError(f"compare: the runs must be two; got {first.folder} twice.")
@@ -98,7 +84,6 @@ def compare(first, second):
         "conditions": side_by_side(_described(first), _described(second)),
         "pairs": pairs,
         "alone": alone,
-        "headlines": _headlines(first.index, second.index),
         "problems": problems,
     }
 
@@ -187,7 +172,10 @@ def _obstacles(one, other):
     """Why two variants cannot be compared image by image; empty if they can."""
     both, obstacles = (one, other), []
     prints = [str(each.data["fingerprint"]) for each in both]
-    splits = [_split_text(each.data["split"] or {}) for each in both]
+    splits = [
+        ", ".join(f"{name} {value}" for name, value in (each.data["split"] or {}).items())
+        for each in both
+    ]
     views = [each.settings.get("view", "squashed") for each in both]
     if prints[0] != prints[1]:
         obstacles.append(f"different data, fingerprints {' and '.join(prints)}")
@@ -197,11 +185,6 @@ def _obstacles(one, other):
         seen = " and ".join(views)
         obstacles.append(f"the networks see different parts of a picture, {seen}")
     return [f"Not comparable: {obstacle}." for obstacle in obstacles]
-
-
-def _split_text(split):
-    parts = ("name", "seed", "images", "train", "validation")
-    return ", ".join(f"{part} {split[part]}" for part in parts if part in split)
 
 
 def _scores(one, other):
@@ -262,50 +245,10 @@ def _described(run):
         "seed of the split": [split.get("seed") for split in splits],
         "validation images": [split.get("validation") for split in splits],
         "trainings": [len(data)],
-        **({} if run.index is None else _facts_of_report(run.index)),
     }
     return {
         name: ", ".join(sorted({str(value) for value in values if value is not None})) or "–"
         for name, values in facts.items()
-    }
-
-
-def _facts_of_report(index):
-    provenance = index["provenance"]
-    return {
-        "profile": [index["parameters"].get("profile")],
-        "overrides": [", ".join(index["overrides"]) or None],
-        "commit": [provenance["git_commit"]],
-        "Python": [provenance["python"]],
-        "TensorFlow": [provenance["versions"].get("tensorflow")],
-    }
-
-
-def _headlines(first, second):
-    """The headline numbers that both reports have, in the second's order."""
-    if first is None or second is None:
-        return []
-    then = _headline_rows(first)
-    return [
-        {
-            "notebook": key[0],
-            "label": key[1],
-            "first": then[key]["value"],
-            "first_interval": then[key].get("interval"),
-            "second": row["value"],
-            "second_interval": row.get("interval"),
-        }
-        for key, row in _headline_rows(second).items()
-        if key in then
-    ]
-
-
-def _headline_rows(index):
-    return {
-        (entry["name"], row["label"]): row
-        for entry in index["notebooks"]
-        if entry["status"] in DONE
-        for row in entry["headline"]
     }
 
 

@@ -1,4 +1,4 @@
-"""What decides the result of a notebook: where all of it is as last time, a rerun is needless."""
+"""What each notebook writes, and what decides its result, so that a rerun may be needless."""
 
 import hashlib
 import json
@@ -6,17 +6,31 @@ import os
 
 from posekit import files
 from posekit.files import PACKAGE, PROJECT_ROOT, from_root
-from posekit.report.names import PRODUCER
+
+# Which notebook writes which artifact of a run.
+PRODUCER = {
+    "explore.json": "00_explore",
+    "exploration.json": "01_data_exploration",
+    "training.json": "02_training",
+    "sanity.json": "02_training",
+    "batchnorm_comparison.json": "03_batchnorm_comparison",
+    "prediction.json": "04_prediction_visualization",
+    "saliency.json": "05_saliency",
+    "ladder.json": "06_beyond_the_poster",
+    "activity.json": "07_activity_recognition",
+}
+
+
+def written_by(notebook, run_dir):
+    """Artifact -> content of what a notebook left in a run's folder, a Path."""
+    names = [name for name, producer in PRODUCER.items() if producer == notebook]
+    return {name: files.read_json(run_dir / name) for name in names if (run_dir / name).is_file()}
 
 
 def inputs_of(name, notebook, values, index):
-    """Everything that decides what a notebook computes, JSON-ready.
+    """Everything that decides what a notebook, an nbformat node, computes; JSON-ready.
 
-    Args:
-        name: str, of the notebook.
-        notebook: nbformat node.
-        values: dict, all its parameters.
-        index: dict, index.json of the run so far.
+    `values` are all its parameters, `index` is index.json of the run so far.
     """
     entries = {entry["name"]: entry for entry in index["notebooks"]}
     # Models and stored results that notebooks show.
@@ -39,10 +53,9 @@ def inputs_of(name, notebook, values, index):
 
 
 def read_by(name, notebook, names):
-    """The earlier notebooks whose results a notebook may read, of all `names` in order.
+    """The earlier notebooks, of all `names` in order, whose results a notebook may read.
 
-    Those are the notebooks whose artifacts its cells name, and those that `PRODUCER` does not
-    list, which may have written anything.
+    Its cells name an artifact of theirs, or `PRODUCER` does not list them.
     """
     text = "\n".join(cell.source for cell in notebook.cells)
     read = {producer for artifact, producer in PRODUCER.items() if artifact in text}

@@ -10,7 +10,7 @@ from posekit import files
 from posekit.errors import PosekitError
 from posekit.provenance import provenance
 from posekit.report import cells, pages
-from posekit.report.names import written_by
+from posekit.report.dependencies import written_by
 
 # Notebooks in these states have a page, numbers and figures that belong together.
 DONE = ("ok", "reused", "kept")
@@ -88,7 +88,6 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
     notebook.metadata["title"] = title
     answer = "" if error else cells.take_answer(notebook)
     question, about = cells.take_opening(notebook)
-    cells.merge_parameters(notebook)
     cells.fold_streams(notebook)
     report = {
         "style": pages.STYLE.read_text(encoding="utf-8"),
@@ -130,8 +129,7 @@ def what_works(model):
         f"**What works, on photographs:** the shipped model `{model.name}` puts {found:.0%} of the "
         "joints of arms and legs within a fifth of the torso's length, on "
         f"{scores['pck_counts']['image_count']:,} photographs that no training saw; one fixed pose "
-        f"puts {fixed:.0%}. It starts from ImageNet's weights, says where a joint may be instead of "
-        "naming its coordinates, and looks a second time at the person it has found."
+        f"puts {fixed:.0%}."
     )
 
 

@@ -19,21 +19,14 @@ from posekit.report import dependencies, execution
 from posekit.report import parameters as report_parameters
 from posekit.report.cells import answer_of
 from posekit.report.index import DONE, headline_answers, headline_of, notebook_page, title_of, write
-from posekit.report.names import written_by
 from posekit.report.parameters import resolve
 
 SUITE = PROJECT_ROOT / "notebooks"
 
 # What index.json says of a notebook that was never run, next to its name, title and size.
 BLANK_ENTRY = {
-    "html": None,
+    **dict.fromkeys("html inputs started finished seconds compute_seconds error".split()),
     "parameters": {},
-    "inputs": None,
-    "started": None,
-    "finished": None,
-    "seconds": None,
-    "compute_seconds": None,
-    "error": None,
     "answer": "",
     "headline": [],
     "files": {},
@@ -51,8 +44,8 @@ class ReportFailed(PosekitError):
 def run(run_dir, *, parameters, overrides=(), notebooks=None, resume=False, notebooks_dir=SUITE):
     """Run the notebooks in order and leave `index.html` and a page for each in `run_dir`.
 
-    The first notebook that fails ends the run with ReportFailed. Earlier pages stay, and so does
-    its own page up to the failure. Bad arguments raise PosekitError before anything runs.
+    The first notebook that fails ends the run with ReportFailed; its page shows all up to there.
+    Bad arguments raise PosekitError before anything runs.
 
     Args:
         run_dir: path, relative to the project's root unless absolute. Notebooks get it, absolute,
@@ -63,12 +56,10 @@ def run(run_dir, *, parameters, overrides=(), notebooks=None, resume=False, note
             others keep their entry in the index.
         resume: bool, whether to skip a notebook that succeeded last time and would do the same
             again: what decides its result is the same (see `dependencies.inputs_of`), and so are
-            the files it left: its page, its artifacts, and what these list under "needs" (paths
-            in `run_dir`, such as trained networks).
+            the files it left: its page, its artifacts, and what these list under "needs".
         notebooks_dir: path of the folder with `NN_name.ipynb`.
 
-    Returns:
-        path of index.html. index.json next to it holds the same facts.
+    Returns the path of index.html; index.json next to it holds the same facts.
     """
     run_dir = from_root(run_dir).resolve()
     files.cache_dir()  # all notebooks use this one, even where it is a temporary folder
@@ -226,7 +217,7 @@ def _waiting_entry(name, notebook, earlier, may_stay):
 
 def _files_of(run_dir, name):
     """The artifacts that a notebook left in `run_dir`, and the files that these need."""
-    for artifact, stored in written_by(name, run_dir).items():
+    for artifact, stored in dependencies.written_by(name, run_dir).items():
         yield artifact
         yield from stored.get("needs", [])
 

@@ -34,58 +34,6 @@ def test_person_share_by_hand():
     np.testing.assert_allclose(got, [[0.25, 0.4]])
 
 
-def test_normalise_centres_and_scales():
-    normalised, usable = pose_statistics.normalise(random_poses(6, 0), all_labelled(6))
-    assert usable.all()
-    np.testing.assert_allclose(normalised.mean(axis=1), 0, atol=1e-12)
-    np.testing.assert_allclose((normalised**2).sum(axis=-1).mean(axis=1), 1)
-
-
-def test_normalise_ignores_shift_and_scale():
-    keypoints_px = random_poses(5, 1)
-    expected, _ = pose_statistics.normalise(keypoints_px, all_labelled(5))
-    got, _ = pose_statistics.normalise(3.5 * keypoints_px + [40, -7], all_labelled(5))
-    np.testing.assert_allclose(got, expected)
-    turned, _ = pose_statistics.normalise(keypoints_px[..., ::-1], all_labelled(5))
-    assert not np.allclose(turned, expected)
-
-
-def test_normalise_uses_whole_poses_only():
-    keypoints_px = random_poses(3, 2)
-    labelled = all_labelled(3)
-    labelled[0, 4] = False
-    keypoints_px[2] = 7.0  # all joints coincide
-    normalised, usable = pose_statistics.normalise(keypoints_px, labelled)
-    np.testing.assert_array_equal(usable, [False, True, False])
-    assert np.isnan(normalised[[0, 2]]).all() and np.isfinite(normalised[1]).all()
-
-
-def test_principal_components_of_two_known_directions():
-    rng = np.random.default_rng(3)
-    # Two orthogonal unit directions: the heads move sideways, the ankles up and down.
-    first, second = np.zeros((2, 14, 2))
-    first[13, 0] = 1.0
-    second[[0, 5], 1] = np.sqrt(0.5)
-    a, b = rng.normal(size=(2, 200))
-    b -= b.mean() + (a - a.mean()) * (b @ (a - a.mean())) / ((a - a.mean()) @ (a - a.mean()))
-    mean = rng.normal(size=(14, 2))
-    data = mean + 3 * a[:, None, None] * first + b[:, None, None] * second
-
-    found = pose_statistics.principal_components(data, 3)
-    np.testing.assert_allclose(found.components[0], first, atol=1e-9)
-    np.testing.assert_allclose(found.components[1], second, atol=1e-9)
-    share = 9 * a.var() / (9 * a.var() + b.var())
-    np.testing.assert_allclose(found.explained, [share, 1 - share, 0], atol=1e-9)
-    scores = np.tensordot(data - found.mean, found.components, axes=((1, 2), (1, 2)))
-    rebuilt = found.mean + np.tensordot(scores, found.components, axes=1)
-    np.testing.assert_allclose(rebuilt, data, atol=1e-9)
-
-
-def test_principal_components_refuse_too_many():
-    with pytest.raises(PosekitError, match=r"`count` must be in 1\.\.4.* got 5"):
-        pose_statistics.principal_components(random_poses(4, 0), 5)
-
-
 def test_contortion_of_a_training_pose_is_zero():
     training_px = random_poses(30, 4)
     labelled = np.random.default_rng(4).random((30, 14)) < 0.9
@@ -169,7 +117,6 @@ def test_arguments_are_left_alone():
     labelled[2, 3] = False
     kept = keypoints_px.copy(), labelled.copy()
     geometry.joint_boxes(keypoints_px, labelled)
-    pose_statistics.normalise(keypoints_px, labelled)
     pose_statistics.principal_components(keypoints_px, 2)
     pose_statistics.contortion(keypoints_px, labelled, keypoints_px, labelled)
     np.testing.assert_array_equal(keypoints_px, kept[0])

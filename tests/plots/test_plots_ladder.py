@@ -4,7 +4,6 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from posekit import plots
-from posekit.plots.style import PALETTE
 
 MEAN_POSE = {"pck_0.2": {"value": 0.03}, "frame_mse": {"value": 250.0}}
 
@@ -23,8 +22,6 @@ def rung(key, pck, mse, parent=None, *, branch=False):
         "branch": branch,
         "validation": scores(0.0),
         "train": scores(0.1),
-        "minutes": 10 * mse,
-        "gigaflops": pck,
     }
 
 
@@ -88,16 +85,3 @@ def test_train_and_validation_side_by_side(rungs):
         "train images",
         "validation images",
     ]
-
-
-def test_costs_carry_the_ladders_numbers(rungs):
-    minutes, operations = render(plots.ladder_costs(rungs)).axes
-    points = [line.get_xydata()[0].tolist() for line in minutes.lines]
-    assert points == [[2000.0, 0.1], [1500.0, 0.2], [1700.0, 0.15], [1000.0, 0.3]]
-    assert [text.get_text() for text in operations.texts] == ["1", "2", "3", "4"]
-    rungs[1] |= {key: rungs[0][key] for key in ("minutes", "gigaflops", "validation")}
-    _, operations = render(plots.ladder_costs(rungs)).axes
-    assert sorted(text.get_text() for text in operations.texts) == ["1, 2", "3", "4"]
-    assert minutes.get_xscale() == operations.get_xscale() == "log"
-    colours = [line.get_color() for line in operations.lines]
-    assert [colour == PALETTE[0] for colour in colours] == [True, True, False, True]

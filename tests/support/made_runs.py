@@ -47,12 +47,12 @@ def write_training(
     return folder
 
 
-def write_report(run_dir, *, headline=(), **parameters):
+def write_report(run_dir, **parameters):
     """A report's index of one finished notebook and one that was not run."""
     run_dir.mkdir(parents=True, exist_ok=True)
     entries = [
-        {"name": "01_first", "status": "ok", "headline": list(headline)},
-        {"name": "02_second", "status": "not run", "headline": []},
+        {"name": "01_first", "status": "ok"},
+        {"name": "02_second", "status": "not run"},
     ]
     index = {
         "parameters": {"profile": "quick", "data": "synthetic", "seed": 0, **parameters},

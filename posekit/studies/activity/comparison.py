@@ -11,9 +11,9 @@ from posekit.datasets import splits
 from posekit.errors import PosekitError
 from posekit.estimators import manifest
 from posekit.estimators.loading import path_of
-from posekit.evaluation.seeds import all_decide, paired_difference
-from posekit.studies.activity import cues, networks, pooling
-from posekit.studies.activity.scores import SCORES, confusion_per_picture, f1, interval
+from posekit.evaluation.seeds import all_decide, seed_summary
+from posekit.studies.activity import cues, networks, scores
+from posekit.studies.activity.scores import SCORES, confusion_per_picture, interval
 from posekit.studies.activity.trainer import Budget, Pictures, Trainer, share_of_each
 from posekit.wording import headline
 
@@ -49,15 +49,10 @@ def pose_model(profile):
 def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
     """Train and score all kinds of classifier on all fractions of the labels, JSON-ready.
 
-    For each seed all kinds see the same pictures.
-
-    Args:
-        labels: ActivityLabels, or None: `measured` is then False, and nothing is.
-        run_dir: folder; NETWORK_FILE in it gets the network with both branches, trained jointly on
-            all training pictures with the first seed.
-        steps: int > 0, of every training, or None for the profile's.
-        fractions: ascending list of floats in (0, 1], of the training pictures of each activity,
-            the last 1; or None for the profile's.
+    `labels` are ActivityLabels, or None: `measured` is then False, and nothing is. `steps`, of
+    every training, and `fractions`, of the training pictures of each activity, ascending to 1, are
+    the profile's where None. NETWORK_FILE in `run_dir` gets the network with both branches, trained
+    jointly on all training pictures with the first seed.
     """
     if labels is None:
         return {
@@ -104,7 +99,10 @@ def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
     ]
     parameters["staged"] = parameters["image"] + parameters["pose"] + 2
     confusions = {
-        kind: [sample.confusions([scored for scored, _ in by_seed]) for by_seed in learned[kind]]
+        kind: [
+            sample.confusions(np.argmax([scored for scored, _ in by_seed], axis=-1))
+            for by_seed in learned[kind]
+        ]
         for kind in TITLES
     }
     kinds = {
@@ -127,9 +125,11 @@ def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
         "shows": shows,
         "pose_model": {
             "name": model,
-            "has_seen_training_pictures": _has_seen(model, experiment.dataset),
+            "has_seen_training_pictures": manifest.read(path_of(model)).stored["data"][
+                "fingerprint"
+            ]
+            == experiment.dataset.fingerprint(),
         },
-        "weights": [[powers for _, powers in by_seed] for by_seed in learned["staged"]],
         "kinds": kinds,
         "constant": _constant(sample, labels),
         "differences": [_differences(pair, confusions, sample, fractions) for pair in PAIRS],
@@ -143,11 +143,6 @@ def compare(labels, experiment, run_dir, *, seeds, steps=None, fractions=None):
             for kind in ("image", "pose", "staged", "both")
         ],
     }
-
-
-def _has_seen(model, dataset):
-    """Whether a pose network was trained on these data."""
-    return manifest.read(path_of(model)).stored["data"]["fingerprint"] == dataset.fingerprint()
 
 
 class _Sample:
@@ -168,23 +163,18 @@ class _Sample:
         """The training pictures of a fraction, int (M,)."""
         return share_of_each(self.train_codes, fraction, seed=seed)
 
-    def confusions(self, probabilities):
+    def confusions(self, predicted):
         """What each scored picture adds to each seed's confusion matrix, float (S, n, C, C)."""
-        return np.stack(
-            [
-                confusion_per_picture(self.true, [each.argmax(axis=-1)], self.activities)
-                for each in probabilities
-            ]
-        )
+        return confusion_per_picture(self.true, predicted, self.activities)
 
-    def contrast(self, score, signs, confusions):
+    def contrast(self, name, signs, confusions):
         """A signed sum of the score of several confusions (S, n, C, C), pooled over their seeds.
 
         A dict of value, float, and interval, [low, high], over pictures.
         """
 
         def statistic(sums):  # (R, M, C, C)
-            return score(sums) @ np.array(signs)
+            return SCORES[name](sums) @ np.array(signs)
 
         pooled = [each.sum(axis=0) for each in confusions]  # (n, C, C) each
         value = float(statistic(np.stack([each.sum(axis=0) for each in pooled])[None])[0])
@@ -195,7 +185,15 @@ class _Sample:
 
     def scores(self, confusions):
         """name of SCORES -> value and interval, of confusions (S, n, C, C)."""
-        return {name: self.contrast(score, [1], [confusions]) for name, score in SCORES.items()}
+        return {name: self.contrast(name, [1], [confusions]) for name in SCORES}
+
+    def difference(self, name, signs, confusions):
+        """A `contrast`, and whether it excludes 0 over pictures and over seeds, on one side."""
+        found = self.contrast(name, signs, confusions)
+        by_seed = np.dot(signs, [SCORES[name](each.sum(axis=1)) for each in confusions])
+        over_seeds = seed_summary(by_seed)["interval"]
+        decided = all_decide([found["interval"], over_seeds])
+        return {**found, "interval_over_seeds": over_seeds, "decided": decided}
 
 
 def _check(labels, experiment, fractions):
@@ -222,10 +220,7 @@ def _check(labels, experiment, fractions):
 
 
 def _pictures(experiment, model):
-    """What the picture branch sees, str, and (train, validation) as Pictures by the pose's source.
-
-    The sources are "predicted", by the shipped model, and "true".
-    """
+    """What the picture branch sees, str, and (train, validation) as Pictures by the pose's source."""
     dataset, names = experiment.dataset, ("train", "validation")
     indices = {part: experiment.split.indices(dataset, part) for part in names}
     known = cues.picture_features(dataset, experiment.cache_dir)
@@ -252,10 +247,9 @@ def _trainer(kind, labels, pictures, budget):
 
 
 def _learned(trainer, train, validation, sample, fraction, seed, *, crossed):
-    """Probabilities of scored pictures, and of training pictures unseen, each float (n, C).
+    """Probabilities of scored pictures and, if `crossed`, of training pictures, float (n, C) each.
 
-    A training picture's are those of a training without it and its near-duplicates; they are None
-    unless `crossed`.
+    A training picture's are those of a training without it and its near-duplicates.
     """
     rows, codes, unseen = sample.rows(fraction, seed), sample.train_codes, None
     if crossed:
@@ -276,18 +270,13 @@ def _folds(groups, seed):
 
 
 def _staged(image, pose, codes):
-    """What picture and pose, each as `_learned`, say of scored pictures, and their powers."""
-    (image_scored, image_unseen), (pose_scored, pose_unseen) = image, pose
-    powers = pooling.weights([image_unseen, pose_unseen], codes)
-    return pooling.pooled([image_scored, pose_scored], powers), powers.tolist()
+    """What picture and pose, each as `_learned`, say together of scored pictures."""
+    scored, unseen = zip(image, pose, strict=True)
+    return scores.pooled(scored, scores.powers(unseen, codes)), None
 
 
 def _kind_row(kind, parameters, confusions, sample, fractions):
-    """One kind of classifier, JSON-ready.
-
-    `by_fraction` has scores with intervals over pictures (of the confusion pooled over the seeds)
-    and `by_seed`, each seed's; confusion and F1 by activity are those of the last fraction.
-    """
+    """One kind of classifier, JSON-ready; the confusion is that of the last fraction."""
     rows = [
         {
             "fraction": fraction,
@@ -296,22 +285,18 @@ def _kind_row(kind, parameters, confusions, sample, fractions):
         }
         for fraction, each in zip(fractions, confusions, strict=True)
     ]
-    confusion = confusions[-1].sum(axis=(0, 1))
     return {
         "title": TITLES[kind],
         "trained_parameters": parameters,
         "by_fraction": rows,
-        "confusion": confusion.astype(int),
-        # An activity without pictures has none.
-        "f1": [None if np.isnan(value) else float(value) for value in f1(confusion)],
+        "confusion": confusions[-1].sum(axis=(0, 1)).astype(int),
     }
 
 
 def _constant(sample, labels):
     codes = sample.train_codes[sample.train_codes >= 0]
     most_frequent = int(np.bincount(codes).argmax())
-    predicted = np.full((1, len(sample.true)), most_frequent)
-    confusions = confusion_per_picture(sample.true, predicted, sample.activities)[None]
+    confusions = sample.confusions(np.full((1, len(sample.true)), most_frequent))
     return {"activity": labels.names[most_frequent], **sample.scores(confusions)}
 
 
@@ -320,12 +305,8 @@ def _differences(pair, confusions, sample, fractions):
     rows = []
     for index, fraction in enumerate(fractions):
         both = [confusions[kind][index] for kind in pair]
-        row = {"fraction": fraction}
-        for name, score in SCORES.items():
-            by_seed = (score(each.sum(axis=1)) for each in both)
-            over_seeds = paired_difference(*by_seed)["interval"]
-            row[name] = _decided(sample.contrast(score, [1, -1], both), over_seeds)
-        rows.append(row)
+        found = {name: sample.difference(name, [1, -1], both) for name in SCORES}
+        rows.append({"fraction": fraction, **found})
     return {"first": pair[0], "second": pair[1], "by_fraction": rows}
 
 
@@ -333,18 +314,9 @@ def _gain_with_few_labels(confusions, sample, fractions):
     """How much more accuracy the pose adds to the image with the fewest labels than with all."""
     if len(fractions) == 1:
         return None
-    score = SCORES["accuracy"]
     four = [confusions[kind][index] for index in (0, -1) for kind in ("staged", "image")]
-    few, few_image, everything, all_image = (score(each.sum(axis=1)) for each in four)
-    over_seeds = paired_difference(few - few_image, everything - all_image)["interval"]
-    found = sample.contrast(score, [1, -1, -1, 1], four)
-    return {"fraction": fractions[0], **_decided(found, over_seeds)}
-
-
-def _decided(contrast, over_seeds):
-    """Decided is what excludes 0 over pictures and over seeds, on the same side."""
-    decided = all_decide([contrast["interval"], over_seeds])
-    return {**contrast, "interval_over_seeds": over_seeds, "decided": decided}
+    found = sample.difference("accuracy", [1, -1, -1, 1], four)
+    return {"fraction": fractions[0], **found}
 
 
 def counts(labels, indices):

@@ -1,9 +1,7 @@
 """What the classifiers see of each picture: a shipped model's pose, and ImageNet's features.
 
 Neither network is trained here, so what they say of a picture is computed once and kept in the
-cache. `best` learned from photographs and has seen no synthetic person: what it says of training
-pictures is as good or bad as of validation pictures. Only where a pose network has seen the
-training pictures would their cues have to come from networks that have not (cross-fitting).
+cache.
 """
 
 import hashlib
@@ -53,10 +51,9 @@ class Cues:
 def pose_cues(dataset, cache_dir, *, model):
     """The Cues of all pictures of a PoseDataset by a shipped model, mirrored ones too.
 
-    The features are each joint's confidence and the means of the last network's deepest maps; that
-    network has Lite0's trunk. The model's last pass sees a crop and a mirrored one, so the maps'
-    means are over both: they do not change with the picture's side, and a mirrored picture's pose
-    is the mirrored pose.
+    The features are each joint's confidence and the means of the last network's deepest maps. The
+    model's last pass sees a crop and a mirrored one, and the means are over both: a mirrored
+    picture has the same, and its pose is the mirrored pose.
     """
     folder = loading.path_of(model)
     name = f"pose-{files.digest(folder / manifest.MANIFEST)[:16]}"
@@ -68,10 +65,9 @@ def pose_cues(dataset, cache_dir, *, model):
 
 
 def picture_features(dataset, cache_dir):
-    """Means of ImageNet's deepest maps for all pictures of a data set, float32 (N, F).
+    """Means of ImageNet's deepest maps over all pictures and their mirror images, float32 (N, F).
 
-    They are means over the picture and its mirror image. None where ImageNet's weights are not
-    installed (`make imagenet`).
+    None where ImageNet's weights are not installed (`make imagenet`).
     """
     if not imagenet.WEIGHTS.is_file():
         return None

@@ -11,7 +11,7 @@ from posekit.wording import comparability, number, with_interval
 
 TRACKED = PROJECT_ROOT / "reports" / "activity.json"
 
-# What the picture branch sees.
+# What the picture branch may see.
 SHOWS = {
     "imagenet": "features of a network that knows ImageNet",
     "pictures": "the picture, from new weights (`make imagenet` was not run)",
@@ -63,49 +63,23 @@ def pictures(labels, experiment, *, count=12):
     }
 
 
-def budget_table(result):
-    """Rows for a table: what each kind of classifier sees and had."""
-    pose, picture = f"what {result['pose_model']['name']} says", SHOWS[result["shows"]]
-    sees = {
-        "image": picture,
-        "pose": pose,
-        "staged": "what the two above say",
-        "both": f"{picture}; {pose}",
-        "true_pose": "the labelled joints",
-    }
-    budget = result["budget"]
-    return [
-        {
-            "network": row["title"],
-            "sees": sees[kind],
-            "parameters trained": row["trained_parameters"],
-            "steps": budget["steps"],
-            "pictures in a step": budget["batch_size"],
-        }
-        for kind, row in result["kinds"].items()
-    ]
-
-
 def score_table(result):
     """Rows for a table: scores of all kinds and fractions, and of the constant."""
     constant, pictures = result["constant"], result["pictures"]["train"]
     rows = [
-        (count, row["title"], row["by_fraction"][index])
+        (count, row["title"], row["trained_parameters"], row["by_fraction"][index])
         for index, count in enumerate(pictures)
         for row in result["kinds"].values()
     ]
-    rows.append((pictures[-1], f"always {constant['activity']}", constant))
+    rows.append((pictures[-1], f"always {constant['activity']}", 0, constant))
     return [
         {
             "training pictures": count,
             "network": title,
+            "trained weights": weights,
             **{f"{SCORE_TITLES[name]} (95 % interval)": _score(scores[name]) for name in SCORES},
-            "accuracy by seed": ", ".join(
-                number(value, 2) for value in scores.get("by_seed", {}).get("accuracy", [])
-            )
-            or None,
         }
-        for count, title, scores in rows
+        for count, title, weights, scores in rows
     ]
 
 
@@ -126,17 +100,6 @@ def difference_table(result):
         }
         for pair in result["differences"]
         for row, pictures in zip(pair["by_fraction"], result["pictures"]["train"], strict=True)
-    ]
-
-
-def f1_table(result):
-    """Rows for a table: F1 of each activity, with all training pictures."""
-    return [
-        {
-            "activity": name,
-            **{row["title"]: row["f1"][code] for row in result["kinds"].values()},
-        }
-        for code, name in enumerate(result["activities"])
     ]
 
 
@@ -207,6 +170,7 @@ def answer(result):
                 for kind, row in result["kinds"].items()
                 for at in [kinds[kind]]
             ),
+            f"The picture branch sees {SHOWS[result['shows']]}",
             f"Always `{constant['activity']}`: accuracy {number(constant['accuracy']['value'], 2)}",
             f"{result['pictures']['validation']:,} validation pictures, {len(result['seeds'])} "
             f"seeds, {result['budget']['steps']:,} steps of {result['budget']['batch_size']} "

@@ -61,19 +61,15 @@ def open_labels(
     """The activities of a data set's pictures, ActivityLabels, or None where nothing names one.
 
     They are read from `path` where it is given, else from a `labels.csv` in a folder of the data
-    or next to a data file; without any, they are those that the data set itself has.
+    or next to a data file; without any, they are those that the data set itself has. Bad lines of a
+    table are listed in one PosekitError.
 
     Args:
         data: str that the data set was opened with, see `sources.load`.
         dataset: PoseDataset of N pictures, which may be a part of the data.
         activities: list of the names that labels may have, such as LSP_SPORTS, or None for any.
         unlabelled: "error", or "skip" to leave pictures without label out with a warning.
-        bad_images: what `dataset` was opened with; under "skip" a label may name a picture that
-            was left out.
-
-    Raises:
-        PosekitError: a table is not as the module describes it, or names no picture, one twice or
-            none of `activities`; all such lines are listed. Or there are fewer than two activities.
+        bad_images: as for `dataset`; under "skip" a label may name a picture that was left out.
     """
     check_choice("open_labels()", "unlabelled", unlabelled, ("error", "skip"))
     if activities is not None and (isinstance(activities, str) or len(set(activities)) < 2):

@@ -1,9 +1,8 @@
 """Networks that recognise an activity: from the picture, from a pose network's cues, or from both.
 
-The pose branch gets what a shipped pose network says: joints, their confidences and the means of
-its deepest maps (`cues`). The picture branch starts from the features of a network that knows
-ImageNet, where these are installed, else it is a small convolutional network of its own. Where a
-network has both branches, they merge before the last layers.
+The pose branch gets the `cues`. The picture branch starts from the features of a network that knows
+ImageNet, where these are installed, else it is a small convolutional network of its own. Two
+branches merge before the last layers.
 
 Source: Bearman and Dong, "Human Pose Estimation and Activity Classification Using Convolutional
 Neural Networks", CS231n report, 2015, for the idea.

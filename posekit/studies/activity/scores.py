@@ -1,4 +1,4 @@
-"""Scores of activities recognised in pictures: accuracy, F1, confusion, and their intervals.
+"""Scores of activities recognised in pictures, their intervals, and two networks merged as one.
 
 A confusion matrix counts pictures by (true activity, predicted activity). All scores follow from
 it, so their intervals, and those of differences, come from resampled confusion matrices: whole
@@ -6,20 +6,21 @@ groups of near-duplicates are drawn, as for all intervals here (`bootstrap`).
 """
 
 import numpy as np
+from scipy import optimize, special
 
 from posekit.evaluation import bootstrap
 
+# What a network may call impossible: one sure mistake must not decide the weights.
+LEAST_PROBABILITY = 1e-6
+
 
 def confusion_per_picture(true, predicted, count):
-    """What each picture adds to the confusion matrix, float64 (N, count, count), rows the truth.
+    """What each picture adds to each network's confusion, float64 (S, N, count, count), rows true.
 
-    `true`, int (N,), lies in 0..count - 1. The activities that S networks predicted, int (S, N),
-    are summed.
+    `true`, int (N,), and what S networks predict, int (S, N), lie in 0..count - 1.
     """
-    counted = np.zeros((len(true), count, count))
-    for each in predicted:
-        counted[np.arange(len(true)), true, each] += 1
-    return counted
+    one_hot = np.eye(count)
+    return one_hot[true][:, :, None] * one_hot[predicted][:, :, None, :]
 
 
 def accuracy(confusion):
@@ -53,7 +54,7 @@ def interval(statistic, counted, groups, *, seed, resamples):
 
     Args:
         statistic: function of float (R, M, C, C), R resamples of M confusions, to float (R,).
-        counted: list of M arrays of `confusion_per_picture`, of the same pictures in order.
+        counted: list of M float (N, C, C), what each of the same pictures adds.
         groups: int or str (N,), the group of each picture; whole groups are drawn.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile
@@ -69,3 +70,31 @@ def interval(statistic, counted, groups, *, seed, resamples):
 
 def _ratio(top, bottom):
     return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
+
+
+def powers(probabilities, codes):
+    """The powers under which the true activities `codes`, int (N,), are likeliest, float (B,) >= 0.
+
+    `probabilities`, float (B, N, C), are those of B networks that have not seen these N pictures.
+    """
+    logs = _logs(probabilities)
+
+    def loss(each):
+        pooled = special.log_softmax(np.tensordot(each, logs, axes=1), axis=-1)  # (N, C)
+        return -pooled[np.arange(len(codes)), codes].mean()
+
+    start = np.full(len(logs), 1 / len(logs))
+    return optimize.minimize(loss, start, bounds=[(0, None)] * len(logs)).x
+
+
+def pooled(probabilities, powers):
+    """Probabilities of the networks together, float (N, C), from those of each, (B, N, C).
+
+    They are multiplied, each to its power. Source: Genest and Zidek, "Combining Probability
+    Distributions", Statistical Science 1986 (logarithmic opinion pool).
+    """
+    return special.softmax(np.tensordot(powers, _logs(probabilities), axes=1), axis=-1)
+
+
+def _logs(probabilities):
+    return np.log(np.maximum(probabilities, LEAST_PROBABILITY))

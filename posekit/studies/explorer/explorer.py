@@ -54,10 +54,8 @@ class Explorer:
             saliency is shown; None where there is none.
         activities: str (N,), or None where they are not known.
 
-    Attributes:
-        poses: estimators.Poses of the N stored images, or None without a model.
-        error_px: float (N, K), pixels; NaN where a joint is not labelled or there is no model.
-        image_error_px: float (N,), mean over each image's labelled joints; NaN likewise.
+    `poses` of the stored images are None without a model. `error_px`, float (N, K), and its mean
+    over each image's labelled joints, `image_error_px`, are pixels, NaN where not known.
     """
 
     def __init__(self, dataset, *, estimator=None, gradient_stage=None, activities=None):
@@ -122,10 +120,7 @@ class Explorer:
         return replace(state, image=int(self.browsed(state)[0]))
 
     def step(self, state, by):
-        """The state `by` images further in its order, which is a circle.
-
-        From an image of another activity than the state's it goes to the first image of it.
-        """
+        """The state `by` images further in its order, a circle; from an image outside, the first."""
         browsed = self.browsed(state)
         if state.image not in browsed:
             return self.first(state)
@@ -133,10 +128,9 @@ class Explorer:
         return replace(state, image=int(browsed[(position + by) % len(browsed)]))
 
     def click(self, state, x_px, y_px):
-        """The state after a click on `picture`: the nearest joint shown is chosen.
+        """The state after a click on `picture`: the nearest joint shown, if any, is chosen.
 
         Its saliency is shown, where there is one, and hidden by another click on the same joint.
-        Where no joint is shown, the state stays.
         """
         distance_px = np.linalg.norm(self._overlay_px(state) - [x_px, y_px], axis=-1)  # (2, K)
         if not np.isfinite(distance_px).any():
@@ -202,9 +196,7 @@ class Explorer:
                 shown, predicted_px, None, subject.confidences, skeleton=skeleton
             )
         ends_px = [
-            each_px[joint]
-            for each_px, is_shown in ((predicted_px, predicted_shown), (true_px, true_shown))
-            if is_shown[joint]
+            end_px[joint] for end_px in (predicted_px, true_px) if np.isfinite(end_px[joint]).all()
         ]
         return drawing.draw_ring(shown, *ends_px) if ends_px else shown
 
@@ -235,14 +227,11 @@ class Explorer:
             "error_torsos": subject.error_px / np.where(torso_px > 0, torso_px, np.nan),
             "confidence": unknown if subject.confidences is None else subject.confidences,
         }
-        known = {
-            name: [float(value) if np.isfinite(value) else None for value in values]
-            for name, values in columns.items()
-        }
-        return [
-            dict(zip(("joint", *known), row, strict=True))
-            for row in zip(self.joints, *known.values(), strict=True)
-        ]
+        rows = [{"joint": joint} for joint in self.joints]
+        for name, values in columns.items():
+            for row, value in zip(rows, values, strict=True):
+                row[name] = float(value) if np.isfinite(value) else None
+        return rows
 
 
 def open_explorer(dataset, *, model=NO_MODEL, activities=None):

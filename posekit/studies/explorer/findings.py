@@ -14,12 +14,16 @@ from posekit.evaluation.scores import examples
 from posekit.pipeline.augmentation import AUGMENTATIONS
 from posekit.skeleton import LSP
 from posekit.studies.explorer.explorer import NO_MODEL, path_of
-from posekit.wording import comparability, headline, number, pck_coverage, with_interval
+from posekit.wording import (
+    comparability,
+    few_images,
+    headline,
+    number,
+    pck_coverage,
+    with_interval,
+)
 
 WORST_COUNT = 10
-
-# Fewer images than this say little.
-FEW_IMAGES = 100
 
 
 def choose_images(experiment, part, *, count=None):
@@ -30,10 +34,7 @@ def choose_images(experiment, part, *, count=None):
 
 
 def usable_model(model, dataset):
-    """`model`, or NO_MODEL where it ships and the joints are not LSP's.
-
-    A shipped model is the notebook's default and would end every report on other joints.
-    """
+    """`model`, or NO_MODEL where it ships, as the notebook's default does, and joints are others."""
     if not _is_shipped(model) or dataset.skeleton == LSP:
         return model
     warnings.warn(
@@ -66,10 +67,7 @@ def states_to_keep(explorer, *, joint, seed):
 
 
 def gallery(explorer, *, each=4):
-    """Typical, good and worst pictures, `each` of a kind, as arguments of `plots.prediction_grid`.
-
-    None without errors.
-    """
+    """Typical, good and worst pictures as arguments of `plots.prediction_grid`, None without errors."""
     kinds = examples(explorer.image_error_px, each)
     if not kinds:
         return None
@@ -153,19 +151,20 @@ def answer(result):
     ranked = result["images_worst_first"]
     worst, median = ranked[0], ranked[len(ranked) // 2]
     share = pck["value"]
+    verdict = "The model finds too few torsos to be scored."
+    if share is not None:
+        verdict = (
+            f"`{result['model']}` is {'mostly right' if share >= 0.5 else 'mostly wrong'}: "
+            f"{share:.0%} of the joints are within 0.2 torso lengths of their labels."
+        )
     return wording.answer(
-        "The model finds too few torsos to be scored."
-        if share is None
-        else f"`{result['model']}` is {'mostly right' if share >= 0.5 else 'mostly wrong'}: "
-        f"{share:.0%} of the joints are within 0.2 torso lengths of their labels.",
+        verdict,
         f"The easiest joint is the {easiest.replace('_', ' ')}, off by {number(known[easiest])} "
         f"px, the hardest the {hardest.replace('_', ' ')}, off by {number(known[hardest])} px. The "
         f"median picture is off by {number(median['mean_error_px'])} px, the worst, "
         f"`{worst['image']}`, by {number(worst['mean_error_px'])} px. Look at the worst first; "
         "they are often other people, occlusion or a faulty label.",
-        f"Careful: {result['images']} images are too few for more than a rough answer."
-        if result["images"] < FEW_IMAGES
-        else "",
+        few_images(result["images"]),
         result["other_split"],
         comparable,
         numbers=[

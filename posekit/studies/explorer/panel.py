@@ -43,8 +43,7 @@ _LOOK = {"style": {"description_width": "9em"}, "layout": {"width": "27em"}}
 class Panel:
     """Browse the pictures of an Explorer; the last line of a cell shows it.
 
-    `controls` holds the widgets by the name of the part of the state that they set; it is None
-    until the panel is shown.
+    `controls` holds the widgets by the part of the state that they set, None until it is shown.
     """
 
     def __init__(self, explorer):

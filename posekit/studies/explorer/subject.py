@@ -54,10 +54,9 @@ def distances_px(predicted_px, true_px, labelled):
 
 
 def varied(stored, augmentation, *, rng, mirror=None):
-    """A Subject as training varies it: the whole of it in a square, cut, lit and covered.
+    """A Subject as training varies it, nothing predicted; joints outside count as not labelled.
 
-    `rng` is used alike whatever the strengths; `mirror` is the skeleton's where the picture is
-    mirrored. Nothing is predicted; what is not in the square counts as not labelled.
+    `rng` is used alike whatever the strengths; `mirror` is the skeleton's where it is mirrored.
     """
     canvas = views.cut(stored.image, stored.shown_box_px, VARIED_PX)[None].astype(np.float32)
     on_canvas_px = keypoints_into_boxes(
@@ -80,10 +79,9 @@ def varied(stored, augmentation, *, rng, mirror=None):
 
 
 def shown_saliency(subject, stage, joint):
-    """Which pixels of the panel's square move a joint: `saliency.joint_saliency`, warped to it.
+    """Which pixels of the panel's square move a joint, float32 (PICTURE_PX, PICTURE_PX), >= 0.
 
-    `stage` is the estimator's last, with a Keras network. Returns float32 (PICTURE_PX, PICTURE_PX),
-    >= 0; 0 outside the network's input.
+    `stage` is the estimator's last, with a Keras network; outside its input it is 0.
     """
     if stage.view == "squashed":
         crop = image_files.squash(subject.image, stage.frame_px)

@@ -1,15 +1,11 @@
 """Notebook 06: what each idea between the poster's recipe and the best model contributes."""
 
 from posekit import wording
-from posekit.datasets import lsp
-from posekit.datasets.pose_dataset import evenly_spread
-from posekit.datasets.sources import SYNTHETIC
 from posekit.estimators import manifest, recipes
 from posekit.estimators.loading import SHIPPED
 from posekit.evaluation import metrics
 from posekit.files import PROJECT_ROOT, read_json
-from posekit.studies.ladder.run import SCORES, estimator_of, train
-from posekit.studies.ladder.steps import way_up
+from posekit.studies.ladder.run import SCORES
 from posekit.wording import comparability, number, verdict, with_interval
 
 # An earlier way up on photographs, longer, with one seed and four epochs; the code of its steps is
@@ -72,7 +68,7 @@ def cost_table(result):
             "parameters": row["parameters"],
             "GFLOPs a picture": row["gigaflops"],
             "minutes of training": row["minutes"],
-            "epochs": row["epochs"],
+            "PCK@0.2": row["validation"]["pck_0.2"]["value"],
         }
         for number, row in enumerate(result["rungs"], start=1)
     ]
@@ -93,49 +89,6 @@ def ablation_text(result):
         f"{begun}The finished recipe scores PCK@0.2 "
         f"{with_interval(**rows[0]['validation']['pck_0.2'])} after {result['epochs']} epochs, "
         f"{len(result['seeds'])} seeds. {_steps(rows)}"
-    )
-
-
-def joint_arguments(result):
-    """PCK of each joint at the first and the last step, as plots.error_by_joint's arguments."""
-    first, last = result["rungs"][0], result["rungs"][-1]
-    return {
-        "values_by_name": {
-            row["title"]: list(row["pck_per_joint"].values()) for row in (first, last)
-        },
-        "joints": list(first["pck_per_joint"]),
-    }
-
-
-def pictures(result, experiment, run_dir, *, count):
-    """`count` synthetic validation pictures with the last step's poses, for plots.prediction_grid.
-
-    None where the data are photographs.
-    """
-    if experiment.dataset.name != SYNTHETIC:
-        return None
-    last = way_up(experiment.profile, epochs=result["epochs"])[-1]
-    trained = train(last, experiment, run_dir, result["seeds"][0])
-    validation = experiment.part("validation")
-    shown = validation.subset(evenly_spread(len(validation), count))
-    return {
-        "images": [lsp.decode(shown, index) for index in range(len(shown))],
-        "true_px": shown.keypoints_px,
-        "pred_px": estimator_of(last, trained).estimate_dataset(shown).keypoints_px,
-        "labelled": shown.labelled,
-        "skeleton": shown.skeleton,
-        "titles": shown.image_ids,
-    }
-
-
-def contributions(result):
-    """What each step contributes, as a Markdown list."""
-    titles = {row["key"]: row["title"] for row in result["rungs"]}
-    return "\n".join(
-        f"- **{row['title']}**, from {titles[row['parent']]} ({row['change']}): PCK@0.2 "
-        f"{_difference(row, 'pck_0.2')}, MSE {_difference(row, 'frame_mse')}."
-        for row in result["rungs"]
-        if row["parent"]
     )
 
 
@@ -187,16 +140,6 @@ def _shipped_row(folder):
 
 def _score(stored):
     return {key: stored[key] for key in ("value", "interval")}
-
-
-def _difference(row, score):
-    difference, digits = row["difference"][score], metrics.SCORES[score].digits
-    low, high = difference["interval"]
-    undecided = "" if difference["decided"] else ", not decided"
-    return (
-        f"{difference['value']:+.{digits}f} (95 % interval {low:+.{digits}f} to "
-        f"{high:+.{digits}f}{undecided})"
-    )
 
 
 def answer(result):

@@ -27,19 +27,9 @@ SCORES = ("pck_0.2", "pcp_0.5", "frame_mse")
 def run_ladder(steps, experiment, run_dir, *, seeds, out=None):
     """Train and score every step with every seed; finished trainings in `run_dir` are reused.
 
-    Train and validation are scored on equally many images, over the joints of the limbs.
-
-    Args:
-        steps: tuple of Step, a parent before its children.
-        experiment: Experiment.
-        run_dir: folder of the trainings.
-        seeds: non-empty list of int.
-        out: path of the result, written after each step; None for ladder.json in `run_dir`.
-
-    Returns:
-        dict, JSON-ready: data, profile, epochs, seeds, joints, images by part, mean_pose (its
-        validation scores), complete, rungs (the finished steps, in order, see `_row`), needs and
-        headline.
+    `steps` has a parent before its children. Train and validation are scored on equally many
+    images, over the joints of the limbs. The result, a JSON-ready dict, is written to `out` (None:
+    ladder.json in `run_dir`) after each step; its "rungs" are the finished steps, see `_row`.
     """
     run_dir = Path(run_dir)
     validation, trained = _samples(experiment)
@@ -113,16 +103,17 @@ def _training(step, experiment, run_dir, seed, validation, trained):
     """What one step scores with one seed, and its costs."""
     runs = train(step, experiment, run_dir, seed)
     estimator = estimator_of(step, runs)
-    pred_px = estimator.estimate_dataset(validation.dataset).keypoints_px
-    on_train = trained.scored(estimator.estimate_dataset(trained.dataset).keypoints_px)
+    on_validation, on_train = (
+        part.scored(estimator.estimate_dataset(part.dataset).keypoints_px)
+        for part in (validation, trained)
+    )
     return {
         "minutes": sum(sum(run.history["seconds"]) for run in runs) / 60,
         "epochs": sum(len(run.history["epoch"]) for run in runs),
         "parameters": sum(stage.network.count_params() for stage in estimator.stages),
         "gigaflops": sum(summary.count_flops(stage.network) for stage in estimator.stages) / 1e9,
-        "pck_per_joint": errors_of(pred_px, validation.dataset).pck().per_column,
         "train": {name: on_train.value(name) for name in SCORES},
-        "scored": validation.scored(pred_px),
+        "scored": on_validation,
         "folders": [str(run.folder.relative_to(run_dir)) for run in runs],
     }
 
@@ -148,8 +139,6 @@ def _row(step, parent, trainings, scored_of, validation):
     train_mean = {
         name: float(np.mean([each["train"][name] for each in trainings])) for name in SCORES
     }
-    # A joint that nobody labels has none.
-    per_joint = np.mean([each["pck_per_joint"] for each in trainings], axis=0)
     return {
         "key": step.key,
         "title": step.title,
@@ -168,10 +157,6 @@ def _row(step, parent, trainings, scored_of, validation):
         },
         "difference": parent and _difference(own, scored_of[parent.key], validation),
         "over_seeds": {name: seed_summary([each.value(name) for each in own]) for name in SCORES},
-        "pck_per_joint": {
-            joint: None if np.isnan(value) else float(value)
-            for joint, value in zip(validation.dataset.skeleton.joints, per_joint, strict=True)
-        },
     }
 
 

@@ -152,7 +152,13 @@ def answer(found):
         return "No trainings of the poster as it was are stored."
     ranked = sorted(found, key=lambda row: row["factor"])
     close = [row for row in ranked if row["factor"] <= CLOSE]
-    said = "; ".join(map(_in_words, close or ranked[:1]))
+    said = "; ".join(
+        f"missing joints {row['labels']}, mirrored {row['mirrored']}, "
+        f"{'with' if row['batch_norm'] else 'without'} batch normalisation (epoch "
+        f"{row['nearest_epoch']}: {number(row['nearest'][0])} and {number(row['nearest'][1])})"
+        for row in close or ranked[:1]
+    )
+    off = f"off by a factor of {number(ranked[0]['factor'], 2)}"
     images, side = (min(row[name] for row in found) for name in ("images", "frame_px"))
     return (
         "**Under which reading do the poster's losses come out together?** "
@@ -160,19 +166,10 @@ def answer(found):
         + (
             f"come out to within {CLOSE - 1:.0%} with {said}."
             if close
-            else f"do not come out; they are nearest with {said}, off by a factor of "
-            f"{number(ranked[0]['factor'], 2)}."
+            else f"do not come out; they are nearest with {said}, {off}."
         )
         + f" These trainings had {images:,} photographs and their mirror images, {side} x {side} "
         f"px, and at most {max(row['epochs'] for row in found)} epochs; the poster had "
         f"{POSTER_IMAGES:,} images, half of them mirrored: what shorter trainings do not reach, "
         "longer ones may."
-    )
-
-
-def _in_words(row):
-    return (
-        f"missing joints {row['labels']}, mirrored {row['mirrored']}, "
-        f"{'with' if row['batch_norm'] else 'without'} batch normalisation (epoch "
-        f"{row['nearest_epoch']}: {number(row['nearest'][0])} and {number(row['nearest'][1])})"
     )

@@ -4,19 +4,14 @@ import numpy as np
 
 from posekit import wording
 from posekit.datasets import lsp
-from posekit.evaluation import baselines, pose_statistics
+from posekit.evaluation import baselines
 from posekit.studies.poster.published import PUBLISHED_MSE, WORDS, reading
-from posekit.wording import comparability, number
-
-COMPONENT_COUNT = 5
-
-# Fewer validation images than this say little.
-FEW_IMAGES = 100
+from posekit.wording import comparability, few_images, number
 
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
     *("summary", "constant_guess_validation", "placed_figure_validation", "similar_groups"),
-    *("images_in_similar_groups", "pose_variance_explained", "never_labelled", "poster"),
+    *("images_in_similar_groups", "never_labelled", "poster"),
 )
 
 
@@ -38,52 +33,6 @@ def original_images(dataset, indices):
     return [lsp.decode(dataset, index) for index in indices]
 
 
-def similar_pairs(experiment, limit):
-    """At most `limit` image pairs of the same near-duplicate group, int (M, 2)."""
-    groups = experiment.split.groups
-    order = np.argsort(groups, kind="stable")
-    same = groups[order[1:]] == groups[order[:-1]]
-    return np.stack([order[:-1][same], order[1:][same]], axis=1)[:limit]
-
-
-def pose_components(dataset):
-    """pose_statistics.PoseComponents of all joints, NaN for those left out; None below two joints.
-
-    Only poses with all the compared joints can be compared. The most rarely labelled joints are
-    left out until more than COMPONENT_COUNT poses remain.
-    """
-    compared = dataset.labelled.any(axis=0)
-    counts = dataset.labelled.sum(axis=0)
-    while compared.sum() >= 2:
-        normalised, usable = pose_statistics.normalise(
-            dataset.keypoints_px[:, compared], dataset.labelled[:, compared]
-        )
-        if usable.sum() > COMPONENT_COUNT:
-            count = min(COMPONENT_COUNT, 2 * int(compared.sum()))
-            found = pose_statistics.principal_components(normalised[usable], count)
-            mean = np.full((len(compared), 2), np.nan)
-            components = np.full((count, len(compared), 2), np.nan)
-            mean[compared], components[:, compared] = found.mean, found.components
-            return found._replace(mean=mean, components=components)
-        compared[np.argmin(np.where(compared, counts, len(dataset) + 1))] = False
-    return None
-
-
-def components_left_out(dataset, components):
-    """What `pose_components` could not use, as a sentence; empty where it used every joint."""
-    if components is None:
-        return (
-            f"More than {COMPONENT_COUNT} images must have two or more joints in common; "
-            f"among these {len(dataset)} they do not."
-        )
-    left_out = [
-        joint.replace("_", " ")
-        for joint, position in zip(dataset.skeleton.joints, components.mean, strict=True)
-        if np.isnan(position).any()
-    ]
-    return f"Left out, because too few images label them: {', '.join(left_out)}." * bool(left_out)
-
-
 def explore(experiment):
     """Everything notebook 01 reports, JSON-ready."""
     dataset, joints = experiment.dataset, experiment.dataset.skeleton.joints
@@ -92,7 +41,6 @@ def explore(experiment):
         for part in ("train", "validation")
         for indices in [experiment.split.indices(dataset, part)]
     )
-    components = pose_components(dataset)
     group_sizes = np.bincount(experiment.split.groups)
     summary = lsp.summarise(dataset)
     guesses = baselines.constant_errors_by_treatment(
@@ -110,7 +58,6 @@ def explore(experiment):
         "placed_figure_validation": placed,
         "similar_groups": int((group_sizes > 1).sum()),
         "images_in_similar_groups": int(group_sizes[group_sizes > 1].sum()),
-        "pose_variance_explained": [] if components is None else components.explained,
         "never_labelled": [name for name in joints if name not in dataset.known_joints],
         "poster": PUBLISHED_MSE,
         "publishable": list(PUBLISHABLE),
@@ -152,7 +99,6 @@ def answer(result):
     }
     low, high = min(guesses.values()), max(guesses.values())
     summary, placed = result["summary"], result["placed_figure_validation"]["true_centre"]
-    few = result["data"]["split"]["validation"]
     return wording.answer(
         f"A loss says nothing before it says what missing joints count for: one pose for every "
         f"picture scores {number(low, 0)} to {number(high, 0)}.",
@@ -163,9 +109,7 @@ def answer(result):
         f"Finding the person is worth more than any constant: the mean figure at each person's "
         f"true centre scores {number(placed)} on labelled joints, and knows nothing of the pose.",
         reading(guesses) if _is_photographs(result) else "",
-        f"Careful: {few} validation images are too few for more than a rough answer."
-        if few < FEW_IMAGES
-        else "",
+        few_images(result["data"]["split"]["validation"]),
         comparability(result["data"]).strip(),
         numbers=[
             *(

@@ -38,11 +38,7 @@ def trained_model(run_dir, experiment, *, network=None):
 
     It is the network that notebook 02 trained first in `run_dir`, or that of `network`: the folder
     of a training, or the start of its name in `run_dir`/training, of which the latest is taken.
-
-    Raises:
-        PosekitError: there is no such training, notebook 02 has not run here, the network does not
-            predict coordinates in the experiment's frame, or it was trained on another split, so
-            that training images would pass for validation images.
+    It must predict coordinates in the experiment's frame and have been trained on its split.
     """
     run_dir = Path(run_dir)
     if network is None:
@@ -118,8 +114,8 @@ def estimated(estimator, experiment, part="validation"):
 def gallery(pred_px, experiment, count, part="validation"):
     """The `count` typical, good and worst predictions, as plots.prediction_grid's arguments.
 
-    Predictions are float (n, K, 2), pixels of the original pictures. Their measure is the mean
-    error of the labelled joints; images without any are left out.
+    Predictions are float (n, K, 2), pixels of the original pictures, ranked by the mean error of
+    the labelled joints; images without any are left out.
     """
     chosen = experiment.part(part)
     total_px, joints = per_image(pred_px, experiment, part).sums["mpjpe_px"]
@@ -140,9 +136,8 @@ def pck_by_contortion(pred_px, experiment, *, seed):
     """PCK@0.2 on validation, in equal bins of how unlike the training poses each pose is.
 
     Mirrored training poses count as training poses, since training flips. Predictions are float
-    (n, K, 2), pixels of the original pictures. A row for each bin has label, pck, interval,
-    mean_pose_pck, images, and the mean error that PCK allows, allowed_px, frame pixels. Poses with
-    too few labelled joints to compare are left out; [] where all are.
+    (n, K, 2), pixels of the original pictures. Poses with too few labelled joints to compare are
+    left out; [] where all are.
     """
     chosen, train = experiment.part("validation"), experiment.part("train")
     mirrored_px, mirrored_labelled = mirror_keypoints(
@@ -178,6 +173,7 @@ def pck_by_person_count(pred_px, experiment, *, seed):
 
 
 def _pck_rows(members, pred_px, experiment, seed):
+    """A row for each (label, image indices); allowed_px is the mean error that PCK allows."""
     chosen, frame_px = experiment.part("validation"), experiment.frame_px
     own, constant = _beside_the_mean_pose(pred_px, experiment)
     (hits, counted), (constant_hits, _) = own.sums["pck_0.2"], constant.sums["pck_0.2"]
@@ -214,21 +210,11 @@ def _beside_the_mean_pose(pred_px, experiment):
     return [per_image(each_px, experiment, "validation") for each_px in poses_px]
 
 
-def bin_arguments(rows, xlabel):
-    """Rows of `pck_by_contortion` or `pck_by_person_count` as plots.error_by_bin's arguments."""
-    return {
-        "labels": [row["label"] for row in rows],
-        "values": [row["pck"] for row in rows],
-        "intervals": [row["interval"] for row in rows],
-        "counts": [row["images"] for row in rows],
-        "xlabel": xlabel,
-        "ylabel": "PCK@0.2, share of joints",
-        "title": f"PCK of the network by {xlabel}",
-    }
+def bin_table(grouping, result, photographs=None):
+    """Rows for a table: the bins of every network, on photographs too where known.
 
-
-def bin_table(result, photographs=None):
-    """Rows for a table: bins by contortion of every network, on photographs too where known."""
+    `grouping` is "by_contortion" or "by_person_count".
+    """
     return [
         {
             "pictures of": where,
@@ -242,7 +228,7 @@ def bin_table(result, photographs=None):
         for where, each in (("this run", result), ("photographs", photographs))
         if each is not None
         for model, groups in {"the network": each, **each["shipped"]}.items()
-        for row in groups["by_contortion"]
+        for row in groups[grouping]
     ]
 
 
@@ -347,13 +333,7 @@ def answer(result):
         verdict_text = "Mostly right." if value > 0.5 else better
     per_joint = result["scores"]["validation"]["pck_per_joint"]
     known = {name: value for name, value in per_joint.items() if value is not None}
-    numbers = [f"PCK@0.2 on training images: {with_interval(**pck['train'], digits=3)}."]
-    if known:
-        easiest, hardest = max(known, key=known.get), min(known, key=known.get)
-        numbers.append(
-            f"The easiest joint is `{easiest}` ({number(known[easiest], 3)}), the hardest "
-            f"`{hardest}` ({number(known[hardest], 3)})."
-        )
+    hardest = sorted(known, key=known.get)[:3]
     return wording.answer(
         verdict_text,
         f"{with_interval(value, pck['validation']['interval'], 3)} of the joints of people whom "
@@ -371,7 +351,11 @@ def answer(result):
         ),
         _ends_text(result["by_person_count"], "with most people in the picture", "with fewest"),
         comparability(result["data"]).strip(),
-        numbers=numbers,
+        numbers=[
+            f"PCK@0.2 on training images: {with_interval(**pck['train'], digits=3)}.",
+            "PCK@0.2 of the hardest joints: "
+            f"{', '.join(f'`{name}` {known[name]:.3f}' for name in hardest) or 'not measured'}.",
+        ],
     )
 
 

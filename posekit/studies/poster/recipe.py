@@ -5,21 +5,25 @@ from posekit.evaluation import baselines, predictions
 from posekit.evaluation.scores import score, score_original_px
 from posekit.pipeline.targets import LABEL_TREATMENTS
 from posekit.studies.poster.published import PUBLISHED_MSE, reading
-from posekit.wording import comparability, headline, number, pck_coverage, verdict, with_interval
+from posekit.wording import (
+    comparability,
+    few_images,
+    headline,
+    number,
+    pck_coverage,
+    verdict,
+    with_interval,
+)
 
 # What tables and figures call the predictions.
 NAMES = {"network": "network", **baselines.NAMES}
-
-# Fewer validation images than this say little.
-FEW_IMAGES = 100
 
 
 def describe(run, experiment, run_dir):
     """A TrainingRun's results at its best epoch, JSON-ready; its folder is relative to `run_dir`.
 
-    train_mse (the bias; what validation_mse adds is the variance) and validation_mse are in
-    inference mode and under its label treatment. Scores and `mse_parts` (of
-    `baselines.error_parts`, by prediction) are of labelled joints.
+    train_mse, the bias, and validation_mse are in inference mode and under its label treatment;
+    scores and `mse_parts`, by prediction, are of labelled joints.
     """
     treatment = run.config.label_treatment
     model = run.best_model()
@@ -161,7 +165,11 @@ def answer(result):
         f"each person's true centre, which knows nothing of the pose, "
         f"{number(error['true_centre'])}. Of the network's error {place} is the place of the "
         f"person, {size} its size and {shape} the shape of the pose.",
-        _too_short(result, first),
+        few_images(result["data"]["split"]["validation"]),
+        f"Validation was still falling in the last of {first['epochs']} epochs: the run is too "
+        "short to say how far the recipe gets."
+        if first["best_epoch"] == first["epochs"]
+        else "",
         reading(result["constants"]) if "lsp" in result["data"]["name"] else "",
         comparability(result["data"]).strip(),
         numbers=[
@@ -182,19 +190,6 @@ def _learned(error):
     if error["network"] > error["true_centre"]:
         return "At best where people are, not how they stand"
     return "Where people are, and some of how they stand"
-
-
-def _too_short(result, run):
-    reasons = []
-    if run["best_epoch"] == run["epochs"]:
-        reasons.append(
-            f"validation was still falling in the last of {run['epochs']} epochs, so the run is "
-            "too short to say how far the recipe gets"
-        )
-    count = result["data"]["split"]["validation"]
-    if count < FEW_IMAGES:
-        reasons.append(f"{count} validation images are too few for more than a rough answer")
-    return f"Careful: {'; '.join(reasons)}." if reasons else ""
 
 
 def _treatment_line(run):

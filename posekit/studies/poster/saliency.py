@@ -10,16 +10,13 @@ from posekit.studies.poster.trials import measure_statistics
 from posekit.training import keras_patches
 from posekit.wording import comparability, headline, number, with_interval
 
-# The joint box ends at the joints; skin, hands and feet reach beyond it.
-# Times the sides of the box around the joints: a tenth more on each side.
+# Times the sides of the box around the joints: skin, hands and feet reach beyond them.
 BOX_MARGIN = 1.2
 
 # Pictures whose activations, all channels of them, are in memory at once.
 BATCH = 32
 # Training pictures on which the statistics of batch normalisation are measured.
 STATISTICS_IMAGES = 256
-# Layers up to which weights are drawn again; of deeper networks some, evenly spread.
-MOST_STEPS = 11
 
 # With fewer images, little is said.
 FEW_IMAGES = 30
@@ -27,7 +24,7 @@ FEW_IMAGES = 30
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
     *("epochs", "joint", "images", "untrained_draws", "edge_correlation", "share_in_box"),
-    *("randomised", "other_joint", "untrained_maps"),
+    *("other_joint", "untrained_maps"),
 )
 
 
@@ -38,21 +35,12 @@ def untrained_copy(model, experiment, *, seed):
     """
     with keras_patches.seeded(seed):
         copy = keras.models.clone_model(model)
-    measure_statistics(copy, statistics_images(experiment), BATCH)
+    measure_statistics(copy, experiment.images("train")[:STATISTICS_IMAGES], BATCH)
     return copy
 
 
-def statistics_images(experiment):
-    """The training pictures that statistics are measured on."""
-    return experiment.images("train")[:STATISTICS_IMAGES]
-
-
 def choose_images(experiment, *, seed):
-    """Validation images whose person box is known, at random, int (n,) into that part.
-
-    Raises:
-        PosekitError: there is none.
-    """
+    """Validation images whose person box is known, at random, int (n,) into that part."""
     labelled = experiment.part("validation").labelled
     known = len(experiment.dataset.known_joints)
     usable = np.flatnonzero(labelled.sum(axis=1) >= max(1, known // 2))
@@ -91,9 +79,9 @@ def joint_maps(model, images, joint, *, seed, joints):
 def edge_correlations(model, untrained, images, **settings):
     """How closely the mean activation of each convolution follows the images' Sobel edges.
 
-    `untrained` is a list of networks of the same layers, `images` uint8 (N, S, S, 3), `settings`
-    groups (N,), seed and resamples of the bootstrap. Returns a dict, "trained", "untrained" and
-    the paired "trained minus untrained" -> layer -> `_measured`.
+    `untrained` is a list of networks of the same layers, `settings` are those of `_measured`.
+    Returns a dict, "trained", "untrained" and the paired "trained minus untrained" -> layer ->
+    `_measured`.
     """
     trained, *draws = (_follow_edges(each, images) for each in (model, *untrained))
     columns = {"trained": {}, "untrained": {}, "trained minus untrained": {}}
@@ -135,32 +123,6 @@ def shares_in_box(maps_by_name, boxes_px, **settings):
     return {name: _measured(draws, **settings) for name, draws in shares.items()}
 
 
-def randomised_maps(model, untrained, images, joint, statistics_on):
-    """A joint's maps as weights are drawn again, from the last layer down to the first.
-
-    The weights are those of `untrained`, a copy of the model; batch normalisation's statistics are
-    measured on other uint8 pictures. Yields (name of the first layer without its trained weights,
-    maps float (N, S, S)) for uint8 `images` (N, S, S, 3) and a joint's index.
-
-    Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 4.1 (cascading
-    randomization).
-    """
-    mixed = keras.models.clone_model(model)
-    mixed.set_weights(model.get_weights())
-    groups = []  # a layer with weights, and the normalisation after it
-    for layer in mixed.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and groups:
-            groups[-1].append(layer)
-        elif layer.weights:
-            groups.append([layer])
-    groups.reverse()
-    for last in np.linspace(1, len(groups), min(MOST_STEPS, len(groups)), dtype=int):
-        for layer in sum(groups[:last], []):
-            layer.set_weights(untrained.get_layer(layer.name).get_weights())
-        measure_statistics(mixed, statistics_on, BATCH)
-        yield groups[last - 1][0].name, saliency.joint_saliency(mixed, images, joint)
-
-
 def report(model, described, experiment, *, joint, seed):
     """Everything notebook 05 reports on `predictions.trained_model` and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
@@ -194,7 +156,6 @@ def report(model, described, experiment, *, joint, seed):
         person_boxes_frame_px(experiment, chosen),
         **settings,
     )
-    steps = randomised_maps(model, untrained[0], images, index, statistics_images(experiment))
     return {
         "data": experiment.describe(),
         "publishable": list(PUBLISHABLE),
@@ -204,7 +165,6 @@ def report(model, described, experiment, *, joint, seed):
         "untrained_draws": len(untrained),
         "edge_correlation": edges,
         "share_in_box": shares,
-        "randomised": [{"down_to": layer, **alike(each)} for layer, each in steps],
         "untrained_maps": alike(*untrained_maps),
         "other_joint": [
             {"joint": name, **alike(saliency.joint_saliency(model, images, joints.index(name)))}
@@ -258,8 +218,6 @@ def _measures(result):
     for name, entry in result["share_in_box"].items():
         if " minus " not in name:
             yield ("box / image" if name == "box area" else f"{name}: share in the box"), entry
-    for entry in result["randomised"]:
-        yield f"rank correlation, weights drawn again down to {entry['down_to']}", entry
     yield "rank correlation, untrained networks", result["untrained_maps"]
     for entry in result["other_joint"]:
         yield f"rank correlation, map of {entry['joint']}", entry
@@ -275,21 +233,15 @@ def answer(result):
         _compared(*shares[f"gradient, trained minus {name}"]["interval"])
         for name in ("box area", "gradient, untrained")
     )
+    if excess != "more than":
+        person = "The saliency is not on the person"
+    elif learned == "more than":
+        person = "Training moves the saliency towards the person"
+    else:
+        person = "The saliency is on the person, but without training as well"
+    verdict = f"Training makes {gained} of {len(layers)} layers follow edges more. {person}."
     if result["images"] < FEW_IMAGES:
         verdict = f"Not decided: {result['images']} images are too few."
-    else:
-        few_or_most = "most" if gained > len(layers) / 2 else "few"
-        edges = f"Training makes {few_or_most} layers follow edges ({gained} of {len(layers)})"
-        if not gained:
-            edges = "Layers follow edges no more than without training"
-        person = "The saliency is not on the person"
-        if excess == "more than":
-            person = (
-                "Training moves the saliency towards the person"
-                if learned == "more than"
-                else "The saliency is on the person, but without training as well"
-            )
-        verdict = f"{edges}. {person}."
     area, untrained = (shares[name]["value"] for name in ("box area", "gradient, untrained"))
     return wording.answer(
         verdict,

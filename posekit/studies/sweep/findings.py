@@ -56,22 +56,6 @@ def choice_table(result, score):
     ]
 
 
-def trial_table(result):
-    """Rows for a table of the trials: settings that differ, outcome."""
-    names = [*result["varied"], "seed"]
-    return [
-        {
-            **{name.replace("_", " "): row[name] for name in names},
-            "PCK@0.2": row.get("scores", {}).get("pck_0.2"),
-            "validation MSE": row.get("scores", {}).get("validation_mse"),
-            "best epoch": row.get("best_epoch"),
-            "minutes": row.get("minutes"),
-            "outcome": row["error"] or "done",
-        }
-        for row in result["trials"]
-    ]
-
-
 def plot_arguments(result, score):
     """What plots.choices draws, best choice first."""
     chosen = ranked(result, score)

@@ -31,8 +31,7 @@ def run(study, run_dir, *, scheduler=None, workers=1, cache_dir=None):
 
     Args:
         run_dir: Path, the study's folder, which every worker must see under this path.
-        scheduler: str, address of a running Dask scheduler, such as "tcp://host:8786"; None
-            trains on this machine.
+        scheduler: str, address of a running Dask scheduler; None trains on this machine.
         workers: int > 0, trials at a time on this machine; a single one trains in this process.
         cache_dir: Path, folder of the caches, or None for `files.cache_dir` of each worker.
 

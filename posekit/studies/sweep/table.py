@@ -17,19 +17,14 @@ def build(study, rows):
     """A study's results so far, JSON-ready.
 
     `rows` has the row of each trial that has ended, see `trial.train`; a failed one has only its
-    settings and `error`. `data` is that of the first trial that succeeded, `varied` the settings
-    other than the seed that differ. `choices` are the combinations of settings. Their scores are
-    {"values" by seed, "mean", "interval"}, the 95 % interval of the mean, None for a single seed.
+    settings and `error`. `choices` are the combinations of settings; their scores are those of
+    `seeds.seed_summary`.
     """
     varied = [name for name in study.varied if name != "seed"]
     done = [row for row in rows if row["error"] is None]
     return {
         "study": {
-            "name": study.name,
-            "data": study.data,
-            "profile": study.profile,
-            "split": study.split,
-            "seed": study.seed,
+            **{name: getattr(study, name) for name in ("name", "data", "profile", "split", "seed")},
             "trials": len(study.trials),
         },
         "data": done[0]["data"] if done else None,

@@ -74,14 +74,23 @@ def test_differences_are_those_of_the_scores(compared):
 
 
 def test_a_difference_is_decided_by_pictures_and_seeds_together():
-    def decided(interval, over_seeds):
-        return comparison._decided({"interval": interval}, over_seeds)["decided"]
+    def difference(*right_by_seed, interval):
+        """Of two networks with 2 activities: how many of 10 pictures more are right, by seed."""
+        with_it = np.zeros((len(right_by_seed), 10, 2, 2))
+        without = with_it.copy()
+        without[:, :, 0, 1] = 1
+        for found, right in zip(with_it, right_by_seed, strict=True):
+            found[:right, 0, 0] = 1
+            found[right:, 0, 1] = 1
+        sample = object.__new__(comparison._Sample)
+        sample.contrast = lambda *_: {"value": 0.0, "interval": interval}
+        return sample.difference("accuracy", [1, -1], [with_it, without])
 
-    assert decided([0.1, 0.3], [0.05, 0.35])
-    assert decided([-0.3, -0.1], [-0.3, -0.1])
-    assert not decided([0.1, 0.3], [-0.1, 0.5])
-    assert not decided([-0.1, 0.3], [0.1, 0.3])
-    assert not decided([0.1, 0.3], None)
+    same = difference(4, 4, 4, interval=[0.1, 0.3])
+    assert same["decided"] and same["interval_over_seeds"] == pytest.approx([0.4, 0.4])
+    assert not difference(0, 9, 0, interval=[0.1, 0.3])["decided"]
+    assert not difference(4, 4, 4, interval=[-0.1, 0.3])["decided"]
+    assert not difference(4, interval=[0.1, 0.3])["decided"]
 
 
 def test_the_network_with_both_branches_is_kept(compared):
@@ -139,13 +148,8 @@ def test_tables_figures_and_answer_follow(compared, tmp_path):
     ]
     assert len(findings.score_table(stored)) == 2 * 5 + 1
     assert len(findings.difference_table(stored)) == 4 * 2
-    assert [row["activity"] for row in findings.f1_table(stored)] == ["hop", "run"]
-    budget = findings.budget_table(stored)
-    assert {row["steps"] for row in budget} == {2}
-    parameters = {row["network"]: row["parameters trained"] for row in budget}
-    assert parameters["both, in stages"] == (
-        parameters["picture alone"] + parameters["pose alone"] + 2
-    )
+    weights = {row["network"]: row["trained weights"] for row in findings.score_table(stored)}
+    assert weights["both, in stages"] == weights["picture alone"] + weights["pose alone"] + 2
     assert findings.curve_arguments(stored)["pictures"] == stored["pictures"]["train"]
     assert list(findings.confusion_arguments(stored)["confusion_by_name"]) == [
         *("picture alone", "pose alone", "both, in stages", "true joints")

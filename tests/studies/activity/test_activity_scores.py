@@ -12,11 +12,11 @@ CONFUSION = np.array([[2.0, 1.0], [1.0, 1.0]])
 
 def test_a_confusion_by_hand():
     counted = scores.confusion_per_picture(TRUE, PREDICTED, 2)
-    assert counted.shape == (5, 2, 2)
-    np.testing.assert_array_equal(counted.sum(axis=0), CONFUSION)
-    # A second network that is always right adds to the diagonal.
-    pooled = scores.confusion_per_picture(TRUE, np.stack([PREDICTED[0], TRUE]), 2).sum(axis=0)
-    np.testing.assert_array_equal(pooled, CONFUSION + [[3, 0], [0, 2]])
+    assert counted.shape == (1, 5, 2, 2)
+    np.testing.assert_array_equal(counted.sum(axis=(0, 1)), CONFUSION)
+    # A second network that is always right is on the diagonal.
+    both = scores.confusion_per_picture(TRUE, np.stack([PREDICTED[0], TRUE]), 2).sum(axis=1)
+    np.testing.assert_array_equal(both, [CONFUSION, [[3, 0], [0, 2]]])
 
 
 def test_scores_by_hand():
@@ -51,7 +51,7 @@ def test_intervals_of_accuracy_are_those_of_a_ratio():
     rng = np.random.default_rng(1)
     true, predicted = rng.integers(3, size=40), rng.integers(3, size=(2, 40))
     groups = rng.integers(15, size=40)
-    counted = scores.confusion_per_picture(true, predicted, 3)
+    counted = scores.confusion_per_picture(true, predicted, 3).sum(axis=0)
     got = scores.interval(
         lambda sums: scores.accuracy(sums[:, 0]), [counted], groups, seed=5, resamples=200
     )
@@ -62,10 +62,45 @@ def test_intervals_of_accuracy_are_those_of_a_ratio():
 
 def test_paired_intervals_see_the_same_pictures():
     # One network is right exactly where the other is: the difference never moves.
-    counted = scores.confusion_per_picture(TRUE, PREDICTED, 2)
+    (counted,) = scores.confusion_per_picture(TRUE, PREDICTED, 2)
 
     def difference(sums):
         return scores.macro_f1(sums[:, 0]) - scores.macro_f1(sums[:, 1])
 
     got = scores.interval(difference, [counted, counted], np.arange(5), seed=0, resamples=50)
     assert got == [0, 0]
+
+
+# A network that is right in nine pictures of ten, and one that guesses.
+CODES = np.arange(10) % 2
+GOOD = np.full((10, 2), 0.2)
+GOOD[np.arange(10), CODES] = 0.8
+GOOD[0] = GOOD[0][::-1]
+GUESS = np.full((10, 2), 0.5)
+
+
+def test_powers_by_hand():
+    np.testing.assert_allclose(
+        scores.pooled([[[0.2, 0.8]], [[0.5, 0.5]]], [2, 3]), [[0.04 / 0.68, 0.64 / 0.68]]
+    )
+
+
+def test_the_best_power_makes_a_network_as_sure_as_it_is_right():
+    # Right in 9 of 10: 0.8 ** w / (0.8 ** w + 0.2 ** w) = 0.9 has w = log 9 / log 4.
+    good, guess = scores.powers(np.array([GOOD, GUESS]), CODES)
+    assert good == pytest.approx(np.log(9) / np.log(4), rel=1e-3)
+    assert guess >= 0
+    pooled = scores.pooled(np.array([GOOD, GUESS]), [good, guess])
+    np.testing.assert_allclose(pooled[1:, :].max(axis=1), 0.9, rtol=1e-3)
+
+
+def test_a_network_that_is_always_wrong_has_no_say():
+    good, wrong = scores.powers(np.array([GOOD, 1 - GOOD]), CODES)
+    assert good > 0.5 and wrong == pytest.approx(0, abs=1e-2) or good - wrong > 0.5
+
+
+def test_an_impossible_truth_stays_finite():
+    sure = np.eye(2)[1 - CODES]
+    powers = scores.powers(np.array([GOOD, sure]), CODES)
+    assert np.isfinite(powers).all() and powers[1] < 0.1
+    assert np.isfinite(scores.pooled([sure, sure], [1, 1])).all()

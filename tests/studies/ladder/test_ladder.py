@@ -4,7 +4,6 @@ from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import keras
-import numpy as np
 import pytest
 
 from posekit import files, profiles
@@ -200,7 +199,6 @@ def test_the_file_is_complete_and_finite(trained_ladder):
     assert set(written["mean_pose"]) == {"pck_0.2", "pcp_0.5", "frame_mse"}
     for row in written["rungs"]:
         assert all(map(math.isfinite, numbers_in(row)))
-        assert len(row["pck_per_joint"]) == 14
         for score in row["validation"].values():
             assert score["interval"][0] <= score["value"] <= score["interval"][1]
     assert len(written["needs"]) == 2
@@ -335,7 +333,6 @@ def row(key, title, pck, mse, parent=None, *, step=None, branch=False):
         "parameters": 1000,
         "minutes": 10.0 * len(key),
         "epochs": 12,
-        "pck_per_joint": {"right_ankle": pck, "neck": None},
     }
 
 
@@ -387,16 +384,6 @@ def test_the_ablation_in_words(result):
     assert "What helps: Long (+0.140 PCK). What harms: Back (-0.050 PCK). Not decided" in text
     begun = {**whole, "complete": False}
     assert findings.ablation_text(begun).startswith("**Not finished:** 4 recipes have all seeds.")
-
-
-def test_contributions_have_a_line_for_each_change(result):
-    lines = findings.contributions(result).splitlines()
-    assert len(lines) == 4
-    assert lines[0] == (
-        "- **Small**, from Start (loss: mse to l1): PCK@0.2 +0.010 (95 % interval -0.010 to "
-        "+0.030, not decided), MSE -9.0 (95 % interval -12.0 to -6.0)."
-    )
-    assert lines[2].startswith("- **Aside**, from Long")
 
 
 def test_tables_name_branches_and_parents(result):
@@ -455,32 +442,3 @@ def test_shipped_models_stand_in_the_order_of_their_scores(tmp_path, monkeypatch
     assert (fair["epochs of all its trainings"], good["epochs of all its trainings"]) == (3, 15)
     assert good["megabytes"] == 2.0
     assert findings.shipped_table(tmp_path / "none") == []
-
-
-def test_joints_of_both_ends(result):
-    assert findings.joint_arguments(result) == {
-        "values_by_name": {"Start": [0.05, None], "Back": [0.15, None]},
-        "joints": ["right_ankle", "neck"],
-    }
-
-
-def test_pictures_are_shown_of_drawn_people_alone(experiment, monkeypatch, tmp_path):
-    validation = experiment.part("validation")
-
-    def estimator(step, runs):
-        return SimpleNamespace(
-            estimate_dataset=lambda dataset: SimpleNamespace(keypoints_px=dataset.keypoints_px + 1)
-        )
-
-    monkeypatch.setattr(findings, "train", lambda *_: [])
-    monkeypatch.setattr(findings, "estimator_of", estimator)
-    stored = {"epochs": 2, "seeds": [3]}
-    drawn = replace(experiment, dataset=replace(experiment.dataset, name="synthetic"))
-    shown = findings.pictures(stored, drawn, tmp_path, count=3)
-    assert list(shown["titles"]) == list(validation.image_ids[[0, 2, 4]])
-    np.testing.assert_array_equal(shown["pred_px"], shown["true_px"] + 1)
-    assert [image.shape[1::-1] for image in shown["images"]] == [
-        tuple(size) for size in validation.image_sizes_px[[0, 2, 4]]
-    ]
-    photographs = replace(experiment, dataset=replace(experiment.dataset, name="lspet"))
-    assert findings.pictures(stored, photographs, tmp_path, count=3) is None

@@ -30,59 +30,12 @@ def test_original_images_have_their_own_sizes(experiment):
     assert sizes_px == [tuple(experiment.dataset.image_sizes_px[index]) for index in (0, 5)]
 
 
-def test_similar_pairs_share_a_group():
-    class Grouped:
-        class split:
-            groups = np.array([0, 1, 0, 2, 1, 0])
-
-    pairs = exploration.similar_pairs(Grouped, 10)
-    assert pairs.tolist() == [[0, 2], [2, 5], [1, 4]]
-    assert exploration.similar_pairs(Grouped, 2).tolist() == [[0, 2], [2, 5]]
-    Grouped.split.groups = np.arange(4)
-    assert exploration.similar_pairs(Grouped, 10).shape == (0, 2)
-
-
 def without(dataset, *joints, images=slice(None)):
     """The data set with joints that some images do not label."""
     labelled = dataset.labelled.copy()
     for joint in joints:
         labelled[images, dataset.skeleton.joints.index(joint)] = False
     return replace(dataset, labelled=labelled)
-
-
-def left_out(dataset):
-    components = exploration.pose_components(dataset)
-    absent = np.isnan(components.mean).any(axis=1)
-    np.testing.assert_array_equal(np.isnan(components.components).any(axis=(0, 2)), absent)
-    return [
-        name for name, is_absent in zip(dataset.skeleton.joints, absent, strict=True) if is_absent
-    ]
-
-
-def test_pose_components_leave_out_what_is_hardly_labelled(experiment):
-    dataset = experiment.dataset
-    assert exploration.pose_components(dataset).components.shape == (
-        exploration.COMPONENT_COUNT,
-        14,
-        2,
-    )
-    assert left_out(dataset) == []
-    assert left_out(without(dataset, "head_top")) == ["head_top"]
-    assert left_out(without(dataset, "neck", images=slice(43))) == ["neck"]
-    shown = exploration.pose_components(without(dataset, "head_top", "neck"))
-    assert exploration.components_left_out(dataset, shown) == (
-        "Left out, because too few images label them: neck, head top."
-    )
-    assert exploration.components_left_out(dataset, exploration.pose_components(dataset)) == ""
-    few = dataset.subset(np.arange(5))
-    assert exploration.pose_components(few) is None
-    assert "More than 5 images" in exploration.components_left_out(few, None)
-
-
-def test_two_joints_have_four_components(experiment):
-    only = without(experiment.dataset, *experiment.dataset.skeleton.joints[2:])
-    assert only.known_joints == experiment.dataset.skeleton.joints[:2]
-    assert exploration.pose_components(only).explained.shape == (4,)
 
 
 def test_the_answer_names_joints_that_are_never_labelled(experiment):
@@ -125,7 +78,7 @@ def test_artifact_and_answer_hold_the_numbers(result, tmp_path):
     assert f"{stored['summary']['labelled_share']:.1%}" in text
     placed = stored["placed_figure_validation"]["true_centre"]
     assert f"the mean figure at each person's true centre scores {placed:.1f} on labelled" in text
-    assert "427.41" not in text and "Careful: 5 validation images are too few" in text
+    assert "427.41" not in text and "Careful: 5 images are too few" in text
     values = {row["label"]: row["value"] for row in stored["headline"]}
     assert values["images"] == 48
 

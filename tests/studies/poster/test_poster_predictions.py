@@ -15,7 +15,6 @@ from posekit.studies.poster import predictions as poster_predictions
 from posekit.studies.poster.predictions import (
     BIN_COUNT,
     answer,
-    bin_arguments,
     bin_table,
     curve_arguments,
     estimated,
@@ -140,14 +139,11 @@ def test_person_count_is_unknown_for_photographs(experiment, original_px):
     assert pck_by_person_count(original_px, photographs, seed=0) == []
 
 
-def test_bins_become_the_plots_arguments(experiment, original_px):
+def test_bins_of_all_networks_become_one_table(experiment, original_px):
     rows = pck_by_contortion(original_px, experiment, seed=0)
-    arguments = bin_arguments(rows, "distance from training poses")
-    assert arguments["values"] == [row["pck"] for row in rows]
-    assert arguments["counts"] == [row["images"] for row in rows]
-    assert arguments["title"] == "PCK of the network by distance from training poses"
     result = {"by_contortion": rows, "shipped": {"best": {"by_contortion": rows[:1]}}}
-    table = bin_table(result, {"by_contortion": rows[:1], "shipped": {}})
+    photographs = {"by_contortion": rows[:1], "shipped": {}}
+    table = bin_table("by_contortion", result, photographs)
     assert [row["pictures of"] for row in table] == [*["this run"] * (len(rows) + 1), "photographs"]
     assert [row["predicted by"] for row in table][-2:] == ["best", "the network"]
     assert table[0]["PCK@0.2"] == {"value": rows[0]["pck"], "interval": rows[0]["interval"]}

@@ -117,7 +117,7 @@ def test_answer_does_not_praise_what_a_constant_does(result, tmp_path):
         assert f"Validation MSE {run['validation_mse']:.1f}, mean pose " in text
         assert f"(bias) {run['train_mse']:.1f}, " in text
     assert text.count("3 epochs, best 2.") == 2
-    assert "5 validation images are too few" in text and "still falling" not in text
+    assert "Careful: 5 images are too few" in text and "still falling" not in text
     assert "not comparable" not in text and "427.41" not in text
     # Moved by 30 pixels, the pose is far worse than the constant.
     assert result["runs"][1]["validation_mse"] > 400
@@ -159,10 +159,11 @@ def test_answer_warns_of_a_run_that_is_too_short(result):
     data = {**result["data"], "split": {**result["data"]["split"], "validation": 500}}
     text = answer({**result, "data": data, "runs": [{**result["runs"][0], "best_epoch": 3}]})
     assert (
-        "Careful: validation was still falling in the last of 3 epochs, so the run is too short to "
-        "say how far the recipe gets." in text
+        "Validation was still falling in the last of 3 epochs: the run is too short to say how far "
+        "the recipe gets." in text
     )
-    assert "Careful" not in answer({**result, "data": data})
+    text = answer({**result, "data": data})
+    assert "Careful" not in text and "still falling" not in text
 
 
 def test_photographs_are_compared_with_the_poster(result):
