@@ -11,8 +11,7 @@ columns are ignored, and semicolons or tabs between cells are read too:
 fits one picture. Where every person of a picture is labelled, it is meant for all of them, or for
 one by the name of its record.
 
-The photographs of Leeds Sports Pose show eight sports (`LSP_SPORTS`), but come without these
-labels. A synthetic person's activity is its pose family.
+A synthetic person's activity is its pose family.
 """
 
 import csv
@@ -32,11 +31,6 @@ from posekit.errors import PosekitError, check_choice, raise_problems
 
 LABELS_FILE = "labels.csv"
 COLUMNS = ("image", "activity")
-
-# What the photographs of LSP were searched by (Johnson and Everingham, BMVC 2010).
-LSP_SPORTS = tuple(
-    "athletics badminton baseball gymnastics parkour soccer tennis volleyball".split()
-)
 
 # A row has some 20 bytes, the largest set 100,000 pictures.
 SIZE_LIMIT_BYTES = 16 << 20
@@ -67,7 +61,7 @@ def open_labels(
     Args:
         data: str that the data set was opened with, see `sources.load`.
         dataset: PoseDataset of N pictures, which may be a part of the data.
-        activities: list of the names that labels may have, such as LSP_SPORTS, or None for any.
+        activities: list of the names that labels may have, or None for any.
         unlabelled: "error", or "skip" to leave pictures without label out with a warning.
         bad_images: as for `dataset`; under "skip" a label may name a picture that was left out.
     """

@@ -1,6 +1,6 @@
 """Notebook 02: the poster's recipe, trained under named label treatments."""
 
-from posekit import plots, wording
+from posekit import wording
 from posekit.evaluation import baselines, predictions
 from posekit.evaluation.scores import score, score_original_px
 from posekit.pipeline.targets import LABEL_TREATMENTS
@@ -111,14 +111,6 @@ def curve_arguments(run):
 def part_arguments(result):
     """The parts of the first network's error and of the constants', for `plots.error_parts`."""
     return {NAMES[name]: parts for name, parts in result["runs"][0]["mse_parts"].items()}
-
-
-def photograph_figures(result):
-    """Learning curves and parts of the error of a stored result; none where it is None."""
-    if result is None:
-        return []
-    curves = [plots.learning_curves(**curve_arguments(run)) for run in result["runs"]]
-    return [*curves, plots.error_parts(part_arguments(result))]
 
 
 def score_table(result):

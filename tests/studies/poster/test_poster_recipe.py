@@ -180,4 +180,3 @@ def test_answer_warns_of_a_split_that_is_not_comparable(result):
 def test_what_is_publishable_names_no_image(experiment, result):
     published = json.dumps({name: result[name] for name in result["publishable"]}, default=str)
     assert not any(str(image_id) in published for image_id in experiment.dataset.image_ids)
-    assert recipe.photograph_figures(None) == []
