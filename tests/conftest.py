@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import sys
 
+import numpy as np
 import pytest
 from local_site import LocalSite
 
@@ -16,14 +18,46 @@ def pytest_sessionstart():
     engine.use_global_futex_hash()
 
 
-def pytest_collection_modifyitems(items):
-    """Where several processes share the tests, the files that run all notebooks come first.
+# Files that take long, the longest first.
+LONGEST = (
+    "test_notebooks.py",
+    "test_own_data_suite.py",
+)
 
-    Else one process would still be at them after the other has run out of tests.
+
+def pytest_collection_modifyitems(items):
+    """Where several processes share the tests, the files that take longest come first.
+
+    Else one process would still be at one of them after the other has run out of tests.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        longest = ("test_notebooks.py", "test_own_data_suite.py")
-        items.sort(key=lambda item: item.path.name not in longest)
+        place = {name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_collection_finish():
+    """Networks of the same layers and weights are made fast once in a process, as it takes seconds.
+
+    A test that loads none of them does not pay for TensorFlow here.
+    """
+    runtimes = sys.modules.get("posekit.estimators.runtimes")
+    if runtimes is None:
+        return
+    compiled, made = runtimes.compiled, {}
+
+    def compiled_once(network, name=None):
+        digest = hashlib.sha256(network.to_json().encode())
+        for weight in network.get_weights():
+            digest.update(np.ascontiguousarray(weight).tobytes())
+        key = digest.hexdigest()
+        if key not in made:
+            fast = compiled(network, name)
+            if not isinstance(fast, runtimes.LiteRtNetwork):
+                return fast  # it is the network itself, and a message was printed
+            made[key] = fast
+        return made[key]
+
+    runtimes.compiled = compiled_once
 
 
 @pytest.fixture(scope="session")

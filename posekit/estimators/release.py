@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -134,7 +135,10 @@ def _calibrated(folder, experiment, **described):
             described["calibration"] = calibration.to_json(fitted)
         described["presence"] = _fitted_presence(poses, estimator, experiment)
     files.write_json(folder / MANIFEST, {**estimator.manifest, **described})
-    return loading.load(folder)
+    read = manifest.read(folder)
+    return replace(
+        estimator, calibration=read.calibration, presence=read.presence, manifest=read.stored
+    )
 
 
 def _fitted_presence(poses, estimator, experiment):

@@ -180,6 +180,8 @@ def _train(training, experiment, checkpoint_files, *, verbose, callbacks):
         loss=training.loss,
         metrics=[losses.WeightedMSE(lambda output: head.coordinates(output, config.frame_px))],
     )
+    # Were its variables made in the first step, TensorFlow would trace the training step twice.
+    model.optimizer.build(model.trainable_variables)
     history = checkpoint.resume(model, folder, steps)
     train, _ = batches.training_batches(
         images,

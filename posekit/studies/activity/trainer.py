@@ -96,6 +96,7 @@ class Trainer:
         self.network.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
         optimizer.build(self.network.trainable_variables)
         self._optimizer_state = [np.array(variable) for variable in optimizer.variables]
+        self._first_weights = {}  # of each seed: to make a network takes as long as a few steps
 
     def train(self, pictures, codes, rows, *, seed):
         """Train `network` from new weights on `rows`, int (M,), of Pictures with `codes`, int (N,).
@@ -103,7 +104,9 @@ class Trainer:
         The seed is that of the weights, the order and what is mirrored.
         """
         keras.utils.set_random_seed(seed)
-        _assign(_variables(self.network), _variables(self._build()))
+        if seed not in self._first_weights:
+            self._first_weights[seed] = [np.array(each) for each in _variables(self._build())]
+        _assign(_variables(self.network), self._first_weights[seed])
         _assign(self.network.optimizer.variables, self._optimizer_state)
         steps, flips = schedule(rows, self._budget, seed=seed)
         batches = tf.data.Dataset.zip(

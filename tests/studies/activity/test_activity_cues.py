@@ -17,17 +17,22 @@ def pose(experiment, cache_dir):
     return cues.pose_cues(experiment.dataset, cache_dir, model="quick")
 
 
-def test_the_joints_are_those_of_the_shipped_model(pose, experiment):
+@pytest.fixture(scope="module")
+def quick():
+    return loading.load("quick")
+
+
+def test_the_joints_are_those_of_the_shipped_model(pose, quick, experiment):
     count = len(experiment.dataset)
-    expected = loading.load("quick").estimate_dataset(experiment.dataset)
+    expected = quick.estimate_dataset(experiment.dataset)
     found_px = pose.keypoints_px[0].reshape(count, -1, 2)
     np.testing.assert_allclose(found_px, expected.keypoints_px, atol=0.5)
     assert pose.features.shape == (2, count, 14 + 320)
     np.testing.assert_allclose(pose.features[0, :, :14], expected.confidences, atol=0.02)
 
 
-def test_a_mirrored_picture_has_the_mirrored_pose(pose, experiment):
-    mirror = list(loading.load("quick").skeleton.mirror)
+def test_a_mirrored_picture_has_the_mirrored_pose(pose, quick, experiment):
+    mirror = list(quick.skeleton.mirror)
     widths_px = experiment.dataset.image_sizes_px[:, :1]
     x, mirrored_x = pose.keypoints_px[..., 0::2]
     np.testing.assert_allclose(mirrored_x, (widths_px - 1 - x)[:, mirror], rtol=1e-4)
