@@ -80,12 +80,12 @@ def synthetic_row(count, times):
         "hasattr(os, 'sched_setaffinity') and os.sched_setaffinity(0, {0})\n"
         "import cv2\n"
         "cv2.setNumThreads(1)\n"
-        "from posekit.datasets import synthetic\n"
-        "synthetic.example(0, seed=0)\n"
+        "from posekit.datasets.synthetic import writing\n"
+        "writing.example(0, seed=0)\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    for seed in range(int(sys.argv[2])):\n"
         "        started = time.perf_counter()\n"
-        "        synthetic.write(f'{folder}/{seed}', count=int(sys.argv[1]), seed=seed)\n"
+        "        writing.write(f'{folder}/{seed}', count=int(sys.argv[1]), seed=seed)\n"
         "        print(time.perf_counter() - started)\n"
     )
     taken = [float(line) for line in _answer(["-c", code, str(count), str(times)]).split()]

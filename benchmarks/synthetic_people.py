@@ -1,4 +1,4 @@
-"""How like photographs are synthetic people? Torsos, views and poses of two sets, by their labels.
+"""How like photographs are synthetic people? Torsos, views, poses and sizes of two sets, by labels.
 
 .venv/bin/python benchmarks/synthetic_people.py --data path/to/lspet_dataset.zip
 """
@@ -7,11 +7,14 @@ import argparse
 
 import numpy as np
 
+from posekit import geometry
 from posekit.datasets import sources
-from posekit.evaluation import pose_statistics
+from posekit.datasets.synthetic import writing
+from posekit.evaluation import baselines, metrics, pose_statistics
 
 IMAGES = 2000  # of each set
 POSES = 300  # without a missing joint; the distance to the nearest depends on how many there are
+FRAME_PX = 96  # the poster's, for the mean pose
 
 
 def measures(dataset):
@@ -34,6 +37,10 @@ def measures(dataset):
         (people.keypoints_px[rows], people.labelled[rows]) for rows in (whole[::2], whole[1::2])
     ]
     nearest = pose_statistics.contortion(*halves[0], *halves[1], neighbours=1)
+    width, height = np.nanmedian(
+        pose_statistics.person_share(people.keypoints_px, people.labelled, people.image_sizes_px),
+        axis=0,
+    )
     return {
         "people": len(people),
         "torso nearer to horizontal": np.mean(np.abs(up[known, 0]) > np.abs(up[known, 1])),
@@ -42,6 +49,29 @@ def measures(dataset):
         "components of 90 % of the poses' variance": 1
         + np.searchsorted(np.cumsum(components.explained), 0.9),
         f"distance to the nearest of {len(halves[1][0])} other poses": np.median(nearest),
+        "joints without a label": 1 - people.labelled.mean(),
+        "people with all joints labelled": people.labelled.all(axis=1).mean(),
+        "width of the person's box, share of the picture": width,
+        "height of the person's box, share of the picture": height,
+        **mean_pose_scores(people),
+    }
+
+
+def mean_pose_scores(people):
+    """What the mean pose scores on the people it was fitted on, dict of name -> number."""
+    frame_sizes_px = np.full_like(people.image_sizes_px, FRAME_PX)
+    frame_px = geometry.resize_keypoints(people.keypoints_px, people.image_sizes_px, frame_sizes_px)
+    targets = np.concatenate([frame_px, people.labelled[..., None]], axis=-1)
+    mean_px = baselines.constant_poses(targets, FRAME_PX)["mean_pose"]
+    poses_px = geometry.resize_keypoints(
+        np.broadcast_to(mean_px, frame_px.shape), frame_sizes_px, people.image_sizes_px
+    )
+    errors = metrics.PoseErrors(
+        poses_px, people.keypoints_px, people.labelled, skeleton=people.skeleton
+    )
+    return {
+        "mean pose: MSE, labelled joints": baselines.treatment_mse(mean_px, targets),
+        "mean pose: PCK@0.2": errors.pck().total,
     }
 
 
@@ -54,6 +84,8 @@ def main():
     found = [measures(each) for each in (synthetic, photographs)]
     for name, value in found[0].items():
         print(f"{name:48} {value:10.3f} {found[1][name]:10.3f}")
+    hidden = [writing.example(index, 0).hidden_by_others.any() for index in range(IMAGES)]
+    print(f"{'with a joint hidden by another person':48} {np.mean(hidden):10.3f}")
 
 
 if __name__ == "__main__":
