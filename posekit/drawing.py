@@ -17,7 +17,7 @@ _FRACTION_BITS = 4
 SIDE_COLOURS = {"right": (86, 180, 233), "left": (230, 159, 0), "centre": (204, 121, 167)}
 OUTLINE_COLOUR = (25, 25, 25)
 
-# A joint with less confidence is more likely wrong than right, and drawn pale.
+# A joint with less confidence is more likely wrong than right, and drawn pale and thin.
 SURE_FROM = 0.5
 _PALENESS = 0.65  # share of white
 
@@ -26,9 +26,9 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
     """A copy of the picture with one person's skeleton drawn on it.
 
     Right limbs are blue, left ones orange, the head and pelvis purple; lines and dots grow with
-    the picture. Joints with a confidence below `SURE_FROM`, and lines that end in one, are pale.
-    What lies outside the picture is cut off. Other shapes, and a drawn joint that is not finite,
-    raise PosekitError.
+    the picture. Joints with a confidence below `SURE_FROM`, and lines that end in one, are pale
+    and half as thick. What lies outside the picture is cut off. Other shapes, and a drawn joint
+    that is not finite, raise PosekitError.
 
     Args:
         image: uint8 (H, W, 3), RGB.
@@ -54,33 +54,39 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
     check_keypoints("draw_skeleton()", labelled=labelled[None], keypoints_px=keypoints_px[None])
 
     sure = ~(confidences < SURE_FROM)  # NaN counts as sure
-    segments = [
-        (start, end, _colour(side, sure[start] and sure[end]))
-        for start, end, side in skeleton.segments
-    ]
-    dots = [_colour(side, is_sure) for side, is_sure in zip(skeleton.sides, sure, strict=True)]
     thickness = max(2, round(max(image.shape[:2]) / 150))
-    return _drawn(image, keypoints_px, labelled, segments, dots, thickness)
+    widths = ((thickness + 1) // 2, thickness)  # of what is unsure, of what is sure
+    segments = []
+    for start, end, side in skeleton.segments:
+        is_sure = bool(sure[start] and sure[end])
+        segments.append((start, end, _colour(side, is_sure), widths[is_sure]))
+    dots = [
+        (_colour(side, is_sure), max(2, widths[is_sure]))  # a smaller dot is a smear
+        for side, is_sure in zip(skeleton.sides, sure.tolist(), strict=True)
+    ]
+    return _drawn(image, keypoints_px, labelled, segments, dots)
 
 
 def draw_truth(image, keypoints_px, labelled, *, skeleton):
     """`draw_skeleton` for the true pose: white, whatever the side."""
-    segments = [(start, end, TRUTH_COLOUR) for start, end, _ in skeleton.segments]
-    return _drawn(image, keypoints_px, labelled, segments, [TRUTH_COLOUR] * len(labelled), 2)
+    segments = [(start, end, TRUTH_COLOUR, 2) for start, end, _ in skeleton.segments]
+    return _drawn(image, keypoints_px, labelled, segments, [(TRUTH_COLOUR, 2)] * len(labelled))
 
 
-def _drawn(image, keypoints_px, labelled, segments, dots, thickness):
+def _drawn(image, keypoints_px, labelled, segments, dots):
+    """`segments` are (start, end, colour, thickness), `dots` (colour, thickness) of each joint."""
     overlay = image.copy()
     fixed = _fixed(np.where(labelled[:, None], keypoints_px, 0.0))
     lines = [line for line in segments if labelled[line[0]] and labelled[line[1]]]
     # All outlines first, so that no line is cut by the outline of another.
-    for start, end, _ in lines:
+    for start, end, _, thickness in lines:
         _line(overlay, fixed[start], fixed[end], OUTLINE_COLOUR, thickness + 2)
-    for start, end, colour in lines:
+    for start, end, colour, thickness in lines:
         _line(overlay, fixed[start], fixed[end], colour, thickness)
     for joint in np.flatnonzero(labelled):
+        colour, thickness = dots[joint]
         _circle(overlay, fixed[joint], thickness + 2, OUTLINE_COLOUR)
-        _circle(overlay, fixed[joint], thickness + 1, dots[joint])
+        _circle(overlay, fixed[joint], thickness + 1, colour)
     return overlay
 
 

@@ -44,7 +44,7 @@ def test_a_limb_with_a_missing_joint_is_left_out():
     assert drawn[30, 50].any() and not drawn[:, :40].any()
 
 
-def test_joints_that_are_rather_wrong_are_pale():
+def test_joints_that_are_rather_wrong_are_pale_and_thin():
     image, keypoints_px = np.zeros((200, 300, 3), np.uint8), np.rint(spread_pose(300, 200))
     confidences = np.ones(LSP.joint_count)
     wrist, elbow, neck = (LSP.index[name] for name in ("left_wrist", "left_elbow", "neck"))
@@ -57,6 +57,17 @@ def test_joints_that_are_rather_wrong_are_pale():
     sure = np.array(drawing.SIDE_COLOURS["left"])
     assert (colours[wrist] > sure).all() and colours[wrist].max() < 255
     assert colours[wrist].argsort().tolist() == sure.argsort().tolist()
+    # Half-way between two joints, a column of the line and its outline.
+    pair, across = np.zeros((200, 900, 3), np.uint8) + 200, {}
+    ankle, knee = LSP.index["left_ankle"], LSP.index["left_knee"]
+    ends = np.zeros((LSP.joint_count, 2))
+    ends[[ankle, knee]] = [[100, 100], [700, 100]]
+    drawn_joints = np.isin(np.arange(LSP.joint_count), [ankle, knee])
+    for confidence in (0.4, 0.6):
+        shares = np.full(LSP.joint_count, confidence)
+        line = drawing.draw_skeleton(pair, ends, drawn_joints, shares, skeleton=LSP)[:, 400]
+        across[confidence] = (line != 200).any(axis=-1).sum()
+    assert 0 < across[0.4] < across[0.6] - 1
 
 
 def test_a_limb_is_as_sure_as_its_ends():

@@ -20,8 +20,8 @@ def add(commands):
     example = "data make --out data/people --images 500 --seed 1"
     make = shared.add_command(actions, "make", make_data, example=example)
     shared.add_out(make, "new or empty folder to write to", required=True)
-    shared.add_option(make, "--images", "how many", type=int, default=2000)
-    shared.add_option(make, "--seed", "of everything random", type=shared.seed, default=0)
+    shared.add_option(make, "--images", "number of pictures", type=int, default=2000)
+    shared.add_option(make, "--seed", "seed of everything random", type=shared.seed, default=0)
     layout = "coco writes COCO keypoints and an own_data.toml"
     shared.add_option(make, "--layout", layout, choices=("lspet", "coco"), default="lspet")
     fetch = shared.add_command(
@@ -56,7 +56,7 @@ def add(commands):
         actions,
         "pack",
         pack_data,
-        details="--data takes the folder. Trainings and scores stay the same and start at once."
+        details="Give the folder to --data. Trainings and scores are the same, and start at once."
         f"\n\n{shared.DATA_DETAILS}",
         example="data pack --out data/packed --data data/raw/lspet_dataset.zip",
     )

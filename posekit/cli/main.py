@@ -54,13 +54,13 @@ def parser():
     """The parser of all commands; `run` of what it parses is the command's function."""
     parser = argparse.ArgumentParser(
         prog="posekit",
-        description="Human pose estimation that a person can reproduce, understand and improve.",
+        description="Human pose estimation that one person can reproduce, understand and improve.",
         epilog="example: posekit predict photo.jpg",
         formatter_class=options.AS_WRITTEN,
     )
     parser.add_argument("--version", action="version", version=f"posekit {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (data, train, poster, evaluate, predict, report):
+    for group in (predict, evaluate, data, train, report, poster):
         group.add(commands)
     return parser
 

@@ -15,11 +15,11 @@ from posekit.profiles import PROFILES
 
 DATA_HELP = '"synthetic", or the path of LSP, LSPet or own data'
 DATA_DETAILS = """\
-DATA is "synthetic", a folder or zip in the official LSP or LSPet layout, or own data: an
-own_data.toml, its folder, or what COCO, CVAT, Roboflow, Label Studio or YOLO pose export
+DATA is "synthetic", a folder or zip in the official LSP or LSPet layout, or your own data: an
+own_data.toml, its folder, or an export of COCO, CVAT, Roboflow, Label Studio or YOLO pose
 (docs/own_data.md). Several paths are separated as in PATH."""
 # Examples stay on one line, so that they can be copied.
-SPLIT_HELP = "rule of the split; scores compare on standard"
+SPLIT_HELP = "rule of the split; only scores on standard compare"
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
@@ -93,7 +93,7 @@ def add_data_options(parser, *, has_split=True):
     add_option(parser, "--data", DATA_HELP, type=data_paths, default=SYNTHETIC)
     purposes = "; ".join(f"{profile.name}: {profile.purpose}" for profile in PROFILES.values())
     add_option(parser, "--profile", purposes, choices=tuple(PROFILES), default="quick")
-    add_option(parser, "--seed", "of everything random", type=seed, default=0)
+    add_option(parser, "--seed", "seed of everything random", type=seed, default=0)
     add_skip_bad_images(parser)
     add_cache_dir(parser)
     if has_split:
@@ -102,7 +102,7 @@ def add_data_options(parser, *, has_split=True):
 
 def add_cache_dir(parser):
     """The option for the folder of the caches, which `main` puts into the environment."""
-    what = f"of decoded pictures (default: {files.CACHE_VARIABLE}, else .cache or the user's)"
+    what = f"cache of decoded pictures (default: {files.CACHE_VARIABLE}, .cache or ~/.cache)"
     add_option(parser, "--cache-dir", what, type=absolute_path, metavar="FOLDER")
 
 

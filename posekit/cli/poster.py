@@ -27,15 +27,17 @@ def _add_batchnorm(commands):
     )
     shared.add_data_options(parser)
     _add_size(parser, "reports/batchnorm-run")
-    epochs = "at the best rate (default: --epochs)"
-    seeds = "how many, counted from --seed (default: the profile's)"
+    epochs = "number of epochs at the best rate (default: --epochs)"
+    seeds = "number of seeds, counted from --seed (default: the profile's)"
     shared.add_option(parser, "--final-epochs", epochs, type=shared.positive_integer)
     shared.add_option(parser, "--seeds", seeds, type=shared.positive_integer)
-    shared.add_option(parser, "--fraction", "of the training pictures", type=float, default=1.0)
+    shared.add_option(
+        parser, "--fraction", "share of the training pictures", type=float, default=1.0
+    )
 
 
 def batchnorm(options):
-    """Train the poster's network with and without batch normalisation, each at its best rate."""
+    """Train the poster's network with and without batch normalisation."""
     from posekit.studies.poster import batchnorm as study
 
     experiment = shared.open_experiment(options, frame_px=options.frame_px)
@@ -89,7 +91,7 @@ def poster(options):
 
 
 def _add_size(parser, run_dir):
-    for option, what in (("--epochs", "how many"), ("--batch-size", "pictures")):
+    for option, what in (("--epochs", "number of epochs"), ("--batch-size", "pictures in a batch")):
         what += " (default: the profile's)"
         shared.add_option(parser, option, what, type=shared.positive_integer)
     side = "side of the network's input"

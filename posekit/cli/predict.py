@@ -15,11 +15,11 @@ from posekit.estimators.predict.pose_files import FORMATS
 from posekit.estimators.predict.smoothing import CUTOFF_HZ, SPEED_GAIN
 
 DETAILS = """\
-Of a picture, NAME_pose.png has the pose drawn, with joints pale that are more likely wrong than
-right; NAME_pose.json has its numbers. Of a video, NAME_pose.mp4 keeps the sound. Where two files
-have the same NAME, their endings or folders stay in it. --format csv writes one row for each
-joint, in poses.csv for all pictures and NAME_pose.csv for a video; coco writes COCO results of all
-pictures in coco_results.json. --smooth-cutoff and --smooth-gain imply --smooth.
+NAME_pose.png is the picture with the pose drawn; joints that are more likely wrong than right are
+pale and thin. NAME_pose.json has the numbers. A video becomes NAME_pose.mp4 and keeps its sound. If
+two files have the same NAME, their extensions or folders stay in it. --format csv writes one row
+for each joint, to poses.csv for all pictures and NAME_pose.csv for a video; coco writes COCO
+results of all pictures to coco_results.json. --smooth-cutoff and --smooth-gain imply --smooth.
 
 The exit status is 1 if a picture or video could not be read; all others are done. Other files in a
 folder are listed as left out."""
@@ -55,18 +55,18 @@ def _add_predict(commands):
     shared.add_model(parser, default="best")
     box = "where a person is, once for each; --box=-5,0,9,9 if X < 0"
     shared.add_option(parser, "--box", box, type=_box, action="append", metavar="X,Y,WIDTH,HEIGHT")
-    least = "chance of a person that a pose needs; 0: always (default: the model's)"
+    least = "person_confidence that a pose needs; 0: none (default: the model's)"
     shared.add_option(parser, "--min-confidence", least, type=_share, metavar="SHARE")
-    joints = "also draw joints outside the picture and those that are surely wrong"
+    joints = "also draw joints outside the picture or with a confidence below 0.1"
     shared.add_option(parser, "--all-joints", joints, action="store_true")
     out = "folder to write to"
     shared.add_option(parser, "--out", out, type=Path, default=".", metavar="FOLDER")
-    shared.add_option(parser, "--format", "of the poses", choices=FORMATS, default="json")
-    ids = "own data whose ids and keypoints COCO results use"
+    shared.add_option(parser, "--format", "format of the poses", choices=FORMATS, default="json")
+    ids = "your own data, whose ids and keypoints COCO results use"
     shared.add_option(parser, "--annotations", ids, type=shared.data_paths, metavar="DATA")
     smooth = "smooth a video's joints with a one-euro filter"
     shared.add_option(parser, "--smooth", smooth, action="store_true")
-    cutoff = f"of a joint at rest: lower is calmer, lags more (default: {CUTOFF_HZ})"
+    cutoff = f"cutoff of a joint at rest; lower is calmer, lags more (default: {CUTOFF_HZ})"
     shared.add_option(parser, "--smooth-cutoff", cutoff, type=float, metavar="HERTZ")
     gain = f"rise of the cutoff per person length a second (default: {SPEED_GAIN})"
     shared.add_option(parser, "--smooth-gain", gain, type=float, metavar="HERTZ")
@@ -74,7 +74,7 @@ def _add_predict(commands):
 
 
 def predict(options):
-    """Draw and write poses in photographs, videos or a webcam."""
+    """Find a person's joints in photographs, videos or a webcam, draw and write them."""
     from tqdm import tqdm
 
     from posekit.estimators.predict import inputs, photos
@@ -184,7 +184,9 @@ def _add_export(commands):
     )
     shared.add_model(parser, default="best")
     shared.add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
-    shared.add_option(parser, "--format", "of the stages", choices=EXPORT_FORMATS, default="litert")
+    shared.add_option(
+        parser, "--format", "format of the stages", choices=EXPORT_FORMATS, default="litert"
+    )
     shared.add_data_options(parser)
     shared.add_force(parser)
 

@@ -57,10 +57,10 @@ def _add_train(commands):
         ("--network", NETWORKS, "poster_batchnorm", "see above"),
         ("--head", HEADS, "coordinates", "see above"),
         ("--view", VIEWS, "squashed", "what the network sees"),
-        ("--augmentation", AUGMENTATIONS, "none", "random changes besides flips"),
-        ("--flip", FLIPS, "random", "mirrored pictures"),
-        ("--label-treatment", LABEL_TREATMENTS, "masked", "of missing joints"),
-        ("--schedule", SCHEDULES, "constant", "of the learning rate"),
+        ("--augmentation", AUGMENTATIONS, "none", "random changes other than flips"),
+        ("--flip", FLIPS, "random", "which pictures are mirrored"),
+        ("--label-treatment", LABEL_TREATMENTS, "masked", "treatment of missing joints"),
+        ("--schedule", SCHEDULES, "constant", "schedule of the learning rate"),
     ):
         metavar = "NAME" if what == "see above" else None
         shared.add_option(
@@ -69,11 +69,13 @@ def _add_train(commands):
     shared.add_option(
         parser, "--initial-weights", '"imagenet" (lite0), or a saved model', metavar="MODEL"
     )
-    shared.add_option(parser, "--epochs", "how many (default: the profile's)", type=int)
-    shared.add_option(parser, "--batch-size", "pictures (default: the profile's)", type=int)
-    shared.add_option(parser, "--learning-rate", "Adam's", type=float, default=1e-3)
+    shared.add_option(parser, "--epochs", "number of epochs (default: the profile's)", type=int)
+    shared.add_option(
+        parser, "--batch-size", "pictures in a batch (default: the profile's)", type=int
+    )
+    shared.add_option(parser, "--learning-rate", "learning rate of Adam", type=float, default=1e-3)
     shared.add_option(parser, "--patience", "epochs without improvement before it stops", type=int)
-    stall = "without progress before it is reported"
+    stall = "seconds without progress until a stall is reported"
     shared.add_option(parser, "--stall-seconds", stall, type=float, default=60.0)
 
 
@@ -118,12 +120,12 @@ def _add_build(commands):
         example="build from_scratch --data data/raw/lspet_dataset.zip --profile full "
         "--out models/mine",
     )
-    parser.add_argument("name", choices=tuple(MODELS), help="which model")
+    parser.add_argument("name", choices=tuple(MODELS), help="the model to build")
     shared.add_data_options(parser, has_split=False)
     shared.add_run_dir(parser, "reports/models")
     shared.add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
     shared.add_option(
-        parser, "--epochs", "of each training, for a trial", type=shared.positive_integer
+        parser, "--epochs", "epochs of each training, for a trial", type=shared.positive_integer
     )
     shared.add_force(parser)
 
@@ -169,11 +171,12 @@ def _add_ladder(commands):
         commands,
         "ladder",
         ladder,
-        details=f"{RESUMES}\nNotebook 06 shows reports/ablation.json.\n\n{shared.DATA_DETAILS}",
+        details=f"{RESUMES}\nThis is the ablation of notebook 06, which shows reports/ablation.json.\n\n{shared.DATA_DETAILS}",
         example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
     shared.add_data_options(parser)
-    epochs, seeds = "of every network (default: the profile's)", "how many, counted from --seed"
+    epochs = "epochs of every network (default: the profile's)"
+    seeds = "number of seeds, counted from --seed"
     shared.add_option(parser, "--epochs", epochs, type=shared.positive_integer)
     side = "side of the networks' input"
     shared.add_option(parser, "--frame-px", side, type=shared.positive_integer, default=96)
@@ -184,7 +187,7 @@ def _add_ladder(commands):
 
 
 def ladder(options):
-    """Train the finished recipe, and without each of its parts: the ablation of notebook 06."""
+    """Train the finished recipe, and again without each of its parts."""
     from posekit.studies.ladder.findings import ablation_text
     from posekit.studies.ladder.run import run_ladder
     from posekit.studies.ladder.steps import leave_one_out
@@ -217,7 +220,7 @@ def _add_sweep(commands):
     shared.add_out(parser, what, "--run-dir")
     shared.add_cache_dir(parser)
     where = parser.add_mutually_exclusive_group()
-    scheduler = "of a Dask scheduler, tcp://host:8786 (default: this machine)"
+    scheduler = "a Dask scheduler, tcp://host:8786 (default: this machine)"
     shared.add_option(where, "--scheduler", scheduler, metavar="ADDRESS")
     workers = "trials at a time on this machine"
     shared.add_option(where, "--workers", workers, type=shared.positive_integer, default=1)
