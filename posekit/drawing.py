@@ -55,13 +55,14 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
 
     sure = ~(confidences < SURE_FROM)  # NaN counts as sure
     thickness = max(2, round(max(image.shape[:2]) / 150))
-    widths = ((thickness + 1) // 2, thickness)  # of what is unsure, of what is sure
+    # Of what is unsure, of what is sure; a line of one pixel loses its colour.
+    widths = (max(2, (thickness + 1) // 2), thickness)
     segments = []
     for start, end, side in skeleton.segments:
         is_sure = bool(sure[start] and sure[end])
         segments.append((start, end, _colour(side, is_sure), widths[is_sure]))
     dots = [
-        (_colour(side, is_sure), max(2, widths[is_sure]))  # a smaller dot is a smear
+        (_colour(side, is_sure), widths[is_sure])
         for side, is_sure in zip(skeleton.sides, sure.tolist(), strict=True)
     ]
     return _drawn(image, keypoints_px, labelled, segments, dots)

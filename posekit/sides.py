@@ -109,4 +109,4 @@ def in_words(skeleton):
     named = [
         f"{skeleton.joints[left]} / {skeleton.joints[right]}" for left, right in skeleton.pairs
     ]
-    return f"a mirror exchanges {', '.join(named)}."
+    return f"mirroring swaps {', '.join(named)}."

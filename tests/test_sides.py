@@ -86,9 +86,7 @@ def test_other_languages_are_listed():
     assert skeleton.pairs == () and "list the pairs as `mirror`" in sides.in_words(skeleton)
     skeleton = joint_sets.parse("a.toml", described | {"mirror": [names[:2]]})
     assert skeleton.pairs == ((0, 1),)
-    assert sides.in_words(skeleton) == (
-        "a mirror exchanges handgelenk_links / handgelenk_rechts."
-    )
+    assert sides.in_words(skeleton) == "mirroring swaps handgelenk_links / handgelenk_rechts."
 
 
 def test_an_initial_may_mean_another_thing_where_the_pairs_are_listed():

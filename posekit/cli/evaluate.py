@@ -79,7 +79,9 @@ def evaluate(options):
         options.part == "test" and not experiment.dataset.has_fixed_test
     )
     if depends_on_split:
-        consequence = "it may have seen images that it is scored on here"
+        consequence = (
+            "if these are the same pictures, it may have seen some that it is scored on here"
+        )
         shared.warn_of_other_split(options.model, experiment, consequence)
     poses = estimator.estimate_dataset(part)
     scores = evaluate_poses(poses, experiment, part=options.part, seed=options.seed)

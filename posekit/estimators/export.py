@@ -129,7 +129,8 @@ def _seen_frames(estimator, dataset):
 
 
 def _litert(network, file_format, frames):
-    converter = runtimes.converter(network)
+    with runtimes.quiet():
+        converter = runtimes.converter(network)
     if file_format != "litert":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if file_format == "litert-float16":

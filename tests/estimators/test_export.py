@@ -264,7 +264,7 @@ def test_examples_need_no_posekit():
     assert not [path for path in files if "import posekit" in path.read_text("utf-8")]
 
 
-def test_the_command_writes_an_export_and_its_sizes(estimator_folder, tmp_path, capsys):
+def test_the_command_writes_an_export_and_its_sizes(estimator_folder, tmp_path, capsys, caplog):
     folder = tmp_path / "out"
     arguments = ["--model", str(estimator_folder), "--out", str(folder)]
     arguments += ["--format", "litert-float16"]
@@ -275,6 +275,7 @@ def test_the_command_writes_an_export_and_its_sizes(estimator_folder, tmp_path, 
         str(folder / "person.tflite"),
     ]
     assert printed[2] == str(folder / "manifest.json")
+    assert not [record for record in caplog.records if record.name == "absl"]
     # A second export replaces the first if it is asked to.
     assert main(["export", *arguments]) == 2
     assert main(["export", *arguments, "--force"]) == 0

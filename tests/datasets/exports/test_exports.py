@@ -74,7 +74,7 @@ def test_what_was_recognised_is_said(capsys, tmp_path, tool, said):
     assert main(["data", "check", str(path)]) == 0
     out = capsys.readouterr().out
     assert re.search(said, out.replace("\n", " "))
-    assert "a mirror exchanges left_eye / right_eye" in out
+    assert "mirroring swaps left_eye / right_eye" in out
 
 
 @pytest.mark.parametrize("top", ["", "export/", "a/b/"])
