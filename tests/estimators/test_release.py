@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from eager import eager_steps
 
 from posekit.errors import PosekitError
 from posekit.estimators import calibration, loading, presence, recipes, release
@@ -46,7 +47,8 @@ def built(experiment, tmp_path_factory):
         patched.setitem(
             recipes.MODELS, "tiny", Model(("tiny_whole", "tiny_person"), recipes.TWO_PASSES)
         )
-        estimator = release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
+        with eager_steps():
+            estimator = release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
         patched.setattr(keras.Model, "fit", None)  # a second build trains nothing
         release.build("tiny", experiment, run_dir, folder, seed=0, verbose=0)
     return folder, run_dir, estimator

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import keras
 import pytest
+from eager import eager_steps
 
 from posekit import files, profiles
 from posekit.estimators import loading, recipes
@@ -137,7 +138,8 @@ def tiny_steps():
 @pytest.fixture(scope="module")
 def trained_ladder(experiment, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("ladder")
-    return run_dir, run.run_ladder(tiny_steps(), experiment, run_dir, seeds=[0])
+    with eager_steps():
+        return run_dir, run.run_ladder(tiny_steps(), experiment, run_dir, seeds=[0])
 
 
 def test_a_ladder_scores_as_metrics_do(trained_ladder, experiment):
