@@ -18,11 +18,28 @@ def pytest_sessionstart():
     engine.use_global_futex_hash()
 
 
-# Files that take long, the longest first.
+# The files that take half a minute or more, the longest first.
 LONGEST = (
     "test_notebooks.py",
     "test_own_data_suite.py",
+    "test_fit.py",
+    "test_docs.py",
+    "test_kill_and_go_on.py",
+    "test_own.py",
+    "test_sweep.py",
+    "test_export.py",
+    "test_release.py",
+    "test_activity_findings.py",
+    "test_commands.py",
+    "test_explorer_browser.py",
+    "test_reproducible.py",
 )
+
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:
+    # The workers share the cores: with a thread for each core in each worker, threads would wait.
+    share = os.cpu_count() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, share)))
 
 
 def pytest_collection_modifyitems(items):
@@ -30,7 +47,7 @@ def pytest_collection_modifyitems(items):
 
     Else one process would still be at one of them after the other has run out of tests.
     """
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if IS_WORKER:
         place = {name: number for number, name in enumerate(LONGEST)}
         items.sort(key=lambda item: place.get(item.path.name, len(place)))
 

@@ -219,7 +219,7 @@ def test_the_litert_example_finds_what_posekit_finds(
     longer_px, exported, disc_folder, litert_pose, tmp_path
 ):
     image = striped(disc_picture(*((130, 92) if longer_px > 100 else (100, 160))), longer_px)
-    image.save(tmp_path / "photo.png")
+    image.save(tmp_path / "photo.png", compress_level=1)
     folder = exported(disc_folder, "litert")
     found = litert_pose.find_pose(folder, tmp_path / "photo.png", litert_pose.open_network)
     _compare(found, disc_folder, image, longer_px / (130 if longer_px > 100 else 160))
