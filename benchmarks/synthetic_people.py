@@ -28,10 +28,11 @@ def measures(dataset):
     # Facing the camera, the left shoulder is to the right of the torso; pictures' y points down.
     facing = up[:, 0] * across[:, 1] - up[:, 1] * across[:, 0]
     known = np.isfinite(facing)
-    normalised, usable = pose_statistics.normalise(people.keypoints_px, people.labelled)
-    components = pose_statistics.principal_components(
-        normalised[usable], min(usable.sum(), 2 * len(at))
-    )
+    # A missing joint would change a pose's centre and size, so only complete poses are compared.
+    _, offsets_px, size_px = pose_statistics.centred(people.keypoints_px, people.labelled)
+    usable = people.labelled.all(axis=1) & (size_px > 0)
+    shapes = (offsets_px[usable] / size_px[usable, None, None]).reshape(usable.sum(), -1)
+    variances = np.linalg.svd(shapes - shapes.mean(axis=0), compute_uv=False) ** 2
     whole = np.flatnonzero(usable)[:POSES]
     halves = [
         (people.keypoints_px[rows], people.labelled[rows]) for rows in (whole[::2], whole[1::2])
@@ -47,7 +48,7 @@ def measures(dataset):
         "torso upside down": np.mean(up[known, 1] > np.abs(up[known, 0])),
         "facing the camera": np.mean(facing[known] > 0),
         "components of 90 % of the poses' variance": 1
-        + np.searchsorted(np.cumsum(components.explained), 0.9),
+        + np.searchsorted(np.cumsum(variances / variances.sum()), 0.9),
         f"distance to the nearest of {len(halves[1][0])} other poses": np.median(nearest),
         "joints without a label": 1 - people.labelled.mean(),
         "people with all joints labelled": people.labelled.all(axis=1).mean(),
