@@ -43,13 +43,9 @@ class _Damaged(Exception):
 def read_joints(caller, content, image_count):
     """Read the labels of `image_count` images from the bytes of joints.mat.
 
-    Returns:
-        float64 (N, 14, 3) of (x, y, flag), and bool, True where the axes are LSP's, (3, 14, N),
-        False where they are LSPet's, (14, 3, N).
-
-    Raises:
-        PosekitError: no whole MATLAB file of version 5 to 7, one beyond the limits, or no real
-            numbers of such a shape under the name `joints`.
+    Gives float64 (N, 14, 3) of (x, y, flag), and bool, True where the axes are LSP's, (3, 14, N),
+    False where they are LSPet's, (14, 3, N). PosekitError: no whole MATLAB file of version 5 to 7,
+    one beyond the limits, or no real numbers of such a shape under the name `joints`.
     """
     try:
         flags, shape, values, order = _variable(caller, content)

@@ -23,7 +23,7 @@ from posekit.skeleton import LSP
 # Image numbers that are test data by convention, whichever copy of the set they come from.
 FIXED_TEST_NUMBERS = {"lsp": range(1001, 2001), "lspet": range(9001, 10001)}
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PICTURE = re.compile(r"images/[^./][^/]*\.(jpe?g|png)", re.IGNORECASE)
 
 
 def read(source, *, bad_images="error"):
@@ -35,15 +35,12 @@ def read(source, *, bad_images="error"):
 
     Args:
         source: path of a folder or zip; the set may lie in a folder of it.
-        bad_images: "error" refuses a set with pictures whose header is unreadable; "skip" drops
-            these pictures with a warning that names them.
+        bad_images: "error" refuses pictures whose header is unreadable; "skip" drops them with a
+            warning that names them.
 
-    Returns:
-        PoseDataset named "lsp", "lspet" or "synthetic". Extras are `occluded`, bool (N, 14), for
-        LSP; `activity`, str (N,), and `person_count`, int (N,), for the synthetic set.
-
-    Raises:
-        PosekitError: anything in the source differs from the layout.
+    Returns a PoseDataset named "lsp", "lspet" or "synthetic". Extras are `occluded`, bool (N, 14),
+    for LSP; `activity`, str (N,), and `person_count`, int (N,), for the synthetic set.
+    PosekitError where anything in the source differs from the layout.
     """
     check_choice("lsp.read()", "bad_images", bad_images, ("error", "skip"))
     caller = str(source)
@@ -51,9 +48,7 @@ def read(source, *, bad_images="error"):
     names = picture_names(caller, files)
     image_ids = np.array([_stem(name) for name in names])
     joints, is_lsp = read_joints(caller, files.read("joints.mat"), len(names))
-    kind = "lsp" if is_lsp else "lspet"
-    if "synthetic.json" in files.names:
-        kind = "synthetic"
+    kind = "synthetic" if "synthetic.json" in files.names else "lsp" if is_lsp else "lspet"
     fixed_test = _fixed_test(caller, kind, image_ids)
     _check_values(caller, image_ids, joints)
     extras = _annotations(caller, files, image_ids) if kind == "synthetic" else {}
@@ -128,14 +123,7 @@ def picture_names(caller, files):
 
     PosekitError without joints.mat or pictures, and for two pictures of one stem.
     """
-    names = [
-        name
-        for name in files.names
-        if name.startswith("images/")
-        and name.count("/") == 1
-        and name.lower().endswith(PICTURE_SUFFIXES)
-        and not _stem(name).startswith(".")
-    ]
+    names = list(filter(PICTURE.fullmatch, files.names))
     found = f"got none among {len(files.names)} files. {ADVICE}"
     problems = []
     if "joints.mat" not in files.names:
@@ -215,17 +203,17 @@ def _check_values(caller, image_ids, joints):
     # NaN is within no limit. Junk in LSPet lies up to 322 px outside of its picture.
     far = ~(np.abs(joints[..., :2]) <= image_files.SIDE_LIMIT_PX).all(axis=-1)
     rule = "`joints` in joints.mat must be finite and lie where a picture can"
-    problems = [
-        f"{rule}; got {joints[image, joint, :2].tolist()} for {LSP.joints[joint]} of "
-        f"{image_ids[image]}."
-        for image, joint in np.argwhere(far)
-    ]
-    problems += [
-        f"the flags in joints.mat must be 0 or 1; got {joints[image, joint, 2]} for "
-        f"{LSP.joints[joint]} of {image_ids[image]}."
-        for image, joint in np.argwhere(~np.isin(joints[..., 2], (0, 1)))
-    ]
-    raise_problems(caller, problems)
+    wrong = [(rule, joints[at][:2].tolist(), at) for at in zip(*np.nonzero(far), strict=True)]
+    rule = "the flags in joints.mat must be 0 or 1"
+    flagged = np.nonzero(~np.isin(joints[..., 2], (0, 1)))
+    wrong += [(rule, joints[at][2], at) for at in zip(*flagged, strict=True)]
+    raise_problems(
+        caller,
+        [
+            f"{rule}; got {found} for {LSP.joints[joint]} of {image_ids[image]}."
+            for rule, found, (image, joint) in wrong
+        ],
+    )
 
 
 def _annotations(caller, files, image_ids):
@@ -266,11 +254,8 @@ def _keep_readable(caller, bad_images, names, problem_of):
     elif problem_of:
         bad = [names[index] for index in problem_of]
         more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-        warnings.warn(
-            f"{caller}: dropped {len(bad)} pictures that cannot be used: "
-            f"{', '.join(bad[:10])}{more}.",
-            stacklevel=3,
-        )
+        message = f"dropped {len(bad)} pictures that cannot be used: {', '.join(bad[:10])}{more}."
+        warnings.warn(f"{caller}: {message}", stacklevel=3)
     return np.setdiff1d(np.arange(len(names)), list(problem_of))
 
 

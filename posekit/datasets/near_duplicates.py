@@ -43,9 +43,8 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=2048):
     mirrored other, exceeds `threshold`. Pictures with a contrast (standard deviation) below one
     grey level show nothing to compare and stay alone.
 
-    `thumbnails` are float (N, h, w), N > 0, finite, grey levels in [0, 255]; `block` pictures are
-    compared with as many others at a time. Gives int (N,), numbers from 0 in the order of first
-    appearance.
+    `thumbnails` are float (N, h, w), N > 0, finite, in [0, 255]; `block` pictures are compared at
+    a time. Gives int (N,), numbers from 0 in the order of first appearance.
     """
     # The command line reads the names of the splits for its help and must not wait for SciPy.
     from scipy.sparse import coo_matrix

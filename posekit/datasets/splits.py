@@ -31,8 +31,7 @@ FIXED_TEST = {"lsp": "LSP's im1001 to im2000", "lspet": "LSPet's im09001 to im10
 class Split:
     """Which images of one data set train, validate and test.
 
-    The parts are int (M,), ascending indices into the data set; together they hold every image
-    once.
+    The parts are int (M,), ascending indices; together they hold every image once.
     """
 
     name: str  # "standard" or "poster"
@@ -74,13 +73,8 @@ class Split:
             return f", because the {self.name} split has no {name} part"
         if name == "test" and absent:
             return f", because {' and '.join(absent)} are not among these {len(dataset)} images"
-        if name == "development":
-            return ""
-        return (
-            f" of {len(dataset)} images. Parts show different things, so at least "
-            f"{3 if self.comparable else 2} different images are needed; a useful network takes "
-            "hundreds"
-        )
+        least = 3 if self.comparable else 2
+        return f" of {len(dataset)} images. Parts need at least {least} that show different things"
 
     def summary(self):
         """Counts and settings, ready for JSON."""

@@ -88,20 +88,16 @@ class PoseEstimator:
         return replace(self, presence=replace(self.presence, threshold=threshold))
 
     def estimate(self, images, boxes_px=None):
-        """Find one person in each picture.
+        """Find one person in each picture: Poses.
 
         Args:
             images: list of N uint8 (H, W, 3), RGB, of any sizes.
-            boxes_px: float (N, 4) or None: x, y, width and height of the person, pixels. With
-                boxes the first stage that sees people starts, and those before it are skipped;
-                what lies beyond a box and a small margin is not shown.
+            boxes_px: float (N, 4) or None: x, y, width and height of the person, pixels. With boxes
+                the first stage that sees people starts, and those before it are skipped; what lies
+                beyond a box and a small margin is not shown.
 
-        Returns:
-            Poses.
-
-        Raises:
-            PosekitError: no pictures or pictures of another kind, boxes that do not fit, boxes for
-                an estimator that takes none, or no boxes for one that needs them.
+        PosekitError: no pictures or pictures of another kind, boxes that do not fit, boxes for an
+        estimator that takes none, or no boxes for one that needs them.
         """
         _check_images(images)
         sizes_px = np.array([image.shape[1::-1] for image in images])
@@ -137,15 +133,9 @@ class PoseEstimator:
         if self.presence is not None:
             chances = self.presence.chance(features)
             found = ~(chances < self.presence.threshold)  # True where it is NaN
-        return Poses(
-            keypoints_px + np.array(corners_px)[:, None],
-            confidences,
-            peak_mass,
-            boxes_px + np.pad(corners_px, ((0, 0), (0, 2))),
-            chances,
-            found,
-            features,
-        )
+        keypoints_px = keypoints_px + np.array(corners_px)[:, None]
+        boxes_px = boxes_px + np.pad(corners_px, ((0, 0), (0, 2)))
+        return Poses(keypoints_px, confidences, peak_mass, boxes_px, chances, found, features)
 
     def _estimate_batch(self, stages, images, sizes_px, boxes_px):
         given_px, pose, mirror = boxes_px, None, self.skeleton.mirror

@@ -14,7 +14,7 @@ import tensorflow as tf
 from posekit import files, geometry
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
-from posekit.estimators import calibration, decoding, loading, manifest, runtimes
+from posekit.estimators import decoding, loading, manifest, runtimes
 from posekit.estimators.estimator import EXTENT_MARGIN
 from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
 from posekit.models import heads
@@ -66,7 +66,7 @@ def export(model, folder, *, file_format, dataset=None):
         folder: Path, made where missing; an earlier export there is replaced.
         file_format: str, one of EXPORT_FORMATS; inputs and outputs are float32 in all of them.
         dataset: PoseDataset, for "litert-int8" alone: pictures like those that the model will see,
-            on which the range of each layer's values is measured. Give no part that is scored.
+            on which the range of each layer's values is measured; none that are scored.
     """
     check_choice("export()", "file_format", file_format, EXPORT_FORMATS)
     quantised = file_format == "litert-int8"
@@ -78,10 +78,8 @@ def export(model, folder, *, file_format, dataset=None):
     folder = Path(folder)
     path = folder / MANIFEST
     if path.is_file() and "format" not in files.read_json(path):
-        raise PosekitError(
-            f"{folder}: must be a folder for an export alone; got one that holds a model. Name "
-            "another folder."
-        )
+        rule = "must be a folder for an export alone"
+        raise PosekitError(f"{folder}: {rule}; got one that holds a model. Name another folder.")
     estimator = loading.load(model, compiled=False)
     if not all(isinstance(stage.network, keras.Model) for stage in estimator.stages):
         raise PosekitError(
@@ -182,7 +180,7 @@ def _manifest(model, estimator, stored, entries, file_format):
             "neighbourhood": decoding.NEIGHBOURHOOD,
             "sure_radius": decoding.SURE_RADIUS,
         },
-        "calibration": None if fitted is None else calibration.to_json(fitted),
+        "calibration": None if fitted is None else fitted.to_json(),
         "how_to": {
             "input": FRAME,
             "box": {view: text for view, text in BOXES.items() if view in seen},

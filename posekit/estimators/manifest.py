@@ -93,13 +93,10 @@ def read(folder):
         problems += [f"{problem} in stage {number}." for problem in _problems(stage)]
     fitted = None if fitted is None else calibration.from_json(fitted)
     if fitted is not None and fitted.offsets.shape != (skeleton.joint_count,):
-        problems.append(
-            f"`calibration` must have {skeleton.joint_count} offsets; got shape "
-            f"{fitted.offsets.shape}."
-        )
+        rule = f"`calibration` must have {skeleton.joint_count} offsets"
+        problems.append(f"{rule}; got shape {fitted.offsets.shape}.")
     raise_problems(str(path), problems)
-    # Older manifests do not know it.
-    present = stored.get("presence")
+    present = stored.get("presence")  # older manifests do not know it
     present = None if present is None else presence.from_json(present)
     return Manifest(stored, stages, fitted, skeleton, present)
 

@@ -28,9 +28,8 @@ class LiteRtNetwork:
         with quiet(), warnings.catch_warnings():
             # LiteRT will move to a package of its own; TensorFlow is pinned.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
-            self._interpreter = tf.lite.Interpreter(
-                model_content=flatbuffer, num_threads=_usable_cores()
-            )
+            settings = {"model_content": flatbuffer, "num_threads": _usable_cores()}
+            self._interpreter = tf.lite.Interpreter(**settings)
         (source,) = self._interpreter.get_input_details()
         (target,) = self._interpreter.get_output_details()
         self._input, self._output = source["index"], target["index"]
@@ -85,8 +84,8 @@ class OnnxNetwork:
 def compiled(network, name=None):
     """A keras.Model, in any precision, made fast for prediction: a copy, as LiteRtNetwork.
 
-    Where LiteRT lacks one of its operations, it is the keras.Model in float32, and one line on the
-    standard error says so. `name` is the model's in messages. PosekitError if neither runs.
+    Where LiteRT lacks an operation, it is the keras.Model in float32, and a line on the standard
+    error says so. `name` is the model's in messages. PosekitError if neither runs.
     """
     name = name or network.name
     picture = np.zeros((1, *network.input_shape[1:]), np.float32)
@@ -135,9 +134,8 @@ def quiet():
 
 def converter(network):
     """TensorFlow's converter of a keras.Model to LiteRT, for its options to be set."""
-    return tf.lite.TFLiteConverter.from_concrete_functions(
-        [prediction(network).get_concrete_function()]
-    )
+    function = prediction(network).get_concrete_function()
+    return tf.lite.TFLiteConverter.from_concrete_functions([function])
 
 
 def prediction(network):
@@ -159,10 +157,7 @@ def prediction(network):
 
 
 # How to read each kind of exported file.
-READERS = {
-    ".tflite": lambda path: LiteRtNetwork(path.read_bytes()),
-    ".onnx": OnnxNetwork,
-}
+READERS = {".tflite": lambda path: LiteRtNetwork(path.read_bytes()), ".onnx": OnnxNetwork}
 
 
 def read(path):
@@ -180,6 +175,4 @@ def read(path):
 
 
 def _usable_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -18,11 +18,7 @@ _UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 
 
 class Finder:
-    """Finds pictures among the files of a folder or zip.
-
-    Args:
-        tree: what `containers.open_tree` gives; its names are listed only where one is not there.
-    """
+    """Finds pictures in what `containers.open_tree` gives, listed only where one is not there."""
 
     def __init__(self, tree):
         self._tree = tree

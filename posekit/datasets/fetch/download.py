@@ -50,9 +50,8 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
         mirrors: path of the list of sources.
         log: called with a str for every source that is tried and for its outcome.
 
-    Returns:
-        Path of `<name>_dataset.zip` in the folder, next to `<name>_dataset.json` with the source
-        and the digest of the content (`content_sha256`).
+    Returns the Path of `<name>_dataset.zip` in the folder, next to `<name>_dataset.json` with the
+    source and the digest of the content (`content_sha256`).
     """
     known = _read_mirrors(Path(mirrors))
     check_choice("fetch()", "name", name, list(known))
@@ -114,10 +113,8 @@ def _wanted(name, entry, mirrors, target):
     stored = files.read_json(record)
     digest = stored.get("content_sha256") if isinstance(stored, dict) else None
     if not isinstance(digest, str):
-        raise PosekitError(
-            f"{record}: `content_sha256` must be a digest; got {digest!r}. Delete the file to take "
-            "the next copy as the first."
-        )
+        rule, advice = "`content_sha256` must be a digest", "take the next copy as the first"
+        raise PosekitError(f"{record}: {rule}; got {digest!r}. Delete the file to {advice}.")
     return _Wanted(name, image_ids, digest, record)
 
 

@@ -57,10 +57,7 @@ def is_picture(path):
     """Whether a file begins like a picture, whatever its name."""
     try:
         with Path(path).open("rb") as file:
-            if _is_heif(file):
-                return True
-            with _open(file):
-                return True
+            return _is_heif(file) or bool(_open(file).format)
     except Image.DecompressionBombError:
         return True
     except Exception:
@@ -78,10 +75,9 @@ def is_animated(path):
 
 
 def decode(encoded):
-    """Decode a picture as a person sees it: turned upright, RGB, uint8 (H, W, 3).
+    """Decode a picture, bytes, as a person sees it: turned upright, RGB, uint8 (H, W, 3).
 
-    `encoded` are its bytes; of several pages the first counts. PosekitError as for `open_picture`,
-    or where it is no whole picture.
+    Of several pages the first counts. PosekitError as for `open_picture`, or for no whole picture.
     """
     with open_picture(io.BytesIO(encoded)) as image:
         if image.format in ("JPEG", "MPO", "PNG"):

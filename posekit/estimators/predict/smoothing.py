@@ -19,10 +19,7 @@ class OneEuroFilter:
     `cutoff_hz` + `speed_gain` * speed for each joint. Speeds are in lengths of the person per
     second, so that the same settings suit near and far people and all picture sizes.
 
-    Args:
-        cutoff_hz: float > 0, the cutoff of a joint at rest, hertz.
-        speed_gain: float >= 0, hertz by which the cutoff rises for each person length a second.
-        speed_cutoff_hz: float > 0, the fixed cutoff of the speeds themselves, hertz.
+    `speed_cutoff_hz` is the fixed cutoff of the speeds themselves. The cutoffs must be > 0.
 
     Source: Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy
     Input in Interactive Systems", CHI 2012, algorithm 1, with the length of a joint's velocity as
@@ -30,19 +27,17 @@ class OneEuroFilter:
     """
 
     def __init__(self, cutoff_hz=CUTOFF_HZ, speed_gain=SPEED_GAIN, speed_cutoff_hz=1.0):
-        problems = [
-            f"`{name}` must be > 0 hertz; got {value}."
-            for name, value in (("cutoff_hz", cutoff_hz), ("speed_cutoff_hz", speed_cutoff_hz))
-            if not 0 < value < math.inf
-        ]
-        if not 0 <= speed_gain < math.inf:
-            problems.append(f"`speed_gain` must be >= 0; got {speed_gain}.")
-        raise_problems("OneEuroFilter()", problems)
         self._settings = {
             "cutoff_hz": cutoff_hz,
             "speed_gain": speed_gain,
             "speed_cutoff_hz": speed_cutoff_hz,
         }
+        problems = [
+            f"`{name}` must be {'>= 0' if name == 'speed_gain' else '> 0 hertz'}; got {value}."
+            for name, value in self._settings.items()
+            if not 0 <= value < math.inf or (value == 0 and name != "speed_gain")
+        ]
+        raise_problems("OneEuroFilter()", problems)
         self.restart()
 
     def restart(self):

@@ -65,20 +65,17 @@ def is_video(path):
 def open_video(path):
     """The frames of a video's file: a VideoFile, or an Animation for an animated picture.
 
-    Raises:
-        PosekitError: no readable file, nothing in it that decodes, no frame, or one beyond the
-            limits of `image_files`.
+    PosekitError: no readable file, nothing in it that decodes, or a frame beyond the limits of
+    `image_files`.
     """
+    # Some special files never end, or block when they are opened.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise PosekitError(f"{path}: the video must be a file; got something else.")
     try:
-        # Some special files never end, or block when they are opened.
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise PosekitError(f"{path}: the video must be a file; got something else.")
-        with open(path, "rb"):
-            pass
+        open(path, "rb").close()
     except OSError as error:
-        raise PosekitError(
-            f"{path}: the video must be a readable file; got {error.strerror}."
-        ) from error
+        rule = "the video must be a readable file"
+        raise PosekitError(f"{path}: {rule}; got {error.strerror}.") from error
     return Animation(path) if pictures.is_animated(path) else VideoFile(path)
 
 
@@ -114,8 +111,8 @@ class VideoFile:
         frame = self._first[1]
         self.start_seconds = self._first[0] or 0.0
         self.frames_per_second = _believable_rate(self._stream)
-        count = self._stream.frames or round(self._told_seconds() * self.frames_per_second)
-        self.frame_count = count or None
+        told = round(self._told_seconds() * self.frames_per_second)
+        self.frame_count = self._stream.frames or told or None
         ratio = self._stream.sample_aspect_ratio or 1
         if not 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL:
             ratio = 1
@@ -140,12 +137,11 @@ class VideoFile:
                 told, frame = shown
                 shown = None
                 if count:
-                    usual = seconds + step
-                    told_seconds = usual if told is None else told + offset
-                    if not seconds < told_seconds <= usual + _LONGEST_SECONDS:
-                        offset += usual - told_seconds
-                        told_seconds = usual
-                    seconds = told_seconds
+                    usual, before = seconds + step, seconds
+                    seconds = usual if told is None else told + offset
+                    if not before < seconds <= usual + _LONGEST_SECONDS:
+                        offset += usual - seconds
+                        seconds = usual
                 yield seconds, self._rgb(frame)
                 del frame
                 count += 1
@@ -185,9 +181,8 @@ class VideoFile:
         stream = self._stream
         if stream is None:
             kinds = sorted({each.type for each in self._container.streams})
-            raise self._no_video(
-                "sound alone" if kinds == ["audio"] else " and ".join(kinds) or "nothing"
-            )
+            found = "sound alone" if kinds == ["audio"] else " and ".join(kinds) or "nothing"
+            raise self._no_video(found)
         if stream.codec_context is None:
             raise self._no_video("a codec that this FFmpeg has no decoder for")
         width, height = stream.codec_context.width, stream.codec_context.height

@@ -70,12 +70,9 @@ def predict_video(
         file_format: str, "json" or "csv". A CSV file has a row for each frame and joint.
         show: None, or a function that gets each drawn frame and returns whether to stop.
 
-    Returns:
-        dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
-        ended early, and note: None, or what became of its sound.
-
-    Raises:
-        PosekitError: another format, the folder is not writable, or there is no room.
+    Gives a dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
+    ended early, and note: None, or what became of its sound. PosekitError: another format, the
+    folder is not writable, or there is no room.
     """
     if file_format == "coco":
         raise PosekitError(
@@ -88,11 +85,9 @@ def predict_video(
         smoothing.restart()
     with ExitStack() as stack:
         add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing))
-        add_picture = stack.enter_context(
-            video_writing.writing(
-                drawn_path, stream.frames_per_second, stream.size_px, source=stream
-            )
-        )
+        shape = stream.frames_per_second, stream.size_px
+        film = video_writing.writing(drawn_path, *shape, source=stream)
+        add_picture = stack.enter_context(film)
         bar = {"total": stream.frame_count, "desc": stream.name, "unit": "frame"}
         frames = stack.enter_context(tqdm(stream.frames(), **bar, leave=False, disable=None))
         try:
