@@ -37,7 +37,7 @@ def open_container(path):
     """
     files = open_tree(path)
     found = sorted(name for name in files.names if PurePosixPath(name).name == "joints.mat")
-    if not found or found[0] == "joints.mat":
+    if not found or "joints.mat" in found:
         return files
     if len(found) > 1:
         raise PosekitError(
@@ -100,7 +100,7 @@ def escapes(name):
 
 
 class _Folder:
-    """The files are listed only where a name must be searched."""
+    # The files are listed only where a name must be searched.
 
     def __init__(self, path):
         self._path = path
@@ -156,6 +156,7 @@ class _Archive:
 
     def inside(self, prefix):
         part = copy.copy(self)
+        part._path = self._path / prefix
         names = [name for name in self.names if name.startswith(prefix)]
         part._entries = {name.removeprefix(prefix): self._entries[name] for name in names}
         part.names = list(part._entries)
@@ -182,7 +183,7 @@ class _Archive:
                 # byte more than none makes it compare the checksum of an empty file too.
                 return file.read(self._entries[name].file_size or 1)
         except Exception as error:
-            raise _unreadable(self._path, self._entries[name].filename, error) from error
+            raise _unreadable(self._path, name, error) from error
 
 
 def _check_directory(caller, entries):

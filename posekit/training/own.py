@@ -87,10 +87,9 @@ def _built(network, seed):
         with keras_patches.seeded(seed):
             model = network()
     if not isinstance(model, keras.Model):
-        raise PosekitError(
-            "fit(): `model` must be a keras.Model, a function that builds one or a TrainingConfig; "
-            f"got {type(model).__name__}{'' if model is network else ' from the function'}."
-        )
+        rule = "must be a keras.Model, a function that builds one or a TrainingConfig"
+        found = f"{type(model).__name__}{'' if model is network else ' from the function'}"
+        raise PosekitError(f"fit(): `model` {rule}; got {found}.")
     try:
         shapes = model.input_shape, model.output_shape
     except (AttributeError, ValueError):
@@ -164,10 +163,8 @@ def _rebuilt(architecture, seed):
     """A new model with the weights of the seed, as its file will be read."""
     try:
         with keras_patches.seeded(seed):
-            return keras.saving.deserialize_keras_object(
-                copy.deepcopy(architecture),  # Keras empties what it reads
-                safe_mode=True,
-            )
+            architecture = copy.deepcopy(architecture)  # Keras empties what it reads
+            return keras.saving.deserialize_keras_object(architecture, safe_mode=True)
     # Keras raises errors of many kinds for layers that it cannot read.
     except Exception as error:
         raise PosekitError(
