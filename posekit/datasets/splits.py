@@ -74,7 +74,8 @@ class Split:
         if name == "test" and absent:
             return f", because {' and '.join(absent)} are not among these {len(dataset)} images"
         least = 3 if self.comparable else 2
-        return f" of {len(dataset)} images. Parts need at least {least} that show different things"
+        needed = f"at least {least} different images are needed"
+        return f" of {len(dataset)} images. Parts show different things, so {needed}"
 
     def summary(self):
         """Counts and settings, ready for JSON."""

@@ -61,10 +61,10 @@ def constant_errors(train_targets, targets, frame_px):
 def placed_figures(train_targets, targets):
     """The mean figure where each person is: what a network scores that finds the person alone.
 
-    Both know the truth, so they are bounds and no predictions. The figure, fitted on training
-    targets, is the constant that leaves the least squared error once positions, or positions and
-    sizes, are removed. Both are as of `pose_statistics.centred`, over the joints that count.
-    Returns a dict of "true_centre" and "true_centre_and_size", float (n, K, 2), frame pixels.
+    Both know the truth: they are bounds, no predictions. The figure, fitted on training targets, is
+    the constant that leaves the least squared error once positions, or positions and sizes, are
+    removed, as of `pose_statistics.centred`, over the joints that count. Gives a dict of
+    "true_centre" and "true_centre_and_size", float (n, K, 2), frame pixels.
     """
     train, placed = _centred(train_targets), _centred(targets)
     sizes = {

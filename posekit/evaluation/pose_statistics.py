@@ -20,15 +20,11 @@ BLOCK = 256
 
 
 class Centred(NamedTuple):
-    """Poses over their labelled joints: position, what is left of it, and size; 0 without joints.
+    """Poses over their labelled joints: position, the rest of it, and size; 0 without joints."""
 
-    centre_px (N, 2) is the mean joint, offsets_px (N, K, 2) are from it, 0 where unlabelled, and
-    size_px (N,) is their root mean square.
-    """
-
-    centre_px: np.ndarray
-    offsets_px: np.ndarray
-    size_px: np.ndarray
+    centre_px: np.ndarray  # (N, 2), the mean joint
+    offsets_px: np.ndarray  # (N, K, 2), from it; 0 where unlabelled
+    size_px: np.ndarray  # (N,), their root mean square
 
 
 def person_share(keypoints_px, labelled, image_sizes_px):

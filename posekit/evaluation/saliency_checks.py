@@ -21,9 +21,8 @@ def sobel_edges(images):
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3:
-        raise PosekitError(
-            f"sobel_edges(): `images` must have shape (N, H, W, 3); got {images.shape}."
-        )
+        found = f"got {images.shape}"
+        raise PosekitError(f"sobel_edges(): `images` must have shape (N, H, W, 3); {found}.")
     grey = images.astype(np.float32) @ LUMA_WEIGHTS.astype(np.float32)  # (N, H, W)
     edges = np.empty_like(grey)
     for picture, out in zip(grey, edges, strict=True):
@@ -70,9 +69,8 @@ def rank_correlation(maps, others):
             "rank_correlation(): `maps` and `others` must have the same shape (N, h, w); got "
             f"{maps.shape} and {others.shape}."
         )
-    return _correlation(
-        *(rankdata(each.reshape(len(each), 1, -1), axis=2) for each in (maps, others))
-    )
+    ranks = (rankdata(each.reshape(len(each), 1, -1), axis=2) for each in (maps, others))
+    return _correlation(*ranks)
 
 
 def _correlation(a, b):

@@ -18,14 +18,9 @@ def build(config, *, joints):
         # The poster's networks have no layers that are kept in float32.
         if config.mixed_precision and not config.network.startswith("poster"):
             keras.config.set_dtype_policy("mixed_bfloat16")
-        model = network(
-            config.network,
-            head=config.head,
-            frame_px=config.frame_px,
-            dropout=config.dropout,
-            stochastic_depth=config.stochastic_depth,
-            joints=joints,
-        )
+        names_of = ("head", "frame_px", "dropout", "stochastic_depth")
+        settings = {name: getattr(config, name) for name in names_of}
+        model = network(config.network, joints=joints, **settings)
     finally:
         keras.config.set_dtype_policy(policy)
     if config.initial_weights == names.IMAGENET:

@@ -17,7 +17,4 @@ NETWORKS = {
 }
 
 # Head -> its losses, the usual one first.
-HEADS = {
-    "coordinates": ("mse", "l1"),
-    "soft_argmax": ("cross_entropy",),
-}
+HEADS = {"coordinates": ("mse", "l1"), "soft_argmax": ("cross_entropy",)}

@@ -12,10 +12,8 @@ from posekit.models import heads
 def load(path, *, head="coordinates", joints):
     """Read a saved network, uncompiled, and check that it is one of ours.
 
-    Args:
-        path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
-        head: one of heads.HEADS, or None for any.
-        joints: int, number of joints that it must predict.
+    `path` is a `.keras` file, or the folder of a training run (its best checkpoint is read); `head`
+    one of heads.HEADS, or None for any; `joints` how many it must predict.
     """
     path = Path(path)
     if path.is_dir():
@@ -44,9 +42,8 @@ def check_shapes(path, network, *, head, joints):
     allowed = tuple(heads.HEADS) if head is None else (head,)
     input_shape, output_shape = _shape(network, "input"), _shape(network, "output")
     if not any(_is_of(name, output_shape, joints) for name in allowed):
-        wanted = " or ".join(
-            f"{heads.HEADS[name].output_shape(joints)} ({name})" for name in allowed
-        )
+        shapes = (f"{heads.HEADS[name].output_shape(joints)} ({name})" for name in allowed)
+        wanted = " or ".join(shapes)
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {joints} joints; "
             f"got {output_shape}."
@@ -66,12 +63,11 @@ def in_float32(network):
     """
     if all(layer.dtype_policy.name == "float32" for layer in network.layers):
         return network
-    copy = keras.models.clone_model(
-        network,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), "dtype": "float32"}
-        ),
-    )
+
+    def plain(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    copy = keras.models.clone_model(network, clone_function=plain)
     copy.set_weights([np.asarray(weight, np.float32) for weight in network.get_weights()])
     return copy
 

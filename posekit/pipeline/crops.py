@@ -27,8 +27,8 @@ class Crop:
         """How `batches.training_batches` makes its batches; arguments as there.
 
         A function of a batch's key (3 integers), indices and flips, tensors, to its images (B, P,
-        P, 3) and targets (B, K, 3). The images are uint8, or float32 where their light is varied
-        or they are blurred or partly covered.
+        P, 3) and targets (B, K, 3). The images are uint8, or float32 where light, blur or covers
+        vary.
         """
         side = self.frame_px
 
