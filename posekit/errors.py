@@ -46,16 +46,13 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
         if array.ndim != 3 or array.shape[-1] != 2:
             shapes.append(f"`{name}` must have shape (N, K, 2); got {array.shape}.")
         elif array.shape != first.shape:
-            shapes.append(
-                f"`{name}` must have the shape of `{first_name}`, {first.shape}; got {array.shape}."
-            )
+            rule = f"`{name}` must have the shape of `{first_name}`, {first.shape}"
+            shapes.append(f"{rule}; got {array.shape}.")
         elif not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
             shapes.append(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
     if labelled is not None and (labelled.shape != first.shape[:-1] or labelled.dtype != bool):
-        shapes.append(
-            f"`labelled` must be bool of shape {first.shape[:-1]}; "
-            f"got {labelled.dtype} {labelled.shape}."
-        )
+        rule = f"`labelled` must be bool of shape {first.shape[:-1]}"
+        shapes.append(f"{rule}; got {labelled.dtype} {labelled.shape}.")
     raise_problems(caller, shapes)
 
     values = []
