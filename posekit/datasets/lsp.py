@@ -58,13 +58,10 @@ def read(source, *, bad_images="error"):
     if kind == "lsp":
         extras["occluded"] = flags == 1
     name_of = dict(zip(image_ids.tolist(), names, strict=True))
+    labelled = labelled_rule(kind, keypoints_px, flags, image_sizes_px)
     dataset = PoseDataset(
-        name=kind,
-        image_ids=image_ids,
-        keypoints_px=keypoints_px,
-        labelled=labelled_rule(kind, keypoints_px, flags, image_sizes_px),
-        image_sizes_px=image_sizes_px,
-        fixed_test=fixed_test,
+        kind,
+        *(image_ids, keypoints_px, labelled, image_sizes_px, fixed_test),
         has_fixed_test=kind in FIXED_TEST_NUMBERS,
         read_image=lambda image_id: files.read(name_of[image_id]),
         extras=extras,
@@ -74,14 +71,11 @@ def read(source, *, bad_images="error"):
 
 
 def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
-    """Which joints count: the one rule for all sets.
+    """Which joints count, bool (N, 14): the one rule for all sets.
 
     LSP gives every joint a position, and its flag says only that the joint is occluded, so every
     joint counts. LSPet and the synthetic set flag a usable position with 1; a few of these still
     lie outside their picture, so a joint must also have 0 <= x < width and 0 <= y < height.
-
-    `kind` is "lsp", "lspet" or "synthetic", `keypoints_px` float (N, 14, 2), `flags` (N, 14), 0 or
-    1, as stored, and `image_sizes_px` (N, 2), (width, height); gives bool (N, 14).
     """
     if kind == "lsp":
         return np.ones(flags.shape, bool)
@@ -142,8 +136,8 @@ def picture_names(caller, files):
 def summarise(dataset):
     """A data set in numbers, a dict ready for JSON; what could not be measured is None.
 
-    Shares are in [0, 1]; quantiles are of image sizes (pixels) and of the box around the labelled
-    joints as a share of its picture.
+    Shares are in [0, 1]; quantiles are of sizes in pixels and of the joints' box as a share of its
+    picture.
     """
     labelled = dataset.labelled
     per_image = labelled.sum(axis=1)  # (N,)
@@ -191,11 +185,9 @@ def _fixed_test(caller, kind, image_ids):
     # Labels follow the order of names, which is that of numbers only when all have equal digits.
     backward = np.flatnonzero(np.diff(numbers) <= 0)
     if backward.size:
-        before, after = image_ids[backward[0] : backward[0] + 2]
-        raise PosekitError(
-            f"{caller}: `images` must be numbered with the same count of digits; got {before} "
-            f"sorted before {after}. Pad the numbers with zeros."
-        )
+        found = " sorted before ".join(image_ids[backward[0] : backward[0] + 2])
+        rule = f"{caller}: `images` must be numbered with the same count of digits"
+        raise PosekitError(f"{rule}; got {found}. Pad the numbers with zeros.")
     return np.isin(numbers, FIXED_TEST_NUMBERS[kind])
 
 

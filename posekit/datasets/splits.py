@@ -79,12 +79,10 @@ class Split:
 
     def summary(self):
         """Counts and settings, ready for JSON."""
+        counts = {"images": len(self.groups), "groups": len(np.unique(self.groups))}
         return {
-            "name": self.name,
-            "seed": self.seed,
-            "comparable": self.comparable,
-            "images": len(self.groups),
-            "groups": len(np.unique(self.groups)),
+            **{name: getattr(self, name) for name in ("name", "seed", "comparable")},
+            **counts,
             **{part: len(getattr(self, part)) for part in _ALL_PARTS},
             "dataset_fingerprint": self.fingerprint,
         }
@@ -165,19 +163,11 @@ def write(split, dataset, path):
     """Write a split of `dataset` as JSON that lists image ids by part."""
     _check_same_dataset("splits.write()", split.fingerprint, dataset)
     ids = dataset.image_ids
-    files.write_json(
-        path,
-        {
-            "name": split.name,
-            "seed": split.seed,
-            "comparable": split.comparable,
-            "dataset": dataset.name,
-            "dataset_fingerprint": split.fingerprint,
-            **{part: ids[getattr(split, part)] for part in _ALL_PARTS},
-            "groups": dict(zip(ids.tolist(), split.groups.tolist(), strict=True)),
-            **provenance(),
-        },
-    )
+    fields = {name: getattr(split, name) for name in ("name", "seed", "comparable")}
+    fields |= {"dataset": dataset.name, "dataset_fingerprint": split.fingerprint}
+    parts = {part: ids[getattr(split, part)] for part in _ALL_PARTS}
+    groups = dict(zip(ids.tolist(), split.groups.tolist(), strict=True))
+    files.write_json(path, {**fields, **parts, "groups": groups, **provenance()})
 
 
 def check_no_leak(split):
@@ -238,8 +228,7 @@ def _draw_groups(dataset, groups, free, shares, seed):
 
 def _check_same_dataset(caller, fingerprint, dataset):
     if dataset.fingerprint() != fingerprint:
-        raise PosekitError(
-            f"{caller}: `dataset` must be the one the split was drawn for (fingerprint "
-            f"{fingerprint!r}); got {dataset.name} with fingerprint {dataset.fingerprint()}. "
-            "Use the same data, or draw a new split."
-        )
+        rule = f"must be the one the split was drawn for (fingerprint {fingerprint!r})"
+        found = f"{dataset.name} with fingerprint {dataset.fingerprint()}"
+        advice = "Use the same data, or draw a new split."
+        raise PosekitError(f"{caller}: `dataset` {rule}; got {found}. {advice}")

@@ -106,10 +106,9 @@ class PoseEstimator:
             boxes_px = _checked_boxes(boxes_px, sizes_px)
             stages = tuple(stage for stage in stages if stage.view == "person")
             if not stages:
-                raise PosekitError(
-                    f"estimate(): `boxes_px` need a stage that sees people; got {self.name}, "
-                    "which sees whole pictures. Leave the box out, or take another model."
-                )
+                rule = "estimate(): `boxes_px` need a stage that sees people"
+                advice = "which sees whole pictures. Leave the box out, or take another model."
+                raise PosekitError(f"{rule}; got {self.name}, {advice}")
             pairs = zip(images, boxes_px, strict=True)
             images, corners_px = map(list, zip(*map(_person_alone, pairs), strict=True))
             boxes_px = _square(boxes_px)
@@ -180,13 +179,10 @@ class PoseEstimator:
                 return image_files.squashed(encoded, squashed_px)
             return image_files.decode(encoded)
 
-        parts = [
-            self.estimate(
-                list(map(shown, dataset.image_ids[rows])),
-                None if boxes_px is None else boxes_px[rows],
-            )
-            for rows in _batches(len(dataset))
-        ]
+        parts = []
+        for rows in _batches(len(dataset)):
+            images = list(map(shown, dataset.image_ids[rows]))
+            parts.append(self.estimate(images, None if boxes_px is None else boxes_px[rows]))
         poses = Poses(*map(np.concatenate, zip(*map(astuple, parts), strict=True)))
         if squashed_px is None:
             return poses
@@ -321,10 +317,8 @@ def _square(boxes_px):
 def _checked_boxes(boxes_px, sizes_px):
     boxes_px = np.asarray(boxes_px, float)
     if boxes_px.shape != (len(sizes_px), 4):
-        raise PosekitError(
-            f"estimate(): `boxes_px` must have shape ({len(sizes_px)}, 4), one box for each image; "
-            f"got shape {boxes_px.shape}."
-        )
+        rule = f"must have shape ({len(sizes_px)}, 4), one box for each image"
+        raise PosekitError(f"estimate(): `boxes_px` {rule}; got shape {boxes_px.shape}.")
     corner_px, size_px = boxes_px[:, :2], boxes_px[:, 2:]
     overlaps = (corner_px < sizes_px) & (corner_px + size_px > 0)
     fits = np.isfinite(boxes_px).all(axis=1) & (size_px > 0).all(axis=1) & overlaps.all(axis=1)

@@ -71,10 +71,8 @@ def export(model, folder, *, file_format, dataset=None):
     check_choice("export()", "file_format", file_format, EXPORT_FORMATS)
     quantised = file_format == "litert-int8"
     if quantised and not dataset:
-        raise PosekitError(
-            "export(): `dataset` must hold pictures on which int8 can measure ranges of values; "
-            "got none. Give the training part."
-        )
+        rule = "export(): `dataset` must hold pictures on which int8 can measure ranges of values"
+        raise PosekitError(f"{rule}; got none. Give the training part.")
     folder = Path(folder)
     path = folder / MANIFEST
     if path.is_file() and "format" not in files.read_json(path):
@@ -152,9 +150,8 @@ def _onnx(network):
             "benchmarks/export_requirements.txt."
         ) from error
     function = runtimes.prediction(network)
-    converted, _ = tf2onnx.convert.from_function(
-        function, input_signature=function.input_signature, opset=ONNX_OPSET
-    )
+    settings = {"input_signature": function.input_signature, "opset": ONNX_OPSET}
+    converted, _ = tf2onnx.convert.from_function(function, **settings)
     return converted.SerializeToString()
 
 
@@ -176,9 +173,8 @@ def _manifest(model, estimator, stored, entries, file_format):
         "extents": {"power": decoding.EXTENT_POWER},
         "stages": entries,
         "decoding": {
-            "smoothing": decoding.SMOOTHING,
-            "neighbourhood": decoding.NEIGHBOURHOOD,
-            "sure_radius": decoding.SURE_RADIUS,
+            name: getattr(decoding, name.upper())
+            for name in ("smoothing", "neighbourhood", "sure_radius")
         },
         "calibration": None if fitted is None else fitted.to_json(),
         "how_to": {

@@ -57,17 +57,15 @@ class OnnxNetwork:
         try:
             import onnxruntime
         except ImportError as error:
-            raise PosekitError(
-                f"{path}: needs ONNX Runtime, which posekit itself does not; got {error}. "
-                "Install benchmarks/export_requirements.txt, or take a LiteRT file."
-            ) from error
+            advice = "Install benchmarks/export_requirements.txt, or take a LiteRT file."
+            rule = f"{path}: needs ONNX Runtime, which posekit itself does not"
+            raise PosekitError(f"{rule}; got {error}. {advice}") from error
         choices = onnxruntime.SessionOptions()
         choices.intra_op_num_threads = _usable_cores()
         # Threads that wait in a loop double the time where two of them share a core.
         choices.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            path, choices, providers=["CPUExecutionProvider"]
-        )
+        providers = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(path, choices, providers=providers)
         (source,), (target,) = self._session.get_inputs(), self._session.get_outputs()
         self._input = source.name
         # Sizes that may vary have names in place of numbers.

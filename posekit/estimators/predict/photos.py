@@ -149,15 +149,10 @@ def _photo_writer(folder, file_format, written, estimator, layout, listed, sever
 
         def write(path, image, people):
             entries = [pose_files.pose_entry(pose, joints=joints) for pose in people]
-            content = {
-                "image": str(path),
-                "width_px": image.shape[1],
-                "height_px": image.shape[0],
-                "model": estimator.name,
-                **({"people": entries} if several else entries[0]),
-                "made_by": made_by,
-            }
-            files.write_json(written[path], content)
+            height_px, width_px, _ = image.shape
+            content = {"image": str(path), "width_px": width_px, "height_px": height_px}
+            content |= {"model": estimator.name, **({"people": entries} if several else entries[0])}
+            files.write_json(written[path], {**content, "made_by": made_by})
 
         yield write
         return

@@ -187,10 +187,8 @@ class VideoFile:
             raise self._no_video("a codec that this FFmpeg has no decoder for")
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > image_files.PIXEL_LIMIT:
-            raise PosekitError(
-                f"{self.name}: frames must have at most {image_files.PIXEL_LIMIT:,} pixels; got "
-                f"{width} x {height}. Make the video smaller."
-            )
+            rule = f"{self.name}: frames must have at most {image_files.PIXEL_LIMIT:,} pixels"
+            raise PosekitError(f"{rule}; got {width} x {height}. Make the video smaller.")
         stream.thread_type = "AUTO"
 
     def _no_video(self, finding):
@@ -244,10 +242,8 @@ class Animation:
             self.size_px = image_files.rgb(self._image).shape[1::-1]
         # A damaged file can fail anywhere in a decoder, each with its own error.
         except Exception as error:
-            raise PosekitError(
-                f"{path}: must be a whole animated picture; got one that does not decode "
-                f"({brief(error)})."
-            ) from error
+            found = f"one that does not decode ({brief(error)})"
+            raise PosekitError(f"{path}: must be a whole animated picture; got {found}.") from error
         self.frames_per_second = 1 / self._step_seconds()
 
     def frames(self):
@@ -290,11 +286,10 @@ class Camera:
         self._capture = cv2.VideoCapture(index)
         read, self._first = self._capture.read()
         if not read:
-            finding = "no picture from it" if self._capture.isOpened() else "no such camera"
-            raise PosekitError(
-                f"{self.name}: must be a camera that this program may use; got {finding}. Check "
-                "that it is plugged in, allowed and not in use elsewhere, or try another number."
-            )
+            found = "no picture from it" if self._capture.isOpened() else "no such camera"
+            rule = f"{self.name}: must be a camera that this program may use; got {found}"
+            advice = "is plugged in, allowed and not in use elsewhere, or try another number"
+            raise PosekitError(f"{rule}. Check that it {advice}.")
         self.size_px = self._first.shape[1::-1]
         claimed = self._capture.get(cv2.CAP_PROP_FPS)
         believable = 1 <= claimed <= _MOST_FRAMES_PER_SECOND

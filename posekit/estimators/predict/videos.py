@@ -117,12 +117,8 @@ def _writing(path, stream, estimator, smoothing):
     joints = estimator.skeleton.joints
     if path.suffix == ".csv":
         return pose_files.writing_csv(path, ("frame", "seconds"), joints=joints)
-    head = {
-        "video": stream.name,
-        "width_px": stream.size_px[0],
-        "height_px": stream.size_px[1],
-        "model": estimator.name,
-        "smoothing": None if smoothing is None else smoothing.settings(),
-        "made_by": provenance(),
-    }
+    width_px, height_px = stream.size_px
+    filtered = None if smoothing is None else smoothing.settings()
+    head = {"video": stream.name, "width_px": width_px, "height_px": height_px}
+    head |= {"model": estimator.name, "smoothing": filtered, "made_by": provenance()}
     return pose_files.writing_json(path, head, joints=joints)
