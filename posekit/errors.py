@@ -38,7 +38,6 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
     """Raise unless all arrays are finite (N, K, 2) of one shape and `labelled` is bool (N, K).
 
     Where there is `labelled`, coordinates of unlabelled joints may hold anything, NaN included.
-    The message names `caller`, then shapes, or the first non-finite value of each array.
     """
     shapes = []
     first_name, first = next(iter(keypoints.items()))

@@ -45,8 +45,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def from_root(path):
     """The path itself when absolute, else as seen from the project's root.
 
-    Notebooks and commands so find the same files whatever the working directory. With an installed
-    package, which has no project around it, it is seen from the working directory.
+    With an installed package, which has no project around it, it is seen from the working
+    directory.
     """
     return (Path.cwd() if IS_INSTALLED else PROJECT_ROOT) / path
 

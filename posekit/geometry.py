@@ -147,8 +147,8 @@ def person_boxes(keypoints_px, labelled):
 def squares_around(low_px, high_px, margin=PERSON_MARGIN):
     """Squares (..., 4) `margin` times as wide as the longer side of what they hold.
 
-    `low_px` and `high_px` are (..., 2), the corners of what they hold, measured as boxes are. A
-    side below `LEAST_SIDE_PX` counts as that long.
+    `low_px` and `high_px` are (..., 2), its corners, measured as boxes are. A side below
+    `LEAST_SIDE_PX` counts as that long.
     """
     longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
     side_px = margin * np.maximum(longer_px, LEAST_SIDE_PX)

@@ -61,7 +61,7 @@ def read_joints(caller, content, image_count):
 
 
 def _variable(caller, content):
-    """Of `joints`: flags, shape, the elements that follow its name, unread, and the byte order."""
+    """Of `joints`: flags, shape, the unread elements that follow its name, and the byte order."""
     order = BYTE_ORDERS.get(content[126:HEADER_BYTES])
     version = struct.unpack_from(f"{order}H", content, 124)[0] if order else None
     if version == VERSION_73 or content.startswith(HDF5_SIGNATURE):

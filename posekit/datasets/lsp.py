@@ -113,10 +113,7 @@ def decode(dataset, index):
 
 
 def picture_names(caller, files):
-    """Names of a container's pictures ("images/im0001.jpg") by stem, the order of the labels.
-
-    PosekitError without joints.mat or pictures, and for two pictures of one stem.
-    """
+    """Names of a container's pictures ("images/im0001.jpg") by stem, the order of the labels."""
     names = list(filter(PICTURE.fullmatch, files.names))
     found = f"got none among {len(files.names)} files. {ADVICE}"
     problems = []

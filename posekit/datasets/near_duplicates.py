@@ -61,8 +61,8 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=2048):
 def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     """Near-duplicates, mirrored ones too, in two parts, found without the split's groups.
 
-    Left-out images do not count. Gives int (M, 2), indices of the images whose similarity exceeds
-    `threshold`; and the largest similarity of all pairs in two parts, float, at least 0.
+    Gives int (M, 2), indices of the images, none left out, whose similarity exceeds `threshold`;
+    and the largest similarity of all pairs in two parts, float, at least 0.
     """
     direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
     found, largest = [np.empty((0, 2), int)], 0.0

@@ -52,8 +52,8 @@ class Split:
     def indices(self, dataset, name):
         """Where the images of one part are in the data set, int (M,), ascending.
 
-        `name` is one of `PARTS`, or "all" for the whole data set, left-out images included.
-        PosekitError for another data set than the split's, or a part without images, and why.
+        `name` is one of `PARTS`, or "all", left-out images included. PosekitError for another data
+        set than the split's, or a part without images, and why.
         """
         check_choice("split.indices()", "name", name, (*PARTS, "all"))
         _check_same_dataset("split.indices()", self.fingerprint, dataset)
@@ -136,8 +136,8 @@ def poster(dataset, groups, *, seed):
 def with_fewer_to_train(split, dataset, fraction):
     """The split with `fraction`, in (0, 1], of its training images; the others are left out.
 
-    Whole groups are drawn, by the split's own seed. A larger fraction holds all images of a
-    smaller one. PosekitError for another data set, or a fraction out of range.
+    Whole groups are drawn, by the split's own seed. A larger fraction holds all images of a smaller
+    one.
     """
     caller = "with_fewer_to_train()"
     _check_same_dataset(caller, split.fingerprint, dataset)

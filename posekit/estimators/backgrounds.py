@@ -15,10 +15,9 @@ MARGIN = 0.25
 
 
 def strip(image, keypoints_px, labelled):
-    """The largest strip of a picture (H, W, 3) beside, above or below a person.
+    """The largest strip of a picture (H, W, 3) next to a person, joints (K, 2), some labelled (K,).
 
-    None where the person, joints (K, 2) of which some are labelled (K,), leaves no room. It may
-    show other people, whom nobody labelled.
+    None where there is no room. It may show other people, whom nobody labelled.
     """
     x, y, width, height = geometry.joint_boxes(keypoints_px[None], labelled[None])[0]
     margin = MARGIN * max(width, height)

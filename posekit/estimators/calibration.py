@@ -54,8 +54,7 @@ def fit(mass, correct, counted):
 def logistic(design, hits, prior, *, weights=1.0, bounds=None):
     """The most likely parameters (F,) of hits (M,), whose log-odds are design (M, F) times them.
 
-    `prior` (F,) is 1 where a unit normal prior keeps a parameter small, 0 elsewhere; `weights`
-    are those of the hits.
+    `prior` (F,) is 1 where a unit normal prior keeps a parameter small; `weights` are the hits'.
     """
 
     def cost(parameters):

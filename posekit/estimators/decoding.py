@@ -33,7 +33,7 @@ def shown_in(maps, boxes_px, wanted_px):
     """Maps (N, h, w, K) that cover boxes (N, 4) as maps that cover other boxes (N, 4).
 
     Each cell's probability is spread over the cells that it covers; what lies beyond the wanted box
-    is lost, so that sums may become less than 1.
+    is lost.
     """
     if np.array_equal(boxes_px, wanted_px):
         return maps
@@ -45,9 +45,8 @@ def shown_in(maps, boxes_px, wanted_px):
 
 
 def _covered_shares(seen, wanted, count):
-    """(N, cells wanted, cells seen): the share of each seen one that lies in each wanted one.
-
-    `seen` and `wanted` are (N, 2), start and length along one axis.
+    """(N, cells wanted, cells seen): shares of each seen one, of (N, 2), start and length on an
+    axis.
     """
     steps = np.linspace(0, 1, count + 1)
     seen_edges, edges = (each[:, :1] + each[:, 1:] * steps for each in (seen, wanted))

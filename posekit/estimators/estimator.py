@@ -159,8 +159,7 @@ class PoseEstimator:
     def estimate_dataset(self, dataset):
         """The Poses of the person in each image of a PoseDataset with the same joints, in order.
 
-        Where the data set holds several people of a picture, each with a box, a stage that sees
-        people is given the boxes.
+        A stage that sees people is given the data set's boxes, where it has some.
         """
         if dataset.skeleton.joints != self.skeleton.joints:
             raise PosekitError(
@@ -298,7 +297,7 @@ def _kept_near(boxes_px, given_px):
 def _person_alone(pair):
     """The part of a picture that a box and a little more around it cover, and its corner, (x, y).
 
-    What lies beside a person is not shown: a tall box would become a square with neighbours in it.
+    A tall box would become a square with neighbours in it.
     """
     image, box_px = pair
     margin_px = BOX_MARGIN * box_px[2:].max()

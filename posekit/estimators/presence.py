@@ -64,8 +64,7 @@ def _entropy(maps):
 def fit(people, backgrounds):
     """The Presence that tells features (N, F) of people from those (M, F) of backgrounds best.
 
-    Both count alike, however many there are, so that 0.5 is where either is as likely. The
-    threshold finds `FOUND_SHARE` of the people.
+    Both count alike, however many there are. The threshold finds `FOUND_SHARE` of the people.
 
     Source: logistic regression with a unit normal prior on the weights of standardised features.
     """

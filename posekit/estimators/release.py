@@ -84,8 +84,8 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
 def write(estimator, trainings, experiment, folder):
     """Write an estimator of Keras networks, one file for each stage, and calibrate it.
 
-    `trainings` are dicts, one for each stage in order: what the manifest says of its training. All
-    else is as for `release`.
+    `trainings` are dicts, one for each stage: what the manifest says of its training. Else as
+    `release`.
     """
     folder = Path(folder)
     stages = [
@@ -160,8 +160,8 @@ def _write_stage(stage, training, folder):
 def halve(path):
     """Store the weights of a `.keras` file in half precision, in place.
 
-    Keras restores every weight's own type when it reads the file, so the model loads and computes
-    in float32, with weights rounded to 11 bits.
+    Keras restores every weight's own type: the model computes in float32, with weights rounded to
+    11 bits.
     """
     with zipfile.ZipFile(path) as archive:
         contents = {entry: archive.read(entry) for entry in archive.namelist()}

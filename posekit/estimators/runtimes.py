@@ -113,7 +113,7 @@ def quiet():
     """Within the block, TensorFlow's native code writes no log; errors are raised as usual.
 
     LiteRT logs a dozen lines for each network past Python and past TensorFlow's log level. What
-    other threads write to the standard error meanwhile is lost as well.
+    other threads write to the standard error is lost too.
     """
     absl = logging.getLogger("absl")
     level = absl.level
@@ -137,9 +137,8 @@ def converter(network):
 
 
 def prediction(network):
-    """What a network predicts, as a tf.function of images float32 (N, S, S, 3).
-
-    The weights are copied, and are constants, as LiteRT's kernels want.
+    """What a network predicts, as a tf.function of images float32 (N, S, S, 3), weights as
+    constants.
     """
     weights = [
         [np.array(variable) for variable in variables]

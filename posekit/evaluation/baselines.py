@@ -26,8 +26,8 @@ NAMES = {
 def constant_poses(targets, frame_px):
     """The two constant guesses, fitted on targets, dict of name -> float (K, 2), frame pixels.
 
-    "image_centre", and "mean_pose", the mean of the targets that count, which is the constant with
-    the least squared error. A joint that no target counts is at the centre there as well.
+    "image_centre", and "mean_pose", the mean of the targets that count, which has the least squared
+    error of all constants. A joint that no target counts is at the centre there as well.
     """
     centre_px = np.full((targets.shape[1], 2), (frame_px - 1) / 2)
     counted = targets[..., 2] > 0
@@ -114,7 +114,7 @@ def _centred(targets, poses_px=None):
 def check_something_to_learn(train_targets, validation_targets, frame_px):
     """Raise where a training on these targets, float (N, K, 3), could not be scored.
 
-    Warns where one pose is exact for all of them: that trains, but shows nothing.
+    Warns where one pose is exact for all of them.
     """
     errors = {}
     for part, targets in (("train", train_targets), ("validation", validation_targets)):

@@ -120,14 +120,12 @@ class PoseErrors:
         The length is the longer side of the upright box around all labelled joints. In LSPet's
         median a torso is 0.41 of that, so 0.1 allows a fifth more than PCK@0.2.
 
-        Source: Yang and Ramanan, TPAMI 2013, whose PCK this is; theirs for whole bodies is at 0.1.
+        Source: Yang and Ramanan, TPAMI 2013; theirs for whole bodies is at 0.1.
         """
         return _within("box_pck()", threshold, self._error_boxes, self._counted)
 
     def pck_area(self):
         """Area under PCK over the thresholds 0, 0.01, ..., 0.2 on a unit axis: Sums by joint.
-
-        It is 1 when every prediction is exact.
 
         Source: the trapezoid rule over the PCK curve, as in Pishchulin's evaluation of LSP.
         """

@@ -50,11 +50,11 @@ def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighb
 
     A pair of poses is compared over the joints labelled in both. Over these, both are centred on
     their mean and scaled to RMS distance 1, and their distance is the RMS distance between
-    corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs
-    with fewer than `FEWEST_COMMON_JOINTS`, or whose common joints coincide, are left out.
+    corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs with
+    fewer than `FEWEST_COMMON_JOINTS`, or whose common joints coincide, are left out.
 
-    The M training poses should include mirrored ones if training mirrors them. Returns float64
-    (N,) in [0, 2]; NaN for a pose comparable with fewer than `neighbours`, in 1..M, of them.
+    The M training poses should include mirrored ones if training mirrors them. Gives float64 (N,)
+    in [0, 2]; NaN for a pose comparable with fewer than `neighbours`, in 1..M.
     """
     caller = "contortion()"
     check_keypoints(caller, labelled=labelled, keypoints_px=keypoints_px)

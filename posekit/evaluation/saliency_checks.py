@@ -37,9 +37,8 @@ def correlation_with_edges(maps, images):
     """Pearson correlation of each map with its picture's edges, float64 (N,) or (N, C), -1 to 1.
 
     Saliency that merely follows edges says little about the model: compare a trained model's
-    correlation with an untrained one's. Maps are float (N, h, w), or (N, h, w, C) with a channel
-    each, finite, h <= H and w <= W; the edges are area-averaged to them. NaN where the map or the
-    picture is constant.
+    correlation with an untrained one's. Maps are float (N, h, w), or (N, h, w, C), finite, h <= H
+    and w <= W; the edges are area-averaged to them. NaN where either is constant.
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """

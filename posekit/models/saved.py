@@ -56,10 +56,9 @@ def check_shapes(path, network, *, head, joints):
 
 
 def in_float32(network):
-    """A keras.Model with the same weights that computes in float32, whatever it was saved in.
+    """A keras.Model with the same weights that computes in float32; itself if it does already.
 
-    Half precision is for training on GPUs: a CPU is slow in it, and LiteRT lacks most of it. A
-    network that computes in float32 already is returned itself.
+    Half precision is for GPUs: a CPU is slow in it, and LiteRT lacks most of it.
     """
     if all(layer.dtype_policy.name == "float32" for layer in network.layers):
         return network

@@ -15,7 +15,7 @@ class Crop:
 
     Training crops are cut by OpenCV, in whole grey levels and from coordinates rounded to a
     thirty-second of a pixel; those for evaluation by TensorFlow, in float32. The first is about six
-    times as fast, and augmented pictures need no more.
+    times as fast.
     """
 
     frame_px: int  # side of the network's input, pixels

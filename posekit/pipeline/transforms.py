@@ -92,7 +92,7 @@ def erase(images, rectangles_px):
     """Cover one rectangle of each image with `FILL`; its joints still count.
 
     rectangles_px, (N, 4), are left, top, right and bottom; the pixels whose centres lie in [left,
-    right) x [top, bottom) are covered. Equal ends cover nothing.
+    right) x [top, bottom) are covered.
     """
     _, height, width, _ = ops.shape(images)
     x = ops.cast(ops.arange(width), images.dtype)[None]

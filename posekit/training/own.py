@@ -243,8 +243,8 @@ def _not_decayed(optimizer):
 def _loss(head, frame_px, given):
     """The loss as `compile` takes it.
 
-    One of the head's by name; one of Keras', which sees keypoints (N, K, 2) and counts what the
-    label treatment counts; or a function of targets (N, K, 3) and output.
+    One of the head's by name; one of Keras', which sees keypoints (N, K, 2); or a function of
+    targets (N, K, 3) and output.
     """
     if isinstance(given, str) and given in head.losses:
         return lambda targets, output: head.loss(targets, output, frame_px, given)

@@ -26,8 +26,7 @@ class Finder:
     def find(self, file_name, near=()):
         """The file that is meant, or None; and whether it has the very name.
 
-        `file_name` is as a stranger's file has it: a path, an address. The folders `near` are
-        looked in first.
+        `file_name` is as a stranger's file has it. The folders `near` are looked in first.
         """
         parts = _parts(file_name)
         for start in range(len(parts)):

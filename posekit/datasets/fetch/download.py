@@ -186,9 +186,9 @@ def _record(target, source, digest):
 def content_sha256(source):
     """The digest of the content of a folder or zip in the official layout, 64 hexadecimal digits.
 
-    It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte
-    order of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its
-    `images/` if any, and a line feed. PosekitError where a file cannot be read.
+    It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte order
+    of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its `images/`
+    if any, and a line feed.
     """
     digest = hashlib.sha256()
     for name, content in _contents(source):

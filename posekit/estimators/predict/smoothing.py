@@ -51,7 +51,7 @@ class OneEuroFilter:
     def smooth(self, keypoints_px, seconds):
         """The next frame's keypoints (K, 2), pixels, smoothed; the first frame's as they are.
 
-        `seconds` is the time of the frame; PosekitError where it is not later than the one before.
+        PosekitError where `seconds`, the frame's time, is not later than the one before.
         """
         keypoints_px = np.array(keypoints_px, float)
         if self._seconds is None:

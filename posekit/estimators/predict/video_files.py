@@ -123,7 +123,7 @@ class VideoFile:
             raise self._no_video(f"frames of {self.size_px[0]} x {self.size_px[1]}")
 
     def frames(self):
-        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB) ; can be read once.
+        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB); can be read once.
 
         Seconds are those at which a player shows the frame. They rise: frames that claim the time
         of an earlier one, or one hours later, follow it by a usual step.
