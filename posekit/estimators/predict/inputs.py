@@ -47,8 +47,10 @@ def find_files(paths):
                 if each.is_dir():
                     reason = "a folder; name it too, or a pattern such as 'holiday/**/*'"
                     left_out.setdefault(reason, []).append(each)
+                elif kind(each, by_name=False) is None:
+                    others.append(each)
                 else:
-                    (others if kind(each, by_name=False) is None else matches).append(each)
+                    matches.append(each)
             if others:
                 left_out.setdefault("not a picture or video", []).extend(others)
             if not matches:
