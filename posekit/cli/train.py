@@ -109,11 +109,11 @@ def _add_build(commands):
         "build from_scratch --data data/raw/lspet_dataset.zip --profile full --out models/mine"
     )
     parser = shared.add_command(commands, build, details=details, example=example)
-    parser.add_argument("name", choices=tuple(MODELS), help="which model")
+    parser.add_argument("name", choices=tuple(MODELS), help="the model to build")
     shared.add_data_options(parser, has_split=False)
     shared.add_run_dir(parser, "reports/models")
     shared.add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
-    epochs = "of each training, for a trial"
+    epochs = "epochs of each training, for a trial"
     shared.add_option(parser, "--epochs", epochs, type=shared.positive_integer)
     shared.add_force(parser)
 
@@ -150,7 +150,8 @@ def calibrate(options):
 
 
 def _add_ladder(commands):
-    details = f"{RESUMES}\nNotebook 06 shows reports/ablation.json.\n\n{shared.DATA_DETAILS}"
+    shown = "This is the ablation of notebook 06, which shows reports/ablation.json."
+    details = f"{RESUMES}\n{shown}\n\n{shared.DATA_DETAILS}"
     example = "ladder --data lspet_dataset.zip --profile full --out reports/ablation.json"
     parser = shared.add_command(commands, ladder, details=details, example=example)
     shared.add_data_options(parser)
