@@ -117,7 +117,6 @@ def test_arguments_are_left_alone():
     labelled[2, 3] = False
     kept = keypoints_px.copy(), labelled.copy()
     geometry.joint_boxes(keypoints_px, labelled)
-    pose_statistics.principal_components(keypoints_px, 2)
     pose_statistics.contortion(keypoints_px, labelled, keypoints_px, labelled)
     np.testing.assert_array_equal(keypoints_px, kept[0])
     np.testing.assert_array_equal(labelled, kept[1])

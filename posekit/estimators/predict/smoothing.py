@@ -33,10 +33,12 @@ class OneEuroFilter:
             "speed_cutoff_hz": speed_cutoff_hz,
         }
         problems = [
-            f"`{name}` must be {'>= 0' if name == 'speed_gain' else '> 0 hertz'}; got {value}."
-            for name, value in self._settings.items()
-            if not 0 <= value < math.inf or (value == 0 and name != "speed_gain")
+            f"`{name}` must be > 0 hertz; got {value}."
+            for name, value in (("cutoff_hz", cutoff_hz), ("speed_cutoff_hz", speed_cutoff_hz))
+            if not 0 < value < math.inf
         ]
+        if not 0 <= speed_gain < math.inf:
+            problems.append(f"`speed_gain` must be >= 0; got {speed_gain}.")
         raise_problems("OneEuroFilter()", problems)
         self.restart()
 
