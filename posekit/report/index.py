@@ -88,6 +88,7 @@ def notebook_page(notebook, *, title, previous=None, following=None, error=None)
     notebook.metadata["title"] = title
     answer = "" if error else cells.take_answer(notebook)
     question, about = cells.take_opening(notebook)
+    cells.merge_parameters(notebook)
     cells.fold_streams(notebook)
     report = {
         "style": pages.STYLE.read_text(encoding="utf-8"),
@@ -129,7 +130,8 @@ def what_works(model):
         f"**What works, on photographs:** the shipped model `{model.name}` puts {found:.0%} of the "
         "joints of arms and legs within a fifth of the torso's length, on "
         f"{scores['pck_counts']['image_count']:,} photographs that no training saw; one fixed pose "
-        f"puts {fixed:.0%}."
+        f"puts {fixed:.0%}. It starts from ImageNet's weights, predicts a map of where each joint may "
+        "be, and looks a second time at the person it has found."
     )
 
 

@@ -25,8 +25,14 @@ SUITE = PROJECT_ROOT / "notebooks"
 
 # What index.json says of a notebook that was never run, next to its name, title and size.
 BLANK_ENTRY = {
-    **dict.fromkeys("html inputs started finished seconds compute_seconds error".split()),
+    "html": None,
     "parameters": {},
+    "inputs": None,
+    "started": None,
+    "finished": None,
+    "seconds": None,
+    "compute_seconds": None,
+    "error": None,
     "answer": "",
     "headline": [],
     "files": {},

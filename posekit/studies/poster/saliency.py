@@ -17,6 +17,8 @@ BOX_MARGIN = 1.2
 BATCH = 32
 # Training pictures on which the statistics of batch normalisation are measured.
 STATISTICS_IMAGES = 256
+# Layers up to which weights are drawn again; of deeper networks some, evenly spread.
+MOST_STEPS = 11
 
 # With fewer images, little is said.
 FEW_IMAGES = 30
@@ -24,7 +26,7 @@ FEW_IMAGES = 30
 # Entries of the result that hold numbers alone, see studies.photographs.
 PUBLISHABLE = (
     *("epochs", "joint", "images", "untrained_draws", "edge_correlation", "share_in_box"),
-    *("other_joint", "untrained_maps"),
+    *("randomised", "other_joint", "untrained_maps"),
 )
 
 
@@ -35,8 +37,13 @@ def untrained_copy(model, experiment, *, seed):
     """
     with keras_patches.seeded(seed):
         copy = keras.models.clone_model(model)
-    measure_statistics(copy, experiment.images("train")[:STATISTICS_IMAGES], BATCH)
+    measure_statistics(copy, statistics_images(experiment), BATCH)
     return copy
+
+
+def statistics_images(experiment):
+    """The training pictures that statistics are measured on."""
+    return experiment.images("train")[:STATISTICS_IMAGES]
 
 
 def choose_images(experiment, *, seed):
@@ -123,6 +130,32 @@ def shares_in_box(maps_by_name, boxes_px, **settings):
     return {name: _measured(draws, **settings) for name, draws in shares.items()}
 
 
+def randomised_maps(model, untrained, images, joint, statistics_on):
+    """A joint's maps as weights are drawn again, from the last layer down to the first.
+
+    The weights are those of `untrained`, a copy of the model; batch normalisation's statistics are
+    measured on other uint8 pictures. Yields (name of the first layer without its trained weights,
+    maps float (N, S, S)) for uint8 `images` (N, S, S, 3) and a joint's index.
+
+    Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 4.1 (cascading
+    randomization).
+    """
+    mixed = keras.models.clone_model(model)
+    mixed.set_weights(model.get_weights())
+    groups = []  # a layer with weights, and the normalisation after it
+    for layer in mixed.layers:
+        if isinstance(layer, keras.layers.BatchNormalization) and groups:
+            groups[-1].append(layer)
+        elif layer.weights:
+            groups.append([layer])
+    groups.reverse()
+    for last in np.linspace(1, len(groups), min(MOST_STEPS, len(groups)), dtype=int):
+        for layer in sum(groups[:last], []):
+            layer.set_weights(untrained.get_layer(layer.name).get_weights())
+        measure_statistics(mixed, statistics_on, BATCH)
+        yield groups[last - 1][0].name, saliency.joint_saliency(mixed, images, joint)
+
+
 def report(model, described, experiment, *, joint, seed):
     """Everything notebook 05 reports on `predictions.trained_model` and one joint, JSON-ready."""
     chosen = choose_images(experiment, seed=seed)
@@ -156,6 +189,7 @@ def report(model, described, experiment, *, joint, seed):
         person_boxes_frame_px(experiment, chosen),
         **settings,
     )
+    steps = randomised_maps(model, untrained[0], images, index, statistics_images(experiment))
     return {
         "data": experiment.describe(),
         "publishable": list(PUBLISHABLE),
@@ -165,6 +199,7 @@ def report(model, described, experiment, *, joint, seed):
         "untrained_draws": len(untrained),
         "edge_correlation": edges,
         "share_in_box": shares,
+        "randomised": [{"down_to": layer, **alike(each)} for layer, each in steps],
         "untrained_maps": alike(*untrained_maps),
         "other_joint": [
             {"joint": name, **alike(saliency.joint_saliency(model, images, joints.index(name)))}
@@ -218,6 +253,8 @@ def _measures(result):
     for name, entry in result["share_in_box"].items():
         if " minus " not in name:
             yield ("box / image" if name == "box area" else f"{name}: share in the box"), entry
+    for entry in result["randomised"]:
+        yield f"rank correlation, weights drawn again down to {entry['down_to']}", entry
     yield "rank correlation, untrained networks", result["untrained_maps"]
     for entry in result["other_joint"]:
         yield f"rank correlation, map of {entry['joint']}", entry

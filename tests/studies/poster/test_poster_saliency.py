@@ -7,6 +7,7 @@ import pytest
 from posekit import files
 from posekit.errors import PosekitError
 from posekit.models import poster
+from posekit.saliency import joint_saliency
 from posekit.skeleton import JOINTS
 from posekit.studies.poster import saliency
 
@@ -54,6 +55,24 @@ def test_an_untrained_copy_normalises_with_the_pictures_statistics(few):
     np.testing.assert_allclose(first.moving_mean, given.mean(axis=(0, 1, 2)), rtol=1e-3)
     np.testing.assert_allclose(first.moving_variance, given.var(axis=(0, 1, 2)), rtol=1e-3)
     assert first.momentum == momentum
+
+
+def test_weights_are_drawn_again_from_the_last_layer_down(few):
+    images, index = few.images("validation")[:2], 3
+    keras.utils.set_random_seed(1)
+    model = small_network()
+    weights = model.get_weights()
+    drawn = saliency.untrained_copy(model, few, seed=0)
+    statistics_on = saliency.statistics_images(few)
+    steps = list(saliency.randomised_maps(model, drawn, images, index, statistics_on))
+    assert [name for name, _ in steps] == ["coordinates_unit", "dense1", "conv2_1", "conv1_1"]
+    # With all weights drawn again it is the untrained network.
+    expected = joint_saliency(drawn, images, index)
+    np.testing.assert_allclose(steps[-1][1], expected, rtol=1e-3, atol=1e-9)
+    trained = joint_saliency(model, images, index)
+    assert not any(np.allclose(maps, trained) for _, maps in steps)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_chosen_images_are_random_whole_and_seeded(few):
@@ -122,6 +141,8 @@ def test_report_of_an_untrained_network(report, tmp_path):
     assert stored["untrained_draws"] == 4
     low, high = stored["untrained_maps"]["range"]
     assert low <= stored["untrained_maps"]["value"] <= high
+    # The last step leaves no trained weight: it is the first of the untrained networks.
+    assert low - 1e-3 <= stored["randomised"][-1]["value"] <= high + 1e-3
     assert [each["joint"] for each in stored["other_joint"]] == ["right_ankle"]
     assert set(stored["publishable"]) < set(stored)
 
@@ -182,6 +203,7 @@ def made(edges, excess, learned):
             "gradient, trained minus gradient, untrained": {"value": 0.0, "interval": learned},
             "gradient, trained minus SmoothGrad, trained": {"value": 0.0, "interval": LESS},
         },
+        "randomised": [{"down_to": "dense", **entry}],
         "untrained_maps": untrained,
         "other_joint": [{"joint": "right_ankle", **entry}],
     }
