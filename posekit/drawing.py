@@ -34,7 +34,8 @@ def draw_skeleton(image, keypoints_px, labelled=None, confidences=None, *, skele
         image: uint8 (H, W, 3), RGB.
         keypoints_px: float (K, 2), (x, y), pixels of `image`.
         labelled: bool (K,), True where the joint is drawn; None draws all.
-        confidences: float (K,) in [0, 1] or None; NaN, not known, is drawn as if it were sure.
+        confidences: float (K,) in [0, 1], NaN where not known, or None; what is not known is
+            drawn as if it were sure.
     """
     keypoints_px = np.asarray(keypoints_px, float)
     joint_count = skeleton.joint_count

@@ -38,6 +38,7 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
     """Raise unless all arrays are finite (N, K, 2) of one shape and `labelled` is bool (N, K).
 
     Where there is `labelled`, coordinates of unlabelled joints may hold anything, NaN included.
+    The message names `caller`, then shapes, or the first non-finite value of each array.
     """
     shapes = []
     first_name, first = next(iter(keypoints.items()))
@@ -45,13 +46,16 @@ def check_keypoints(caller, *, labelled=None, **keypoints):
         if array.ndim != 3 or array.shape[-1] != 2:
             shapes.append(f"`{name}` must have shape (N, K, 2); got {array.shape}.")
         elif array.shape != first.shape:
-            rule = f"`{name}` must have the shape of `{first_name}`, {first.shape}"
-            shapes.append(f"{rule}; got {array.shape}.")
+            shapes.append(
+                f"`{name}` must have the shape of `{first_name}`, {first.shape}; got {array.shape}."
+            )
         elif not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
             shapes.append(f"`{name}` must hold real numbers; got dtype {array.dtype}.")
     if labelled is not None and (labelled.shape != first.shape[:-1] or labelled.dtype != bool):
-        rule = f"`labelled` must be bool of shape {first.shape[:-1]}"
-        shapes.append(f"{rule}; got {labelled.dtype} {labelled.shape}.")
+        shapes.append(
+            f"`labelled` must be bool of shape {first.shape[:-1]}; "
+            f"got {labelled.dtype} {labelled.shape}."
+        )
     raise_problems(caller, shapes)
 
     values = []

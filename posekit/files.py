@@ -45,8 +45,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def from_root(path):
     """The path itself when absolute, else as seen from the project's root.
 
-    With an installed package, which has no project around it, it is seen from the working
-    directory.
+    Notebooks and commands so find the same files whatever the working directory. With an installed
+    package, which has no project around it, it is seen from the working directory.
     """
     return (Path.cwd() if IS_INSTALLED else PROJECT_ROOT) / path
 
@@ -54,16 +54,21 @@ def from_root(path):
 def cache_dir():
     """The folder of the caches, made where missing.
 
-    It is that of POSEKIT_CACHE (`--cache-dir`), which must be writable; else the first that is: the
-    project's .cache; posekit in the user's cache folder, for an installed package or a project on a
-    read-only disk; a folder for temporary files, with a warning.
+    It is that of POSEKIT_CACHE (`--cache-dir`), else the first that can be written to: the
+    project's .cache; posekit in the user's cache folder, for an installed package or a project on
+    a read-only disk; a folder for temporary files, with a warning.
+
+    Raises:
+        PosekitError: the folder of POSEKIT_CACHE cannot be written to.
     """
     advice = f"Name another with --cache-dir or {CACHE_VARIABLE}."
     if asked := os.environ.get(CACHE_VARIABLE):
         folder = Path(asked).expanduser().absolute()
         if problem := _why_not_writable(folder):
-            rule = f"{CACHE_VARIABLE}: the folder of the caches must be writable"
-            raise PosekitError(f"{rule}; got {folder}: {problem}. {advice}")
+            raise PosekitError(
+                f"{CACHE_VARIABLE}: the folder of the caches must be writable; got {folder}: "
+                f"{problem}. {advice}"
+            )
         return folder
     stated = os.environ.get("XDG_CACHE_HOME", "")
     users = stated if os.path.isabs(stated) else os.path.expanduser("~/.cache")
@@ -101,8 +106,9 @@ def _why_not_writable(folder):
 def replacing(path):
     """Yield a temporary path next to `path`; on success it is renamed to `path`.
 
-    PosekitError: the path is a folder, its folder cannot be made or written to, or there is no
-    room. An earlier file is then as it was.
+    Raises:
+        PosekitError: the path is a folder, its folder cannot be made or written to, or there is
+            no room for the file. An earlier file is then as it was.
     """
     path = Path(path)
     if path.is_dir():
@@ -140,8 +146,10 @@ def new_folder(folder):
     """Yield a temporary folder next to `folder`; on success it is renamed to `folder`.
 
     What killed processes left of the same folder is removed: each temporary folder is locked, and
-    the system frees the lock of a process that is killed. PosekitError: the folder holds something,
-    cannot be written to, or there is no room.
+    the system frees the lock of a process that is killed.
+
+    Raises:
+        PosekitError: the folder holds something, cannot be written to, or there is no room.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -218,8 +226,9 @@ def read_json(path, *, if_missing="Check the path."):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        rule = "the file must exist"
-        raise PosekitError(f"{path}: {rule}; got nothing there. {if_missing}") from error
+        raise PosekitError(
+            f"{path}: the file must exist; got nothing there. {if_missing}"
+        ) from error
     # Not only what is no JSON: also numbers of too many digits and lists nested without end.
     except (ValueError, RecursionError) as error:
         raise PosekitError(f"{path}: must hold JSON; got {error}.") from error
@@ -233,8 +242,9 @@ def read_bounded(path, limit_bytes):
             size = path.stat().st_size if path.is_file() else limit_bytes
             content = file.read(min(size, limit_bytes) + 1)
     except OSError as error:
-        rule = "must be a file that can be read"
-        raise PosekitError(f"{path}: {rule}; got {error.strerror}. Check the path.") from error
+        raise PosekitError(
+            f"{path}: must be a file that can be read; got {error.strerror}. Check the path."
+        ) from error
     if len(content) > limit_bytes:
         raise PosekitError(f"{path}: must have at most {limit_bytes:,} bytes; got more.")
     return content
@@ -292,15 +302,17 @@ def _plain(value):
 def read_npz(path, *, limit_bytes):
     """All arrays of an .npz file, name -> array; together they may take `limit_bytes` in memory.
 
-    PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its arrays
-    would take more than the limit. Nothing is then read of their values.
+    Raises:
+        PosekitError: the file is missing or no .npz, holds anything but plain arrays, or its
+            arrays would take more than the limit. Nothing is then read of their values.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             total = sum(_checked_bytes(archive, entry) for entry in archive.infolist())
             if total > limit_bytes:
-                rule = f"must hold arrays of at most {limit_bytes:,} bytes"
-                raise PosekitError(f"{rule}; got {total:,}")
+                raise PosekitError(
+                    f"must hold arrays of at most {limit_bytes:,} bytes; got {total:,}"
+                )
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
     except PosekitError as error:
@@ -320,6 +332,8 @@ def _checked_bytes(archive, entry):
         # NumPy asks for the memory that the header declares, whatever then follows.
         declared, follows = math.prod(shape) * dtype.itemsize, entry.file_size - file.tell()
     if declared != follows:
-        rule = f"`{entry.filename}` must hold the {declared:,} bytes that its header declares"
-        raise PosekitError(f"{rule}; got {follows:,}")
+        raise PosekitError(
+            f"`{entry.filename}` must hold the {declared:,} bytes that its header declares; got "
+            f"{follows:,}"
+        )
     return declared

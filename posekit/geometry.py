@@ -22,18 +22,25 @@ PERSON_MARGIN = 1.3
 def resize_keypoints(keypoints_px, from_size_px, to_size_px):
     """Keypoints of a picture that is resized; swapping the two sizes undoes it.
 
-    `keypoints_px` are float (..., K, 2), (x, y) in the old picture's pixels; the sizes (..., 2),
-    old and new (width, height), pixels, > 0. Gives float64 (..., K, 2) in the new picture's pixels.
+    Args:
+        keypoints_px: float (..., K, 2), (x, y) in the old picture's pixels.
+        from_size_px, to_size_px: (..., 2), old and new (width, height), pixels, > 0.
+
+    Returns:
+        float64 (..., K, 2), (x, y) in the new picture's pixels.
     """
     scale = np.asarray(to_size_px, float) / np.asarray(from_size_px, float)  # (..., 2)
     return (np.asarray(keypoints_px, float) + 0.5) * scale[..., None, :] - 0.5
 
 
 def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror):
-    """Mirror keypoints about the vertical axis and swap left and right joints. Twice is identity.
+    """Mirror keypoints about the vertical axis and swap left and right joints.
 
-    Of float (..., K, 2), (x, y), pixels, bool (..., K), the picture's width, a number or (...,),
-    pixels, and `Skeleton.mirror`, it gives keypoints and `labelled` of the mirrored picture.
+    Args:
+        keypoints_px, labelled: float (..., K, 2), (x, y), pixels, and bool (..., K), which are
+            returned of the mirrored picture. Twice is identity.
+        width_px: number or (...,), the picture's width, pixels.
+        mirror: K integers, which joint each one becomes (`Skeleton.mirror`).
     """
     width = np.asarray(width_px, float)[..., None]  # (..., 1)
     x, y = keypoints_px[..., 0], keypoints_px[..., 1]
@@ -45,18 +52,26 @@ def mirror_keypoints(keypoints_px, labelled, width_px, *, mirror):
 def keypoints_into_boxes(keypoints_px, boxes_px, frame_px):
     """From a picture's pixels to those of a square frame that shows a box of it.
 
-    The keypoints are float (..., K, 2), (x, y); the boxes float (..., 4), x, y, width and height >
-    0, pixels; `frame_px` > 0 is the frame's side. Gives float64 (..., K, 2), (x, y) in the frame.
-    `keypoints_out_of_boxes` undoes it.
+    Args:
+        keypoints_px: float (..., K, 2), (x, y) in the picture.
+        boxes_px: float (..., 4), x, y, width and height > 0, pixels.
+        frame_px: number > 0, side of the frame, pixels.
+
+    Returns:
+        float64 (..., K, 2), (x, y) in the frame. `keypoints_out_of_boxes` undoes it.
     """
-    corner_px, size_px = np.split(np.asarray(boxes_px, float)[..., None, :], 2, axis=-1)
+    corner_px, size_px = _corner_and_size(np.asarray(boxes_px, float)[..., None, :])
     return (np.asarray(keypoints_px, float) + 0.5 - corner_px) * frame_px / size_px - 0.5
 
 
 def keypoints_out_of_boxes(keypoints_frame_px, boxes_px, frame_px):
     """From the pixels of square frames back to the pictures': undoes `keypoints_into_boxes`."""
-    corner_px, size_px = np.split(np.asarray(boxes_px, float)[..., None, :], 2, axis=-1)
+    corner_px, size_px = _corner_and_size(np.asarray(boxes_px, float)[..., None, :])
     return (np.asarray(keypoints_frame_px, float) + 0.5) * size_px / frame_px + corner_px - 0.5
+
+
+def _corner_and_size(boxes_px):
+    return boxes_px[..., :2], boxes_px[..., 2:]
 
 
 def cell_centres(height, width, frame_px):
@@ -138,8 +153,9 @@ def person_boxes(keypoints_px, labelled):
     is_known = np.any(labelled, axis=-1)
     if not is_known.all():
         person = int(np.argmin(is_known))
-        found = f"got none for person {person}"
-        raise PosekitError(f"person_boxes(): each person must have a labelled joint; {found}.")
+        raise PosekitError(
+            f"person_boxes(): each person must have a labelled joint; got none for person {person}."
+        )
     low_px, high_px = (corner_px + 0.5 for corner_px in _extent_px(keypoints_px, labelled))
     return squares_around(low_px, high_px)
 
@@ -147,8 +163,8 @@ def person_boxes(keypoints_px, labelled):
 def squares_around(low_px, high_px, margin=PERSON_MARGIN):
     """Squares (..., 4) `margin` times as wide as the longer side of what they hold.
 
-    `low_px` and `high_px` are (..., 2), its corners, measured as boxes are. A side below
-    `LEAST_SIDE_PX` counts as that long.
+    `low_px` and `high_px` are (..., 2), the corners of what they hold, measured as boxes are. A
+    side below `LEAST_SIDE_PX` counts as that long.
     """
     longer_px = (high_px - low_px).max(axis=-1, keepdims=True)
     side_px = margin * np.maximum(longer_px, LEAST_SIDE_PX)

@@ -36,8 +36,8 @@ def parse(caller, described):
     """The Skeleton of a dict as the module describes it; `caller` is its file, for messages.
 
     The two joints of a pair are averaged in one group, and so are limbs that are each other's
-    mirror image; the joints of limbs are also scored by themselves. PosekitError lists wrong fields
-    and names.
+    mirror image; the joints of limbs are also scored by themselves. PosekitError lists the fields
+    that are missing, unknown or of another kind, and unknown names.
     """
     raise_problems(caller, list(_problems_of_fields(described)))
     joints, torso = tuple(described["joints"]), described["torso"]

@@ -27,16 +27,18 @@ def held(path, *, what, patience_seconds=0.0):
         what: str, what the lock is for, as the message calls it.
         patience_seconds: float >= 0, how long to wait for an owner; math.inf waits, and says so.
 
-    PosekitError: another process holds the lock (named by id, host and start), or the file cannot
-    be written.
+    Raises:
+        PosekitError: another process holds the lock (named by id, host and start), or the file
+            cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
-        found = f"{path.parent}: {error.strerror}. Choose another folder."
-        rule = "its folder must be one that can be written to"
-        raise PosekitError(f"{what}: {rule}; got {found}") from error
+        raise PosekitError(
+            f"{what}: its folder must be one that can be written to; got {path.parent}: "
+            f"{error.strerror}. Choose another folder."
+        ) from error
     with file:
         _lock(file, what, patience_seconds)
         file.truncate(0)
@@ -76,8 +78,10 @@ def _lock(file, what, patience_seconds):
             message += "take care that no other process writes there."
             return warnings.warn(message, stacklevel=4)
         if time.monotonic() >= deadline:
-            rule = f"{what}: must be used by one process at a time"
-            raise PosekitError(f"{rule}; got {owner}. Wait for it, or choose another folder.")
+            raise PosekitError(
+                f"{what}: must be used by one process at a time; got {owner}. Wait for it, or "
+                "choose another folder."
+            )
         if patience_seconds == math.inf and not announced:
             print(f"{what}: waiting for {owner}", file=sys.stderr)
             announced = True

@@ -43,13 +43,22 @@ class Session:
         files.write_json(self.run_path / name, {**made_by, **result})
 
 
-def start(run_dir, *, data=None, deterministic=False, **choices):
+def start(
+    run_dir,
+    *,
+    data=None,
+    profile=None,
+    seed=None,
+    split="standard",
+    bad_images="error",
+    deterministic=False,
+):
     """Begin a notebook, a Session: seed everything and open the data.
 
     Args:
         run_dir: str, folder of the run, relative to the project's root unless absolute.
-        data, **choices: as for `pipeline.experiment.open_experiment`; without `data` nothing is
-            opened or seeded.
+        data, profile, seed, split, bad_images: as for `pipeline.experiment.open_experiment`;
+            without `data` nothing is opened or seeded.
         deterministic: bool, see `training.engine.start`.
     """
     parameters, settings, experiment = _parameters(), {}, None
@@ -57,9 +66,9 @@ def start(run_dir, *, data=None, deterministic=False, **choices):
         from posekit.pipeline.experiment import open_experiment
         from posekit.training import engine
 
-        choices = {"split": "standard", "bad_images": "error", **choices}
+        choices = {"profile": profile, "seed": seed, "split": split, "bad_images": bad_images}
         settings = {"data": data, "deterministic": deterministic, **choices}
-        engine.start(choices["seed"], deterministic=deterministic)
+        engine.start(seed, deterministic=deterministic)
         experiment = open_experiment(data, **choices)
     parameters.pop("run_dir", None)  # it says where results are, not what they are
     return Session(files.from_root(run_dir), {**settings, **parameters}, experiment)

@@ -41,8 +41,13 @@ def _git_commit():
     if IS_INSTALLED:
         return None  # the repository around it, if there is one, is another project's
     try:
-        command = "git describe --always --dirty --abbrev=12".split()
-        quiet = {"stderr": subprocess.DEVNULL, "text": True}
-        return subprocess.check_output(command, cwd=PROJECT_ROOT, **quiet).strip()
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
+    return answer.stdout.strip()

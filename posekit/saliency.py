@@ -27,18 +27,21 @@ def joint_saliency(model, images, joint):
     Source: Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", ICLR 2014
     workshop, section 3.
     """
-    caller = "joint_saliency()"
-    return np.abs(_joint_gradient(caller, model, _pixels(caller, images), joint)).max(axis=-1)
+    gradient = _joint_gradient(
+        "joint_saliency()", model, _pixels("joint_saliency()", images), joint
+    )
+    return np.abs(gradient).max(axis=-1)
 
 
 def smooth_gradient(model, images, joint, *, seed, samples=16, noise_share=0.1):
     """SmoothGrad: `joint_saliency` of the gradient averaged over noisy copies of each picture.
 
     Args:
+        model, images, joint: as for `joint_saliency`, as is the result.
         seed: int, the only source of the noise.
         samples: int >= 1, noisy copies.
-        noise_share: float >= 0, standard deviation of the noise as a share of the picture's value
-            range (its largest minus its smallest value).
+        noise_share: float >= 0, standard deviation of the noise as a share of the picture's
+            value range (its largest minus its smallest value).
 
     Source: Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017, section 3. The
     gradients are averaged with their signs and the absolute value is taken last.
@@ -63,20 +66,25 @@ def activation_maps(model, images):
     Arguments are as for `activations`. Returns a dict, layer -> float32 (N, h, w), >= 0.
     """
     images = _pixels("activation_maps()", images)
-    batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
-    parts = [activations(model, batch) for batch in batches]
-    return {
-        name: np.concatenate([np.abs(part[name]).mean(axis=-1) for part in parts])
-        for name in parts[0]
-    }
+    maps = [
+        {
+            name: np.abs(output).mean(axis=-1)
+            for name, output in activations(model, images[start : start + BATCH]).items()
+        }
+        for start in range(0, len(images), BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in maps]) for name in maps[0]}
 
 
 def activations(model, images):
     """What each channel gives at the end of each convolution block, all pictures in one batch.
 
-    A block ends at the last batch normalisation or activation that follows its convolution before
-    the next pooling layer or layer with weights. Gives a dict, name of the block's last layer ->
-    float32 (N, h, w, channels), in the model's order.
+    A block ends at the last batch normalisation or activation that follows its convolution
+    before the next pooling layer or layer with weights.
+
+    Of a keras.Model with Conv2D layers among `model.layers` and images uint8 or float
+    (N, H, W, C), 0..255, it is a dict, name of the block's last layer -> float32
+    (N, h, w, channels), in the model's order.
     """
     images = _pixels("activations()", images)
     names, inner = _inner("activations()", model)
@@ -86,8 +94,8 @@ def activations(model, images):
 def activation_saliency(model, images):
     """Largest absolute derivative over the channels of each layer's mean absolute activation.
 
-    The mean is over the channels and positions of a layer of `activations`. Gives a dict, layer ->
-    float32 (N, H, W), >= 0: which pixels move the layer.
+    The mean is over the channels and positions of a layer of `activations`; arguments are as
+    there. Returns a dict, layer -> float32 (N, H, W), >= 0: which pixels move the layer.
     """
     caller = "activation_saliency()"
     images = _pixels(caller, images)

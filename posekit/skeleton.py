@@ -12,19 +12,31 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A set of joints and what is known of it. A joint is its index in `joints`."""
+    """A set of joints and what is known of it. A joint is its index in `joints`.
+
+    Attributes:
+        name: str.
+        joints: names, in the order of all arrays.
+        pairs: (left, right) each, of the person's own sides; other joints are central.
+        limbs: (name, start, end) each, drawn, and scored by PCP.
+        lines: (start, end) each, drawn only.
+        torso_joints: the two joints whose distance PCK divides by.
+        torso_stick: (name, two joints, two joints), PCP's stick between two mid-points, or None.
+        joint_groups, stick_groups: (name, names of its joints or sticks) each, whose scores are
+            averaged.
+        limb_joints: names of the joints that are also scored by themselves.
+    """
 
     name: str
-    joints: tuple  # names, in the order of all arrays
-    pairs: tuple  # (left, right) each, of the person's own sides; other joints are central
-    limbs: tuple  # (name, start, end) each, drawn, and scored by PCP
-    lines: tuple  # (start, end) each, drawn only
-    torso_joints: tuple  # the two joints whose distance PCK divides by
-    # (name, two joints, two joints), PCP's stick between two mid-points, or None.
+    joints: tuple
+    pairs: tuple
+    limbs: tuple
+    lines: tuple
+    torso_joints: tuple
     torso_stick: tuple | None
-    joint_groups: tuple  # (name, names of its joints) each, whose scores are averaged
-    stick_groups: tuple  # the same of sticks
-    limb_joints: tuple  # names of the joints that are also scored by themselves
+    joint_groups: tuple
+    stick_groups: tuple
+    limb_joints: tuple
 
     @property
     def joint_count(self):

@@ -83,9 +83,11 @@ def words(name):
 def html_table(rows):
     """A table of equal-keyed rows as HTML, in a box that scrolls where it is too wide.
 
-    Of a non-empty list of dicts, whose keys are the columns. Their names are shown as `words`,
-    cells as `shown`, text to the left and numbers to the right, with equally many decimals in a
-    column.
+    Names of columns are shown as `words`, cells as `shown`, text to the left and numbers to the
+    right. Numbers of a column have equally many decimals.
+
+    Args:
+        rows: non-empty list of dict; the first one's keys are the columns.
     """
     columns = list(rows[0])
     decimals = {column: _column_decimals([row[column] for row in rows]) for column in columns}

@@ -18,24 +18,32 @@ def add(commands):
     )
     actions = data.add_subparsers(required=True, metavar="ACTION")
     example = "data make --out data/people --images 500 --seed 1"
-    make = shared.add_command(actions, make_data, example=example)
+    make = shared.add_command(actions, "make", make_data, example=example)
     shared.add_out(make, "new or empty folder to write to", required=True)
     shared.add_option(make, "--images", "number of pictures", type=int, default=2000)
     shared.add_option(make, "--seed", "seed of everything random", type=shared.seed, default=0)
     layout = "coco writes COCO keypoints and an own_data.toml"
     shared.add_option(make, "--layout", layout, choices=("lspet", "coco"), default="lspet")
-    details = "It tries the sources in posekit/datasets/fetch/mirrors.toml.\n"
-    details += "After an interruption, run it again to resume."
-    example = "data fetch lspet --out data/raw"
-    fetch = shared.add_command(actions, fetch_data, details=details, example=example)
+    fetch = shared.add_command(
+        actions,
+        "fetch",
+        fetch_data,
+        details="It tries the sources in posekit/datasets/fetch/mirrors.toml.\n"
+        "After an interruption, run it again to resume.",
+        example="data fetch lspet --out data/raw",
+    )
     fetch.add_argument("name", choices=("lsp", "lspet"), help="which data set")
     shared.add_out(fetch, "folder for NAME_dataset.zip", "--to", default=Path("data/raw"))
     source = "URL of a zip, or path of a zip or folder, to try first"
     shared.add_option(fetch, "--from", source, dest="source", metavar="SOURCE")
-    details = "Findings are also shown on a page of thumbnails. The exit status is 1 if something\n"
-    details += f"cannot be used.\n\n{shared.DATA_DETAILS}"
-    example = "data check data/raw/lspet_dataset.zip"
-    check = shared.add_command(actions, check_data, details=details, example=example)
+    check = shared.add_command(
+        actions,
+        "check",
+        check_data,
+        details="Findings are also shown on a page of thumbnails. The exit status is 1 if "
+        f"something\ncannot be used.\n\n{shared.DATA_DETAILS}",
+        example="data check data/raw/lspet_dataset.zip",
+    )
     checked = check.add_mutually_exclusive_group(required=True)
     checked.add_argument(
         "folder", nargs="?", type=shared.data_paths, metavar="DATA", help=shared.DATA_HELP
@@ -44,18 +52,23 @@ def add(commands):
     what = "the page, even without findings (default: check.html with the data)"
     shared.add_out(check, what, "--html", metavar="FILE")
     shared.add_force(check)
-    details = "Give the folder to --data. Trainings and scores are the same, and start at once.\n\n"
-    details += shared.DATA_DETAILS
-    example = "data pack --out data/packed --data data/raw/lspet_dataset.zip"
-    pack = shared.add_command(actions, pack_data, details=details, example=example)
+    pack = shared.add_command(
+        actions,
+        "pack",
+        pack_data,
+        details="Give the folder to --data. Trainings and scores are the same, and start at once."
+        f"\n\n{shared.DATA_DETAILS}",
+        example="data pack --out data/packed --data data/raw/lspet_dataset.zip",
+    )
     shared.add_out(pack, "folder to write, must not exist", required=True)
     shared.add_option(pack, "--data", shared.DATA_HELP, type=shared.data_paths, required=True)
     pack.set_defaults(profile="full", seed=0)
     shared.add_skip_bad_images(pack)
     shared.add_cache_dir(pack)
     example = "data summarise --data data/raw/lspet_dataset.zip"
-    details = shared.DATA_DETAILS
-    summarise = shared.add_command(actions, summarise_data, details=details, example=example)
+    summarise = shared.add_command(
+        actions, "summarise", summarise_data, details=shared.DATA_DETAILS, example=example
+    )
     shared.add_option(summarise, "--data", shared.DATA_HELP, type=shared.data_paths, required=True)
 
 

@@ -13,17 +13,23 @@ PARTS = ("all", "train", "validation", "development", "test")
 
 def add(commands):
     """Add `evaluate`."""
-    example = "evaluate --model reports/mine/training/NAME --data synthetic --part validation"
-    details = shared.SAME_SPLIT + shared.DATA_DETAILS
-    example += " --out scores.json"
-    parser = shared.add_command(commands, evaluate, details=details, example=example)
+    parser = shared.add_command(
+        commands,
+        "evaluate",
+        evaluate,
+        details="Give the --profile and --seed of its training, so that the split is the same."
+        f"\n\n{shared.DATA_DETAILS}",
+        example="evaluate --model reports/mine/training/NAME --data synthetic --part validation "
+        "--out scores.json",
+    )
     shared.add_model(parser, required=True)
     shared.add_data_options(parser, has_split=False)
     rules = {"metavar": f"{{{','.join(SPLITS)}}}", "default": "standard"}
     shared.add_option(parser, "--split", shared.SPLIT_HELP, action=_Split, **rules)
     parser.add_argument("--split-kind", dest="split", choices=tuple(SPLITS), **shared.HIDDEN)
-    part = "which images to score"
-    shared.add_option(parser, "--part", part, choices=PARTS, default="validation")
+    shared.add_option(
+        parser, "--part", "which images to score", choices=PARTS, default="validation"
+    )
     shared.add_out(parser, "write the scores here as JSON", "--json", metavar="FILE")
     npz = "write image_ids and keypoints_px, original pixels, to this .npz"
     shared.add_option(parser, "--predictions", npz, type=shared.absolute_path, metavar="FILE")
@@ -69,8 +75,10 @@ def evaluate(options):
     )
     part = experiment.part(options.part)
     layout = None if options.coco is None else reading.layout_of(shared.own_data(options.data))
-    is_drawn = options.part == "test" and not experiment.dataset.has_fixed_test
-    if options.part == "validation" or is_drawn:
+    depends_on_split = options.part == "validation" or (
+        options.part == "test" and not experiment.dataset.has_fixed_test
+    )
+    if depends_on_split:
         consequence = (
             "if these are the same pictures, it may have seen some that it is scored on here"
         )

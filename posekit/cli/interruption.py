@@ -14,10 +14,13 @@ PATIENCE_SECONDS = 4.0
 def exit_on_interrupt(message, *, patience_seconds=PATIENCE_SECONDS):
     """End the process soon after Ctrl-C inside the block; for the main thread.
 
-    Ctrl-C raises KeyboardInterrupt as usual, but only when the running operation is over. Files are
-    written under temporary names and renamed, so an abrupt exit loses nothing that an orderly one
-    keeps. `message` is printed on standard error at an abrupt exit, whose status is 130,
-    `patience_seconds` after Ctrl-C.
+    Ctrl-C raises KeyboardInterrupt as usual, but only when the running operation is over, and
+    shutting down a notebook's kernel takes time too. Files are written under temporary names and
+    renamed, so an abrupt exit loses nothing that an orderly one keeps.
+
+    Args:
+        message: str, printed on standard error at an abrupt exit, whose status is 130.
+        patience_seconds: float > 0, from Ctrl-C to the abrupt exit.
     """
     receiver, sender = socket.socketpair()
     sender.setblocking(False)

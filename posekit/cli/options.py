@@ -18,23 +18,21 @@ DATA_DETAILS = """\
 DATA is "synthetic", a folder or zip in the official LSP or LSPet layout, or your own data: an
 own_data.toml, its folder, or an export of COCO, CVAT, Roboflow, Label Studio or YOLO pose
 (docs/own_data.md). Several paths are separated as in PATH."""
-SAME_SPLIT = "Give the --profile and --seed of its training, so that the split is the same.\n\n"
 # Examples stay on one line, so that they can be copied.
 SPLIT_HELP = "rule of the split; only scores on standard compare"
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
-def add_command(commands, run, *, example, details=""):
-    """A command's parser, added to what `add_subparsers` returned, named after the function.
+def add_command(commands, name, run, *, example, details=""):
+    """A command's parser, added to what `add_subparsers` returned.
 
     `run` takes the parsed options and returns the exit status; its docstring is the help.
     `example` is a command line to copy, without `posekit`; `details` are further lines of help.
     """
-    summary = run.__doc__
     parser = commands.add_parser(
-        run.__name__.removesuffix("_data"),
-        help=summary,
-        description=f"{summary}\n{details}",
+        name,
+        help=run.__doc__,
+        description=f"{run.__doc__}\n{details}",
         epilog=f"example: posekit {example}",
         formatter_class=AS_WRITTEN,
     )
@@ -77,8 +75,10 @@ def check_new(options, *paths):
     """Refuse to overwrite a file unless --force was given; None is no file."""
     existing = [path for path in paths if path is not None and path.is_file()]
     if existing and not options.force:
-        advice = "Name another place, or overwrite it with --force."
-        raise PosekitError(f"{existing[0]}: must be a new file; got one that exists. {advice}")
+        raise PosekitError(
+            f"{existing[0]}: must be a new file; got one that exists. Name another place, or "
+            "overwrite it with --force."
+        )
 
 
 def add_model(parser, **settings):
@@ -132,8 +132,13 @@ def open_experiment(options, **choices):
 
     engine.start(options.seed)
     choices = {"split": getattr(options, "split", "standard"), **choices}
-    choices |= {"profile": options.profile, "seed": options.seed}
-    return experiment.open_experiment(options.data, bad_images=bad_images(options), **choices)
+    return experiment.open_experiment(
+        options.data,
+        profile=options.profile,
+        seed=options.seed,
+        bad_images=bad_images(options),
+        **choices,
+    )
 
 
 def warn_of_other_split(model, experiment, consequence):
@@ -193,8 +198,9 @@ def output_path(path):
 
 
 def write_page(path, text, *, is_asked):
-    """Write a page and print where it is; if nothing can be written there, only an asked place is
-    an error.
+    """Write a page and print where it is.
+
+    Unless the place was asked for (`is_asked`), it is no error that nothing can be written there.
     """
     try:
         files.write_text(path, text)

@@ -12,10 +12,19 @@ repeated. Notebook 03 shows reports/batchnorm.json and reports/as_it_was.json.
 
 def add(commands):
     """Add both commands."""
-    details = "In three scalings of pixels and coordinates: at three rates with the first seed, "
-    details += f"then at each\nnetwork's best rate with all seeds.\n{KEPT}"
-    example = "batchnorm --data data/raw/lspet_dataset.zip --profile full --seeds 5"
-    parser = shared.add_command(commands, batchnorm, details=details, example=example)
+    _add_batchnorm(commands)
+    _add_poster(commands)
+
+
+def _add_batchnorm(commands):
+    parser = shared.add_command(
+        commands,
+        "batchnorm",
+        batchnorm,
+        details="In three scalings of pixels and coordinates: at three rates with the first seed, "
+        f"then at each\nnetwork's best rate with all seeds.\n{KEPT}",
+        example="batchnorm --data data/raw/lspet_dataset.zip --profile full --seeds 5",
+    )
     shared.add_data_options(parser)
     _add_size(parser, "reports/batchnorm-run")
     epochs = "number of epochs at the best rate (default: --epochs)"
@@ -25,15 +34,6 @@ def add(commands):
     shared.add_option(
         parser, "--fraction", "share of the training pictures", type=float, default=1.0
     )
-
-    details = "With missing joints as stored and at the origin, mirrored after and before the "
-    details += f"split, with\nand without batch normalisation: eight trainings.\n{KEPT}"
-    example = "poster --data data/raw/lspet_dataset.zip --profile full --epochs 40"
-    parser = shared.add_command(commands, poster, details=details, example=example)
-    shared.add_data_options(parser, has_split=False)
-    _add_size(parser, "reports/poster-run")
-    what = "epochs without improvement before a training stops"
-    shared.add_option(parser, "--patience", what, type=shared.positive_integer, default=5)
 
 
 def batchnorm(options):
@@ -54,6 +54,21 @@ def batchnorm(options):
     )
     print("\n".join(study.lines(experiment.dataset.name, study.findings(rows))))
     return 0
+
+
+def _add_poster(commands):
+    parser = shared.add_command(
+        commands,
+        "poster",
+        poster,
+        details="With missing joints as stored and at the origin, mirrored after and before the "
+        f"split, with\nand without batch normalisation: eight trainings.\n{KEPT}",
+        example="poster --data data/raw/lspet_dataset.zip --profile full --epochs 40",
+    )
+    shared.add_data_options(parser, has_split=False)
+    _add_size(parser, "reports/poster-run")
+    what = "epochs without improvement before a training stops"
+    shared.add_option(parser, "--patience", what, type=shared.positive_integer, default=5)
 
 
 def poster(options):

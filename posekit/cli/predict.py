@@ -36,19 +36,17 @@ needs `make exporters` or posekit[export].
 def add(commands):
     """Add both commands."""
     _add_predict(commands)
-    example = "export --model best --out exported --format litert-float16"
-    parser = shared.add_command(commands, export, details=EXPORT_DETAILS, example=example)
-    shared.add_model(parser, default="best")
-    shared.add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
-    what = "format of the stages"
-    shared.add_option(parser, "--format", what, choices=EXPORT_FORMATS, default="litert")
-    shared.add_data_options(parser)
-    shared.add_force(parser)
+    _add_export(commands)
 
 
 def _add_predict(commands):
-    example = "predict photo.jpg holiday/ 'clips/*.mp4' --out poses"
-    parser = shared.add_command(commands, predict, details=DETAILS, example=example)
+    parser = shared.add_command(
+        commands,
+        "predict",
+        predict,
+        details=DETAILS,
+        example="predict photo.jpg holiday/ 'clips/*.mp4' --out poses",
+    )
     source = parser.add_mutually_exclusive_group(required=True)
     images = "pictures, videos, folders of them, or quoted patterns"
     source.add_argument("images", nargs="*", default=[], metavar="IMAGE", help=images)
@@ -96,9 +94,11 @@ def predict(options):
             paths,
             options.out,
             boxes_px=options.box,
+            file_format=options.format,
+            smoothing=smoothing,
             annotations=annotations,
             overwrite=options.force,
-            **_settings(options, smoothing),
+            all_joints=options.all_joints,
         )
     problems = []
     # A video has a bar of its own.
@@ -139,13 +139,16 @@ def _record_camera(estimator, smoothing, options):
     window = video_files.window(stream.name) if video_files.has_display() else nullcontext()
     with window as show:
         print(f"{stream.name}: {'q or ' if show else ''}Ctrl-C ends", file=sys.stderr)
-        settings = _settings(options, smoothing)
-        return videos.predict_video(estimator, stream, options.out, stem, show=show, **settings)
-
-
-def _settings(options, smoothing):
-    choices = {"file_format": options.format, "all_joints": options.all_joints}
-    return {**choices, "smoothing": smoothing}
+        return videos.predict_video(
+            estimator,
+            stream,
+            options.out,
+            stem,
+            file_format=options.format,
+            smoothing=smoothing,
+            show=show,
+            all_joints=options.all_joints,
+        )
 
 
 def _smoothing(options):
@@ -169,6 +172,23 @@ def _box(text):
         x, y, width, height = map(float, text.split(","))
         return x, y, width, height
     raise argparse.ArgumentTypeError(f"must be four numbers X,Y,WIDTH,HEIGHT in pixels; got {text}")
+
+
+def _add_export(commands):
+    parser = shared.add_command(
+        commands,
+        "export",
+        export,
+        details=EXPORT_DETAILS,
+        example="export --model best --out exported --format litert-float16",
+    )
+    shared.add_model(parser, default="best")
+    shared.add_out(parser, "folder for manifest.json and the stages' files", "--to", required=True)
+    shared.add_option(
+        parser, "--format", "format of the stages", choices=EXPORT_FORMATS, default="litert"
+    )
+    shared.add_data_options(parser)
+    shared.add_force(parser)
 
 
 def export(options):

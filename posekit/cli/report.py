@@ -12,16 +12,6 @@ from posekit.errors import PosekitError
 from posekit.files import from_root
 
 
-DETAILS = f"""\
---verify, --compare and --track each do something else instead.
---verify runs a finished report again, with its own settings, in a folder next to it; exit status
-1 if numbers differ. --compare writes one page on two finished reports or trainings; exit
-status 1 if nothing can be compared. --track copies the numbers of a run on LSPet into
-reports/photographs.json, which notebooks show next to others.
-
-{shared.DATA_DETAILS}"""
-
-
 def add(commands):
     """Add both commands."""
     _add_report(commands)
@@ -29,14 +19,27 @@ def add(commands):
 
 
 def _add_report(commands):
-    example = "report --data data/raw/lspet_dataset.zip --profile full"
-    parser = shared.add_command(commands, report, details=DETAILS, example=example)
+    parser = shared.add_command(
+        commands,
+        "report",
+        report,
+        details="--verify, --compare and --track each do something else instead.\n--verify runs a "
+        "finished report again, with its own settings, in a folder next to it; exit status\n1 if "
+        "numbers differ. --compare writes one page on two finished reports or trainings; exit\n"
+        "status 1 if nothing can be compared. --track copies the numbers of a run on LSPet into\n"
+        f"reports/photographs.json, which notebooks show next to others.\n\n{shared.DATA_DETAILS}",
+        example="report --data data/raw/lspet_dataset.zip --profile full",
+    )
     shared.add_data_options(parser, has_split=False)
     what = "folder of the run, or --compare's page (default: in reports/)"
     shared.add_out(parser, what, "--run-dir", "--html", metavar="PATH")
-    several = {"action": "append", "default": [], "metavar": "[NOTEBOOK.]NAME=VALUE"}
-    what = "a notebook's parameter, e.g. 02_training.epochs=50; may be repeated"
-    parser.add_argument("--set", help=what, **several)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="[NOTEBOOK.]NAME=VALUE",
+        help="a notebook's parameter, e.g. 02_training.epochs=50; may be repeated",
+    )
     parser.add_argument("--resume", action="store_true", help="skip notebooks that are up to date")
     for option, metavar, what in (
         ("--verify", "RUN", "run this report again and compare all numbers"),
@@ -64,11 +67,19 @@ def report(options):
         return 0
     data_name = "+".join(Path(path).stem for path in options.data.split(os.pathsep))
     run_dir = options.out or Path("reports") / f"{options.profile}-{data_name}"
-    parameters = {name: getattr(options, name) for name in ("data", "profile", "seed")}
-    parameters["bad_images"] = shared.bad_images(options)
-    choices = {"parameters": parameters, "overrides": options.set, "resume": options.resume}
+    parameters = {
+        "data": options.data,
+        "profile": options.profile,
+        "seed": options.seed,
+        "bad_images": shared.bad_images(options),
+    }
     try:
-        index = runner.run(shared.output_path(run_dir), **choices)
+        index = runner.run(
+            shared.output_path(run_dir),
+            parameters=parameters,
+            overrides=options.set,
+            resume=options.resume,
+        )
     except runner.ReportFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         print(failure.index)
@@ -119,10 +130,14 @@ def _compare(first_dir, second_dir, html):
 
 
 def _add_runs(commands):
-    details = "The page sorts and filters. The exit status is 1 if a run cannot be read.\n"
-    details += "All --where must hold; ~ finds a part of the text; quote < and >."
-    example = "runs reports --where network=poster_plain --sort validation_mse"
-    parser = shared.add_command(commands, runs, details=details, example=example)
+    parser = shared.add_command(
+        commands,
+        "runs",
+        runs,
+        details="The page sorts and filters. The exit status is 1 if a run cannot be read.\n"
+        "All --where must hold; ~ finds a part of the text; quote < and >.",
+        example="runs reports --where network=poster_plain --sort validation_mse",
+    )
     what, default = "folder to search (default: the project's reports/)", from_root("reports")
     parser.add_argument("folder", nargs="?", type=shared.absolute_path, default=default, help=what)
     table = "which table to print, sort and filter"
@@ -130,9 +145,13 @@ def _add_runs(commands):
     sort = "any column or setting (default: newest first)"
     shared.add_option(parser, "--sort", sort, metavar="COLUMN")
     shared.add_option(parser, "--reverse", "largest first", action="store_true")
-    what = "COLUMN=VALUE, or != < <= > >= ~ for =; may be repeated"
-    several = {"action": "append", "default": [], "metavar": "CONDITION"}
-    parser.add_argument("--where", help=what, **several)
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="COLUMN=VALUE, or != < <= > >= ~ for =; may be repeated",
+    )
     shared.add_out(parser, "the page (default: runs.html in FOLDER)", "--html", metavar="FILE")
     shared.add_force(parser)
 

@@ -44,9 +44,13 @@ def add(commands):
 
 
 def _add_train(commands):
-    details = f"{RESUMES}\n{CHOICES}\n{shared.DATA_DETAILS}"
-    example = "train --data synthetic --epochs 10 --out reports/mine"
-    parser = shared.add_command(commands, train, details=details, example=example)
+    parser = shared.add_command(
+        commands,
+        "train",
+        train,
+        details=f"{RESUMES}\n{CHOICES}\n{shared.DATA_DETAILS}",
+        example="train --data synthetic --epochs 10 --out reports/mine",
+    )
     shared.add_data_options(parser)
     shared.add_out(parser, "folder of the trainings", "--run-dir", default=Path("reports/train"))
     for option, choices, default, what in (
@@ -58,13 +62,17 @@ def _add_train(commands):
         ("--label-treatment", LABEL_TREATMENTS, "masked", "treatment of missing joints"),
         ("--schedule", SCHEDULES, "constant", "schedule of the learning rate"),
     ):
-        shown = {"default": default, "metavar": "NAME" if what == "see above" else None}
-        shared.add_option(parser, option, what, choices=tuple(choices), **shown)
-    weights = '"imagenet" (lite0), or a saved model'
-    shared.add_option(parser, "--initial-weights", weights, metavar="MODEL")
+        metavar = "NAME" if what == "see above" else None
+        shared.add_option(
+            parser, option, what, choices=tuple(choices), default=default, metavar=metavar
+        )
+    shared.add_option(
+        parser, "--initial-weights", '"imagenet" (lite0), or a saved model', metavar="MODEL"
+    )
     shared.add_option(parser, "--epochs", "number of epochs (default: the profile's)", type=int)
-    batch = "pictures in a batch (default: the profile's)"
-    shared.add_option(parser, "--batch-size", batch, type=int)
+    shared.add_option(
+        parser, "--batch-size", "pictures in a batch (default: the profile's)", type=int
+    )
     shared.add_option(parser, "--learning-rate", "learning rate of Adam", type=float, default=1e-3)
     shared.add_option(parser, "--patience", "epochs without improvement before it stops", type=int)
     stall = "seconds without progress until a stall is reported"
@@ -104,17 +112,21 @@ def train(options):
 
 
 def _add_build(commands):
-    details = f"{RESUMES}\n\n{shared.DATA_DETAILS}"
-    example = (
-        "build from_scratch --data data/raw/lspet_dataset.zip --profile full --out models/mine"
+    parser = shared.add_command(
+        commands,
+        "build",
+        build,
+        details=f"{RESUMES}\n\n{shared.DATA_DETAILS}",
+        example="build from_scratch --data data/raw/lspet_dataset.zip --profile full "
+        "--out models/mine",
     )
-    parser = shared.add_command(commands, build, details=details, example=example)
     parser.add_argument("name", choices=tuple(MODELS), help="the model to build")
     shared.add_data_options(parser, has_split=False)
     shared.add_run_dir(parser, "reports/models")
     shared.add_out(parser, "folder of the model; the shipped ones are in models/", required=True)
-    epochs = "epochs of each training, for a trial"
-    shared.add_option(parser, "--epochs", epochs, type=shared.positive_integer)
+    shared.add_option(
+        parser, "--epochs", "epochs of each training, for a trial", type=shared.positive_integer
+    )
     shared.add_force(parser)
 
 
@@ -131,9 +143,14 @@ def build(options):
 
 
 def _add_calibrate(commands):
-    details = shared.SAME_SPLIT + shared.DATA_DETAILS
-    example = "calibrate models/mine --data data/raw/lspet_dataset.zip --profile full"
-    parser = shared.add_command(commands, calibrate, details=details, example=example)
+    parser = shared.add_command(
+        commands,
+        "calibrate",
+        calibrate,
+        details="Give the --profile and --seed of its training, so that the split is the same.\n\n"
+        f"{shared.DATA_DETAILS}",
+        example="calibrate models/mine --data data/raw/lspet_dataset.zip --profile full",
+    )
     parser.add_argument("folder", type=Path, help="a folder with a manifest.json, which is changed")
     shared.add_data_options(parser, has_split=False)
 
@@ -150,10 +167,13 @@ def calibrate(options):
 
 
 def _add_ladder(commands):
-    shown = "This is the ablation of notebook 06, which shows reports/ablation.json."
-    details = f"{RESUMES}\n{shown}\n\n{shared.DATA_DETAILS}"
-    example = "ladder --data lspet_dataset.zip --profile full --out reports/ablation.json"
-    parser = shared.add_command(commands, ladder, details=details, example=example)
+    parser = shared.add_command(
+        commands,
+        "ladder",
+        ladder,
+        details=f"{RESUMES}\nThis is the ablation of notebook 06, which shows reports/ablation.json.\n\n{shared.DATA_DETAILS}",
+        example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
+    )
     shared.add_data_options(parser)
     epochs = "epochs of every network (default: the profile's)"
     seeds = "number of seeds, counted from --seed"
@@ -186,13 +206,15 @@ def ladder(options):
 
 
 def _add_sweep(commands):
-    details = "Trials run on this machine or on a Dask cluster, whose workers see the same folders."
-    details += (
-        " Run it\nagain to resume: finished trials are not trained again. The exit status is 1"
+    parser = shared.add_command(
+        commands,
+        "sweep",
+        sweep,
+        details="Trials run on this machine or on a Dask cluster, whose workers see the same "
+        "folders. Run it\nagain to resume: finished trials are not trained again. The exit status "
+        "is 1 if a trial failed.",
+        example="sweep examples/study.yaml",
     )
-    details += " if a trial failed."
-    example = "sweep examples/study.yaml"
-    parser = shared.add_command(commands, sweep, details=details, example=example)
     parser.add_argument("study", type=shared.absolute_path, help="YAML file, see docs/cluster.md")
     what = "folder of trainings, table and page (default: reports/sweep-NAME)"
     shared.add_out(parser, what, "--run-dir")

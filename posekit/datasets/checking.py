@@ -54,7 +54,7 @@ class Checked:
 def check(path):
     """Read data as far as possible, decode every picture and check every label; gives Checked.
 
-    `path` is as for `sources.load`. PosekitError where none of the data can be read.
+    `path` is a str as for `sources.load`. PosekitError where none of the data can be read.
     """
     path = from_root(path)
     if packed.is_packed(path):
@@ -143,8 +143,8 @@ def _of_labels(dataset, names):
             texts.append(f"shows a person of {size}, too small for most networks.")
         if twisted[index]:
             texts.append(
-                "has shoulders and hips that point opposite ways: are left and right "
-                "swapped in one of them?"
+                "has shoulders and hips that point opposite ways: are left and right swapped in "
+                "one of them?"
             )
         yield from (Finding(name, WARNING, text) for text in texts)
 
@@ -156,10 +156,12 @@ def _twisted(dataset):
         return np.zeros(len(dataset), bool)
     known = dataset.labelled[:, [index[name] for pair in ACROSS for name in pair]].all(axis=1)
     known_px = np.where(known[:, None, None], dataset.keypoints_px, 0.0)
-    across = (known_px[:, index[right]] - known_px[:, index[left]] for left, right in ACROSS)
-    shoulders, hips = across  # (N, 2)
-    pose = dataset.keypoints_px, dataset.labelled
-    torso_px = geometry.torso_length_px(*pose, skeleton=dataset.skeleton)
+    shoulders, hips = (
+        known_px[:, index[right]] - known_px[:, index[left]] for left, right in ACROSS
+    )  # (N, 2)
+    torso_px = geometry.torso_length_px(
+        dataset.keypoints_px, dataset.labelled, skeleton=dataset.skeleton
+    )
     across_px = np.stack([np.linalg.norm(each, axis=1) for each in (shoulders, hips)])  # (2, N)
     clear = known & (across_px > ACROSS_SHARE * torso_px).all(axis=0)  # False for NaN
     return clear & ((shoulders * hips).sum(axis=1) < TWIST_COSINE * across_px.prod(axis=0))

@@ -3,7 +3,6 @@
 Nothing is ever unpacked to disk. A zip is judged by its directory before anything is read from it.
 """
 
-import copy
 import os
 import stat
 import threading
@@ -36,27 +35,33 @@ def open_container(path):
     PosekitError where there are several.
     """
     files = open_tree(path)
-    found = sorted(name for name in files.names if PurePosixPath(name).name == "joints.mat")
-    if not found or "joints.mat" in found:
+    tops = sorted(
+        name.removesuffix("joints.mat")
+        for name in files.names
+        if PurePosixPath(name).name == "joints.mat"
+    )
+    if not tops or not tops[0]:
         return files
-    if len(found) > 1:
+    if len(tops) > 1:
         raise PosekitError(
-            f"{path}: must hold one set; got {', '.join(found[:5])}. Unpack it and name the folder "
-            "of one, or of several separated as in PATH."
+            f"{path}: must hold one set; got {', '.join(f'{top}joints.mat' for top in tops[:5])}. "
+            "Unpack it and name the folder of one, or of several separated as in PATH."
         )
-    return files.inside(found[0].removesuffix("joints.mat"))
+    return _Part(files, tops[0])
 
 
 def open_tree(path):
     """Open a folder, a zip, or a folder in a zip (its path and then that in it), with all files.
 
-    Gives an object with `names`, list of str: the files' paths with slashes, without what systems
-    leave (.DS_Store and the like); `has(name)`; `open(name)`, a binary file, or whatever error
-    prevents it; and `read(name)`, bytes, or PosekitError, from any thread. A file of more than
-    FILE_LIMIT_BYTES is an error in both.
+    Returns:
+        an object with `names`, list of str: the files' paths with slashes, without what systems
+        leave (.DS_Store and the like); `has(name)`; `open(name)`, a binary file, or whatever error
+        prevents it; and `read(name)`, bytes, or PosekitError, from any thread. A file of more than
+        FILE_LIMIT_BYTES is an error in both.
 
-    PosekitError where nothing is there, it is no zip, or the zip names paths outside of itself,
-    links, unprintable or repeated names, or sizes beyond the limits.
+    Raises:
+        PosekitError: nothing is there, it is no zip, or the zip names paths outside of itself,
+            links, unprintable or repeated names, or sizes beyond the limits.
     """
     archive, inner = split_path(path)
     try:
@@ -71,7 +76,7 @@ def open_tree(path):
             f"lsp.read(): `source` must be a folder or a zip file; got {archive}, which {found}. "
             f"Unpack an archive of another kind and name the folder. {ADVICE}"
         ) from error
-    return opened.inside(f"{inner}/") if inner else opened
+    return _Part(opened, f"{inner}/") if inner else opened
 
 
 def split_path(path):
@@ -100,13 +105,10 @@ def escapes(name):
 
 
 class _Folder:
-    # The files are listed only where a name must be searched.
+    """The files are listed only where a name must be searched."""
 
     def __init__(self, path):
         self._path = path
-
-    def inside(self, prefix):
-        return _Folder(self._path / prefix)
 
     @cached_property
     def names(self):
@@ -154,14 +156,6 @@ class _Archive:
         self._entries = {name: entry for name, entry in named if not name.endswith("/")}
         self.names = list(self._entries)
 
-    def inside(self, prefix):
-        part = copy.copy(self)
-        part._path = self._path / prefix
-        names = [name for name in self.names if name.startswith(prefix)]
-        part._entries = {name.removeprefix(prefix): self._entries[name] for name in names}
-        part.names = list(part._entries)
-        return part
-
     def has(self, name):
         return name in self._entries
 
@@ -186,12 +180,37 @@ class _Archive:
             raise _unreadable(self._path, name, error) from error
 
 
+class _Part:
+    """The files of a container that lie in one of its folders, under their names there."""
+
+    def __init__(self, files, prefix):
+        self._files, self._prefix = files, prefix
+
+    @cached_property
+    def names(self):
+        return [
+            name.removeprefix(self._prefix)
+            for name in self._files.names
+            if name.startswith(self._prefix)
+        ]
+
+    def has(self, name):
+        return self._files.has(self._prefix + name)
+
+    def open(self, name):
+        return self._files.open(self._prefix + name)
+
+    def read(self, name):
+        return self._files.read(self._prefix + name)
+
+
 def _check_directory(caller, entries):
     """Raise unless a zip's entries are plain files of bounded size inside of it."""
     problems = []
     if len(entries) > ENTRY_LIMIT:
-        finding = f"got {len(entries):,}"
-        problems.append(f"the archive must hold at most {ENTRY_LIMIT:,} files; {finding}")
+        problems.append(
+            f"the archive must hold at most {ENTRY_LIMIT:,} files; got {len(entries):,}"
+        )
     total = sum(entry.file_size for entry in entries)
     if total > TOTAL_LIMIT_BYTES:
         problems.append(

@@ -55,7 +55,9 @@ def decode(encoded, *, upright=False):
 
     Of 16 bits a channel, the upper eight are used, as TensorFlow does too; transparency is dropped.
     With `upright` the EXIF orientation is applied; without it the picture is as stored.
-    PosekitError: no JPEG or PNG, a size beyond the limits, or no whole picture.
+
+    Raises:
+        PosekitError: no JPEG or PNG, a size beyond the limits, or no whole picture.
     """
     with _open(io.BytesIO(encoded)) as image:
         check_scans(encoded)
@@ -78,10 +80,13 @@ def decode(encoded, *, upright=False):
 def decode_small(encoded, at_least_px):
     """Decode a JPEG, bytes, at the smallest of its blocks' eight sizes: 1/8, 2/8, ... 8/8.
 
-    `at_least_px` is the least that either side may have; a smaller picture keeps its size. Gives
-    uint8 (H, W, 3), RGB, as stored; and (width, height) that the picture covers of it, float,
-    pixels: sizes are rounded up, so the last row and column may be covered in part. None for
-    anything but a JPEG, and for a damaged or rare one, which a thorough decoder must judge.
+    `at_least_px` is the least that either side may have; a smaller picture keeps its size.
+
+    Returns:
+        uint8 (H, W, 3), RGB, in the frame as stored; and (width, height) that the picture covers of
+        it, float, pixels: sizes are rounded up, so the last row and column may be covered in part.
+        None for anything but a JPEG, and for a damaged or rare one, which a thorough decoder must
+        judge.
     """
     if not encoded.startswith(JPEG_START):
         return None
@@ -102,8 +107,9 @@ def decode_small(encoded, at_least_px):
 def squashed(encoded, frame_px):
     """A whole JPEG or PNG, bytes, squashed to a square frame: uint8 (frame_px, frame_px, 3), RGB.
 
-    It is as stored. A JPEG is decoded no larger than the frame needs, which costs less: its blocks
-    give smaller pictures, about as if neighbouring pixels were averaged. Errors as for `decode`.
+    It is in the frame as stored. A JPEG is decoded no larger than the frame needs, which costs
+    less: its blocks give smaller pictures, about as if neighbouring pixels were averaged.
+    PosekitError as for `decode`.
     """
     # From half as much again, averaging leaves 1.9 grey levels of difference to a picture decoded
     # in full (LSPet at 96 px); from the frame's own size it would be 3.7.
@@ -115,8 +121,9 @@ def squashed(encoded, frame_px):
 def squash(image, frame_px, covered_px=None):
     """Scale both axes of a picture, uint8 (H, W, 3), to the frame's side, pixels.
 
-    `covered_px` is as `decode_small` gives it, None for the whole image. Shrinking averages, so
-    small limbs fade rather than flicker; enlarging is bilinear.
+    `covered_px`, (width, height), is what the picture covers of the image where that is less than
+    all of it, see `decode_small`. Shrinking averages, so small limbs fade rather than flicker;
+    enlarging is bilinear.
     """
     height, width = image.shape[:2]
     x_scale, y_scale = np.divide(frame_px, (width, height) if covered_px is None else covered_px)
@@ -131,7 +138,8 @@ def squash(image, frame_px, covered_px=None):
 def upright(encoded):
     """An encoded picture as a person sees it: a JPEG with an EXIF orientation as an upright PNG.
 
-    Anything else is returned unchanged. PosekitError where one that must be turned does not decode.
+    Anything else is returned unchanged. PosekitError where a picture that must be turned does not
+    decode.
     """
     try:
         if read_frame(io.BytesIO(encoded))[1] == 1:

@@ -43,9 +43,13 @@ class _Damaged(Exception):
 def read_joints(caller, content, image_count):
     """Read the labels of `image_count` images from the bytes of joints.mat.
 
-    Gives float64 (N, 14, 3) of (x, y, flag), and bool, True where the axes are LSP's, (3, 14, N),
-    False where they are LSPet's, (14, 3, N). PosekitError: no whole MATLAB file of version 5 to 7,
-    one beyond the limits, or no real numbers of such a shape under the name `joints`.
+    Returns:
+        float64 (N, 14, 3) of (x, y, flag), and bool, True where the axes are LSP's, (3, 14, N),
+        False where they are LSPet's, (14, 3, N).
+
+    Raises:
+        PosekitError: no whole MATLAB file of version 5 to 7, one beyond the limits, or no real
+            numbers of such a shape under the name `joints`.
     """
     try:
         flags, shape, values, order = _variable(caller, content)
@@ -61,7 +65,7 @@ def read_joints(caller, content, image_count):
 
 
 def _variable(caller, content):
-    """Of `joints`: flags, shape, the unread elements that follow its name, and the byte order."""
+    """Of `joints`: flags, shape, the elements that follow its name, unread, and the byte order."""
     order = BYTE_ORDERS.get(content[126:HEADER_BYTES])
     version = struct.unpack_from(f"{order}H", content, 124)[0] if order else None
     if version == VERSION_73 or content.startswith(HDF5_SIGNATURE):

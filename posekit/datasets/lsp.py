@@ -23,7 +23,7 @@ from posekit.skeleton import LSP
 # Image numbers that are test data by convention, whichever copy of the set they come from.
 FIXED_TEST_NUMBERS = {"lsp": range(1001, 2001), "lspet": range(9001, 10001)}
 
-PICTURE = re.compile(r"images/[^./][^/]*\.(jpe?g|png)", re.IGNORECASE)
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def read(source, *, bad_images="error"):
@@ -35,12 +35,15 @@ def read(source, *, bad_images="error"):
 
     Args:
         source: path of a folder or zip; the set may lie in a folder of it.
-        bad_images: "error" refuses pictures whose header is unreadable; "skip" drops them with a
-            warning that names them.
+        bad_images: "error" refuses a set with pictures whose header is unreadable; "skip" drops
+            these pictures with a warning that names them.
 
-    Returns a PoseDataset named "lsp", "lspet" or "synthetic". Extras are `occluded`, bool (N, 14),
-    for LSP; `activity`, str (N,), and `person_count`, int (N,), for the synthetic set.
-    PosekitError where anything in the source differs from the layout.
+    Returns:
+        PoseDataset named "lsp", "lspet" or "synthetic". Extras are `occluded`, bool (N, 14), for
+        LSP; `activity`, str (N,), and `person_count`, int (N,), for the synthetic set.
+
+    Raises:
+        PosekitError: anything in the source differs from the layout.
     """
     check_choice("lsp.read()", "bad_images", bad_images, ("error", "skip"))
     caller = str(source)
@@ -48,7 +51,9 @@ def read(source, *, bad_images="error"):
     names = picture_names(caller, files)
     image_ids = np.array([_stem(name) for name in names])
     joints, is_lsp = read_joints(caller, files.read("joints.mat"), len(names))
-    kind = "synthetic" if "synthetic.json" in files.names else "lsp" if is_lsp else "lspet"
+    kind = "lsp" if is_lsp else "lspet"
+    if "synthetic.json" in files.names:
+        kind = "synthetic"
     fixed_test = _fixed_test(caller, kind, image_ids)
     _check_values(caller, image_ids, joints)
     extras = _annotations(caller, files, image_ids) if kind == "synthetic" else {}
@@ -58,10 +63,13 @@ def read(source, *, bad_images="error"):
     if kind == "lsp":
         extras["occluded"] = flags == 1
     name_of = dict(zip(image_ids.tolist(), names, strict=True))
-    labelled = labelled_rule(kind, keypoints_px, flags, image_sizes_px)
     dataset = PoseDataset(
-        kind,
-        *(image_ids, keypoints_px, labelled, image_sizes_px, fixed_test),
+        name=kind,
+        image_ids=image_ids,
+        keypoints_px=keypoints_px,
+        labelled=labelled_rule(kind, keypoints_px, flags, image_sizes_px),
+        image_sizes_px=image_sizes_px,
+        fixed_test=fixed_test,
         has_fixed_test=kind in FIXED_TEST_NUMBERS,
         read_image=lambda image_id: files.read(name_of[image_id]),
         extras=extras,
@@ -71,11 +79,14 @@ def read(source, *, bad_images="error"):
 
 
 def labelled_rule(kind, keypoints_px, flags, image_sizes_px):
-    """Which joints count, bool (N, 14): the one rule for all sets.
+    """Which joints count: the one rule for all sets.
 
     LSP gives every joint a position, and its flag says only that the joint is occluded, so every
     joint counts. LSPet and the synthetic set flag a usable position with 1; a few of these still
     lie outside their picture, so a joint must also have 0 <= x < width and 0 <= y < height.
+
+    `kind` is "lsp", "lspet" or "synthetic", `keypoints_px` float (N, 14, 2), `flags` (N, 14), 0 or
+    1, as stored, and `image_sizes_px` (N, 2), (width, height); gives bool (N, 14).
     """
     if kind == "lsp":
         return np.ones(flags.shape, bool)
@@ -113,8 +124,18 @@ def decode(dataset, index):
 
 
 def picture_names(caller, files):
-    """Names of a container's pictures ("images/im0001.jpg") by stem, the order of the labels."""
-    names = list(filter(PICTURE.fullmatch, files.names))
+    """Names of a container's pictures ("images/im0001.jpg") by stem, the order of the labels.
+
+    PosekitError without joints.mat or pictures, and for two pictures of one stem.
+    """
+    names = [
+        name
+        for name in files.names
+        if name.startswith("images/")
+        and name.count("/") == 1
+        and name.lower().endswith(PICTURE_SUFFIXES)
+        and not _stem(name).startswith(".")
+    ]
     found = f"got none among {len(files.names)} files. {ADVICE}"
     problems = []
     if "joints.mat" not in files.names:
@@ -133,8 +154,8 @@ def picture_names(caller, files):
 def summarise(dataset):
     """A data set in numbers, a dict ready for JSON; what could not be measured is None.
 
-    Shares are in [0, 1]; quantiles are of sizes in pixels and of the joints' box as a share of its
-    picture.
+    Shares are in [0, 1]; quantiles are of image sizes (pixels) and of the box around the labelled
+    joints as a share of its picture.
     """
     labelled = dataset.labelled
     per_image = labelled.sum(axis=1)  # (N,)
@@ -182,9 +203,11 @@ def _fixed_test(caller, kind, image_ids):
     # Labels follow the order of names, which is that of numbers only when all have equal digits.
     backward = np.flatnonzero(np.diff(numbers) <= 0)
     if backward.size:
-        found = " sorted before ".join(image_ids[backward[0] : backward[0] + 2])
-        rule = f"{caller}: `images` must be numbered with the same count of digits"
-        raise PosekitError(f"{rule}; got {found}. Pad the numbers with zeros.")
+        before, after = image_ids[backward[0] : backward[0] + 2]
+        raise PosekitError(
+            f"{caller}: `images` must be numbered with the same count of digits; got {before} "
+            f"sorted before {after}. Pad the numbers with zeros."
+        )
     return np.isin(numbers, FIXED_TEST_NUMBERS[kind])
 
 
@@ -192,17 +215,17 @@ def _check_values(caller, image_ids, joints):
     # NaN is within no limit. Junk in LSPet lies up to 322 px outside of its picture.
     far = ~(np.abs(joints[..., :2]) <= image_files.SIDE_LIMIT_PX).all(axis=-1)
     rule = "`joints` in joints.mat must be finite and lie where a picture can"
-    wrong = [(rule, joints[at][:2].tolist(), at) for at in zip(*np.nonzero(far), strict=True)]
-    rule = "the flags in joints.mat must be 0 or 1"
-    flagged = np.nonzero(~np.isin(joints[..., 2], (0, 1)))
-    wrong += [(rule, joints[at][2], at) for at in zip(*flagged, strict=True)]
-    raise_problems(
-        caller,
-        [
-            f"{rule}; got {found} for {LSP.joints[joint]} of {image_ids[image]}."
-            for rule, found, (image, joint) in wrong
-        ],
-    )
+    problems = [
+        f"{rule}; got {joints[image, joint, :2].tolist()} for {LSP.joints[joint]} of "
+        f"{image_ids[image]}."
+        for image, joint in np.argwhere(far)
+    ]
+    problems += [
+        f"the flags in joints.mat must be 0 or 1; got {joints[image, joint, 2]} for "
+        f"{LSP.joints[joint]} of {image_ids[image]}."
+        for image, joint in np.argwhere(~np.isin(joints[..., 2], (0, 1)))
+    ]
+    raise_problems(caller, problems)
 
 
 def _annotations(caller, files, image_ids):
@@ -243,8 +266,11 @@ def _keep_readable(caller, bad_images, names, problem_of):
     elif problem_of:
         bad = [names[index] for index in problem_of]
         more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
-        message = f"dropped {len(bad)} pictures that cannot be used: {', '.join(bad[:10])}{more}."
-        warnings.warn(f"{caller}: {message}", stacklevel=3)
+        warnings.warn(
+            f"{caller}: dropped {len(bad)} pictures that cannot be used: "
+            f"{', '.join(bad[:10])}{more}.",
+            stacklevel=3,
+        )
     return np.setdiff1d(np.arange(len(names)), list(problem_of))
 
 

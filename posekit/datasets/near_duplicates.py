@@ -43,8 +43,9 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=2048):
     mirrored other, exceeds `threshold`. Pictures with a contrast (standard deviation) below one
     grey level show nothing to compare and stay alone.
 
-    `thumbnails` are float (N, h, w), N > 0, finite, in [0, 255]; `block` pictures are compared at
-    a time. Gives int (N,), numbers from 0 in the order of first appearance.
+    `thumbnails` are float (N, h, w), N > 0, finite, grey levels in [0, 255]; `block` pictures are
+    compared with as many others at a time. Gives int (N,), numbers from 0 in the order of first
+    appearance.
     """
     # The command line reads the names of the splits for its help and must not wait for SciPy.
     from scipy.sparse import coo_matrix
@@ -61,8 +62,8 @@ def find_groups(thumbnails, *, threshold=SIMILARITY_THRESHOLD, block=2048):
 def find_across_parts(thumbnails, split, *, threshold=SIMILARITY_THRESHOLD, block=1024):
     """Near-duplicates, mirrored ones too, in two parts, found without the split's groups.
 
-    Gives int (M, 2), indices of the images, none left out, whose similarity exceeds `threshold`;
-    and the largest similarity of all pairs in two parts, float, at least 0.
+    Left-out images do not count. Gives int (M, 2), indices of the images whose similarity exceeds
+    `threshold`; and the largest similarity of all pairs in two parts, float, at least 0.
     """
     direct, mirrored = _normalised(thumbnails), _normalised(thumbnails[:, :, ::-1])
     found, largest = [np.empty((0, 2), int)], 0.0

@@ -79,9 +79,9 @@ def box_to_upright(box_px, upright_size_px, orientation):
 def in_stored_frame(pictures):
     """Of each Labelled whether its labels are in the frame as stored, to be turned with it.
 
-    Where the size with the labels is the upright one, they are upright. Else the frame in which
-    more of the labels lie is theirs: a clear picture decides for itself, all together for the
-    others. Where that tells nothing they are upright.
+    Where the size with the labels is the upright one, they are upright. Where it is the one as
+    stored, or none is given, the frame in which more of the labels lie is theirs: a clear picture
+    decides for itself, all together for the others. Where that tells nothing they are upright.
     """
     votes = [_vote(each) for each in pictures]
     together = sum(vote for vote, _ in votes) < 0
@@ -92,7 +92,10 @@ def in_stored_frame(pictures):
 
 
 def inside(points_px, size_px):
-    """Which points (..., 2) lie on a pixel of their picture, bool (...): -0.5 to the size - 0.5."""
+    """Which points (..., 2) lie on a pixel of their picture, bool (...).
+
+    Its pixels reach from half a pixel before 0 to half a pixel beyond the last.
+    """
     return ((points_px >= -0.5) & (points_px <= np.asarray(size_px) - 0.5)).all(axis=-1)
 
 

@@ -45,8 +45,10 @@ class Pack:
         # Several threads read at once: no position is shared.
         encoded = os.pread(self._pictures.fileno(), end - start, start)
         if zlib.crc32(encoded) != self.checksums[index]:
-            finding = "must be as it was packed; got other bytes"
-            raise PosekitError(f"{self.folder}: image {image_id} {finding}. {ADVICE}")
+            raise PosekitError(
+                f"{self.folder}: image {image_id} must be as it was packed; got other bytes. "
+                f"{ADVICE}"
+            )
         return encoded
 
     def frames(self, *, frame_px, version):
@@ -85,11 +87,13 @@ def write(folder, dataset, *, frames, frames_version, groups):
 
     Args:
         folder: path that does not exist yet; its parents are made.
+        dataset: PoseDataset.
         frames: uint8 (N, S, S, 3), the whole pictures squashed to the frame; may be mapped.
         frames_version: int, `pipeline.FRAMES_VERSION`.
         groups: int (N,), from `near_duplicates.find_groups`.
 
-    PosekitError where the folder exists or cannot be written to, or there is no room.
+    Raises:
+        PosekitError: the folder exists or cannot be written to, or there is no room.
     """
     folder = Path(folder)
     if folder.exists():
@@ -134,32 +138,42 @@ def write(folder, dataset, *, frames, frames_version, groups):
 def read(folder):
     """The PoseDataset in a folder that `write` made; its `read_image` is a Pack.
 
-    PosekitError where a file is missing or not as it was written. Pictures are checked when read.
+    Labels are checked against their checksum, and each picture when it is read. PosekitError where
+    a file is missing or not as it was written.
     """
     folder = Path(folder)
     manifest = files.read_json(folder / MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        rule = f"must have the `format` {FORMAT!r}"
-        raise PosekitError(f"{folder / MANIFEST}: {rule}; got {manifest!r:.200}. {ADVICE}")
+        raise PosekitError(
+            f"{folder / MANIFEST}: must have the `format` {FORMAT!r}; got {manifest!r:.200}. "
+            f"{ADVICE}"
+        )
     try:
         return _opened(folder, manifest)
     except (AttributeError, KeyError, TypeError) as error:
-        finding = f"got {type(error).__name__}: {error}"
-        raise PosekitError(f"{folder}: must be as it was packed; {finding}. {ADVICE}") from error
+        raise PosekitError(
+            f"{folder}: must be as it was packed; got {type(error).__name__}: {error}. {ADVICE}"
+        ) from error
 
 
 def _opened(folder, manifest):
     _check_file(folder, manifest, LABELS)
     _check_file(folder, manifest, PICTURES, whole=False)
     stored = files.read_npz(folder / LABELS, limit_bytes=LABELS_LIMIT_BYTES)
-    index = (stored[name] for name in ("image_ids", "groups", "starts", "checksums"))
-    extras = [name for name in stored if name.startswith("extra_")]
     dataset = PoseDataset(
         name=manifest["name"],
         **{name: stored[name] for name in ARRAYS},
         has_fixed_test=manifest["has_fixed_test"],
-        read_image=Pack(folder, manifest, *index),
-        extras={name.removeprefix("extra_"): stored[name] for name in extras},
+        read_image=Pack(
+            folder=folder,
+            manifest=manifest,
+            **{name: stored[name] for name in ("image_ids", "groups", "starts", "checksums")},
+        ),
+        extras={
+            name.removeprefix("extra_"): values
+            for name, values in stored.items()
+            if name.startswith("extra_")
+        },
         skeleton=joint_sets.from_metadata(str(folder / MANIFEST), manifest["skeleton"]),
     )
     return dataset.with_fingerprint(manifest["fingerprint"])

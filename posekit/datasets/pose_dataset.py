@@ -84,7 +84,7 @@ class PoseDataset:
     def with_largest_people(self):
         """The set with one record a picture, that of the largest person, named as the picture.
 
-        It is then as own data with people = "largest".
+        Own data with people = "all" have several; the set is then as with people = "largest".
         """
         if PERSON_BOX not in self.extras:
             return self

@@ -32,9 +32,9 @@ def load(
     """The PoseDataset that a notebook or command was pointed at.
 
     Args:
-        data: str, "synthetic", a folder or zip in the official layout, own data as `own_data.find`
-            takes them, or the folder of a packed set; several, separated as in PATH, are joined
-            (LSP and LSPet together are the poster's 12,000).
+        data: str, "synthetic", a folder or zip in the official layout, or own data as
+            `own_data.find` takes them, or the folder of a packed set; several, separated as in
+            PATH, are joined (LSP and LSPet together are the poster's 12,000).
         synthetic_images, seed: int, how many images the synthetic set has, and what draws it.
         max_images: int or None; with more images than that, an evenly spread part is used.
         whole_if_fixed_test: bool, lift that limit for data that have a fixed test part.
@@ -42,7 +42,9 @@ def load(
         one_person: bool, whether to use only the largest person of each picture, with a warning,
             for networks that see whole pictures: one picture cannot have several targets.
 
-    PosekitError: neither the official layout nor own data, or the joints of several differ.
+    Raises:
+        PosekitError: what is named is neither the official layout nor own data, or the joints of
+            several differ.
     """
     if not data:
         raise PosekitError(
@@ -89,13 +91,15 @@ def _told_apart(datasets, paths):
         and any(counts[image_id] > 1 for image_id in dataset.image_ids.tolist())
         and paths.count(paths[index]) == 1
     ]
-    if not clashing:
-        return datasets
     names = _short_names([paths[index] for index in clashing])
     for index, name in zip(clashing, names, strict=True):
         datasets[index] = datasets[index].with_prefix(name)
-    what = f"{len(clashing)} sets have pictures of the same names"
-    warnings.warn(f"{what}: the ids begin with {', '.join(names)}.", stacklevel=3)
+    if clashing:
+        warnings.warn(
+            f"{len(clashing)} sets have pictures of the same names: the ids begin with "
+            f"{', '.join(names)}.",
+            stacklevel=3,
+        )
     return datasets
 
 

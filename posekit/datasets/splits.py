@@ -31,7 +31,8 @@ FIXED_TEST = {"lsp": "LSP's im1001 to im2000", "lspet": "LSPet's im09001 to im10
 class Split:
     """Which images of one data set train, validate and test.
 
-    The parts are int (M,), ascending indices; together they hold every image once.
+    The parts are int (M,), ascending indices into the data set; together they hold every image
+    once.
     """
 
     name: str  # "standard" or "poster"
@@ -52,8 +53,8 @@ class Split:
     def indices(self, dataset, name):
         """Where the images of one part are in the data set, int (M,), ascending.
 
-        `name` is one of `PARTS`, or "all", left-out images included. PosekitError for another data
-        set than the split's, or a part without images, and why.
+        `name` is one of `PARTS`, or "all" for the whole data set, left-out images included.
+        PosekitError for another data set than the split's, or a part without images, and why.
         """
         check_choice("split.indices()", "name", name, (*PARTS, "all"))
         _check_same_dataset("split.indices()", self.fingerprint, dataset)
@@ -73,16 +74,22 @@ class Split:
             return f", because the {self.name} split has no {name} part"
         if name == "test" and absent:
             return f", because {' and '.join(absent)} are not among these {len(dataset)} images"
-        least = 3 if self.comparable else 2
-        needed = f"at least {least} different images are needed"
-        return f" of {len(dataset)} images. Parts show different things, so {needed}"
+        if name == "development":
+            return ""
+        return (
+            f" of {len(dataset)} images. Parts show different things, so at least "
+            f"{3 if self.comparable else 2} different images are needed; a useful network takes "
+            "hundreds"
+        )
 
     def summary(self):
         """Counts and settings, ready for JSON."""
-        counts = {"images": len(self.groups), "groups": len(np.unique(self.groups))}
         return {
-            **{name: getattr(self, name) for name in ("name", "seed", "comparable")},
-            **counts,
+            "name": self.name,
+            "seed": self.seed,
+            "comparable": self.comparable,
+            "images": len(self.groups),
+            "groups": len(np.unique(self.groups)),
             **{part: len(getattr(self, part)) for part in _ALL_PARTS},
             "dataset_fingerprint": self.fingerprint,
         }
@@ -136,8 +143,8 @@ def poster(dataset, groups, *, seed):
 def with_fewer_to_train(split, dataset, fraction):
     """The split with `fraction`, in (0, 1], of its training images; the others are left out.
 
-    Whole groups are drawn, by the split's own seed. A larger fraction holds all images of a smaller
-    one.
+    Whole groups are drawn, by the split's own seed. A larger fraction holds all images of a
+    smaller one. PosekitError for another data set, or a fraction out of range.
     """
     caller = "with_fewer_to_train()"
     _check_same_dataset(caller, split.fingerprint, dataset)
@@ -163,11 +170,19 @@ def write(split, dataset, path):
     """Write a split of `dataset` as JSON that lists image ids by part."""
     _check_same_dataset("splits.write()", split.fingerprint, dataset)
     ids = dataset.image_ids
-    fields = {name: getattr(split, name) for name in ("name", "seed", "comparable")}
-    fields |= {"dataset": dataset.name, "dataset_fingerprint": split.fingerprint}
-    parts = {part: ids[getattr(split, part)] for part in _ALL_PARTS}
-    groups = dict(zip(ids.tolist(), split.groups.tolist(), strict=True))
-    files.write_json(path, {**fields, **parts, "groups": groups, **provenance()})
+    files.write_json(
+        path,
+        {
+            "name": split.name,
+            "seed": split.seed,
+            "comparable": split.comparable,
+            "dataset": dataset.name,
+            "dataset_fingerprint": split.fingerprint,
+            **{part: ids[getattr(split, part)] for part in _ALL_PARTS},
+            "groups": dict(zip(ids.tolist(), split.groups.tolist(), strict=True)),
+            **provenance(),
+        },
+    )
 
 
 def check_no_leak(split):
@@ -228,7 +243,8 @@ def _draw_groups(dataset, groups, free, shares, seed):
 
 def _check_same_dataset(caller, fingerprint, dataset):
     if dataset.fingerprint() != fingerprint:
-        rule = f"must be the one the split was drawn for (fingerprint {fingerprint!r})"
-        found = f"{dataset.name} with fingerprint {dataset.fingerprint()}"
-        advice = "Use the same data, or draw a new split."
-        raise PosekitError(f"{caller}: `dataset` {rule}; got {found}. {advice}")
+        raise PosekitError(
+            f"{caller}: `dataset` must be the one the split was drawn for (fingerprint "
+            f"{fingerprint!r}); got {dataset.name} with fingerprint {dataset.fingerprint()}. "
+            "Use the same data, or draw a new split."
+        )

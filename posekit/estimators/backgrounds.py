@@ -15,9 +15,10 @@ MARGIN = 0.25
 
 
 def strip(image, keypoints_px, labelled):
-    """The largest strip of a picture (H, W, 3) next to a person, joints (K, 2), some labelled (K,).
+    """The largest strip of a picture (H, W, 3) beside, above or below a person.
 
-    None where there is no room. It may show other people, whom nobody labelled.
+    None where the person, joints (K, 2) of which some are labelled (K,), leaves no room. It may
+    show other people, whom nobody labelled.
     """
     x, y, width, height = geometry.joint_boxes(keypoints_px[None], labelled[None])[0]
     margin = MARGIN * max(width, height)

@@ -28,16 +28,14 @@ class Calibration:
         """Masses (..., K) in [0, 1] to confidences (..., K) in (0, 1)."""
         return expit(self.slope * log_odds(mass) + self.offsets)
 
-    def to_json(self):
-        """Plain numbers, which `from_json` reads."""
-        return {"slope": self.slope, "offsets": self.offsets.tolist()}
-
 
 def fit(mass, correct, counted):
     """The Calibration under which the observed hits are most likely.
 
-    All are (N, K): `mass` in [0, 1], of `decoding.find_peaks`; `correct`, bool, whether the joint
-    was; `counted`, bool, True where that is known.
+    Args:
+        mass: float (N, K) in [0, 1], of `decoding.find_peaks`.
+        correct: bool (N, K), whether the joint was correct.
+        counted: bool (N, K), True where that is known.
 
     Source: Platt, "Probabilistic Outputs for Support Vector Machines", 1999, with a unit normal
     prior on how far each joint's offset lies from the common one.
@@ -54,7 +52,8 @@ def fit(mass, correct, counted):
 def logistic(design, hits, prior, *, weights=1.0, bounds=None):
     """The most likely parameters (F,) of hits (M,), whose log-odds are design (M, F) times them.
 
-    `prior` (F,) is 1 where a unit normal prior keeps a parameter small; `weights` are the hits'.
+    `prior` (F,) is 1 where a unit normal prior keeps a parameter small, 0 elsewhere; `weights`
+    are those of the hits.
     """
 
     def cost(parameters):
@@ -89,12 +88,23 @@ def are_finite(values):
     return all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in values)
 
 
+def to_json(calibration):
+    """A Calibration as plain numbers."""
+    return {"slope": calibration.slope, "offsets": calibration.offsets.tolist()}
+
+
 def reliability(confidence, correct, *, bins=10):
     """How often joints of about one confidence were correct.
 
-    Of confidences float (M,) in [0, 1] and correct bool (M,), it is a dict: `edges` (bins + 1,);
-    `count`, `mean_confidence`, `share_correct`, each a list (bins,), None where no joint falls;
-    `expected_calibration_error`, the mean distance of the two over all joints, or None.
+    Args:
+        confidence: float (M,) in [0, 1], of joints whose truth is known.
+        correct: bool (M,).
+        bins: int > 0, of equal width.
+
+    Returns:
+        dict: `edges` (bins + 1,); `count`, `mean_confidence`, `share_correct`, each a list
+        (bins,), None where no joint falls; `expected_calibration_error`, the mean distance of
+        the two over all joints, None where there is none.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3.
     """

@@ -33,7 +33,7 @@ def shown_in(maps, boxes_px, wanted_px):
     """Maps (N, h, w, K) that cover boxes (N, 4) as maps that cover other boxes (N, 4).
 
     Each cell's probability is spread over the cells that it covers; what lies beyond the wanted box
-    is lost.
+    is lost, so that sums may become less than 1.
     """
     if np.array_equal(boxes_px, wanted_px):
         return maps
@@ -45,13 +45,15 @@ def shown_in(maps, boxes_px, wanted_px):
 
 
 def _covered_shares(seen, wanted, count):
-    """(N, cells wanted, cells seen): shares of each seen one, of (N, 2), start and length on an
-    axis.
+    """(N, cells wanted, cells seen): the share of each seen one that lies in each wanted one.
+
+    `seen` and `wanted` are (N, 2), start and length along one axis.
     """
     steps = np.linspace(0, 1, count + 1)
     seen_edges, edges = (each[:, :1] + each[:, 1:] * steps for each in (seen, wanted))
-    starts = np.maximum(edges[:, :-1, None], seen_edges[:, None, :-1])
-    overlap = np.minimum(edges[:, 1:, None], seen_edges[:, None, 1:]) - starts
+    overlap = np.minimum(edges[:, 1:, None], seen_edges[:, None, 1:]) - np.maximum(
+        edges[:, :-1, None], seen_edges[:, None, :-1]
+    )
     return np.maximum(overlap, 0) * count / seen[:, 1:, None]
 
 
@@ -59,8 +61,11 @@ def extents(maps):
     """Where the outermost joints are expected, if each joint lies where its map (N, h, w, K) says.
 
     Unlike the extent of the joints that are found, it has no jumps: a joint that is half here and
-    half there counts half at each place. Gives low and high, float64 (N, 2), the mean of the least
-    and of the greatest x and y, as shares of the width and height that the maps cover.
+    half there counts half at each place.
+
+    Returns:
+        low, high: float64 (N, 2), the mean of the least and of the greatest x and y, as shares of
+        the width and height that the maps cover.
 
     Source: the least of independent positions is beyond t if all of them are, and its mean is the
     integral of that probability over t.
@@ -83,9 +88,10 @@ def extents(maps):
 def find_peaks(maps, frame_px):
     """Keypoints at the highest peak of each map (N, h, w, K), which covers a frame of `frame_px`.
 
-    Gives keypoints float64 (N, K, 2), (x, y) in the frame; and float64 (N, K) in [0, 1], the
-    probability within `SURE_RADIUS` of each, which is not yet the chance that it is right, see
-    `calibration`.
+    Returns:
+        keypoints_px: float64 (N, K, 2), (x, y) in the frame.
+        mass: float64 (N, K) in [0, 1], the probability within `SURE_RADIUS` of the keypoint. It
+            is not yet the chance that the keypoint is right, see `calibration`.
     """
     count, height, width, joints = maps.shape
     cell_px = np.array([frame_px / width, frame_px / height])
@@ -102,7 +108,10 @@ def find_peaks(maps, frame_px):
     in_columns, in_rows = near.sum(axis=1), near.sum(axis=2)
     found = [x_px @ in_columns, y_px @ in_rows] / in_rows.sum(axis=1)  # (2, N, K)
 
-    squared_x, squared_y = map(_squared_distances, (x_px, y_px), found)
+    squared_x, squared_y = (
+        _squared_distances(line_px, found_px)
+        for line_px, found_px in zip((x_px, y_px), found, strict=True)
+    )
     sure = squared_y[:, :, None] + squared_x[:, None] <= (SURE_RADIUS * frame_px) ** 2
     mass = np.where(sure, maps, 0.0).sum(axis=(1, 2))
     return np.moveaxis(found, 0, -1), np.clip(mass, 0.0, 1.0)

@@ -88,16 +88,20 @@ class PoseEstimator:
         return replace(self, presence=replace(self.presence, threshold=threshold))
 
     def estimate(self, images, boxes_px=None):
-        """Find one person in each picture: Poses.
+        """Find one person in each picture.
 
         Args:
             images: list of N uint8 (H, W, 3), RGB, of any sizes.
-            boxes_px: float (N, 4) or None: x, y, width and height of the person, pixels. With boxes
-                the first stage that sees people starts, and those before it are skipped; what lies
-                beyond a box and a small margin is not shown.
+            boxes_px: float (N, 4) or None: x, y, width and height of the person, pixels. With
+                boxes the first stage that sees people starts, and those before it are skipped;
+                what lies beyond a box and a small margin is not shown.
 
-        PosekitError: no pictures or pictures of another kind, boxes that do not fit, boxes for an
-        estimator that takes none, or no boxes for one that needs them.
+        Returns:
+            Poses.
+
+        Raises:
+            PosekitError: no pictures or pictures of another kind, boxes that do not fit, boxes for
+                an estimator that takes none, or no boxes for one that needs them.
         """
         _check_images(images)
         sizes_px = np.array([image.shape[1::-1] for image in images])
@@ -106,9 +110,10 @@ class PoseEstimator:
             boxes_px = _checked_boxes(boxes_px, sizes_px)
             stages = tuple(stage for stage in stages if stage.view == "person")
             if not stages:
-                rule = "estimate(): `boxes_px` need a stage that sees people"
-                advice = "which sees whole pictures. Leave the box out, or take another model."
-                raise PosekitError(f"{rule}; got {self.name}, {advice}")
+                raise PosekitError(
+                    f"estimate(): `boxes_px` need a stage that sees people; got {self.name}, "
+                    "which sees whole pictures. Leave the box out, or take another model."
+                )
             pairs = zip(images, boxes_px, strict=True)
             images, corners_px = map(list, zip(*map(_person_alone, pairs), strict=True))
             boxes_px = _square(boxes_px)
@@ -132,9 +137,15 @@ class PoseEstimator:
         if self.presence is not None:
             chances = self.presence.chance(features)
             found = ~(chances < self.presence.threshold)  # True where it is NaN
-        keypoints_px = keypoints_px + np.array(corners_px)[:, None]
-        boxes_px = boxes_px + np.pad(corners_px, ((0, 0), (0, 2)))
-        return Poses(keypoints_px, confidences, peak_mass, boxes_px, chances, found, features)
+        return Poses(
+            keypoints_px + np.array(corners_px)[:, None],
+            confidences,
+            peak_mass,
+            boxes_px + np.pad(corners_px, ((0, 0), (0, 2))),
+            chances,
+            found,
+            features,
+        )
 
     def _estimate_batch(self, stages, images, sizes_px, boxes_px):
         given_px, pose, mirror = boxes_px, None, self.skeleton.mirror
@@ -159,7 +170,8 @@ class PoseEstimator:
     def estimate_dataset(self, dataset):
         """The Poses of the person in each image of a PoseDataset with the same joints, in order.
 
-        A stage that sees people is given the data set's boxes, where it has some.
+        Where the data set holds several people of a picture, each with a box, a stage that sees
+        people is given the boxes.
         """
         if dataset.skeleton.joints != self.skeleton.joints:
             raise PosekitError(
@@ -178,10 +190,13 @@ class PoseEstimator:
                 return image_files.squashed(encoded, squashed_px)
             return image_files.decode(encoded)
 
-        parts = []
-        for rows in _batches(len(dataset)):
-            images = list(map(shown, dataset.image_ids[rows]))
-            parts.append(self.estimate(images, None if boxes_px is None else boxes_px[rows]))
+        parts = [
+            self.estimate(
+                list(map(shown, dataset.image_ids[rows])),
+                None if boxes_px is None else boxes_px[rows],
+            )
+            for rows in _batches(len(dataset))
+        ]
         poses = Poses(*map(np.concatenate, zip(*map(astuple, parts), strict=True)))
         if squashed_px is None:
             return poses
@@ -297,7 +312,7 @@ def _kept_near(boxes_px, given_px):
 def _person_alone(pair):
     """The part of a picture that a box and a little more around it cover, and its corner, (x, y).
 
-    A tall box would become a square with neighbours in it.
+    What lies beside a person is not shown: a tall box would become a square with neighbours in it.
     """
     image, box_px = pair
     margin_px = BOX_MARGIN * box_px[2:].max()
@@ -316,8 +331,10 @@ def _square(boxes_px):
 def _checked_boxes(boxes_px, sizes_px):
     boxes_px = np.asarray(boxes_px, float)
     if boxes_px.shape != (len(sizes_px), 4):
-        rule = f"must have shape ({len(sizes_px)}, 4), one box for each image"
-        raise PosekitError(f"estimate(): `boxes_px` {rule}; got shape {boxes_px.shape}.")
+        raise PosekitError(
+            f"estimate(): `boxes_px` must have shape ({len(sizes_px)}, 4), one box for each image; "
+            f"got shape {boxes_px.shape}."
+        )
     corner_px, size_px = boxes_px[:, :2], boxes_px[:, 2:]
     overlaps = (corner_px < sizes_px) & (corner_px + size_px > 0)
     fits = np.isfinite(boxes_px).all(axis=1) & (size_px > 0).all(axis=1) & overlaps.all(axis=1)

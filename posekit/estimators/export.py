@@ -14,7 +14,7 @@ import tensorflow as tf
 from posekit import files, geometry
 from posekit.datasets.pose_dataset import evenly_spread
 from posekit.errors import PosekitError, check_choice
-from posekit.estimators import decoding, loading, manifest, runtimes
+from posekit.estimators import calibration, decoding, loading, manifest, runtimes
 from posekit.estimators.estimator import EXTENT_MARGIN
 from posekit.estimators.manifest import EXPORT_FORMATS, MANIFEST, MANIFEST_VERSION
 from posekit.models import heads
@@ -66,18 +66,22 @@ def export(model, folder, *, file_format, dataset=None):
         folder: Path, made where missing; an earlier export there is replaced.
         file_format: str, one of EXPORT_FORMATS; inputs and outputs are float32 in all of them.
         dataset: PoseDataset, for "litert-int8" alone: pictures like those that the model will see,
-            on which the range of each layer's values is measured; none that are scored.
+            on which the range of each layer's values is measured. Give no part that is scored.
     """
     check_choice("export()", "file_format", file_format, EXPORT_FORMATS)
     quantised = file_format == "litert-int8"
     if quantised and not dataset:
-        rule = "export(): `dataset` must hold pictures on which int8 can measure ranges of values"
-        raise PosekitError(f"{rule}; got none. Give the training part.")
+        raise PosekitError(
+            "export(): `dataset` must hold pictures on which int8 can measure ranges of values; "
+            "got none. Give the training part."
+        )
     folder = Path(folder)
     path = folder / MANIFEST
     if path.is_file() and "format" not in files.read_json(path):
-        rule = "must be a folder for an export alone"
-        raise PosekitError(f"{folder}: {rule}; got one that holds a model. Name another folder.")
+        raise PosekitError(
+            f"{folder}: must be a folder for an export alone; got one that holds a model. Name "
+            "another folder."
+        )
     estimator = loading.load(model, compiled=False)
     if not all(isinstance(stage.network, keras.Model) for stage in estimator.stages):
         raise PosekitError(
@@ -150,8 +154,9 @@ def _onnx(network):
             "benchmarks/export_requirements.txt."
         ) from error
     function = runtimes.prediction(network)
-    settings = {"input_signature": function.input_signature, "opset": ONNX_OPSET}
-    converted, _ = tf2onnx.convert.from_function(function, **settings)
+    converted, _ = tf2onnx.convert.from_function(
+        function, input_signature=function.input_signature, opset=ONNX_OPSET
+    )
     return converted.SerializeToString()
 
 
@@ -173,10 +178,11 @@ def _manifest(model, estimator, stored, entries, file_format):
         "extents": {"power": decoding.EXTENT_POWER},
         "stages": entries,
         "decoding": {
-            name: getattr(decoding, name.upper())
-            for name in ("smoothing", "neighbourhood", "sure_radius")
+            "smoothing": decoding.SMOOTHING,
+            "neighbourhood": decoding.NEIGHBOURHOOD,
+            "sure_radius": decoding.SURE_RADIUS,
         },
-        "calibration": None if fitted is None else fitted.to_json(),
+        "calibration": None if fitted is None else calibration.to_json(fitted),
         "how_to": {
             "input": FRAME,
             "box": {view: text for view, text in BOXES.items() if view in seen},

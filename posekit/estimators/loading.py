@@ -21,9 +21,9 @@ def load(model, *, compiled=True):
     """The PoseEstimator of a name or path; PosekitError if there is none, or a file is another.
 
     Args:
-        model: the name of a shipped model ("best", "from_scratch"), a folder with a manifest, that
-            of a training, or a `.keras` file of a network that predicts coordinates from squashed
-            pictures, as the poster's do. A manifest may also name exported files.
+        model: the name of a shipped model ("best", "from_scratch"), a folder with a manifest, the
+            folder of a training, or a `.keras` file of a network that predicts coordinates from
+            squashed pictures, as the poster's do. A manifest may also name exported files.
         compiled: bool, whether Keras networks are made fast for prediction.
     """
     path = path_of(model)

@@ -64,13 +64,22 @@ def read(folder):
     stored = files.read_json(path)
     try:
         version, joints = stored["version"], tuple(stored["joints"])
-        stages = [_stage(folder, stage) for stage in stored["stages"]]
+        stages = [
+            StageEntry(
+                *(folder / _file_name(stage["file"]), stage["sha256"], stage["head"]),
+                *(stage["view"], _passes(stage["looks"])),
+            )
+            for stage in stored["stages"]
+        ]
         fitted = stored["calibration"]
-    except (KeyError, TypeError, ValueError) as error:
-        is_missing = isinstance(error, KeyError)
-        found = f"a manifest without {error}" if is_missing else f"values of other kinds ({error})"
-        rule = f"{path}: must describe an estimator's stages"
-        raise PosekitError(f"{rule}; got {found}.") from error
+    except KeyError as error:
+        raise PosekitError(
+            f"{path}: must describe an estimator's stages; got a manifest without {error}."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise PosekitError(
+            f"{path}: must describe an estimator's stages; got values of other kinds ({error})."
+        ) from error
     problems = []
     if type(version) is not int or version != MANIFEST_VERSION:
         problems.append(f"`version` must be {MANIFEST_VERSION}; got {version!r}.")
@@ -84,10 +93,13 @@ def read(folder):
         problems += [f"{problem} in stage {number}." for problem in _problems(stage)]
     fitted = None if fitted is None else calibration.from_json(fitted)
     if fitted is not None and fitted.offsets.shape != (skeleton.joint_count,):
-        rule = f"`calibration` must have {skeleton.joint_count} offsets"
-        problems.append(f"{rule}; got shape {fitted.offsets.shape}.")
+        problems.append(
+            f"`calibration` must have {skeleton.joint_count} offsets; got shape "
+            f"{fitted.offsets.shape}."
+        )
     raise_problems(str(path), problems)
-    present = stored.get("presence")  # older manifests do not know it
+    # Older manifests do not know it.
+    present = stored.get("presence")
     present = None if present is None else presence.from_json(present)
     return Manifest(stored, stages, fitted, skeleton, present)
 
@@ -120,18 +132,17 @@ def check_file(stage):
         )
 
 
-def _stage(folder, stored):
-    """The StageEntry of one of a manifest's stages."""
-    name = stored["file"]
+def _file_name(name):
     # A manifest from elsewhere must not reach for other files.
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]{1,100}", name) or not name.strip("."):
         raise ValueError(f"`file` is {name!r}, not the name of a file next to the manifest")
-    passes = tuple(
-        tuple(CropScale(crop["scale"], crop["mirrored"]) for crop in crops)
-        for crops in stored["looks"]
+    return name
+
+
+def _passes(stored):
+    return tuple(
+        tuple(CropScale(crop["scale"], crop["mirrored"]) for crop in crops) for crops in stored
     )
-    fields = (stored[field] for field in ("sha256", "head", "view"))
-    return StageEntry(folder / name, *fields, passes)
 
 
 def _problems(stage):

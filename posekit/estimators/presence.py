@@ -33,20 +33,19 @@ class Presence:
         """Features (N, F) of `features` to chances (N,) in [0, 1]."""
         return expit(features @ self.weights + self.offset)
 
-    def to_json(self):
-        """Plain numbers, which `from_json` reads."""
-        weights = dict(zip(FEATURES, self.weights.tolist(), strict=True))
-        return {"weights": weights, "offset": self.offset, "threshold": self.threshold}
-
 
 def features(looks, maps, peak_mass):
-    """What tells people from backgrounds, float64 (N, F).
+    """What tells people from backgrounds.
 
-    Of `looks`, a list of float (N, h, w, K), the maps of single looks in one frame; `maps`, their
-    mean; and `peak_mass` (N, K) of it, as of `decoding.find_peaks`. Features are the log-odds of
-    the mass, as a mean over all joints, over the `_FEW` least sure and the `_FEW` surest ones; the
-    maps' entropy; and how much of it is due to looks that disagree (their Jensen-Shannon
-    divergence), each a mean over joints, in nats.
+    Args:
+        looks: list of float (N, h, w, K), the maps of single looks in one frame.
+        maps: float (N, h, w, K), their mean.
+        peak_mass: float (N, K) in [0, 1], of `decoding.find_peaks` for `maps`.
+
+    Returns:
+        float64 (N, F): the log-odds of the mass, as a mean over all joints, over the `_FEW` least
+        sure and the `_FEW` surest ones; the maps' entropy; and how much of it is due to looks that
+        disagree (their Jensen-Shannon divergence), each a mean over joints, in nats.
     """
     odds = np.sort(log_odds(peak_mass), axis=1)
     entropy = _entropy(maps)
@@ -64,7 +63,8 @@ def _entropy(maps):
 def fit(people, backgrounds):
     """The Presence that tells features (N, F) of people from those (M, F) of backgrounds best.
 
-    Both count alike, however many there are. The threshold finds `FOUND_SHARE` of the people.
+    Both count alike, however many there are, so that 0.5 is where either is as likely. The
+    threshold finds `FOUND_SHARE` of the people.
 
     Source: logistic regression with a unit normal prior on the weights of standardised features.
     """
@@ -81,6 +81,12 @@ def fit(people, backgrounds):
     offset = float(found[0] - mean @ weights)
     threshold = np.quantile(expit(people @ weights + offset), 1 - FOUND_SHARE)
     return Presence(weights, offset, float(threshold))
+
+
+def to_json(presence):
+    """A Presence as plain numbers."""
+    weights = dict(zip(FEATURES, presence.weights.tolist(), strict=True))
+    return {"weights": weights, "offset": presence.offset, "threshold": presence.threshold}
 
 
 def from_json(stored):

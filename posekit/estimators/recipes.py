@@ -55,7 +55,12 @@ _SCRATCH = {
 }
 
 # A stage that starts from another recipe's weights replaces these.
-_TRANSFER = {**_COMMON, "initial_weights": "imagenet", "learning_rate": 6e-4, "weight_decay": 0.02}
+_TRANSFER = {
+    **_COMMON,
+    "initial_weights": "imagenet",
+    "learning_rate": 6e-4,
+    "weight_decay": 0.02,
+}
 _WHOLE = {**_TRANSFER, "network": "lite0_short", "view": "whole"}
 # Person stages after the one on small pictures; each starts from the one before.
 _PERSON = {

@@ -30,12 +30,15 @@ def build(name, experiment, run_dir, folder, *, seed, epochs=None, verbose=None)
 
     Args:
         name: str, one of recipes.MODELS.
+        experiment: Experiment.
         run_dir: folder of the trainings; an interrupted one is resumed.
         folder: Path of the model, made where missing.
+        seed: int, of all trainings.
         epochs: int or None, instead of each recipe's own, for a trial.
         verbose: as for `training.fit`.
 
-    Returns the PoseEstimator, read back from the folder.
+    Returns:
+        PoseEstimator, read back from the folder.
     """
     check_choice("release.build()", "name", name, tuple(recipes.MODELS))
     model = recipes.MODELS[name]
@@ -58,7 +61,7 @@ def train(recipe, experiment, run_dir, *, seed, epochs=None, verbose=None):
 
 
 def release(name, runs, experiment, folder, *, passes=ONE_PASS):
-    """Write a model folder of trainings; return the PoseEstimator, read back from it.
+    """Write a model folder of trainings.
 
     Args:
         name, folder: as for `build`.
@@ -66,6 +69,9 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
         experiment: Experiment whose validation part calibrates the confidences; it must have the
             split that the runs were trained on.
         passes: tuple of the last stage's passes, see estimator.Stage.
+
+    Returns:
+        PoseEstimator, read back from the folder.
     """
     estimator = loading.from_runs(name, list(runs.values()), passes=passes)
     trainings = [
@@ -84,8 +90,8 @@ def release(name, runs, experiment, folder, *, passes=ONE_PASS):
 def write(estimator, trainings, experiment, folder):
     """Write an estimator of Keras networks, one file for each stage, and calibrate it.
 
-    `trainings` are dicts, one for each stage: what the manifest says of its training. Else as
-    `release`.
+    `trainings` are dicts, one for each stage in order: what the manifest says of its training. All
+    else is as for `release`.
     """
     folder = Path(folder)
     stages = [
@@ -111,8 +117,8 @@ def write(estimator, trainings, experiment, folder):
 def calibrate(folder, experiment):
     """Fit the confidences of a model folder again, on validation, and write them to its manifest.
 
-    For networks that were exchanged, or are read in another way; the experiment must have the split
-    that they were trained on. Returns the PoseEstimator, read back.
+    For networks that were exchanged, or read in another way than when they were calibrated; the
+    experiment must have the split that they were trained on. Returns the PoseEstimator, read back.
     """
     return _calibrated(loading.path_of(folder), experiment, calibrated=provenance())
 
@@ -126,7 +132,7 @@ def _calibrated(folder, experiment, **described):
         correct, counted = scores.correct_joints(poses.keypoints_px, part)
         if counted.any():
             fitted = calibration.fit(poses.peak_mass, correct, counted)
-            described["calibration"] = fitted.to_json()
+            described["calibration"] = calibration.to_json(fitted)
         described["presence"] = _fitted_presence(poses, estimator, experiment)
     files.write_json(folder / MANIFEST, {**estimator.manifest, **described})
     read = manifest.read(folder)
@@ -139,13 +145,16 @@ def _fitted_presence(poses, estimator, experiment):
     """From validation people, and from strips of validation and training pictures; or None."""
     training = experiment.part("train")
     training = training.subset(evenly_spread(len(training), TRAINING_STRIPS_FROM))
-    parts = experiment.part("validation"), training
-    strips = [strip for part in parts for strip in backgrounds.strips_of(part)]
+    strips = [
+        strip
+        for part in (experiment.part("validation"), training)
+        for strip in backgrounds.strips_of(part)
+    ]
     # Of small drawn data sets few pictures have room beside the person.
     if len(strips) < LEAST_STRIPS or estimator.stages[0].view == "person":
         return None
     nobody = estimator.estimate(strips)
-    return presence.fit(poses.features, nobody.features).to_json()
+    return presence.to_json(presence.fit(poses.features, nobody.features))
 
 
 def _write_stage(stage, training, folder):
@@ -160,14 +169,16 @@ def _write_stage(stage, training, folder):
 def halve(path):
     """Store the weights of a `.keras` file in half precision, in place.
 
-    Keras restores every weight's own type: the model computes in float32, with weights rounded to
-    11 bits.
+    Keras restores every weight's own type when it reads the file, so the model loads and computes
+    in float32, with weights rounded to 11 bits.
     """
     with zipfile.ZipFile(path) as archive:
         contents = {entry: archive.read(entry) for entry in archive.namelist()}
     small = io.BytesIO()
-    whole = io.BytesIO(contents["model.weights.h5"])
-    with h5py.File(whole) as full, h5py.File(small, "w") as half:
+    with (
+        h5py.File(io.BytesIO(contents["model.weights.h5"])) as full,
+        h5py.File(small, "w") as half,
+    ):
         _copy_halved(full, half)
     contents["model.weights.h5"] = small.getvalue()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -28,8 +28,9 @@ class LiteRtNetwork:
         with quiet(), warnings.catch_warnings():
             # LiteRT will move to a package of its own; TensorFlow is pinned.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
-            settings = {"model_content": flatbuffer, "num_threads": _usable_cores()}
-            self._interpreter = tf.lite.Interpreter(**settings)
+            self._interpreter = tf.lite.Interpreter(
+                model_content=flatbuffer, num_threads=_usable_cores()
+            )
         (source,) = self._interpreter.get_input_details()
         (target,) = self._interpreter.get_output_details()
         self._input, self._output = source["index"], target["index"]
@@ -57,15 +58,17 @@ class OnnxNetwork:
         try:
             import onnxruntime
         except ImportError as error:
-            advice = "Install benchmarks/export_requirements.txt, or take a LiteRT file."
-            rule = f"{path}: needs ONNX Runtime, which posekit itself does not"
-            raise PosekitError(f"{rule}; got {error}. {advice}") from error
+            raise PosekitError(
+                f"{path}: needs ONNX Runtime, which posekit itself does not; got {error}. "
+                "Install benchmarks/export_requirements.txt, or take a LiteRT file."
+            ) from error
         choices = onnxruntime.SessionOptions()
         choices.intra_op_num_threads = _usable_cores()
         # Threads that wait in a loop double the time where two of them share a core.
         choices.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = ["CPUExecutionProvider"]
-        self._session = onnxruntime.InferenceSession(path, choices, providers=providers)
+        self._session = onnxruntime.InferenceSession(
+            path, choices, providers=["CPUExecutionProvider"]
+        )
         (source,), (target,) = self._session.get_inputs(), self._session.get_outputs()
         self._input = source.name
         # Sizes that may vary have names in place of numbers.
@@ -82,8 +85,8 @@ class OnnxNetwork:
 def compiled(network, name=None):
     """A keras.Model, in any precision, made fast for prediction: a copy, as LiteRtNetwork.
 
-    Where LiteRT lacks an operation, it is the keras.Model in float32, and a line on the standard
-    error says so. `name` is the model's in messages. PosekitError if neither runs.
+    Where LiteRT lacks one of its operations, it is the keras.Model in float32, and one line on the
+    standard error says so. `name` is the model's in messages. PosekitError if neither runs.
     """
     name = name or network.name
     picture = np.zeros((1, *network.input_shape[1:]), np.float32)
@@ -113,7 +116,7 @@ def quiet():
     """Within the block, TensorFlow's native code writes no log; errors are raised as usual.
 
     LiteRT logs a dozen lines for each network past Python and past TensorFlow's log level. What
-    other threads write to the standard error is lost too.
+    other threads write to the standard error meanwhile is lost as well.
     """
     absl = logging.getLogger("absl")
     level = absl.level
@@ -132,13 +135,15 @@ def quiet():
 
 def converter(network):
     """TensorFlow's converter of a keras.Model to LiteRT, for its options to be set."""
-    function = prediction(network).get_concrete_function()
-    return tf.lite.TFLiteConverter.from_concrete_functions([function])
+    return tf.lite.TFLiteConverter.from_concrete_functions(
+        [prediction(network).get_concrete_function()]
+    )
 
 
 def prediction(network):
-    """What a network predicts, as a tf.function of images float32 (N, S, S, 3), weights as
-    constants.
+    """What a network predicts, as a tf.function of images float32 (N, S, S, 3).
+
+    The weights are copied, and are constants, as LiteRT's kernels want.
     """
     weights = [
         [np.array(variable) for variable in variables]
@@ -154,7 +159,10 @@ def prediction(network):
 
 
 # How to read each kind of exported file.
-READERS = {".tflite": lambda path: LiteRtNetwork(path.read_bytes()), ".onnx": OnnxNetwork}
+READERS = {
+    ".tflite": lambda path: LiteRtNetwork(path.read_bytes()),
+    ".onnx": OnnxNetwork,
+}
 
 
 def read(path):
@@ -172,4 +180,6 @@ def read(path):
 
 
 def _usable_cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()

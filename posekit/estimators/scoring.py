@@ -15,8 +15,11 @@ class Scores(dict):
 
     def rows(self):
         """Rows of that table: the model, the mean pose and the image centre, all joints."""
-        constants = {"mean pose": self["mean_pose"], "image centre": self["image_centre"]}
-        candidates = {"this model": self, **constants}
+        candidates = {
+            "this model": self,
+            "mean pose": self["mean_pose"],
+            "image centre": self["image_centre"],
+        }
         return [
             {f"{self['part']}, {self['image_count']} images": name}
             | {
@@ -34,9 +37,15 @@ class Scores(dict):
 def evaluate(model, experiment, *, part="validation", seed=0):
     """Score a model on one part of the data.
 
-    `model` is a PoseEstimator, a training.runs.TrainingRun, or what `loading.load` takes; `part` is
-    as for `Experiment.part`; `seed` is of the bootstrap over image groups. Gives Scores, the dict
-    of `evaluate_poses` and, under "image_centre", the scores of a pose whose joints are all there.
+    Args:
+        model: PoseEstimator, training.runs.TrainingRun, or what `loading.load` takes.
+        experiment: Experiment.
+        part: str, as for `Experiment.part`.
+        seed: int, of the bootstrap over image groups.
+
+    Returns:
+        Scores, the dict of `evaluate_poses` and, under "image_centre", the scores over all joints
+        of a pose whose joints are all there.
     """
     if not isinstance(model, PoseEstimator):
         model = loading.load(getattr(model, "folder", model))
@@ -51,10 +60,11 @@ def evaluate(model, experiment, *, part="validation", seed=0):
 def evaluate_poses(poses, experiment, *, part, seed):
     """Score the Poses that an estimator found in one part, one for each image; else as `evaluate`.
 
-    Gives a dict, JSON-ready: `evaluation.scores.score_original_px` over all joints, and under
-    "limb_joints" over those of arms and legs; "mean_pose", both for the training part's mean pose,
-    or None without training images; "reliability", `calibration.reliability` of the confidences, or
-    None without confidences.
+    Returns:
+        dict, JSON-ready: `evaluation.scores.score_original_px` over all joints, and under
+        "limb_joints" over those of arms and legs; "mean_pose", both for the training part's mean
+        pose, or None without training images; "reliability", `calibration.reliability` of the
+        confidences, or None without confidences.
     """
 
     def scores(keypoints_px):

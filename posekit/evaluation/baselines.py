@@ -26,8 +26,8 @@ NAMES = {
 def constant_poses(targets, frame_px):
     """The two constant guesses, fitted on targets, dict of name -> float (K, 2), frame pixels.
 
-    "image_centre", and "mean_pose", the mean of the targets that count, which has the least squared
-    error of all constants. A joint that no target counts is at the centre there as well.
+    "image_centre", and "mean_pose", the mean of the targets that count, which is the constant with
+    the least squared error. A joint that no target counts is at the centre there as well.
     """
     centre_px = np.full((targets.shape[1], 2), (frame_px - 1) / 2)
     counted = targets[..., 2] > 0
@@ -61,10 +61,10 @@ def constant_errors(train_targets, targets, frame_px):
 def placed_figures(train_targets, targets):
     """The mean figure where each person is: what a network scores that finds the person alone.
 
-    Both know the truth: they are bounds, no predictions. The figure, fitted on training targets, is
-    the constant that leaves the least squared error once positions, or positions and sizes, are
-    removed, as of `pose_statistics.centred`, over the joints that count. Gives a dict of
-    "true_centre" and "true_centre_and_size", float (n, K, 2), frame pixels.
+    Both know the truth, so they are bounds and no predictions. The figure, fitted on training
+    targets, is the constant that leaves the least squared error once positions, or positions and
+    sizes, are removed. Both are as of `pose_statistics.centred`, over the joints that count.
+    Returns a dict of "true_centre" and "true_centre_and_size", float (n, K, 2), frame pixels.
     """
     train, placed = _centred(train_targets), _centred(targets)
     sizes = {
@@ -114,7 +114,7 @@ def _centred(targets, poses_px=None):
 def check_something_to_learn(train_targets, validation_targets, frame_px):
     """Raise where a training on these targets, float (N, K, 3), could not be scored.
 
-    Warns where one pose is exact for all of them.
+    Warns where one pose is exact for all of them: that trains, but shows nothing.
     """
     errors = {}
     for part, targets in (("train", train_targets), ("validation", validation_targets)):

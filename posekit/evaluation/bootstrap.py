@@ -16,20 +16,21 @@ PERCENTS = (TAIL_PERCENT, 100 - TAIL_PERCENT)
 def ratio_interval(numerators, denominators, groups, *, seed, resamples=1000):
     """95 % percentile bootstrap interval of sum(numerators) / sum(denominators).
 
-    A resample draws as many groups as there are, with replacement, and sums before it divides. All
-    columns see the same draws.
+    A resample draws as many groups as there are, with replacement, and sums before it divides.
+    All columns see the same draws.
 
     Args:
         numerators: float (N,) or (N, M), one row per image, finite.
         denominators: float, shape of `numerators`, finite, >= 0.
         groups: int or str (N,), the group of each image.
-        seed, resamples: int, what every draw derives from, and how many there are, >= 1.
+        seed: int, every draw derives from it.
+        resamples: int >= 1.
 
-    Returns (low, high), floats, or (M,) arrays for M columns. NaN where every denominator is 0; a
-    resample whose denominators are all 0 is left out.
+    Returns (low, high), floats, or (M,) arrays for M columns. NaN where every denominator is 0;
+    a resample whose denominators are all 0 is left out.
 
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile
-    interval), applied to groups as the units that are drawn.
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13
+    (percentile interval), applied to groups as the units that are drawn.
     """
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
     groups, shape = np.asarray(groups), numerators.shape
@@ -79,9 +80,11 @@ def resampled_sums(columns, groups, *, seed, resamples):
 def paired_difference_interval(numerators_a, numerators_b, denominators, groups, **settings):
     """Interval of score a - score b for two models scored on the same images and labels.
 
-    Both models share the denominators, so the difference is a ratio itself, and what makes an image
-    easy or hard for both models cancels. An interval without 0 favours one model. `numerators_a`
-    and `numerators_b` are float (N,) or (N, M); all else is as for `ratio_interval`.
+    Both models share the denominators, so the difference is a ratio itself, and what makes an
+    image easy or hard for both models cancels. An interval without 0 favours one model.
+
+    `numerators_a` and `numerators_b` are float (N,) or (N, M), sums per image of each model. The
+    other arguments, and the result, are as for `ratio_interval`.
     """
     numerators_a, numerators_b = np.asarray(numerators_a, float), np.asarray(numerators_b, float)
     if numerators_a.shape != numerators_b.shape:

@@ -73,14 +73,15 @@ class PoseErrors:
 
     Args:
         pred_px: float (N, K, 2), predicted (x, y) in pixels of the original image, finite.
-        true_px, labelled: float (N, K, 2), same frame, and bool (N, K), True where the annotation
-            counts; elsewhere it may hold anything.
+        true_px: float (N, K, 2), annotated (x, y), same frame; may hold anything where unlabelled.
+        labelled: bool (N, K), True where the annotation counts.
         skeleton: skeleton.Skeleton, which K joints they are.
         joints: names of the joints that are scored, None for all of them. A stick is scored when
             all its joints are. The torso that PCK divides by is measured regardless.
 
-    PosekitError: a wrong shape or dtype, an unknown joint, a prediction that is not finite, or an
-    annotation that counts and is not finite.
+    Raises:
+        PosekitError: a wrong shape or dtype, an unknown joint, a prediction that is not finite,
+            or an annotation that counts and is not finite.
     """
 
     def __init__(self, pred_px, true_px, labelled, *, skeleton, joints=None):
@@ -120,12 +121,14 @@ class PoseErrors:
         The length is the longer side of the upright box around all labelled joints. In LSPet's
         median a torso is 0.41 of that, so 0.1 allows a fifth more than PCK@0.2.
 
-        Source: Yang and Ramanan, TPAMI 2013; theirs for whole bodies is at 0.1.
+        Source: Yang and Ramanan, TPAMI 2013, whose PCK this is; theirs for whole bodies is at 0.1.
         """
         return _within("box_pck()", threshold, self._error_boxes, self._counted)
 
     def pck_area(self):
         """Area under PCK over the thresholds 0, 0.01, ..., 0.2 on a unit axis: Sums by joint.
+
+        It is 1 when every prediction is exact.
 
         Source: the trapezoid rule over the PCK curve, as in Pishchulin's evaluation of LSP.
         """
@@ -189,9 +192,10 @@ class PoseErrors:
         """
         sizes_px, wanted = np.asarray(image_sizes_px, float), (len(self._pred_px), 2)
         if sizes_px.shape != wanted or not (np.isfinite(sizes_px) & (sizes_px > 0)).all():
-            rule = f"`image_sizes_px` must have shape {wanted} and be finite, > 0 pixels"
-            found = f"shape {sizes_px.shape}, {sizes_px.tolist()!s:.200}"
-            raise PosekitError(f"frame_mse(): {rule}; got {found}.")
+            raise PosekitError(
+                f"frame_mse(): `image_sizes_px` must have shape {wanted} and be finite, > 0 "
+                f"pixels; got shape {sizes_px.shape}, {sizes_px.tolist()!s:.200}."
+            )
         error_px = (self._pred_px - self._true_px) * (frame_px / sizes_px)[:, None]  # (N, K, 2)
         return Sums((error_px**2).sum(axis=-1) * self._counted, 2 * self._counted)
 
@@ -219,8 +223,7 @@ def evaluate(
     resamples=1000,
     joints=None,
 ):
-    """All scores of one model on one set of images, a dict ready for JSON; None where nothing
-    counts.
+    """All scores of one model on one set of images, ready for JSON.
 
     Args:
         pred_px, true_px, labelled, skeleton, joints: as for `PoseErrors`.
@@ -229,21 +232,24 @@ def evaluate(
         seed, resamples: ints, of the bootstrap.
 
     Returns:
-        image_count, scored_joint_count, and joints, their names.
-        pck_counts: {"image_count", "joint_count"}, what PCK counts: images whose torso can be
-            measured, and their labelled joints.
-        box_pck_0.1: {"value", "interval"}, `PoseErrors.box_pck`, which counts all images.
-        metrics: name of SCORES -> {"value", "interval": [low, high]} with the 95 % interval of
-            `bootstrap.ratio_interval`.
-        pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score.
-        pck_per_group, pcp_per_group: name -> mean of the group's joints or sticks.
-        pck_curve: {"thresholds", "total"}, each a list (21,).
-        pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
+        dict with plain numbers, None for a score that nothing counts towards:
+            image_count, scored_joint_count, and joints, their names.
+            pck_counts: {"image_count", "joint_count"}, what PCK counts: images whose torso can be
+                measured, and their labelled joints.
+            box_pck_0.1: {"value", "interval"}, `PoseErrors.box_pck`, which counts all images.
+            metrics: name of SCORES -> {"value", "interval": [low, high]} with the 95 % interval of
+                `bootstrap.ratio_interval`.
+            pck_per_joint, mpjpe_px_per_joint, pcp_per_stick: name -> score.
+            pck_per_group, pcp_per_group: name -> mean of the group's joints or sticks.
+            pck_curve: {"thresholds", "total"}, each a list (21,).
+            pdj: {"thresholds", "total", "per_joint": name -> list}, lists (51,).
     """
     errors = PoseErrors(pred_px, true_px, labelled, skeleton=skeleton, joints=joints)
     sums = errors.headline(image_sizes_px)
     measured = sums | {"box_pck_0.1": errors.box_pck(0.1)}
-    numerators, denominators = np.transpose([it.per_image for it in measured.values()], (1, 2, 0))
+    numerators, denominators = np.transpose(
+        [each.per_image for each in measured.values()], (1, 2, 0)
+    )
     # All at once: they share the resamples.
     ends = ratio_interval(numerators, denominators, groups, seed=seed, resamples=resamples)
     values = _divide(numerators.sum(axis=0), denominators.sum(axis=0))
@@ -260,12 +266,14 @@ def evaluate(
         )
     )
     in_pck = sums["pck_0.2"].denominators
-    in_pck_count = int(in_pck.sum())
     return {
         "image_count": len(pred_px),
         "scored_joint_count": int(sums["mpjpe_px"].denominators.sum()),
         "joints": list(skeleton.joints if joints is None else joints),
-        "pck_counts": {"image_count": int(in_pck.any(axis=1).sum()), "joint_count": in_pck_count},
+        "pck_counts": {
+            "image_count": int(in_pck.any(axis=1).sum()),
+            "joint_count": int(in_pck.sum()),
+        },
         "box_pck_0.1": metrics.pop("box_pck_0.1"),
         "metrics": metrics,
         "pck_per_joint": pck_of_joint,
@@ -273,7 +281,10 @@ def evaluate(
         "mpjpe_px_per_joint": error_of_joint,
         "pcp_per_stick": pcp_of_stick,
         "pcp_per_group": _group_means(pcp_of_stick, skeleton.stick_groups),
-        "pck_curve": {"thresholds": AUC_THRESHOLDS.tolist(), "total": _numbers(errors.pck_curve())},
+        "pck_curve": {
+            "thresholds": AUC_THRESHOLDS.tolist(),
+            "total": _numbers(errors.pck_curve()),
+        },
         "pdj": {
             "thresholds": PDJ_THRESHOLDS.tolist(),
             "total": _numbers(errors.pck_curve(PDJ_THRESHOLDS)),

@@ -33,7 +33,7 @@ class PerImage:
 
 
 def write(path, per_image):
-    """Write a PerImage atomically."""
+    """Write a PerImage atomically; raises PosekitError as `files.write_npz` does."""
     files.write_npz(
         path,
         image_ids=np.asarray(per_image.image_ids, str),
@@ -90,15 +90,23 @@ def differences(first, second, *, seed, resamples=1000):
     for name, (numerators, denominators) in first.sums.items():
         if not denominators.any():
             continue
-        sums = second.sums[name][0], numerators, denominators
+        both = second.sums[name][0], numerators
         low, high = bootstrap.paired_difference_interval(
-            *sums, first.groups, seed=seed, resamples=resamples
+            *both, denominators, first.groups, seed=seed, resamples=resamples
         )
         better = None
         if low > 0 or high < 0:
             second_is_better = (high < 0) == metrics.SCORES[name].lower_is_better
             better = "second" if second_is_better else "first"
         then, now = first.value(name), second.value(name)
-        row = {"score": name, "first": then, "second": now, "difference": now - then}
-        rows.append({**row, "interval": [low, high], "better": better})
+        rows.append(
+            {
+                "score": name,
+                "first": then,
+                "second": now,
+                "difference": now - then,
+                "interval": [low, high],
+                "better": better,
+            }
+        )
     return rows

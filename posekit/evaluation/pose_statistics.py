@@ -20,11 +20,15 @@ BLOCK = 256
 
 
 class Centred(NamedTuple):
-    """Poses over their labelled joints: position, the rest of it, and size; 0 without joints."""
+    """Poses over their labelled joints: position, what is left of it, and size; 0 without joints.
 
-    centre_px: np.ndarray  # (N, 2), the mean joint
-    offsets_px: np.ndarray  # (N, K, 2), from it; 0 where unlabelled
-    size_px: np.ndarray  # (N,), their root mean square
+    centre_px (N, 2) is the mean joint, offsets_px (N, K, 2) are from it, 0 where unlabelled, and
+    size_px (N,) is their root mean square.
+    """
+
+    centre_px: np.ndarray
+    offsets_px: np.ndarray
+    size_px: np.ndarray
 
 
 def person_share(keypoints_px, labelled, image_sizes_px):
@@ -50,11 +54,11 @@ def contortion(keypoints_px, labelled, training_px, training_labelled, *, neighb
 
     A pair of poses is compared over the joints labelled in both. Over these, both are centred on
     their mean and scaled to RMS distance 1, and their distance is the RMS distance between
-    corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs with
-    fewer than `FEWEST_COMMON_JOINTS`, or whose common joints coincide, are left out.
+    corresponding joints: 0 for the same shape, 2 for the pose turned by half a circle. Pairs
+    with fewer than `FEWEST_COMMON_JOINTS`, or whose common joints coincide, are left out.
 
-    The M training poses should include mirrored ones if training mirrors them. Gives float64 (N,)
-    in [0, 2]; NaN for a pose comparable with fewer than `neighbours`, in 1..M.
+    The M training poses should include mirrored ones if training mirrors them. Returns float64
+    (N,) in [0, 2]; NaN for a pose comparable with fewer than `neighbours`, in 1..M, of them.
     """
     caller = "contortion()"
     check_keypoints(caller, labelled=labelled, keypoints_px=keypoints_px)

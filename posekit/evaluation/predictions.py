@@ -13,7 +13,7 @@ BATCH_SIZE = 64
 def predict_px(model, experiment, config, part="validation"):
     """Keypoints of every image of a part, shown to the network as training's validation does.
 
-    Of the `config` of the network's training its `view`, `frame_px` and `head` count. Returns
+    `config` is that of the network's training: its `view`, `frame_px` and `head` count. Returns
     float64 (n, K, 2), (x, y) in pixels of the original images.
     """
     canvases = experiment.canvases(config.view, config.frame_px)

@@ -21,8 +21,9 @@ def sobel_edges(images):
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3:
-        found = f"got {images.shape}"
-        raise PosekitError(f"sobel_edges(): `images` must have shape (N, H, W, 3); {found}.")
+        raise PosekitError(
+            f"sobel_edges(): `images` must have shape (N, H, W, 3); got {images.shape}."
+        )
     grey = images.astype(np.float32) @ LUMA_WEIGHTS.astype(np.float32)  # (N, H, W)
     edges = np.empty_like(grey)
     for picture, out in zip(grey, edges, strict=True):
@@ -37,8 +38,9 @@ def correlation_with_edges(maps, images):
     """Pearson correlation of each map with its picture's edges, float64 (N,) or (N, C), -1 to 1.
 
     Saliency that merely follows edges says little about the model: compare a trained model's
-    correlation with an untrained one's. Maps are float (N, h, w), or (N, h, w, C), finite, h <= H
-    and w <= W; the edges are area-averaged to them. NaN where either is constant.
+    correlation with an untrained one's. Maps are float (N, h, w), or (N, h, w, C) with a channel
+    each, finite, h <= H and w <= W; the edges are area-averaged to them. NaN where the map or the
+    picture is constant.
 
     Source: Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, section 5.
     """
@@ -68,8 +70,9 @@ def rank_correlation(maps, others):
             "rank_correlation(): `maps` and `others` must have the same shape (N, h, w); got "
             f"{maps.shape} and {others.shape}."
         )
-    ranks = (rankdata(each.reshape(len(each), 1, -1), axis=2) for each in (maps, others))
-    return _correlation(*ranks)
+    return _correlation(
+        *(rankdata(each.reshape(len(each), 1, -1), axis=2) for each in (maps, others))
+    )
 
 
 def _correlation(a, b):

@@ -37,8 +37,12 @@ def score_original_px(pred_px, experiment, part, *, seed, joints=None):
         joints=joints,
         skeleton=chosen.skeleton,
     )
-    split = experiment.split
-    return {"part": part, "split": split.name, "comparable": split.comparable, **scores}
+    return {
+        "part": part,
+        "split": experiment.split.name,
+        "comparable": experiment.split.comparable,
+        **scores,
+    }
 
 
 def per_image(pred_px, experiment, part):

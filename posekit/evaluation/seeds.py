@@ -28,7 +28,7 @@ def seed_summary(values):
 def paired_difference(a, b):
     """The differences a - b of two variants over the same seeds, in the same order.
 
-    Gives a dict of differences (list of R), their mean_difference and interval as of
+    Returns a dict of differences (list of R), their mean_difference and interval as of
     `seed_summary`, and decided: whether the interval excludes 0. A single seed never decides.
     """
     caller = "paired_difference()"

@@ -18,9 +18,14 @@ def build(config, *, joints):
         # The poster's networks have no layers that are kept in float32.
         if config.mixed_precision and not config.network.startswith("poster"):
             keras.config.set_dtype_policy("mixed_bfloat16")
-        names_of = ("head", "frame_px", "dropout", "stochastic_depth")
-        settings = {name: getattr(config, name) for name in names_of}
-        model = network(config.network, joints=joints, **settings)
+        model = network(
+            config.network,
+            head=config.head,
+            frame_px=config.frame_px,
+            dropout=config.dropout,
+            stochastic_depth=config.stochastic_depth,
+            joints=joints,
+        )
     finally:
         keras.config.set_dtype_policy(policy)
     if config.initial_weights == names.IMAGENET:

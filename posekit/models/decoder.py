@@ -19,8 +19,9 @@ def input_of(caller, frame_px):
 
 
 def normed(layer, features, *, relu=True):
-    norm = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{layer.name}_bn")
-    features = norm(layer(features))
+    features = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{layer.name}_bn")(
+        layer(features)
+    )
     return layers.ReLU(name=f"{layer.name}_relu")(features) if relu else features
 
 
@@ -42,9 +43,12 @@ def with_head(name, image, levels, head, frame_px, dropout, joints):
             enlarge = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{stride}")
             lateral = layers.Conv2D(DECODER_WIDTH, 1, name=f"lateral{stride}")(levels[stride])
             features = layers.Add(name=f"merge{stride}")([enlarge(features), lateral])
-            settings = {"use_bias": False, "name": f"decoder{stride}"}
-            smooth = layers.Conv2D(DECODER_WIDTH, 3, padding="same", **settings)
-            features = normed(smooth, features)
+            features = normed(
+                layers.Conv2D(
+                    DECODER_WIDTH, 3, padding="same", use_bias=False, name=f"decoder{stride}"
+                ),
+                features,
+            )
     if dropout:
         features = layers.SpatialDropout2D(dropout, name="dropout")(features)
     return keras.Model(image, head.output(features, joints, frame_px), name=name)

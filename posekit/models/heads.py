@@ -93,8 +93,9 @@ class SoftArgmax(Coordinates):
         targets_px, weight = counted_targets(targets)
         _, height, width, _ = ops.shape(output)
         centres = cell_centres(height, width, frame_px)  # (C, 2)
-        offsets = centres[None, :, None] - targets_px[:, None]  # (N, C, K, 2)
-        distance = ops.sum(ops.square(offsets), axis=-1)
+        distance = ops.sum(
+            ops.square(centres[None, :, None] - targets_px[:, None]), axis=-1
+        )  # (N, C, K)
         wanted = ops.softmax(-distance / (2 * (TARGET_SPREAD * frame_px) ** 2), axis=1)
         entropy = -ops.sum(wanted * log_map(output), axis=1)  # (N, K)
         length = _mean_length(targets, self.coordinates(output, frame_px), frame_px)
@@ -124,8 +125,9 @@ def log_map(logits):
 
 
 def mean_over_counted(per_joint, weight):
-    total = ops.sum(ops.where(weight > 0, weight * per_joint, 0.0))
-    return total / ops.maximum(ops.sum(weight), 1.0)
+    return ops.sum(ops.where(weight > 0, weight * per_joint, 0.0)) / ops.maximum(
+        ops.sum(weight), 1.0
+    )
 
 
 def counted_targets(targets):

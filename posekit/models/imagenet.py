@@ -19,8 +19,8 @@ LIMIT_BYTES = 64 << 20
 def load_into(network, path=WEIGHTS):
     """Give the trunk of an EfficientNet-Lite0 its ImageNet weights; decoder and head keep theirs.
 
-    The file of `convert_lite0.py` has NAME/kernel and NAME/bias for each layer NAME of the trunk,
-    normalisation folded in. Where it is not that file, the network stays as it was.
+    The file of `convert_lite0.py` has, for each layer NAME of the trunk, NAME/kernel and NAME/bias
+    with the normalisation folded in. Where it is not that file, the network stays as it was.
     """
     try:
         arrays = files.read_npz(path, limit_bytes=LIMIT_BYTES)
@@ -28,17 +28,24 @@ def load_into(network, path=WEIGHTS):
         raise PosekitError(
             f"{error} `make imagenet` writes it; other networks, as residual, need none."
         ) from error
-    weighted = [layer for layer in network.layers if layer.weights]
-    trunk = [layer for layer in weighted if layer.name.startswith(("stem", "block"))]
+    trunk = [
+        layer
+        for layer in network.layers
+        if layer.weights and layer.name.startswith(("stem", "block"))
+    ]
     problems = []
     for layer in trunk:
         for part, weight in zip(("kernel", "bias"), layer.weights, strict=True):
             name, given = f"{layer.name}/{part}", arrays.get(f"{layer.name}/{part}")
-            shape, kind = (None, None) if given is None else (given.shape, given.dtype.kind)
-            if shape != weight.shape or kind != "f" or not np.isfinite(given).all():
+            if given is None or given.shape != weight.shape or not _is_finite(given):
                 found = "none" if given is None else f"{given.dtype} {given.shape}"
-                rule = f"`{name}` must be finite floats of shape {tuple(weight.shape)}"
-                problems.append(f"{rule}; got {found}.")
+                problems.append(
+                    f"`{name}` must be finite floats of shape {tuple(weight.shape)}; got {found}."
+                )
     raise_problems(str(path), problems)
     for layer in trunk:
         layer.set_weights([arrays[f"{layer.name}/kernel"], arrays[f"{layer.name}/bias"]])
+
+
+def _is_finite(values):
+    return values.dtype.kind == "f" and np.isfinite(values).all()

@@ -32,18 +32,18 @@ def lite0_network(
 ):
     """EfficientNet-Lite0 without its classifier, normalisation folded in, uncompiled.
 
-    With the batch statistics of ImageNet folded into the convolutions it trains and predicts
-    faster; it is meant for pretrained weights (`imagenet.load_into`).
+    With the batch statistics of ImageNet folded into the convolutions the network trains and
+    predicts faster; it is meant for pretrained weights (`imagenet.load_into`).
 
     Args:
         head, frame_px, joints, dropout, stochastic_depth: as for `residual_network`.
-        stages: int, 7 for the whole trunk; 5 leaves out the two at stride 32, three quarters of the
-            weights.
-        frozen_stages: int in [0, 7], how many of the first stages, and with the first the stem,
-            keep their weights. They hold edges and colours, and most of a training step's time.
+        stages: int, 7 for the whole trunk; 5 leaves out the two at stride 32, three quarters of
+            the weights.
+        frozen_stages: int in [0, 7], how many of the first stages keep their weights; the stem
+            goes with the first. They hold edges and colours, and most of a training step's time.
         fixed_kernel: int or None; depthwise layers with kernels of at least this side keep their
-            weights. TensorFlow's CPU gradient of 5 x 5 depthwise kernels takes a third of the step,
-            for 2 % of the weights.
+            weights. TensorFlow's CPU gradient of 5 x 5 depthwise kernels takes a third of the
+            step, for 2 % of the weights.
     """
     image = decoder.input_of("lite0_network()", frame_px)
     features = layers.Rescaling(1 / 128, offset=-127 / 128, name="pixels_to_unit")(image)

@@ -17,4 +17,7 @@ NETWORKS = {
 }
 
 # Head -> its losses, the usual one first.
-HEADS = {"coordinates": ("mse", "l1"), "soft_argmax": ("cross_entropy",)}
+HEADS = {
+    "coordinates": ("mse", "l1"),
+    "soft_argmax": ("cross_entropy",),
+}

@@ -32,8 +32,8 @@ def poster_network(
     """The 11-layer regression network, uncompiled, glorot_uniform ("Xavier") weights.
 
     Args:
-        batch_norm: bool, the pair's one difference: whether BatchNormalization stands between each
-            hidden weight layer and its ReLU.
+        batch_norm: bool, the pair's one difference: whether BatchNormalization stands between
+            each hidden weight layer and its ReLU.
         frame_px: int, side of the square input, pixels.
         convolution_widths: tuple of blocks, each a tuple of filter counts; a block ends in 2 x 2
             max pooling.
@@ -43,8 +43,9 @@ def poster_network(
         last_start: float > 0, factor on the last layer's first weights.
         joints: int, how many (x, y) pairs come out.
 
-    Gives a keras.Sequential: pixels (N, frame_px, frame_px, 3), 0 to 255, to (N, 2 * joints), the
-    coordinates x0, y0, x1, y1, ... in the frame's pixels.
+    Returns:
+        keras.Sequential: pixels (N, frame_px, frame_px, 3), 0 to 255, to (N, 2 * joints), the
+        coordinates x0, y0, x1, y1, ... in the frame's pixels.
     """
     stack = [keras.Input((frame_px, frame_px, 3), name="image")]
     if rescales:

@@ -12,8 +12,10 @@ from posekit.models import heads
 def load(path, *, head="coordinates", joints):
     """Read a saved network, uncompiled, and check that it is one of ours.
 
-    `path` is a `.keras` file, or the folder of a training run (its best checkpoint is read); `head`
-    one of heads.HEADS, or None for any; `joints` how many it must predict.
+    Args:
+        path: a `.keras` file, or the folder of a training run (its best checkpoint is read).
+        head: one of heads.HEADS, or None for any.
+        joints: int, number of joints that it must predict.
     """
     path = Path(path)
     if path.is_dir():
@@ -42,8 +44,9 @@ def check_shapes(path, network, *, head, joints):
     allowed = tuple(heads.HEADS) if head is None else (head,)
     input_shape, output_shape = _shape(network, "input"), _shape(network, "output")
     if not any(_is_of(name, output_shape, joints) for name in allowed):
-        shapes = (f"{heads.HEADS[name].output_shape(joints)} ({name})" for name in allowed)
-        wanted = " or ".join(shapes)
+        wanted = " or ".join(
+            f"{heads.HEADS[name].output_shape(joints)} ({name})" for name in allowed
+        )
         raise PosekitError(
             f"{path}: the model's output must have shape {wanted} for {joints} joints; "
             f"got {output_shape}."
@@ -56,17 +59,19 @@ def check_shapes(path, network, *, head, joints):
 
 
 def in_float32(network):
-    """A keras.Model with the same weights that computes in float32; itself if it does already.
+    """A keras.Model with the same weights that computes in float32, whatever it was saved in.
 
-    Half precision is for GPUs: a CPU is slow in it, and LiteRT lacks most of it.
+    Half precision is for training on GPUs: a CPU is slow in it, and LiteRT lacks most of it. A
+    network that computes in float32 already is returned itself.
     """
     if all(layer.dtype_policy.name == "float32" for layer in network.layers):
         return network
-
-    def plain(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    copy = keras.models.clone_model(network, clone_function=plain)
+    copy = keras.models.clone_model(
+        network,
+        clone_function=lambda layer: type(layer).from_config(
+            {**layer.get_config(), "dtype": "float32"}
+        ),
+    )
     copy.set_weights([np.asarray(weight, np.float32) for weight in network.get_weights()])
     return copy
 

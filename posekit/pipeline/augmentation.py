@@ -30,10 +30,12 @@ class Augmentation:
     def sample(self, rng, count, *, canvas_px, box_px, frame_px):
         """Parameters for one batch of `count` examples, drawn from a numpy.random.Generator.
 
-        `canvas_px` is the side of the canvas, `box_px` that of the view's box on it, in its pixels,
-        and `frame_px` that of the frame. Gives a dict of float32 arrays, the arguments of the
-        functions in `transforms`: matrices (N, 2, 3), gain (N, 3), contrast, saturation,
-        brightness, blur (N,), rectangles_px (N, 4).
+        `canvas_px` is the side of the canvas, `box_px` that of the view's box on it, in the
+        canvas' pixels, and `frame_px` that of the frame.
+
+        Returns:
+            dict of float32 arrays, the arguments of the functions in `transforms`: matrices (N, 2,
+            3), gain (N, 3), contrast, saturation, brightness, blur (N,), rectangles_px (N, 4).
         """
         reach = np.log(self.scale)
         side_px = box_px * np.exp(rng.uniform(-reach, reach, count))

@@ -46,10 +46,12 @@ def training_batches(
             for tf.random.stateless_uniform and its like) to images and targets of the same shapes,
             applied last; or None. PosekitError if it changes a shape.
         missing: bool (N, K), joints without a label, or None for none. Where the label treatment
-            puts them is no point of the picture: it stays, however the picture is varied.
+            puts them is no point of the picture: it stays as in `evaluation_batches`, however the
+            picture is varied.
 
-    Returns a dataset of (images (B, P, P, 3), float32 (B, K, 3)), and the steps in each epoch; the
-    images are uint8 frames, or what the crop and the function make of them.
+    Returns:
+        (dataset of (images (B, P, P, 3), float32 (B, K, 3)), steps in each epoch); the images are
+        uint8 frames, or what the crop and the function make of them.
     """
     check_choice("training_batches()", "flip", flip, FLIPS)
     image_count = len(images)

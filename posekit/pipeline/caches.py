@@ -9,9 +9,9 @@ from posekit import files, locks
 def ensure(path, write):
     """Have a cache file at `path`, written by `write(temporary_path)` where it is missing.
 
-    A digest in NAME.sha256, as of sha256sum, tells whether the file is as written. A damaged one is
-    set aside as NAME.damaged, with a warning; one without a digest is written again. While one
-    process writes the file, others wait for it.
+    A digest in NAME.sha256, in the format of sha256sum, tells whether the file is as written. A
+    damaged one is set aside as NAME.damaged, with a warning; one without a digest is written again.
+    While one process writes the file, others wait for it.
     """
     note = path.with_name(f"{path.name}.sha256")
 

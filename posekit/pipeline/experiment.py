@@ -57,10 +57,10 @@ class Experiment:
         return self.split.groups[self.indices(part)]
 
     def targets(self, part, treatment, keypoints_frame_px=None):
-        """float32 (n, K, 3), x, y in frame pixels and weight, of a part under one of
-        LABEL_TREATMENTS.
+        """Targets of one part under one of LABEL_TREATMENTS, as the losses want them.
 
-        They are of other `keypoints_frame_px`, (N, K, 2), where these are given.
+        float32 (n, K, 3), x and y in frame pixels and weight; of other `keypoints_frame_px`,
+        (N, K, 2), where they are given.
         """
         indices = self.indices(part)
         keypoints_px = self.keypoints_frame_px if keypoints_frame_px is None else keypoints_frame_px
@@ -173,14 +173,18 @@ def open_experiment(
     """Read data, decode them (or find them in the cache), split them: an Experiment.
 
     Args:
-        data, whole_if_fixed_test, one_person: see `sources.load`.
+        data: str, see `sources.load`.
         profile: str, a name in `profiles.PROFILES`.
         seed: int, draws the synthetic set and the split.
         split: "standard" or "poster", see `splits`.
         frame_px: int, side of the frame, pixels.
         bad_images: "error" or "skip".
         limit_images: bool, whether the profile's limit on real images holds.
+        whole_if_fixed_test, one_person: bool, see `sources.load`.
         cache_dir: folder of the caches; None for `files.cache_dir`.
+
+    Raises:
+        PosekitError: as `sources.load`, `load_frames` and the split do.
     """
     cache_dir = files.cache_dir() if cache_dir is None else cache_dir
     chosen_profile = profiles.by_name(profile)

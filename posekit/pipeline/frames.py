@@ -69,12 +69,18 @@ def rows_of(images, indices):
 
 
 def load_frames(
-    dataset, *, frame_px, boxes_px=None, cache_dir=None, memory_limit_bytes=MEMORY_LIMIT_BYTES
+    dataset,
+    *,
+    frame_px,
+    boxes_px=None,
+    cache_dir=None,
+    memory_limit_bytes=MEMORY_LIMIT_BYTES,
 ):
     """The data set's frames, uint8 (N, S, S, 3), in its order: decoded now, or from the cache.
 
     Args:
         dataset: PoseDataset of N images; frames of packed data come from the pack.
+        frame_px: int, side of the frame, pixels.
         boxes_px: float (N, 4), the box that each frame shows, see `views`; None for the whole
             picture with both axes scaled to the frame, whatever its aspect.
         cache_dir: folder of the cache file, made where missing; None for `files.cache_dir`.
@@ -98,7 +104,10 @@ def load_frames(
 
 
 def _write_frames(path, frame_px, dataset, boxes_px):
-    """Decode all images into an .npy file; written, not mapped, so that a full disk is an error."""
+    """Decode all images into an .npy file, some frames at a time.
+
+    Frames are written, not mapped: a full disk is then an error and does not end the process.
+    """
     shape = (len(dataset), frame_px, frame_px, 3)
     problems = []
 

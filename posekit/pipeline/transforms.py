@@ -17,11 +17,15 @@ def flip_left_right(images, targets, flip, *, mirror):
     Images may have any dtype. Twice is identity.
     """
     width = ops.cast(ops.shape(images)[2], targets.dtype)
-    x, y, weight = (targets[..., axis] for axis in range(3))
-    mirrored = ops.stack([width - 1 - x, y, weight], axis=-1)  # (N, K, 3)
+    mirrored = ops.stack(
+        [width - 1 - targets[..., 0], targets[..., 1], targets[..., 2]], axis=-1
+    )  # (N, K, 3)
     # A mirrored left wrist is a right wrist: permute the joints as well as x.
-    mirrored = ops.where(flip[:, None, None], ops.take(mirrored, mirror, axis=1), targets)
-    return ops.where(flip[:, None, None, None], ops.flip(images, axis=2), images), mirrored
+    mirrored = ops.take(mirrored, mirror, axis=1)
+    return (
+        ops.where(flip[:, None, None, None], ops.flip(images, axis=2), images),
+        ops.where(flip[:, None, None], mirrored, targets),
+    )
 
 
 def swap_sides(targets, flip, mirror):
@@ -33,8 +37,8 @@ def affine(images, targets, matrices, frame_px):
     """Show each canvas in a frame by an affine map, and move its joints along.
 
     The canvases are float (N, S, S, 3), the targets in their pixels; `matrices`, float (N, 2, 3),
-    map (x, y, 1) in the frame to (x, y) in the canvas. Gives images of side `frame_px`, bilinear,
-    `FILL` beyond the canvas, and their targets; a joint outside has weight 0.
+    map (x, y, 1) in the frame to (x, y) in the canvas. Returns images of side `frame_px`,
+    bilinear, `FILL` beyond the canvas, and their targets; a joint outside has weight 0.
     """
     last_row = ops.zeros_like(matrices[:, 0, :2])
     shown = tf.raw_ops.ImageProjectiveTransformV3(
@@ -92,7 +96,7 @@ def erase(images, rectangles_px):
     """Cover one rectangle of each image with `FILL`; its joints still count.
 
     rectangles_px, (N, 4), are left, top, right and bottom; the pixels whose centres lie in [left,
-    right) x [top, bottom) are covered.
+    right) x [top, bottom) are covered. Equal ends cover nothing.
     """
     _, height, width, _ = ops.shape(images)
     x = ops.cast(ops.arange(width), images.dtype)[None]

@@ -45,9 +45,9 @@ class CheckpointFiles:
     def recover(self):
         """Put the newest epoch in place whose files are all whole.
 
-        Damaged files are set aside, with a warning that names them; what a killed process had half
-        written is removed. Gives that epoch's number; 0 when no recorded epoch is whole, all files
-        are then set aside; None where nothing is recorded, files are left as they are.
+        Damaged files are set aside, with a warning that names them; what a killed process had
+        half written is removed. Returns that epoch's number; 0 when no recorded epoch is whole,
+        all files are then set aside; None where nothing is recorded, files are left as they are.
         """
         for folder in (self.folder, self.folder / PREVIOUS):
             files.remove_leftovers(folder)
@@ -71,7 +71,10 @@ class CheckpointFiles:
         return 0
 
     def write(self, name, write):
-        """Write a file of the coming epoch with a function of a path; its predecessor is kept."""
+        """Write a file of the coming epoch with a function of a path; the one it replaces is kept.
+
+        Errors are as for `files.replacing`.
+        """
         path = self.folder / name
         with files.replacing(path) as temporary:
             write(temporary)
@@ -104,12 +107,20 @@ class CheckpointFiles:
     def _read_records(self):
         """The newest record and perhaps the one before; [] where there is none."""
         path = self.folder / RECORD
-        recorded = files.read_json(path) if path.is_file() else []
-        for each in recorded if isinstance(recorded, list) else [None]:
-            held = each if isinstance(each, dict) else {}
-            if not isinstance(held.get("epoch"), int) or not isinstance(held.get("sha256"), dict):
-                rule = "must list epochs with digests"
-                raise PosekitError(f"{path}: {rule}; got {str(recorded)[:80]!r}.")
+        if not path.is_file():
+            return []
+        recorded = files.read_json(path)
+        try:
+            is_valid = all(
+                isinstance(each["epoch"], int) and isinstance(each["sha256"], dict)
+                for each in recorded
+            )
+        except (KeyError, TypeError):
+            is_valid = False
+        if not is_valid or not isinstance(recorded, list):
+            raise PosekitError(
+                f"{path}: must list epochs with digests; got {str(recorded)[:80]!r}."
+            )
         return recorded
 
     def _write_records(self, recorded):

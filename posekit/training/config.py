@@ -55,19 +55,21 @@ class TrainingConfig(Config):
     """Everything that shapes a training, apart from the data. The defaults are the poster's way.
 
     Attributes:
-        network, head, loss: one of names.NETWORKS, one of names.HEADS and one of its losses; the
-            poster's networks have "coordinates".
+        network: one of names.NETWORKS.
         label_treatment: one of targets.LABEL_TREATMENTS; its loss is the one reported.
+        epochs, batch_size: int > 0.
         seed: int >= 0, of the weights, the order, the flips and the augmentation.
         learning_rate: float > 0, Adam's, at the start, or after the warm-up.
         schedule: "constant"; "cosine" down to zero over all epochs; or "warmup_cosine", the same
             after a linear rise over the first half epoch.
-        flip, augmentation: one of augmentation.FLIPS, and one of augmentation.AUGMENTATIONS in
-            addition.
-        patience: int > 0 or None; training stops after this many epochs without a better validation
-            loss.
+        flip: one of augmentation.FLIPS.
+        patience: int > 0 or None; training stops after this many epochs without a better
+            validation loss.
+        head, loss: one of names.HEADS and one of its losses; the poster's networks have
+            "coordinates".
         view: one of views.VIEWS, what part of an image the network sees.
         frame_px: int > 0, side of the network's input, pixels.
+        augmentation: one of augmentation.AUGMENTATIONS, in addition to the flips.
         weight_decay: float >= 0; above 0 the optimizer is AdamW.
         clip_norm: float > 0 or None, bound on the norm of all gradients together.
         weight_average: float in [0, 1), momentum of the average of the weights that is validated

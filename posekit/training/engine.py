@@ -8,8 +8,8 @@ def use_global_futex_hash():
     """Opt this process out of Linux 6.16's per-process futex hash; do nothing elsewhere.
 
     On kernel 6.18 TensorFlow's CPU training was seen to stall for tens of seconds, all threads
-    asleep in a futex wait, and less often without the per-process hash. It is no cure: one cause is
-    tf.data's tuner, which `batches` turns off.
+    asleep in a futex wait, and less often without the per-process hash. It is no cure: one cause
+    is tf.data's tuner, which `batches` turns off. An older kernel refuses the call, harmlessly.
 
     Source: prctl(2), PR_FUTEX_HASH (78), whose SET_SLOTS (1) of 0 slots selects the global hash.
     """

@@ -54,10 +54,10 @@ def described_callbacks(callbacks):
 def described(what, value, above=()):
     """A value as JSON: equal for what trains alike, different for what may not.
 
-    A function counts by its source, or by its compiled code where it is a lambda or has no source,
-    and by the values that it uses from outside. Libraries count by name. `what` says for the error
-    what the value is part of, and `above` holds what it was found in. PosekitError: a value that
-    cannot be described, such as an open file.
+    A function counts by its source, or by its compiled code where it is a lambda or has no
+    source, and by the values that it uses from outside. Libraries count by name. `what` says for
+    the error what the value is part of, and `above` holds what the value was found in.
+    PosekitError: a value that cannot be described, such as an open file.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

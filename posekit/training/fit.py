@@ -30,8 +30,17 @@ from posekit.evaluation import baselines, per_image, predictions, scores
 from posekit.models import heads, losses
 from posekit.pipeline import batches
 from posekit.provenance import provenance
-from posekit.training import checkpoint, engine, fingerprint, keras_patches, own, plan, records
-from posekit.training import runs, stalls
+from posekit.training import (
+    checkpoint,
+    engine,
+    fingerprint,
+    keras_patches,
+    own,
+    plan,
+    records,
+    runs,
+    stalls,
+)
 from posekit.training.checkpoint import CheckpointFiles
 from posekit.training.config import TrainingConfig
 from posekit.training.recorder import EpochRecorder
@@ -63,10 +72,11 @@ def fit(
     Args:
         model: a keras.Model, Sequential or functional, from square images (N, S, S, 3), 0 to 255,
             to one of the outputs of `posekit.models.heads`; a function without arguments that
-            builds one; or a TrainingConfig. A copy of a model's layers is trained, from its weights
-            if it was trained before (its biases or normalisation are no longer as they begin), else
-            from weights that `seed` draws; a function's model from the weights that it comes with.
-            A compiled model's loss and optimizer are used where none are given here.
+            builds one; or a TrainingConfig. A model is left as it is. A copy of its layers is
+            trained, from the model's weights if it was trained before (its biases or normalisation
+            are no longer as they begin), else from weights that `seed` draws; a function's model
+            from the weights that it comes with. A compiled model's loss and optimizer are used
+            where none are given here.
         data: Experiment; its pictures are scaled to the model's input.
         run_dir: folder; the training's own folder goes to `run_dir`/training/.
         verbose: as in Keras; None is a bar where it can redraw itself, else a line per epoch.
@@ -75,15 +85,16 @@ def fit(
         stall_seconds: float > 0, see `stalls`.
         lock_patience_seconds: float >= 0, how long to wait for another process that trains here.
         **settings: none with a TrainingConfig. Otherwise `epochs` and `batch_size` (the profile's
-            unless given); `loss`: the name of one of the head's losses, one of Keras' losses, which
-            sees keypoints (N, K, 2) in pixels, or a function of targets (N, K, 3: x, y, weight) and
-            output; `optimizer`: Keras' name or an Optimizer ("adam"); `augmentation`: a name, an
-            Augmentation, or a function of a batch's images, targets and seed, see
-            `training_batches`; `flip`, `label_treatment`, `view`, `patience`, `keeps` and `seed` as
-            in TrainingConfig, by default "random", "masked", "squashed", None, "best" and 0.
+            unless given); `loss`: the name of one of the head's losses, one of Keras' losses,
+            which sees keypoints (N, K, 2) in pixels, or a function of targets (N, K, 3: x, y,
+            weight) and output; `optimizer`: Keras' name or an Optimizer ("adam"); `augmentation`:
+            a name, an Augmentation, or a function of a batch's images, targets and seed, see
+            `training_batches`; `flip`, `label_treatment`, `view`, `patience`, `keeps` and `seed`
+            as in TrainingConfig, by default "random", "masked", "squashed", None, "best" and 0.
 
-    PosekitError: a model or setting of another kind, the split leaks, the loss is no longer finite,
-    or the folder is not writable, has no room or is in use by another process.
+    Raises:
+        PosekitError: a model or setting of another kind, the split leaks, the loss is no longer
+            finite, or the folder is not writable, has no room or is in use by another process.
     """
     engine.use_global_futex_hash()
     splits.check_no_leak(data.split)

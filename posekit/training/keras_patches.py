@@ -26,8 +26,9 @@ _plain_update_step = Adam.update_step
 def seeded(seed):
     """Within the block, new layers get the weights of this seed, whatever else the process draws.
 
-    Keras draws the seed of each layer from one generator for the process, which other threads, such
-    as those of a Dask worker, use as well. PosekitError: another version of Keras.
+    Keras draws the seed of each layer from one generator for the process, which other threads,
+    such as those of a Dask worker, use as well. Inside the block it has one of its own.
+    PosekitError: another version of Keras.
     """
     keras.utils.set_random_seed(seed)
     with _patched("seeded()", (seed_generator, "python_random", random.Random(seed))):
@@ -39,8 +40,8 @@ def fused_kernels():
     """Within the block, BatchNormalization and Adam train with TensorFlow's fused kernels.
 
     Keras computes moments, normalisation and Adam's update as separate operations, each with its
-    own pass over memory, which doubles the poster network's training step on a CPU. The results are
-    the same. What the kernels do not fit (masks, other axes or ranks, no scale or centre,
+    own pass over memory, which doubles the poster network's training step on a CPU. The results
+    are the same. What the kernels do not fit (masks, other axes or ranks, no scale or centre,
     inference; AMSGrad, sparse gradients) runs as Keras wrote it. Use it in one thread only: the
     classes themselves are patched. PosekitError: another version of Keras.
     """

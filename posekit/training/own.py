@@ -87,9 +87,10 @@ def _built(network, seed):
         with keras_patches.seeded(seed):
             model = network()
     if not isinstance(model, keras.Model):
-        rule = "must be a keras.Model, a function that builds one or a TrainingConfig"
-        found = f"{type(model).__name__}{'' if model is network else ' from the function'}"
-        raise PosekitError(f"fit(): `model` {rule}; got {found}.")
+        raise PosekitError(
+            "fit(): `model` must be a keras.Model, a function that builds one or a TrainingConfig; "
+            f"got {type(model).__name__}{'' if model is network else ' from the function'}."
+        )
     try:
         shapes = model.input_shape, model.output_shape
     except (AttributeError, ValueError):
@@ -163,8 +164,10 @@ def _rebuilt(architecture, seed):
     """A new model with the weights of the seed, as its file will be read."""
     try:
         with keras_patches.seeded(seed):
-            architecture = copy.deepcopy(architecture)  # Keras empties what it reads
-            return keras.saving.deserialize_keras_object(architecture, safe_mode=True)
+            return keras.saving.deserialize_keras_object(
+                copy.deepcopy(architecture),  # Keras empties what it reads
+                safe_mode=True,
+            )
     # Keras raises errors of many kinds for layers that it cannot read.
     except Exception as error:
         raise PosekitError(
@@ -243,8 +246,8 @@ def _not_decayed(optimizer):
 def _loss(head, frame_px, given):
     """The loss as `compile` takes it.
 
-    One of the head's by name; one of Keras', which sees keypoints (N, K, 2); or a function of
-    targets (N, K, 3) and output.
+    One of the head's by name; one of Keras', which sees keypoints (N, K, 2) and counts what the
+    label treatment counts; or a function of targets (N, K, 3) and output.
     """
     if isinstance(given, str) and given in head.losses:
         return lambda targets, output: head.loss(targets, output, frame_px, given)

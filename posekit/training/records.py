@@ -49,8 +49,9 @@ def read(folder):
         config, data = dict(stored["config"]), dict(stored.get("data", {}))
         baselines = dict(stored["baselines"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        rule = "must describe a training"
-        raise PosekitError(f"{path}: {rule}; got {error!r} reading it.") from error
+        raise PosekitError(
+            f"{path}: must describe a training; got {error!r} reading it."
+        ) from error
     texts = (data.get("name", ""), data.get("fingerprint", ""))
     if not isinstance(data.get("split", {}), dict) or any(not isinstance(it, str) for it in texts):
         raise PosekitError(f"{path}: `data` must describe a data set; got {str(data)[:200]!r}.")

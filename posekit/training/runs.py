@@ -22,7 +22,7 @@ TRAINING_VERSION = 1
 class TrainingRun(records.TrainingRecord):
     """A training read back from its folder, with its networks, uncompiled.
 
-    `config` is a TrainingConfig or OwnConfig.
+    `config` is a TrainingConfig, or the OwnConfig of a network from elsewhere.
     """
 
     def best_model(self):

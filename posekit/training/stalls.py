@@ -15,16 +15,18 @@ LIMIT_SECONDS = 60.0
 class Watchdog(keras.callbacks.Callback):
     """Dumps all stacks to the file `path` when no step ends in time, and again after as long.
 
-    The timer runs inside the `with` block and starts again with each step and epoch. Once training
-    moves on, a line on standard error says how long it stood still. `faulthandler` has one timer
-    for each process, so the last block to begin has it.
+    The timer runs inside the `with` block and starts again with each step of training or
+    validation and each epoch. Once training moves on, a line on standard error says how long it
+    stood still. `faulthandler` has one timer for each process, so the last block to begin has it.
     """
 
     def __init__(self, path, *, limit_seconds=LIMIT_SECONDS):
         super().__init__()
         if not limit_seconds > 0:
-            finding = f"got {limit_seconds}. Infinity keeps it quiet."
-            raise PosekitError(f"Watchdog(): `limit_seconds` must be > 0; {finding}")
+            raise PosekitError(
+                f"Watchdog(): `limit_seconds` must be > 0; got {limit_seconds}. Infinity keeps "
+                "it quiet."
+            )
         self._path = path
         # The timer takes no infinity.
         self._limit_seconds = min(limit_seconds, 1e9)

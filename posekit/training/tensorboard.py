@@ -1,7 +1,9 @@
 """What a training writes for TensorBoard beside Keras' own curves: the mean pose's line, the graph.
 
-TensorBoard shows four runs of a training: `train` and `validation`, as Keras writes them,
-`mean_pose`, the error of the best constant guess, and `network`, the graph.
+    tensorboard --logdir reports
+
+A training's tensorboard/ holds four of TensorBoard's runs: `train` and `validation`, as Keras
+writes them, `mean_pose`, the error of the best constant guess, and `network`, the graph.
 """
 
 import keras

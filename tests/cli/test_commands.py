@@ -181,7 +181,7 @@ def test_an_extra_that_is_not_installed_is_named(capsys, monkeypatch):
     needs = ['tf2onnx~=1.17; extra == "export"', 'ipyevents~=2.0 ; extra == "notebooks"', "numpy"]
     monkeypatch.setattr(main_module.metadata, "requires", lambda name: needs)
     for name, extra in (("tf2onnx", "export"), ("ipyevents", "notebooks")):
-        monkeypatch.setattr(train, "sweep", Mock(__name__="sweep", side_effect=ModuleNotFoundError(name=name)))
+        monkeypatch.setattr(train, "sweep", Mock(side_effect=ModuleNotFoundError(name=name)))
         message = refused(capsys, ["sweep", "study.yaml"])
         assert f"needs the package {name}: pip install 'posekit[{extra}]'" in message
     for name in ("numpy", "ipy"):

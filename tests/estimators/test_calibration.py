@@ -91,7 +91,7 @@ def test_calibrated_confidences_are_reliable_on_new_data():
 
 def test_json_and_back():
     chosen = Calibration(1.25, np.array([0.5, -2.0]))
-    again = calibration.from_json(json.loads(json.dumps(chosen.to_json())))
+    again = calibration.from_json(json.loads(json.dumps(calibration.to_json(chosen))))
     assert again.slope == 1.25
     np.testing.assert_array_equal(again.offsets, chosen.offsets)
 

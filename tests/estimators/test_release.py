@@ -94,7 +94,7 @@ def test_the_calibration_is_that_of_the_validation_part(built, experiment):
     # of the poses that the delivered files give, not of the networks before halving.
     assert poses.confidences[counted].sum() == pytest.approx(correct[counted].sum(), abs=1.0)
     fitted = calibration.fit(poses.peak_mass, correct, counted)
-    assert estimator.manifest["calibration"] == fitted.to_json()
+    assert estimator.manifest["calibration"] == calibration.to_json(fitted)
     assert ((poses.confidences > 0) & (poses.confidences < 1)).all()
 
 

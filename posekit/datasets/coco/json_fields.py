@@ -4,6 +4,8 @@ What is wrong with an entry is a PosekitError of one sentence; `reading` adds th
 entry.
 """
 
+from collections import Counter
+
 import numpy as np
 
 from posekit import sides
@@ -24,12 +26,6 @@ def table(caller, content, field):
     return rows
 
 
-def are_names(keypoints):
-    """Whether a category's keypoints are a list of names."""
-    is_list = isinstance(keypoints, list) and bool(keypoints)
-    return is_list and all(isinstance(name, str) for name in keypoints)
-
-
 def category_of(caller, own, categories):
     """The one category, dict, that fits own data: its keypoints hold all that the joints need.
 
@@ -40,7 +36,9 @@ def category_of(caller, own, categories):
         category
         for category in categories
         if identity(category.get("id")) is not None
-        and are_names(category.get("keypoints"))
+        and isinstance(keypoints := category.get("keypoints"), list)
+        and keypoints
+        and all(isinstance(name, str) for name in keypoints)
         and own.category in (None, category.get("name"))
     ]
     if len(fitting) != 1:
@@ -66,9 +64,12 @@ def category_of(caller, own, categories):
 def _spelled(keypoints, wanted):
     """Keypoints, with those that are wanted under another spelling ("Left Wrist") as wanted."""
     free = {sides.canonical(name): name for name in wanted - set(keypoints)}
-    keys = list(map(sides.canonical, keypoints))
-    pairs = zip(keys, keypoints, strict=True)
-    return [free.get(key, name) if keys.count(key) == 1 else name for key, name in pairs]
+    keys = [sides.canonical(name) for name in keypoints]
+    counts = Counter(keys)
+    return [
+        free.get(key, name) if counts[key] == 1 else name
+        for key, name in zip(keys, keypoints, strict=True)
+    ]
 
 
 def id_of(entry, others):
@@ -85,8 +86,11 @@ def check_image(image):
     """PosekitError unless an entry of `images` has a name, and numbers if any as its size."""
     name = image.get("file_name")
     # Bytes of no encoding can be shown as Latin-1; what cannot becomes "?".
-    is_name = isinstance(name, str) and bool(name.strip("./\\ "))
-    if not is_name or printable(name).count("?") > name.count("?"):
+    if (
+        not isinstance(name, str)
+        or not name.strip("./\\ ")
+        or printable(name).count("?") > name.count("?")
+    ):
         # Shown with escapes: a terminal would obey such a name.
         raise PosekitError(f"`file_name` must be a printable name; got {name!r:.200}.")
     for field in ("width", "height"):
@@ -120,7 +124,8 @@ def has_confidences(annotation):
 def keypoints_of(annotation, names, *, limit):
     """The keypoints of an annotation, whose coordinates are at most `limit`.
 
-    Gives float64 (K, 3), x, y and v of each of K `names`, 0 where v is 0.
+    Returns:
+        float64 (K, 3), x, y and v of each of K `names`, 0 where v is 0.
     """
     keypoints = annotation["keypoints"]
     flat = _flat(keypoints) if isinstance(keypoints, list) else None

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posekit import files, joint_sets, sides
-from posekit.datasets.coco.json_fields import are_names
 from posekit.datasets.containers import is_junk, open_tree, split_path
 from posekit.datasets.exports import recognition
 from posekit.errors import PosekitError, raise_problems
@@ -57,7 +56,7 @@ def find(path):
 
     `path` is that of a TOML file; of a JSON, XML or YAML file that `exports.recognition` reads; or
     of a folder or zip with an `own_data.toml` or with what a labelling tool exports. PosekitError
-    where the TOML file is not as described, or the labels cannot be read.
+    where the TOML file is not as the module describes it, or the labels cannot be read.
     """
     suffix = path.suffix.lower()
     if path.is_dir():
@@ -95,8 +94,17 @@ def _recognised(path):
 
 
 def _of_opened(annotations, images, opened):
-    joints = _joints_of_labels(annotations, opened)
-    return OwnData(annotations, images, None, "largest", opened.pixel_centre, *joints, opened)
+    skeleton, sources = _joints_of_labels(annotations, opened)
+    return OwnData(
+        annotations=annotations,
+        images=images,
+        category=None,
+        people="largest",
+        pixel_centre=opened.pixel_centre,
+        skeleton=skeleton,
+        sources=sources,
+        recognised=opened,
+    )
 
 
 def _joints_of_labels(path, opened):
@@ -108,7 +116,7 @@ def _joints_of_labels(path, opened):
         for category in (categories if isinstance(categories, list) else [])
         if isinstance(category, dict) and isinstance(category.get("keypoints"), list)
     ]
-    if len(named) != 1 or not are_names(named[0]["keypoints"]):
+    if len(named) != 1 or not all(isinstance(name, str) for name in named[0]["keypoints"]):
         return skeleton, sources
     names = named[0]["keypoints"]
     spelled = {sides.canonical(name): name for name in names}
@@ -151,6 +159,7 @@ def _images_of(annotations):
 def _read(path):
     stored = _read_toml(path)
     fields = SOURCE_FIELDS + JOINT_FIELDS
+    unknown = [field for field in stored if field not in fields]
     annotations, centre = stored.get("annotations"), stored.get("pixel_centre", 0.0)
     rules = {
         "annotations": (isinstance(annotations, str), "the path of a JSON file"),
@@ -160,9 +169,7 @@ def _read(path):
         "pixel_centre": (type(centre) in (int, float) and 0 <= centre <= 1, "a number in [0, 1]"),
     }
     problems = [
-        f"the fields must be among {', '.join(fields)}; got {field!r:.200}."
-        for field in stored
-        if field not in fields
+        f"the fields must be among {', '.join(fields)}; got {field!r:.200}." for field in unknown
     ]
     problems += [
         f"`{field}` must be {rule}; got {stored.get(field)!r:.200}."
@@ -173,13 +180,15 @@ def _read(path):
     annotations = path.parent / annotations
     # CVAT's XML and YOLO measure from the picture's corner; COCO counts pixels.
     usual_centre = 0.5 if annotations.suffix.lower() in CORNER_SUFFIXES else 0.0
+    skeleton, sources = _joints(path, stored)
     return OwnData(
-        annotations,
-        path.parent / stored["images"] if "images" in stored else _images_of(annotations),
-        stored.get("category"),
-        stored.get("people", "largest"),
-        float(stored.get("pixel_centre", usual_centre)),
-        *_joints(path, stored),
+        annotations=annotations,
+        images=path.parent / stored["images"] if "images" in stored else _images_of(annotations),
+        category=stored.get("category"),
+        people=stored.get("people", "largest"),
+        pixel_centre=float(stored.get("pixel_centre", usual_centre)),
+        skeleton=skeleton,
+        sources=sources,
     )
 
 
@@ -214,12 +223,13 @@ def _joints(path, stored):
 def _sources(caller, joints):
     """Joint -> tuple of the keypoints that it is the middle of."""
     if not isinstance(joints, dict):
-        rule = "`joints` must be a table of joint = keypoint"
-        raise PosekitError(f"{caller}: {rule}; got {joints!r:.200}.")
+        raise PosekitError(
+            f"{caller}: `joints` must be a table of joint = keypoint; got {joints!r:.200}."
+        )
     sources, problems = {}, []
     for joint, named in joints.items():
         keypoints = [named] if isinstance(named, str) else named
-        if keypoints == [] or are_names(keypoints):
+        if isinstance(keypoints, list) and all(isinstance(one, str) for one in keypoints):
             sources[joint] = tuple(keypoints)
         else:
             rule = f"`joints` must give {joint!r:.200} a keypoint or a list of them"

@@ -87,8 +87,8 @@ def read(own, *, bad_images="error"):
     `occluded`, bool (N, K), and int (N,): `person_count`, `coco_image_id`, `coco_annotation_id`
     and `coco_category_id`. With people = "all" also `person_box_px`, float64 (N, 4).
 
-    With `bad_images` = "skip" what cannot be used is dropped, with a warning that names it.
-    PosekitError where the file is not as the module describes it.
+    `bad_images` is "error", or "skip" to drop annotations and pictures that cannot be used, with a
+    warning that names them. PosekitError where the file is not as the module describes it.
     """
     check_choice("coco.read()", "bad_images", bad_images, ("error", "skip"))
     inspected = inspect(own)
@@ -100,8 +100,11 @@ def read(own, *, bad_images="error"):
         advice = 'Mend it, or drop it with bad_images="skip" (--skip-bad-images).'
         raise_problems(caller, [f"{each} {advice}" for each in bad])
     elif bad:
-        what = f"{len(bad)} annotations and pictures that cannot be used"
-        warnings.warn(f"{caller}: dropped {what}: {'; '.join(bad[:10])}", stacklevel=3)
+        warnings.warn(
+            f"{caller}: dropped {len(bad)} annotations and pictures that cannot be used: "
+            f"{'; '.join(bad[:10])}",
+            stacklevel=3,
+        )
     return dataset_of(own, inspected)
 
 
@@ -156,7 +159,8 @@ def chosen_people(picture, people):
 def inspect(own):
     """Read the file as far as possible, and note what is wrong; gives Inspected.
 
-    PosekitError where it is no such JSON, has no fitting category, or its pictures are missing.
+    PosekitError where it cannot be used at all: it is no such JSON, has no fitting category, or the
+    folder of pictures is missing.
     """
     caller = str(own.annotations)
     if not own.images.exists() and split_path(own.images)[0] == own.images:
@@ -202,11 +206,9 @@ def _pictures(own, opened, images, faults, notes):
         else:
             entries[key] = (number, image)
     finder = Finder(opened.files)
-    found = {}
-    for key, (_, image) in entries.items():
-        # A stranger's JSON may have `near` too, but holds no tuples.
-        near = image["near"] if isinstance(image.get("near"), tuple) else ()
-        found[key] = finder.find(image["file_name"], near)
+    found = {
+        key: finder.find(image["file_name"], _near(image)) for key, (_, image) in entries.items()
+    }
     # A file that somebody names exactly is not another's with a name like it.
     exact = {name for name, is_exact in found.values() if is_exact}
     pictures, problem_of, located, other_names = {}, {}, set(), []
@@ -247,10 +249,16 @@ def _pictures(own, opened, images, faults, notes):
     return pictures, problem_of
 
 
+def _near(image):
+    # A stranger's JSON may have such a field too, but holds no tuples.
+    return image["near"] if isinstance(image.get("near"), tuple) else ()
+
+
 def _other_size(declared_px, size_px):
-    wanted, got = (f"{width} x {height}" for width, height in (declared_px, size_px))
-    rule = f"must have the size that its annotations were made on, {wanted}"
-    return f"{rule}; got {got}. Use the pictures that were annotated."
+    return (
+        f"must have the size that its annotations were made on, {declared_px[0]} x "
+        f"{declared_px[1]}; got {size_px[0]} x {size_px[1]}. Use the pictures that were annotated."
+    )
 
 
 def _annotations(opened, category, annotations, pictures, faults, notes):
@@ -306,8 +314,9 @@ def _place_people(own, opened, category, pictures, labelled, problem_of, notes):
             if opened.are_fractions:
                 values[:, :2] *= picture.size_px
                 box = None if box is None else np.multiply(box, 2 * picture.size_px).tolist()
-            settings = box, picture, source_indices, key in stored
-            picture.people.append(_person(own, annotation_id, values, *settings))
+            picture.people.append(
+                _person(own, annotation_id, values, box, picture, source_indices, key in stored)
+            )
 
 
 def _in_stored_frame(own, pictures, labelled, problem_of, notes):
@@ -361,12 +370,13 @@ def layout_of(own):
     """The Layout of own data's annotations.
 
     A joint that is the middle of several keypoints is none of them, and pictures of one name in
-    several folders are left out. Errors as for `inspect`, except for the pictures.
+    several folders are left out. PosekitError as for `inspect`, except for the pictures.
     """
     caller = str(own.annotations)
     content = own.open().content
-    categories = json_fields.table(caller, content, "categories")
-    category = json_fields.category_of(caller, own, categories)
+    category = json_fields.category_of(
+        caller, own, json_fields.table(caller, content, "categories")
+    )
     names = defaultdict(list)
     for image in json_fields.table(caller, content, "images"):
         image_id = identity(image.get("id"))

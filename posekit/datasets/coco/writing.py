@@ -41,10 +41,13 @@ def annotations(dataset, names):
     keypoints_px = np.where(dataset.labelled[..., None], dataset.keypoints_px, 0.0)
     triples = np.concatenate([keypoints_px, flags[..., None]], axis=-1)
     boxes_px = np.nan_to_num(geometry.joint_boxes(dataset.keypoints_px, dataset.labelled))
-    # COCO counts the ends of its lines from 1.
-    lines = [[start + 1, end + 1] for start, end, _ in skeleton.segments]
-    names_of = {"keypoints": list(skeleton.joints), "skeleton": lines}
-    category = {"id": 1, "name": "person", **names_of}
+    category = {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(skeleton.joints),
+        # COCO counts the ends of its lines from 1.
+        "skeleton": [[start + 1, end + 1] for start, end, _ in skeleton.segments],
+    }
     images, people = [], []
     for index, name in enumerate(names):
         width, height = dataset.image_sizes_px[index].tolist()

@@ -21,7 +21,7 @@ def is_cvat(content):
 
 
 def content_of(caller, content):
-    """The XML, bytes, as a dict as of a COCO file.
+    """The XML, bytes, as images, annotations and categories: a dict as of a COCO file.
 
     PosekitError, which `caller` begins, for no such XML, or without points in it.
     """
@@ -33,25 +33,20 @@ def content_of(caller, content):
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise PosekitError(f"{caller}: must be CVAT's XML; got {error}.") from error
     images, found = [], []
-
-    def add_image(name, size):
-        kept = {field: size.get(field) for field in ("width", "height") if size.get(field)}
-        images.append({"id": len(images), "file_name": name, **kept})
-
     for image in root.iter("image"):
         found += [(len(images), *person) for person in _people_of_image(image)]
-        add_image(image.get("name"), image)
+        size = {field: image.get(field) for field in ("width", "height") if image.get(field)}
+        images.append({"id": len(images), "file_name": image.get("name"), **size})
     frames = defaultdict(list)
     for track in root.findall("track"):
         for shape in track:
             frames[shape.get("frame", "")].append((track.get("label", ""), shape))
-    size = {each.tag: each.text for each in root.iterfind(".//original_size/*")}
+    size = {each.tag: each.text for each in root.iterfind(".//original_size/*") if each.text}
     for frame in sorted(frames, key=lambda text: (len(text), text)):
         for label, shape in frames[frame]:
             if shape.tag in ("skeleton", "points"):
                 found.append((len(images), label, _points_of(shape)))
-        is_number = re.fullmatch("[0-9]{1,9}", frame)
-        add_image(f"frame_{int(frame):06d}" if is_number else frame, size)
+        images.append({"id": len(images), "file_name": _frame_name(frame), **size})
     if not any(points for _, _, points in found):
         raise PosekitError(
             f"{caller}: CVAT's XML must hold skeletons or points; got {len(images)} pictures with "
@@ -78,6 +73,10 @@ def content_of(caller, content):
         if keypoints
     ]
     return {"images": images, "categories": categories, "annotations": annotations}
+
+
+def _frame_name(frame):
+    return f"frame_{int(frame):06d}" if re.fullmatch("[0-9]{1,9}", frame) else frame
 
 
 def _declared(root):

@@ -18,7 +18,11 @@ _UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 
 
 class Finder:
-    """Finds pictures in what `containers.open_tree` gives, listed only where one is not there."""
+    """Finds pictures among the files of a folder or zip.
+
+    Args:
+        tree: what `containers.open_tree` gives; its names are listed only where one is not there.
+    """
 
     def __init__(self, tree):
         self._tree = tree
@@ -26,7 +30,8 @@ class Finder:
     def find(self, file_name, near=()):
         """The file that is meant, or None; and whether it has the very name.
 
-        `file_name` is as a stranger's file has it. The folders `near` are looked in first.
+        `file_name` is as a stranger's file has it: a path, an address. The folders `near` are
+        looked in first.
         """
         parts = _parts(file_name)
         for start in range(len(parts)):

@@ -16,9 +16,12 @@ CATEGORY = 1
 
 def is_label_studio(stored):
     """Whether parsed JSON is a list of Label Studio's tasks."""
-    if not isinstance(stored, list) or not all(isinstance(task, dict) for task in stored):
-        return False
-    return any("data" in task or "annotation_id" in task or _rows_of(task) for task in stored)
+    return (
+        isinstance(stored, list)
+        and bool(stored)
+        and all(isinstance(task, dict) for task in stored)
+        and any("data" in task or "annotation_id" in task or _rows_of(task) for task in stored)
+    )
 
 
 def content_of(stored):
@@ -128,13 +131,16 @@ def _people(keypoints, boxes):
     groups = defaultdict(dict)
     for name, position, parent in keypoints:
         if not isinstance(parent, str) or parent not in boxes:
-            holding = [
-                key
-                for key, (x, y, width, height) in boxes.items()
-                if 0 <= position[0] - x <= width and 0 <= position[1] - y <= height
-            ]
+            holding = [key for key, box in boxes.items() if _holds(box, position)]
             parent = holding[0] if len(holding) == 1 else None
         if name in groups[parent]:
             return None
         groups[parent][name] = position
     return [(boxes.get(parent), points) for parent, points in groups.items()]
+
+
+def _holds(box, position):
+    return all(
+        start <= at <= start + side
+        for start, side, at in zip(box[:2], box[2:], position, strict=True)
+    )

@@ -11,9 +11,10 @@ from posekit.errors import PosekitError
 def merge(caller, contents, tree):
     """Put files together that name different pictures of `tree`.
 
-    `contents` is name of each file -> its tables, lists of dict. Gives one such content, with new
-    ids where they would clash and `near` in each image; the names of the files that are in it; and
-    a list of notes. PosekitError where two files name the same picture, as a copy does.
+    `contents` is name of each file -> its images, annotations and categories, lists of dict. Gives
+    one such content, with new ids where they would clash and `near` in each image; the names of the
+    files that are in it; and a list of notes, sentences. PosekitError where two files name the same
+    picture, as a copy and its original do.
     """
     marked = {
         name: {**one, "images": [{**image, "near": _near(name)} for image in one["images"]]}
@@ -55,10 +56,10 @@ def _near(name):
 
 def _together(several):
     """All tables in one, with ids that are unique: those of the files where they are."""
-    shift = False
-    for table in ("images", "annotations"):
-        ids = [identity(row.get("id")) for one in several for row in one[table]]
-        shift = shift or len(set(ids)) < len(ids)
+    shift = not all(
+        _are_unique([identity(row.get("id")) for one in several for row in one[table]])
+        for table in ("images", "annotations")
+    )
     images, annotations, categories = [], [], {}
     for index, one in enumerate(several):
         number_of, known = {}, {}
@@ -85,3 +86,7 @@ def _together(several):
                 }
             )
     return {"images": images, "annotations": annotations, "categories": list(categories.values())}
+
+
+def _are_unique(ids):
+    return len(set(ids)) == len(ids)

@@ -51,8 +51,8 @@ class Opened:
 def open_labels(path, images):
     """Open labels that somebody named, as Opened; PosekitError for none of the layouts.
 
-    `path` is that of a JSON, XML or YAML file, a folder or zip, or one of these in a zip; `images`
-    that of the folder or zip of the pictures.
+    `path` is that of a JSON, XML or YAML file, of a folder or of a zip, or of one of these in a
+    zip; `images` that of the folder or zip of the pictures.
     """
     archive, inner = split_path(path)
     suffix = path.suffix.lower()
@@ -126,15 +126,23 @@ def _of_file(caller, content, pictures):
     if label_studio.is_label_studio(stored):
         return _of_tasks(stored, pictures)
     if not isinstance(stored, dict):
-        rule = "must be an object with images, annotations and categories"
-        raise PosekitError(f"{caller}: {rule}; got {type(stored).__name__}. {READ_EXPORTS}")
+        raise PosekitError(
+            f"{caller}: must be an object with images, annotations and categories; got "
+            f"{type(stored).__name__}. {READ_EXPORTS}"
+        )
     return Opened("COCO keypoints", stored, pictures)
 
 
 def _of_tasks(stored, pictures):
     content, notes = label_studio.content_of(stored)
-    settings = {"pixel_centre": 0.5, "are_fractions": True}
-    return Opened("Label Studio's JSON", content, pictures, notes=tuple(notes), **settings)
+    return Opened(
+        "Label Studio's JSON",
+        content,
+        pictures,
+        pixel_centre=0.5,
+        notes=tuple(notes),
+        are_fractions=True,
+    )
 
 
 def _coco(caller, tree, with_keypoints, seen):
@@ -148,12 +156,22 @@ def _coco(caller, tree, with_keypoints, seen):
 
 
 def _yolo(caller, described, tree):
-    labels, pictures = (_ending_in(tree.names, ending) for ending in (".txt", PICTURE_SUFFIXES))
     content, notes, flipped = yolo_pose.content_of(
-        caller, described, tree, labels=labels, pictures=pictures
+        caller,
+        described,
+        tree,
+        labels=_ending_in(tree.names, ".txt"),
+        pictures=_ending_in(tree.names, PICTURE_SUFFIXES),
     )
-    settings = {"pixel_centre": 0.5, "are_fractions": True, "flipped": flipped}
-    return Opened("YOLO pose", content, tree, notes=tuple(notes), **settings)
+    return Opened(
+        "YOLO pose",
+        content,
+        tree,
+        pixel_centre=0.5,
+        notes=tuple(notes),
+        flipped=flipped,
+        are_fractions=True,
+    )
 
 
 def _say(opened, names):

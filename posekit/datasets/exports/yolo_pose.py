@@ -37,11 +37,12 @@ def read_description(caller, content):
 
 
 def content_of(caller, described, tree, *, labels, pictures):
-    """Text files as a dict of a COCO file, whose numbers are shares of the picture.
+    """Text files as images, annotations and categories.
 
-    `labels` and `pictures` are names of files in `tree`. Gives also a list of notes, and the pairs
-    of names that `flip_idx` exchanges, or None. PosekitError where `kpt_shape` is missing or no
-    shape, or a line does not fit it.
+    `labels` and `pictures` are names of files in `tree`. Gives a dict as of a COCO file, whose
+    numbers are shares of the picture; a list of notes, sentences; and the pairs of names that
+    `flip_idx` exchanges, or None. PosekitError where `kpt_shape` is missing or no shape, or a line
+    does not fit it.
     """
     shape = described.get("kpt_shape")
     if (
@@ -58,11 +59,7 @@ def content_of(caller, described, tree, *, labels, pictures):
     images, people, problems = [], [], []
     for index, (label, picture) in enumerate(picture_of.items()):
         images.append({"id": index, "file_name": picture})
-        lines = files.decode_text(tree.read(label)).splitlines()
-        if len(lines) > LINE_LIMIT:
-            rule = f"must have at most {LINE_LIMIT:,} lines"
-            raise PosekitError(f"{label}: {rule}; got {len(lines):,}.")
-        for line_number, line in enumerate(lines, start=1):
+        for line_number, line in enumerate(_lines(tree, label), start=1):
             values = [number(word) for word in line.split()]
             if None in values or len(values) not in (0, 5, 5 + shape[0] * shape[1]):
                 got = f"{len(values)} words" if None not in values else f"{line!r:.80}"
@@ -86,6 +83,13 @@ def content_of(caller, described, tree, *, labels, pictures):
         notes.append(f"{unlabelled} pictures have no file of labels and are left out.")
     content = {"images": images, "categories": categories, "annotations": annotations}
     return content, notes, None if names == COCO17 else _flipped_pairs(described, names)
+
+
+def _lines(tree, label):
+    lines = files.decode_text(tree.read(label)).splitlines()
+    if len(lines) > LINE_LIMIT:
+        raise PosekitError(f"{label}: must have at most {LINE_LIMIT:,} lines; got {len(lines):,}.")
+    return lines
 
 
 def _person(values, shape):

@@ -50,8 +50,9 @@ def fetch(name, folder, *, source=None, mirrors=MIRRORS, log=print):
         mirrors: path of the list of sources.
         log: called with a str for every source that is tried and for its outcome.
 
-    Returns the Path of `<name>_dataset.zip` in the folder, next to `<name>_dataset.json` with the
-    source and the digest of the content (`content_sha256`).
+    Returns:
+        Path of `<name>_dataset.zip` in the folder, next to `<name>_dataset.json` with the source
+        and the digest of the content (`content_sha256`).
     """
     known = _read_mirrors(Path(mirrors))
     check_choice("fetch()", "name", name, list(known))
@@ -113,8 +114,10 @@ def _wanted(name, entry, mirrors, target):
     stored = files.read_json(record)
     digest = stored.get("content_sha256") if isinstance(stored, dict) else None
     if not isinstance(digest, str):
-        rule, advice = "`content_sha256` must be a digest", "take the next copy as the first"
-        raise PosekitError(f"{record}: {rule}; got {digest!r}. Delete the file to {advice}.")
+        raise PosekitError(
+            f"{record}: `content_sha256` must be a digest; got {digest!r}. Delete the file to take "
+            "the next copy as the first."
+        )
     return _Wanted(name, image_ids, digest, record)
 
 
@@ -186,9 +189,9 @@ def _record(target, source, digest):
 def content_sha256(source):
     """The digest of the content of a folder or zip in the official layout, 64 hexadecimal digits.
 
-    It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte order
-    of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its `images/`
-    if any, and a line feed.
+    It is the SHA-256 of a list with one line for joints.mat and for each picture, in the byte
+    order of names: the SHA-256 of the file in hexadecimal digits, two spaces, the name with its
+    `images/` if any, and a line feed. PosekitError where a file cannot be read.
     """
     digest = hashlib.sha256()
     for name, content in _contents(source):

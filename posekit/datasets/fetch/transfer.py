@@ -5,7 +5,7 @@ The caller checks the content, which also shows a file that mixes two versions.
 
 import time
 
-from requests import RequestException, exceptions
+import requests
 from tqdm import tqdm
 
 from posekit.errors import PosekitError
@@ -22,8 +22,11 @@ WAITS_SECONDS = (0.0, 1.0, 3.0, 9.0, 30.0)
 BUSY_STATUSES = (408, 425, 429)
 # Another attempt would get the same answer.
 NOT_RETRIED = (
-    *(exceptions.InvalidHeader, exceptions.InvalidSchema, exceptions.InvalidURL),
-    *(exceptions.MissingSchema, exceptions.TooManyRedirects),
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.TooManyRedirects,
 )
 
 
@@ -44,7 +47,7 @@ def download(session, url, path):
             return _attempt(session, url, path)
         except NOT_RETRIED as error:
             raise PosekitError(f"{url}: must lead to a file; got {error}.") from error
-        except (RequestException, _Interrupted) as error:
+        except (requests.RequestException, _Interrupted) as error:
             finding = error
     raise PosekitError(
         f"{url}: must arrive whole; got {_size(path):,} bytes so far, and at last: {finding}. "
@@ -75,8 +78,15 @@ def _attempt(session, url, path):
         total = have + int(length) if length.isdecimal() and is_plain else None
         if (total or 0) > LIMIT_BYTES:
             raise PosekitError(f"{url}: must have at most {LIMIT_BYTES:,} bytes; got {total:,}.")
-        shown = {"desc": url.rpartition("/")[2], "unit": "B", "unit_scale": True, "leave": False}
-        bar = tqdm(total=total, initial=have, disable=None, **shown)  # on a terminal only
+        bar = tqdm(
+            desc=url.rpartition("/")[2],
+            total=total,
+            initial=have,
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            disable=None,  # shown on a terminal only
+        )
         with path.open("ab" if have else "wb") as file, bar:
             for block in response.iter_content(BLOCK_BYTES):
                 have += len(block)

@@ -26,12 +26,12 @@ class Found(NamedTuple):
 
 
 def find_files(paths):
-    """The photographs and videos of files, folders and patterns, as Found.
+    """The photographs and videos of files, folders and patterns.
 
-    A folder stands for the pictures and videos in it, by content or name, and a pattern such as
-    "clips/*.mp4" or "holiday/**/*" for those that it matches; sorted by name, without hidden ones
-    and without what `predict_files` wrote. A file that is named counts whether or not it is there,
-    and once. PosekitError for a folder or pattern without such a file.
+    A folder stands for the pictures and videos in it, by their content or their name, and a pattern
+    such as "clips/*.mp4" or "holiday/**/*" for those that it matches; sorted by name, without
+    hidden ones and without what `predict_files` wrote. A file that is named counts whether or not
+    it is there, and once. PosekitError for a folder or pattern without such a file.
     """
     found, left_out, problems = {}, {}, []
     for path in map(str, paths):
@@ -54,9 +54,11 @@ def find_files(paths):
             if others:
                 left_out.setdefault("not a picture or video", []).extend(others)
             if not matches:
-                got = f"none but {len(others)} other files" if others else "none"
-                rule = f"{path} must hold pictures or videos"
-                problems.append(f"{rule}; got {got}. Name another folder or pattern.")
+                problems.append(
+                    f"{path} must hold pictures or videos; got none"
+                    f"{f' but {len(others)} other files' if others else ''}. Name another folder "
+                    "or pattern."
+                )
         for each in matches:
             found.setdefault(os.path.abspath(each), each)
     raise_problems("predict", problems)
@@ -88,7 +90,7 @@ def output_names(paths):
     A file's name without its ending, as long as no other file has it. Where some do, the ending
     stays (IMG_0001.JPG and IMG_0001.MOV); where the whole name is the same, the outputs go into
     folders like those of the files (a/x and b/x). Upper and lower case are the same, as on most
-    disks. Gives a list of str, relative to the folder of outputs.
+    disks. Returns a list of str, relative to the folder of outputs.
     """
     inner = _from_common_folder(paths)
     chosen = [path.stem for path in inner]

@@ -21,10 +21,10 @@ CHUNK_SIZE = 8
 
 
 def read_photo(path):
-    """Decode a photograph upright, RGB, uint8 (H, W, 3).
+    """Decode a photograph upright, as its orientation says, RGB.
 
-    The file is in one of `pictures.FORMATS`, or HEIC where pillow-heif is installed. PosekitError
-    where it is missing, no whole picture or beyond the limits of `image_files`.
+    uint8 (H, W, 3) of a file in one of `pictures.FORMATS`, or HEIC where pillow-heif is installed.
+    PosekitError where it is missing, no whole picture or beyond the limits of `image_files`.
     """
     path = Path(path)
     if path.suffix.lower() in pictures.RAW_SUFFIXES and path.is_file():
@@ -58,11 +58,11 @@ def predict_files(
         estimator: estimators.PoseEstimator.
         paths: list of paths of photographs and videos, which differ.
         folder: where NAME_pose.png, for a video NAME_pose.mp4, and NAME_pose.json go, NAME being
-            that of `inputs.output_names`. As CSV, all photographs go to `TABLE`, as COCO results to
-            `RESULTS`.
+            that of `inputs.output_names`. As CSV, all photographs go to `TABLE`, as COCO results
+            to `RESULTS`.
         boxes_px: None, or a list of the people in the one photograph, each x, y, width and height,
-            pixels. Of several, JSON lists the poses under "people", and CSV has a column "person",
-            counted from 0.
+            pixels. Of several, its JSON lists the poses under "people", and a CSV file has a
+            column "person", counted from 0.
         file_format: str, one of pose_files.FORMATS.
         smoothing: smoothing.OneEuroFilter for videos, or None.
         annotations: own_data.OwnData that lists the photographs and gives COCO results their ids
@@ -70,13 +70,15 @@ def predict_files(
         overwrite: bool, whether outputs that exist are replaced.
         all_joints: bool, whether joints outside the picture or surely wrong are drawn too.
 
-    Yields a dict for each file: image, drawn, poses (paths), problem (None, or what is wrong with
-    the file) and note (None, or that nobody was found or sound was left out). Of an unreadable file
-    drawn and poses are None; a video that ends early has them.
+    Yields:
+        dict for each file: image, drawn, poses (paths), problem (None, or what is wrong with the
+        file) and note (None, or that nobody was found or sound was left out). Of an unreadable
+        file drawn and poses are None; a video that ends early has them.
 
-    PosekitError before anything is written: an input would be overwritten, or an earlier output
-    without `overwrite`; the arguments do not go together; annotations do not list a photograph or
-    have other joints. Later: the box does not fit or there is no writing.
+    Raises:
+        PosekitError: before anything is written, an input would be overwritten, or an earlier
+            output without `overwrite`; the arguments do not go together; annotations do not list a
+            photograph or have other joints. Later, the box does not fit or there is no writing.
     """
     check_choice("predict", "format", file_format, pose_files.FORMATS)
     folder, paths = Path(folder), [Path(path) for path in paths]
@@ -92,34 +94,40 @@ def predict_files(
     if not overwrite:
         _check_new({*drawn.values(), *written.values()})
     listed = dict(zip(photos, inputs.file_names(photos), strict=True))
-    is_coco = file_format == "coco"
-    layout = _coco_layout(estimator, [*listed.values()], annotations) if is_coco else None
+    layout = None
+    if file_format == "coco":
+        layout = _coco_layout(estimator, list(listed.values()), annotations)
     if photos:
         several = boxes_px is not None and len(boxes_px) > 1
         writer = (folder, file_format, written, estimator, layout, listed, several)
         with _photo_writer(*writer) as write:
             for path, image, people in _predicted(estimator, photos, boxes_px):
                 if people is None:
-                    yield _result(path, problem=str(image))
+                    yield _unread(path, image)
                     continue
                 _write_picture(drawn[path], draw(image, people, estimator.skeleton, all_joints))
                 write(path, image, people)
                 is_found = any(pose.found for pose in people)
-                note = None if is_found else f"{path}: {NOBODY}"
-                yield _result(path, drawn[path], written[path], note=note)
+                yield {
+                    "image": path,
+                    "drawn": drawn[path],
+                    "poses": written[path],
+                    "problem": None,
+                    "note": None if is_found else f"{path}: {NOBODY}",
+                }
     for path in videos:
         try:
             stream = video_files.open_video(path)
         except PosekitError as error:
-            yield _result(path, problem=str(error))
+            yield _unread(path, error)
             continue
         settings = {"file_format": file_format, "smoothing": smoothing, "all_joints": all_joints}
         result = predict_video(estimator, stream, folder, names[path], **settings)
         yield {**result, "image": path}
 
 
-def _result(path, drawn=None, poses=None, *, problem=None, note=None):
-    return {"image": path, "drawn": drawn, "poses": poses, "problem": problem, "note": note}
+def _unread(path, error):
+    return {"image": path, "drawn": None, "poses": None, "problem": str(error), "note": None}
 
 
 def _predicted(estimator, paths, boxes_px):
@@ -149,10 +157,15 @@ def _photo_writer(folder, file_format, written, estimator, layout, listed, sever
 
         def write(path, image, people):
             entries = [pose_files.pose_entry(pose, joints=joints) for pose in people]
-            height_px, width_px, _ = image.shape
-            content = {"image": str(path), "width_px": width_px, "height_px": height_px}
-            content |= {"model": estimator.name, **({"people": entries} if several else entries[0])}
-            files.write_json(written[path], {**content, "made_by": made_by})
+            content = {
+                "image": str(path),
+                "width_px": image.shape[1],
+                "height_px": image.shape[0],
+                "model": estimator.name,
+                **({"people": entries} if several else entries[0]),
+                "made_by": made_by,
+            }
+            files.write_json(written[path], content)
 
         yield write
         return
@@ -183,12 +196,15 @@ def _check_files(photos, videos, drawn, boxes_px, file_format, smoothing):
                 f"of {path} goes. Predict into another folder."
             )
     if boxes_px is not None and (len(photos) != 1 or videos):
-        found = f"{len(photos)} images and {len(videos)} videos"
-        rule = "a box needs exactly one image"
-        problems.append(f"{rule}; got {found}. Predict each image with its box.")
+        problems.append(
+            f"a box needs exactly one image; got {len(photos)} images and {len(videos)} "
+            "videos. Predict each image with its box."
+        )
     if file_format == "coco" and videos:
-        found = f"{len(videos)} videos. Choose another format for them."
-        problems.append(f"COCO results need photographs; got {found}")
+        problems.append(
+            f"COCO results need photographs; got {len(videos)} videos. Choose another format for "
+            "them."
+        )
     if smoothing is not None and not videos:
         problems.append("smoothing needs a video; got images alone. Leave it out for them.")
     raise_problems("predict", problems)
@@ -197,9 +213,11 @@ def _check_files(photos, videos, drawn, boxes_px, file_format, smoothing):
 def _check_new(outputs):
     existing = sorted(path for path in outputs if path.is_file())
     if existing:
-        found = f"{existing[0]}, which exists, and {len(existing) - 1} more"
-        advice = "Choose another folder with --out, or overwrite them with --force."
-        raise PosekitError(f"predict: outputs must be new; got {found}. {advice}")
+        raise PosekitError(
+            f"predict: outputs must be new; got {existing[0]}, which exists, and "
+            f"{len(existing) - 1} more. Choose another folder with --out, or overwrite them with "
+            "--force."
+        )
 
 
 def _coco_layout(estimator, names, annotations):

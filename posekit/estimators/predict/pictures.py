@@ -57,7 +57,10 @@ def is_picture(path):
     """Whether a file begins like a picture, whatever its name."""
     try:
         with Path(path).open("rb") as file:
-            return _is_heif(file) or bool(_open(file).format)
+            if _is_heif(file):
+                return True
+            with _open(file):
+                return True
     except Image.DecompressionBombError:
         return True
     except Exception:
@@ -75,9 +78,10 @@ def is_animated(path):
 
 
 def decode(encoded):
-    """Decode a picture, bytes, as a person sees it: turned upright, RGB, uint8 (H, W, 3).
+    """Decode a picture as a person sees it: turned upright, RGB, uint8 (H, W, 3).
 
-    Of several pages the first counts. PosekitError as for `open_picture`, or for no whole picture.
+    `encoded` are its bytes; of several pages the first counts. PosekitError as for `open_picture`,
+    or where it is no whole picture.
     """
     with open_picture(io.BytesIO(encoded)) as image:
         if image.format in ("JPEG", "MPO", "PNG"):

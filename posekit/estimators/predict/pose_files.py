@@ -12,7 +12,6 @@ import csv
 import json
 import os
 from contextlib import contextmanager
-from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,10 @@ FORMATS = ("json", "csv", "coco")
 
 
 def pose_entry(pose, *, joints):
-    """A Pose as a dict for JSON, None where not known; of nobody, where one would be."""
+    """A Pose as a dict for JSON; what is not known becomes None.
+
+    If nobody was found, the keypoints are where one would be.
+    """
     return {
         "person_found": pose.found,
         "person_confidence": _known([pose.presence])[0],
@@ -37,8 +39,8 @@ def pose_entry(pose, *, joints):
 def writing_csv(path, columns, *, joints):
     """Yield a function that adds one pose to a CSV file, a row for each joint if it was found.
 
-    `columns` are those before joint, x_px, y_px and confidence, which stays empty where not known.
-    The function takes (labels, Pose); labels is a dict by `columns`.
+    `columns` are those before joint, x_px, y_px and confidence, which stays empty where it is not
+    known. The function takes (labels, Pose); labels is a dict by `columns`.
     """
     with (
         keep_partial_on_interrupt(path) as temporary,
@@ -61,9 +63,10 @@ def writing_csv(path, columns, *, joints):
 
 @contextmanager
 def writing_json(path, head, *, joints):
-    """Yield a function of (labels, Pose) that adds one pose to the list "frames" of a JSON file.
+    """Yield a function that adds one pose to the list "frames" of a JSON file.
 
-    `head` is a dict, what the file says of all frames; the dict `labels` comes first in each.
+    `head` is a dict, what the file says of all frames. The function takes (labels, Pose); labels is
+    a dict that comes first.
     """
     opening = json.dumps(head, indent=2, allow_nan=False)[:-2] + ',\n  "frames": ['
     with _open_list(path, opening, "\n    ", "\n  ]\n}\n") as add:
@@ -72,12 +75,11 @@ def writing_json(path, head, *, joints):
 
 @contextmanager
 def writing_coco(path, layout):
-    """Yield a function of (labels, Pose) that adds one pose to a file of COCO results, if it was
-    found.
+    """Yield a function that adds one pose to a file of COCO results, if it was found.
 
     The results have the keypoints of a coco.reading.Layout: zeros for those without a joint.
-    Confidences that are not known become 1, as COCO recommends. `labels` is a dict with the
-    image_id.
+    Confidences that are not known become 1, as COCO recommends. The function takes (labels, Pose);
+    labels is a dict with the image_id.
     """
     with _open_list(path, "[", "\n", "\n]\n") as add:
 
@@ -92,9 +94,11 @@ def writing_coco(path, layout):
                 else (*places_px[joint], round(float(confidences[joint]), 3))
                 for joint in layout.joints
             ]
-            flat = [number for triple in triples for number in triple]
-            score = round(float(confidences.mean()), 4)
-            result = {"category_id": layout.category_id, "keypoints": flat, "score": score}
+            result = {
+                "category_id": layout.category_id,
+                "keypoints": [number for triple in triples for number in triple],
+                "score": round(float(confidences.mean()), 4),
+            }
             add({**labels, **result})
 
         yield add_found
@@ -103,12 +107,17 @@ def writing_coco(path, layout):
 @contextmanager
 def _open_list(path, opening, indent, closing):
     """Yield a function that adds an entry to a JSON list, so that only the newest is in memory."""
-    with keep_partial_on_interrupt(path) as part, part.open("w", encoding="utf-8") as file:
+    with (
+        keep_partial_on_interrupt(path) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         file.write(opening)
-        separators = chain([""], repeat(","))
+        separator = ""
 
         def add(entry):
-            file.write(next(separators) + indent + json.dumps(entry, allow_nan=False))
+            nonlocal separator
+            file.write(separator + indent + json.dumps(entry, allow_nan=False))
+            separator = ","
 
         try:
             yield add
@@ -120,8 +129,8 @@ def _open_list(path, opening, indent, closing):
 def keep_partial_on_interrupt(path):
     """As `files.replacing`; what an interruption leaves unfinished is kept as partial_NAME.
 
-    An interruption is Ctrl-C, or the end of a generator that nobody reads on. The caller must close
-    the file on the way out.
+    An interruption is Ctrl-C, or the end of a generator that nobody reads on. The caller must
+    close the file on the way out, so that the part is readable.
     """
     path = Path(path)
     with files.replacing(path) as temporary:

@@ -19,7 +19,10 @@ class OneEuroFilter:
     `cutoff_hz` + `speed_gain` * speed for each joint. Speeds are in lengths of the person per
     second, so that the same settings suit near and far people and all picture sizes.
 
-    `speed_cutoff_hz` is the fixed cutoff of the speeds themselves. The cutoffs must be > 0.
+    Args:
+        cutoff_hz: float > 0, the cutoff of a joint at rest, hertz.
+        speed_gain: float >= 0, hertz by which the cutoff rises for each person length a second.
+        speed_cutoff_hz: float > 0, the fixed cutoff of the speeds themselves, hertz.
 
     Source: Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy
     Input in Interactive Systems", CHI 2012, algorithm 1, with the length of a joint's velocity as
@@ -27,11 +30,6 @@ class OneEuroFilter:
     """
 
     def __init__(self, cutoff_hz=CUTOFF_HZ, speed_gain=SPEED_GAIN, speed_cutoff_hz=1.0):
-        self._settings = {
-            "cutoff_hz": cutoff_hz,
-            "speed_gain": speed_gain,
-            "speed_cutoff_hz": speed_cutoff_hz,
-        }
         problems = [
             f"`{name}` must be > 0 hertz; got {value}."
             for name, value in (("cutoff_hz", cutoff_hz), ("speed_cutoff_hz", speed_cutoff_hz))
@@ -40,6 +38,11 @@ class OneEuroFilter:
         if not 0 <= speed_gain < math.inf:
             problems.append(f"`speed_gain` must be >= 0; got {speed_gain}.")
         raise_problems("OneEuroFilter()", problems)
+        self._settings = {
+            "cutoff_hz": cutoff_hz,
+            "speed_gain": speed_gain,
+            "speed_cutoff_hz": speed_cutoff_hz,
+        }
         self.restart()
 
     def restart(self):
@@ -53,7 +56,7 @@ class OneEuroFilter:
     def smooth(self, keypoints_px, seconds):
         """The next frame's keypoints (K, 2), pixels, smoothed; the first frame's as they are.
 
-        PosekitError where `seconds`, the frame's time, is not later than the one before.
+        `seconds` is the time of the frame; PosekitError where it is not later than the one before.
         """
         keypoints_px = np.array(keypoints_px, float)
         if self._seconds is None:

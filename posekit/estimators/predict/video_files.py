@@ -65,17 +65,20 @@ def is_video(path):
 def open_video(path):
     """The frames of a video's file: a VideoFile, or an Animation for an animated picture.
 
-    PosekitError: no readable file, nothing in it that decodes, or a frame beyond the limits of
-    `image_files`.
+    Raises:
+        PosekitError: no readable file, nothing in it that decodes, no frame, or one beyond the
+            limits of `image_files`.
     """
-    # Some special files never end, or block when they are opened.
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise PosekitError(f"{path}: the video must be a file; got something else.")
     try:
-        open(path, "rb").close()
+        # Some special files never end, or block when they are opened.
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise PosekitError(f"{path}: the video must be a file; got something else.")
+        with open(path, "rb"):
+            pass
     except OSError as error:
-        rule = "the video must be a readable file"
-        raise PosekitError(f"{path}: {rule}; got {error.strerror}.") from error
+        raise PosekitError(
+            f"{path}: the video must be a readable file; got {error.strerror}."
+        ) from error
     return Animation(path) if pictures.is_animated(path) else VideoFile(path)
 
 
@@ -111,8 +114,8 @@ class VideoFile:
         frame = self._first[1]
         self.start_seconds = self._first[0] or 0.0
         self.frames_per_second = _believable_rate(self._stream)
-        told = round(self._told_seconds() * self.frames_per_second)
-        self.frame_count = self._stream.frames or told or None
+        count = self._stream.frames or round(self._told_seconds() * self.frames_per_second)
+        self.frame_count = count or None
         ratio = self._stream.sample_aspect_ratio or 1
         if not 1 / _WIDEST_PIXEL <= ratio <= _WIDEST_PIXEL:
             ratio = 1
@@ -123,7 +126,7 @@ class VideoFile:
             raise self._no_video(f"frames of {self.size_px[0]} x {self.size_px[1]}")
 
     def frames(self):
-        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB); can be read once.
+        """Yield (seconds since the first frame, uint8 (H, W, 3) RGB) ; can be read once.
 
         Seconds are those at which a player shows the frame. They rise: frames that claim the time
         of an earlier one, or one hours later, follow it by a usual step.
@@ -137,11 +140,12 @@ class VideoFile:
                 told, frame = shown
                 shown = None
                 if count:
-                    usual, before = seconds + step, seconds
-                    seconds = usual if told is None else told + offset
-                    if not before < seconds <= usual + _LONGEST_SECONDS:
-                        offset += usual - seconds
-                        seconds = usual
+                    usual = seconds + step
+                    told_seconds = usual if told is None else told + offset
+                    if not seconds < told_seconds <= usual + _LONGEST_SECONDS:
+                        offset += usual - told_seconds
+                        told_seconds = usual
+                    seconds = told_seconds
                 yield seconds, self._rgb(frame)
                 del frame
                 count += 1
@@ -181,14 +185,17 @@ class VideoFile:
         stream = self._stream
         if stream is None:
             kinds = sorted({each.type for each in self._container.streams})
-            found = "sound alone" if kinds == ["audio"] else " and ".join(kinds) or "nothing"
-            raise self._no_video(found)
+            raise self._no_video(
+                "sound alone" if kinds == ["audio"] else " and ".join(kinds) or "nothing"
+            )
         if stream.codec_context is None:
             raise self._no_video("a codec that this FFmpeg has no decoder for")
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > image_files.PIXEL_LIMIT:
-            rule = f"{self.name}: frames must have at most {image_files.PIXEL_LIMIT:,} pixels"
-            raise PosekitError(f"{rule}; got {width} x {height}. Make the video smaller.")
+            raise PosekitError(
+                f"{self.name}: frames must have at most {image_files.PIXEL_LIMIT:,} pixels; got "
+                f"{width} x {height}. Make the video smaller."
+            )
         stream.thread_type = "AUTO"
 
     def _no_video(self, finding):
@@ -242,8 +249,10 @@ class Animation:
             self.size_px = image_files.rgb(self._image).shape[1::-1]
         # A damaged file can fail anywhere in a decoder, each with its own error.
         except Exception as error:
-            found = f"one that does not decode ({brief(error)})"
-            raise PosekitError(f"{path}: must be a whole animated picture; got {found}.") from error
+            raise PosekitError(
+                f"{path}: must be a whole animated picture; got one that does not decode "
+                f"({brief(error)})."
+            ) from error
         self.frames_per_second = 1 / self._step_seconds()
 
     def frames(self):
@@ -286,10 +295,11 @@ class Camera:
         self._capture = cv2.VideoCapture(index)
         read, self._first = self._capture.read()
         if not read:
-            found = "no picture from it" if self._capture.isOpened() else "no such camera"
-            rule = f"{self.name}: must be a camera that this program may use; got {found}"
-            advice = "is plugged in, allowed and not in use elsewhere, or try another number"
-            raise PosekitError(f"{rule}. Check that it {advice}.")
+            finding = "no picture from it" if self._capture.isOpened() else "no such camera"
+            raise PosekitError(
+                f"{self.name}: must be a camera that this program may use; got {finding}. Check "
+                "that it is plugged in, allowed and not in use elsewhere, or try another number."
+            )
         self.size_px = self._first.shape[1::-1]
         claimed = self._capture.get(cv2.CAP_PROP_FPS)
         believable = 1 <= claimed <= _MOST_FRAMES_PER_SECOND

@@ -26,16 +26,19 @@ _SOUND_RATE = 48_000
 def writing(path, frames_per_second, size_px, *, source=None):
     """Yield a function that adds a picture to a new MP4 file at its time.
 
-    The file appears whole when the block ends, as in `pose_files`. The format halves the resolution
-    of colours, so an odd width or height grows by one pixel, which repeats its neighbour.
+    The file appears whole when the block ends, as in `pose_files`. The format halves the
+    resolution of colours, so an odd width or height grows by one pixel, which repeats its
+    neighbour.
 
     Args:
+        path: where to write, NAME.mp4.
         frames_per_second: float > 0, about; the last picture stays for one such step.
         size_px: (int, int), width and height, pixels.
         source: the stream that is drawn; of a video_files.VideoFile it gets the sound.
 
-    The function is of (seconds, uint8 (H, W, 3) RGB): times rise from 0. Its attribute `note` is
-    None, or once the block has ended a sentence on sound that had to be left out.
+    Yields:
+        function of (seconds, uint8 (H, W, 3) RGB): times rise from 0. Its attribute `note` is
+        None, or once the block has ended a sentence on sound that had to be left out.
     """
     with keep_partial_on_interrupt(path) as temporary, _errors_named(path, size_px):
         video = _Video(temporary, frames_per_second, size_px, source)
@@ -77,8 +80,10 @@ class _Video:
         self._last, self.written = None, 0
         self.note, self.is_whole = None, False
         self._opened = ExitStack()
-        movable = {"format": "mp4", "options": {"movflags": "+faststart"}}
-        self._output = self._opened.enter_context(av.open(f"file:{path}", "w", **movable))
+        self._output = av.open(
+            f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"}
+        )
+        self._opened.enter_context(self._output)
         stream = self._output.add_stream("libx264", rate=rate, options=dict(_QUALITY))
         stream.width, stream.height = (side + side % 2 for side in size_px)
         stream.pix_fmt = "yuv420p"

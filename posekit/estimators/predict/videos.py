@@ -70,9 +70,12 @@ def predict_video(
         file_format: str, "json" or "csv". A CSV file has a row for each frame and joint.
         show: None, or a function that gets each drawn frame and returns whether to stop.
 
-    Gives a dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
-    ended early, and note: None, or what became of its sound. PosekitError: another format, the
-    folder is not writable, or there is no room.
+    Returns:
+        dict: image (the video's name), drawn, poses (paths), problem: None, or why the video
+        ended early, and note: None, or what became of its sound.
+
+    Raises:
+        PosekitError: another format, the folder is not writable, or there is no room.
     """
     if file_format == "coco":
         raise PosekitError(
@@ -85,9 +88,11 @@ def predict_video(
         smoothing.restart()
     with ExitStack() as stack:
         add = stack.enter_context(_writing(poses_path, stream, estimator, smoothing))
-        shape = stream.frames_per_second, stream.size_px
-        film = video_writing.writing(drawn_path, *shape, source=stream)
-        add_picture = stack.enter_context(film)
+        add_picture = stack.enter_context(
+            video_writing.writing(
+                drawn_path, stream.frames_per_second, stream.size_px, source=stream
+            )
+        )
         bar = {"total": stream.frame_count, "desc": stream.name, "unit": "frame"}
         frames = stack.enter_context(tqdm(stream.frames(), **bar, leave=False, disable=None))
         try:
@@ -117,8 +122,12 @@ def _writing(path, stream, estimator, smoothing):
     joints = estimator.skeleton.joints
     if path.suffix == ".csv":
         return pose_files.writing_csv(path, ("frame", "seconds"), joints=joints)
-    width_px, height_px = stream.size_px
-    filtered = None if smoothing is None else smoothing.settings()
-    head = {"video": stream.name, "width_px": width_px, "height_px": height_px}
-    head |= {"model": estimator.name, "smoothing": filtered, "made_by": provenance()}
+    head = {
+        "video": stream.name,
+        "width_px": stream.size_px[0],
+        "height_px": stream.size_px[1],
+        "model": estimator.name,
+        "smoothing": None if smoothing is None else smoothing.settings(),
+        "made_by": provenance(),
+    }
     return pose_files.writing_json(path, head, joints=joints)
