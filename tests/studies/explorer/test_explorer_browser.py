@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 
 import browser
 import nbformat
@@ -53,12 +54,20 @@ class Lab:
         return self.picture()
 
     def box(self, element):
-        """(x, y, width, height) of an element in the window, scrolled into sight."""
-        return self.page.evaluate(
+        """(x, y, width, height) of an element in the window, scrolled into sight.
+
+        JupyterLab lays out cells as they come into sight, so the page is first left to rest.
+        """
+        script = (
             f"(() => {{ const element = {element}; element.scrollIntoView({{block: 'center'}});"
             " const box = element.getBoundingClientRect();"
             " return [box.x, box.y, box.width, box.height] })()"
         )
+        before, box = None, self.page.evaluate(script)
+        while box != before:
+            time.sleep(0.5)
+            before, box = box, self.page.evaluate(script)
+        return box
 
     def click(self, element, x_share=0.5, y_share=0.5):
         """Click at a place of an element, in shares of its size."""
