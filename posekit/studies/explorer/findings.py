@@ -154,8 +154,8 @@ def answer(result):
     verdict = "The model finds too few torsos to be scored."
     if share is not None:
         verdict = (
-            f"`{result['model']}` is {'mostly right' if share >= 0.5 else 'mostly wrong'}: "
-            f"{share:.0%} of the joints are within 0.2 torso lengths of their labels."
+            f"`{result['model']}` places {share:.0%} of the joints within 0.2 torso lengths of "
+            "their labels."
         )
     return wording.answer(
         verdict,
