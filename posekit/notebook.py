@@ -35,9 +35,9 @@ class Session:
     def write(self, name, result, **settings):
         """Write a result into the run's folder, with its provenance and all parameters.
 
-        `name` is the file's, see `posekit.report.dependencies`; provenance that the JSON-ready `result`
-        holds already stays. `settings` are parameters whose values the notebook worked out itself,
-        such as the seeds where `seeds` was None.
+        `name` is the file's, see `posekit.report.dependencies`; provenance that the JSON-ready
+        `result` holds already stays. `settings` are parameters whose values the notebook worked
+        out itself, such as the seeds where `seeds` was None.
         """
         made_by = provenance(**{**self.settings, **settings})
         files.write_json(self.run_path / name, {**made_by, **result})

@@ -18,7 +18,7 @@ def pytest_sessionstart():
     engine.use_global_futex_hash()
 
 
-# The files that take half a minute or more, the longest first.
+# The files that take longest, roughly in order.
 LONGEST = (
     "test_notebooks.py",
     "test_own_data_suite.py",

@@ -18,8 +18,8 @@ DATA_DETAILS = """\
 DATA is "synthetic", a folder or zip in the official LSP or LSPet layout, or your own data: an
 own_data.toml, its folder, or an export of COCO, CVAT, Roboflow, Label Studio or YOLO pose
 (docs/own_data.md). Several paths are separated as in PATH."""
-# Examples stay on one line, so that they can be copied.
 SPLIT_HELP = "rule of the split; only scores on standard compare"
+# Examples stay on one line, so that they can be copied.
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 

@@ -171,7 +171,8 @@ def _add_ladder(commands):
         commands,
         "ladder",
         ladder,
-        details=f"{RESUMES}\nThis is the ablation of notebook 06, which shows reports/ablation.json.\n\n{shared.DATA_DETAILS}",
+        details=f"{RESUMES}\nThis is the ablation of notebook 06, which shows "
+        f"reports/ablation.json.\n\n{shared.DATA_DETAILS}",
         example="ladder --data lspet_dataset.zip --profile full --out reports/ablation.json",
     )
     shared.add_data_options(parser)

@@ -130,8 +130,8 @@ def what_works(model):
         f"**What works, on photographs:** the shipped model `{model.name}` puts {found:.0%} of the "
         "joints of arms and legs within a fifth of the torso's length, on "
         f"{scores['pck_counts']['image_count']:,} photographs that no training saw; one fixed pose "
-        f"puts {fixed:.0%}. It starts from ImageNet's weights, predicts a map of where each joint may "
-        "be, and looks a second time at the person it has found."
+        f"puts {fixed:.0%}. It starts from ImageNet's weights, predicts a map of where each joint "
+        "may be, and looks a second time at the person it has found."
     )
 
 

@@ -220,7 +220,7 @@ def _check(labels, experiment, fractions):
 
 
 def _pictures(experiment, model):
-    """What the picture branch sees, str, and (train, validation) as Pictures by the pose's source."""
+    """What the picture branch sees, and (train, validation) as Pictures by the pose's source."""
     dataset, names = experiment.dataset, ("train", "validation")
     indices = {part: experiment.split.indices(dataset, part) for part in names}
     known = cues.picture_features(dataset, experiment.cache_dir)

@@ -120,7 +120,10 @@ class Explorer:
         return replace(state, image=int(self.browsed(state)[0]))
 
     def step(self, state, by):
-        """The state `by` images further in its order, a circle; from an image outside, the first."""
+        """The state `by` images further in its order, which is a circle.
+
+        From an image of another activity than the state's it goes to the first image of it.
+        """
         browsed = self.browsed(state)
         if state.image not in browsed:
             return self.first(state)

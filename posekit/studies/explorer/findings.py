@@ -34,7 +34,10 @@ def choose_images(experiment, part, *, count=None):
 
 
 def usable_model(model, dataset):
-    """`model`, or NO_MODEL where it ships, as the notebook's default does, and joints are others."""
+    """`model`, or NO_MODEL where it ships and the joints are not LSP's.
+
+    A shipped model is the notebook's default and would end every report on other joints.
+    """
     if not _is_shipped(model) or dataset.skeleton == LSP:
         return model
     warnings.warn(
@@ -67,7 +70,10 @@ def states_to_keep(explorer, *, joint, seed):
 
 
 def gallery(explorer, *, each=4):
-    """Typical, good and worst pictures as arguments of `plots.prediction_grid`, None without errors."""
+    """Typical, good and worst pictures, `each` of a kind, as arguments of `plots.prediction_grid`.
+
+    None without errors.
+    """
     kinds = examples(explorer.image_error_px, each)
     if not kinds:
         return None

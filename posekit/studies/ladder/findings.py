@@ -86,7 +86,7 @@ def ablation_text(result):
     rows = result["rungs"]
     begun = "" if result["complete"] else f"**Not finished:** {len(rows)} recipes have all seeds. "
     return (
-        f"{begun}The finished recipe scores PCK@0.2 "
+        f"{begun}{rows[0]['idea']} It scores PCK@0.2 "
         f"{with_interval(**rows[0]['validation']['pck_0.2'])} after {result['epochs']} epochs, "
         f"{len(result['seeds'])} seeds. {_steps(rows)}"
     )

@@ -308,8 +308,8 @@ def answer(result):
     with_it, without = (number(ours[f"spread, {label}"], 2) for label in LABELS.values())
     return wording.answer(
         _verdict(source["findings"], where),
-        "Batch normalisation replaces a scaling that a network lacks. Where there is one, its first "
-        f"outputs are larger than a pose asks for: they spread by {with_it} px with it and "
+        "Batch normalisation replaces a scaling that a network lacks. Where there is one, its "
+        f"first outputs are larger than a pose asks for: they spread by {with_it} px with it and "
         f"{without} px without in posekit's scaling.",
         _posters_claim(source["findings"]),
         comparability(result["data"]).strip(),

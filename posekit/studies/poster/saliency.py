@@ -47,7 +47,11 @@ def statistics_images(experiment):
 
 
 def choose_images(experiment, *, seed):
-    """Validation images whose person box is known, at random, int (n,) into that part."""
+    """Validation images whose person box is known, at random, int (n,) into that part.
+
+    Raises:
+        PosekitError: there is none.
+    """
     labelled = experiment.part("validation").labelled
     known = len(experiment.dataset.known_joints)
     usable = np.flatnonzero(labelled.sum(axis=1) >= max(1, known // 2))
