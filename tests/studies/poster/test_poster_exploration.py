@@ -40,6 +40,7 @@ def without(dataset, *joints, images=slice(None)):
 
 def test_the_answer_names_joints_that_are_never_labelled(experiment):
     unlabelled = replace(experiment, dataset=without(experiment.dataset, "head_top"))
+    assert unlabelled.dataset.known_joints == experiment.dataset.skeleton.joints[:-1]
     object.__setattr__(
         unlabelled, "split", replace(experiment.split, fingerprint=unlabelled.dataset.fingerprint())
     )
